@@ -1,0 +1,44 @@
+# setup, test, demo, bench, lint, model, clean: everything happens inside this folder.
+# Variables: PYTHON=python3.12, ARGS='-k rig', and those that tools/setup.sh names.
+
+.PHONY: setup test demo bench lint model clean
+
+export PYTHON TORCH_INDEX LEARN
+
+setup:
+	@sh tools/setup.sh
+
+test: setup
+	@. ./env.sh && sh tools/test.sh $(ARGS)
+
+demo: setup
+	@. ./env.sh && quiet_nav demo $(ARGS)
+
+bench: setup
+	@. ./env.sh && set -e; for script in benchmarks/*.py; do \
+	    echo "== $$script"; python "$$script"; done
+
+lint: setup
+	@. ./env.sh && ruff check . && ruff format --check .
+
+# The shipped detector from nothing: simulated rooms, training, export, card. Hours on two cores.
+CAMPUS = out/campus
+UNHEARD = out/unheard
+model: setup
+	@. ./env.sh && set -e; \
+	quiet_nav campus $(CAMPUS) --kind robot --rooms 700 --seed 1 --no-images --sounds sounds \
+	    --distractors 0.1; \
+	quiet_nav campus $(CAMPUS) --kind static --rooms 280 --seed 1 --no-images --sounds sounds; \
+	for kind in robot static; do \
+	    quiet_nav campus $(UNHEARD) --kind $$kind --rooms 80 --seed 9001 --no-images --steady; done; \
+	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall --recipe context; \
+	quiet_nav campus $(CAMPUS)/steady --kind static --rooms 300 --seed 2 --no-images --steady; \
+	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall_finish \
+	    --recipe context_finish --init out/near_wall/best.ckpt; \
+	quiet_nav export out/near_wall_finish/last.ckpt --out models/near_wall.onnx --data $(CAMPUS); \
+	quiet_nav card models/near_wall.onnx --data $(CAMPUS) --rooms $(UNHEARD) \
+	    --about models/about_near_wall.md --out models/near_wall.md
+
+clean:
+	rm -rf .venv .ros build install log .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	find src test benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,170 @@
+"""The near_wall node: CPU and memory at a steady rate, and one decision beside its period.
+
+Run as `python benchmarks/bench_node.py [--rate 2] [--seconds 30] [--rig pair]` after `. ./env.sh`.
+The microphone node plays noise in real time in a process of its own; the node's CPU is what the
+kernel charged it between two decisions, its memory the peak of its resident set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from rich.console import Console
+from rich.table import Table
+
+from quiet_nav.geometry import Side
+from quiet_nav.perception.detector import HeardWindow, NearWallDetector
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.resources import shared_file
+from quiet_nav.sound.windows import WINDOW_SAMPLES, Window
+
+RATE = 16_000
+#: What a robot's computer must have left for everything else.
+CPU_LIMIT, MEMORY_LIMIT_MB = 25.0, 300.0
+
+
+def decision_s(model: Path, ears: int, threads: int) -> tuple[float, float]:
+    """Return median wall and mean CPU seconds of one decision for so many ears."""
+    session = NearWallDetector.load(model, threads).session()
+    rng = np.random.default_rng(0)
+    walls, busy = [], []
+    for _ in range(60):
+        heard = [
+            HeardWindow(
+                Window.from_samples(0.02 * rng.standard_normal(WINDOW_SAMPLES)),
+                side,
+                side.yaw_rad,
+                int(side),
+            )
+            for side in (Side.LEFT, Side.RIGHT, Side.FRONT)[:ears]
+        ]
+        begun, used = time.perf_counter(), time.process_time()
+        session.read(heard)
+        walls.append(time.perf_counter() - begun)
+        busy.append(time.process_time() - used)
+    # The first ones warm up.
+    return float(np.median(walls[10:])), float(np.mean(busy[10:]))
+
+
+def cpu_s(process: int) -> float:
+    """Return the CPU seconds that a process and its threads have used."""
+    fields = Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def memory_mb(process: int, key: str) -> float:
+    """Return VmRSS or VmHWM of a process in megabytes (10^6 bytes)."""
+    for line in Path(f'/proc/{process}/status').read_text().splitlines():
+        if line.startswith(key + ':'):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise RuntimeError(f'no {key} in /proc/{process}/status')
+
+
+def start(node: str, **parameters: object) -> subprocess.Popen:
+    command = [sys.executable, '-m', f'quiet_nav.nodes.{node}', '--ros-args']
+    for name, value in parameters.items():
+        command += ['-p', f'{name}:={str(value).lower() if isinstance(value, bool) else value}']
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Counter:
+    """Counts the valid messages of near_wall and how late they are."""
+
+    def __init__(self) -> None:
+        import rclpy
+
+        from quiet_nav.msg import NearWall
+
+        rclpy.init()
+        self._rclpy, self._node = rclpy, rclpy.create_node('bench')
+        self.valid, self.invalid, self.delays_s = 0, 0, []
+        self._node.create_subscription(NearWall, 'near_wall', self._on_message, 100)
+
+    def _on_message(self, message: object) -> None:
+        if not message.valid:
+            self.invalid += 1
+            return
+        self.valid += 1
+        end = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
+        self.delays_s.append(time.time() - end)
+
+    def spin(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._rclpy.spin_once(self._node, timeout_sec=0.1)
+
+    def spin_until_valid(self, timeout_s: float) -> None:
+        end = time.monotonic() + timeout_s
+        while not self.valid and time.monotonic() < end:
+            self._rclpy.spin_once(self._node, timeout_sec=0.1)
+        if not self.valid:
+            raise RuntimeError(f'no valid reading within {timeout_s} s')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--model', type=Path, default=None)
+    parser.add_argument('--rig', default='pair')
+    parser.add_argument('--rate', type=float, default=2.0)
+    parser.add_argument('--seconds', type=float, default=30.0)
+    parser.add_argument('--threads', type=int, default=2)
+    options = parser.parse_args()
+    model = options.model or shared_file('models/near_wall.onnx')
+    ears = len(find_rig(options.rig).ears)
+    os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 100))
+    os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    wall_s, busy_s = decision_s(model, ears, options.threads)
+
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder) / 'noise.wav'
+        rng = np.random.default_rng(0)
+        soundfile.write(sound, 0.02 * rng.standard_normal((20 * RATE, ears)), RATE, 'PCM_16')
+        counter = Counter()
+        node = start('near_wall', model=model, rig=options.rig, rate_hz=options.rate,
+                     threads=options.threads)  # fmt: skip
+        microphone = start('microphone', file=sound, loop=True)
+        try:
+            counter.spin_until_valid(60.0)
+            counter.valid, counter.invalid, counter.delays_s = 0, 0, []
+            begun, used = time.monotonic(), cpu_s(node.pid)
+            counter.spin(options.seconds)
+            elapsed = time.monotonic() - begun
+            share = 100.0 * (cpu_s(node.pid) - used) / elapsed
+            resident, peak = memory_mb(node.pid, 'VmRSS'), memory_mb(node.pid, 'VmHWM')
+        finally:
+            for process in (node, microphone):
+                process.send_signal(signal.SIGINT)
+            for process in (node, microphone):
+                process.wait(20)
+
+    table = Table(title=f'near_wall, rig {options.rig}, {options.rate:g} decisions a second')
+    for name in ('what', 'measured', 'limit'):
+        table.add_column(name)
+    late = np.percentile(counter.delays_s, [50, 95]) * 1e3
+    rows = [
+        ('CPU of the node, percent of one core', f'{share:.1f}', f'{CPU_LIMIT:.0f}'),
+        ('memory, resident (peak), MB', f'{resident:.0f} ({peak:.0f})', f'{MEMORY_LIMIT_MB:.0f}'),
+        ('valid readings a second', f'{counter.valid / elapsed:.2f}', f'{options.rate * ears:.2f}'),
+        ('readings not valid', f'{counter.invalid}', '0'),
+        ('window end to message, median (95 %), ms', f'{late[0]:.0f} ({late[1]:.0f})', ''),
+        (f'a decision alone, {options.threads} threads, wall (CPU), ms',
+         f'{1e3 * wall_s:.1f} ({1e3 * busy_s:.1f})', f'{1e3 / options.rate:.0f}'),
+    ]  # fmt: skip
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.width = max(console.width, 100)
+    console.print(table)
+
+
+if __name__ == '__main__':
+    main()

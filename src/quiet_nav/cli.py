@@ -1,0 +1,50 @@
+"""The `quiet_nav` command: one subcommand a module of ``quiet_nav.commands``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from quiet_nav import __version__, commands
+from quiet_nav.errors import QuietNavError
+
+
+def build_app() -> typer.Typer:
+    """Return the application with every command module's ``main`` under the module's name."""
+    app = typer.Typer(
+        name='quiet_nav',
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help='Hear walls: simulate, train, evaluate, listen, follow, replay.',
+    )
+
+    @app.callback(invoke_without_command=True)
+    def _root(version: bool = typer.Option(False, '--version', help='Print the version.')) -> None:
+        if version:
+            print(f'quiet_nav {__version__}')
+            raise typer.Exit()
+
+    for info in pkgutil.iter_modules(commands.__path__):
+        module = importlib.import_module(f'quiet_nav.commands.{info.name}')
+        if hasattr(module, 'main'):
+            app.command(info.name.replace('_', '-'))(module.main)
+        elif hasattr(module, 'app'):
+            app.add_typer(module.app, name=info.name.replace('_', '-'))
+    return app
+
+
+def main() -> None:
+    """Run the command; a QuietNavError becomes one line on stderr and exit code 2."""
+    try:
+        build_app()()
+    except QuietNavError as error:
+        print(f'quiet_nav: {error}', file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == '__main__':
+    main()

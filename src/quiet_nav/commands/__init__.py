@@ -1,0 +1,1 @@
+"""One module a command of `quiet_nav`; heavy imports stay inside the functions."""

@@ -1,0 +1,91 @@
+"""`quiet_nav campus`: write a simulated data set in the Quiet Campus layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help='Folder to write; SFS-Static (...) appears in it.')],
+    kind: Annotated[str, typer.Option(help='static, dense, motion or robot.')] = 'static',
+    rooms: Annotated[int, typer.Option(min=1, help='How many (motion: recordings).')] = 46,
+    seed: Annotated[int, typer.Option(min=0, help='Of everything that is drawn.')] = 0,
+    workers: Annotated[int, typer.Option(min=0, help='Processes; 0: one a core.')] = 0,
+    images: Annotated[bool, typer.Option(help='Write RGB and depth images, too.')] = True,
+    sounds: Annotated[
+        Path | None,
+        typer.Option(help='Folder of ambient-* and event-* recordings that some sources play.'),
+    ] = None,
+    rig: Annotated[
+        str, typer.Option(help='Rig of --kind robot: a name in config/rigs or a file.')
+    ] = 'trio',
+    distractors: Annotated[
+        float, typer.Option(help='Share of places with a distractor event.')
+    ] = 0.0,
+    distractor_snr: Annotated[float, typer.Option(help='Ambience over distractor, dB.')] = 0.0,
+    steady: Annotated[bool, typer.Option(help='No source drifts, starts or stops.')] = False,
+    cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
+) -> None:
+    """Simulate rooms and write what microphones and cameras in them record.
+
+    Stopped and started again, it goes on where it stopped; the files are the same byte for byte.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from quiet_nav.simulation.campus import make_campus
+    from quiet_nav.simulation.campus_places import CampusRequest
+
+    request = CampusRequest(
+        kind,
+        rooms,
+        seed,
+        images,
+        str(sounds) if sounds else '',
+        str(_rig_file(rig)) if kind == 'robot' else '',
+        distractors,
+        distractor_snr,
+        steady,
+    )
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn('left'),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(f'{kind} rooms', total=rooms)
+        root = make_campus(
+            request,
+            out,
+            workers,
+            cluster,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    print(root)
+
+
+def _rig_file(name: str) -> Path:
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.simulation.plan_files import rooms_directory
+
+    if Path(name).is_file():
+        return Path(name).resolve()
+    folder = rooms_directory().parent / 'rigs'
+    path = folder / f'{name}.yaml'
+    if not path.is_file():
+        known = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
+        raise QuietNavError(f'rig {name!r} is neither a file nor one of: {known}')
+    return path

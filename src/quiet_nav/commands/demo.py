@@ -1,0 +1,203 @@
+"""`quiet_nav demo`: the nodes themselves follow a wall in the simulator, over real DDS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from quiet_nav.demo.processes import NodeProcess, Processes
+    from quiet_nav.demo.run import Progress
+
+
+def main(
+    room: Annotated[str, typer.Option(help='Room that ships, or a floor plan (.yaml).')] = (
+        'classroom'
+    ),
+    track: Annotated[str, typer.Option(help='Track in it; its first by default.')] = '',
+    rig: Annotated[str, typer.Option(help='single, pair, trio or a YAML file.')] = 'trio',
+    algorithm: Annotated[
+        str, typer.Option(help='tracker, algorithm1, algorithm2, straight or random.')
+    ] = 'tracker',
+    model: Annotated[str, typer.Option(help='ONNX model; the one that ships by default.')] = '',
+    speed: Annotated[
+        str, typer.Option(help='Times real time, or auto: as fast as every node keeps up.')
+    ] = 'auto',
+    start: Annotated[
+        int, typer.Option(min=0, max=99, help="Which of the track's start poses.")
+    ] = 4,
+    seed: Annotated[int, typer.Option(min=0, help='Of sources, slip and drift.')] = 0,
+    audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
+    out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
+) -> None:
+    """Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
+
+    Exit code: 0 where the destination was reached, 1 where not, 2 after an error.
+    """
+    import signal
+    import time
+
+    from rich.console import Console
+
+    from quiet_nav.demo.domain import private_domain
+    from quiet_nav.demo.processes import Processes, how
+    from quiet_nav.demo.view import RunView
+    from quiet_nav.errors import QuietNavError
+
+    factor = _factor(speed)
+    _check(room, track, rig, algorithm, start)
+    _clear(out)
+    console = Console()
+    # Lines folded at 80 columns in a pipe or a log are hard to read.
+    console.width = console.width if console.is_terminal else 160
+    began = time.monotonic()
+    # So that a `kill` stops every node, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupted = False
+    with private_domain() as domain, Processes(out / 'log', domain) as processes:
+        title = f'{room}, {rig}, {algorithm}; look on with ' + ' '.join(
+            f'{name}={value}' for name, value in domain.items()
+        )
+        place = {'room': room, 'track': track, 'start': start, 'rig': rig}
+        try:
+            _start_nodes(processes, place, seed, model, factor)
+            run = _start_run(processes, place, algorithm, audio, factor is None, out)
+            with RunView(console, title) as view:
+                for progress in _watch(processes, run):
+                    view.show(progress)
+            code = run.process.wait()
+        except KeyboardInterrupt:
+            interrupted = True
+        else:
+            if code not in (0, 1):
+                raise QuietNavError(f'the run ended {how(code)}{processes.complaints(run)}')
+    if interrupted:
+        console.print('interrupted: every node was stopped')
+    if not interrupted or (out / 'run.json').is_file():
+        _report(console, out, time.monotonic() - began)
+    raise typer.Exit(130 if interrupted else code)
+
+
+def _factor(speed: str) -> float | None:
+    from quiet_nav.errors import QuietNavError
+
+    if speed == 'auto':
+        return None
+    try:
+        factor = float(speed)
+    except ValueError:
+        factor = 0.0
+    if not 0.1 <= factor <= 50.0:
+        raise QuietNavError(f'--speed {speed}: expected auto or a number from 0.1 to 50')
+    return factor
+
+
+def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
+    """Raise QuietNavError for what does not exist before anything is started."""
+    import importlib.util
+
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.navigation.policies import POLICIES
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.plan_files import load_plan
+
+    if importlib.util.find_spec('rclpy') is None:
+        raise QuietNavError('rclpy is not installed: the demo runs ROS nodes; make setup has it')
+    starts = load_plan(room).track(track or None).starts()
+    if start >= len(starts):
+        raise QuietNavError(f'--start {start}: the track has start poses 0 to {len(starts) - 1}')
+    find_rig(rig)
+    if algorithm not in POLICIES:
+        raise QuietNavError(f'--algorithm {algorithm}: expected one of {", ".join(POLICIES)}')
+
+
+def _clear(out: Path) -> None:
+    """Take away what an earlier demo left in the folder, and nothing else."""
+    import shutil
+
+    from quiet_nav.errors import QuietNavError
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in ('run.json', 'demo.png'):
+            (out / name).unlink(missing_ok=True)
+        for folder, mark in (('bag', '*.mcap'), ('log', '*.log')):
+            if any((out / folder).glob(mark)):
+                shutil.rmtree(out / folder)
+    except OSError as error:
+        raise QuietNavError(f'{out}: cannot be written ({error.strerror})') from error
+
+
+def _start_nodes(
+    processes: Processes, place: dict, seed: int, model: str, factor: float | None
+) -> None:
+    """Start robot, detector and follower; the last two wait to be configured."""
+    from quiet_nav.demo.pace import PaceSettings
+
+    pace = PaceSettings()
+    timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
+    fastest = max(factor or pace.fastest, 1.0)
+    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin}
+    processes.start('simulated_robot', robot)
+    processes.start('near_wall', {**timed, 'model': model})
+    processes.start(
+        'wall_follower',
+        {
+            **timed,
+            # A pause of this machine is `fastest` times as long on the simulation's clock.
+            'odometry_timeout_s': min(0.2 * fastest, 1.0),
+            'jump_margin_m': min(0.1 * fastest, 1.0),
+            'jump_margin_rad': min(0.35 * fastest, 1.5),
+        },
+    )
+
+
+def _start_run(
+    processes: Processes, place: dict, algorithm: str, audio: bool, pace: bool, out: Path
+) -> NodeProcess:
+    """Start and return the node that brings the others up, drives, and records."""
+    import subprocess
+
+    run = {
+        **place,
+        'algorithm': algorithm,
+        'out': str(out.resolve()),
+        'audio': audio,
+        'pace': pace,
+    }
+    return processes.start('demo_run', run, stdout=subprocess.PIPE)
+
+
+def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
+    """Yield what the run says until it has ended; QuietNavError where a node dies meanwhile."""
+    import selectors
+
+    from quiet_nav.demo.run import Progress
+
+    with selectors.DefaultSelector() as selector:
+        selector.register(run.process.stdout, selectors.EVENT_READ)
+        while run.process.poll() is None:
+            processes.check(but=run)
+            if not selector.select(0.2):
+                continue
+            line = run.process.stdout.readline().decode(errors='replace')
+            progress = Progress.from_line(line)
+            if progress is not None:
+                yield progress
+
+
+def _report(console: object, out: Path, took_s: float) -> None:
+    from quiet_nav.demo.picture import draw_run
+    from quiet_nav.demo.run import load_run
+
+    result = load_run(out / 'run.json')
+    draw_run(out / 'demo.png', result)
+    speed = result.duration_s / took_s
+    console.print(
+        f'{result.outcome}: {result.distance_m:.2f} of {result.length_m:.2f} m in '
+        f'{result.duration_s:.0f} s simulated, {took_s:.0f} s in all ({speed:.1f} x real time)'
+    )
+    console.print(f'{out}/demo.png, {out}/bag, {out}/run.json, {out}/log')

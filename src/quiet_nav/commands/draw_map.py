@@ -1,0 +1,24 @@
+"""`quiet_nav draw-map`: a picture of a near-wall map that the node probability_map saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    map_file: Annotated[Path, typer.Argument(help="The map's YAML file.")],
+    out: Annotated[
+        Path | None, typer.Option(help='PNG, SVG or PDF; default: beside the map as PNG.')
+    ] = None,
+    title: Annotated[str, typer.Option(help='Title of the picture.')] = '',
+) -> None:
+    """Draw the mean near-wall probability over the floor."""
+    from quiet_nav.evaluation.plots import near_wall_map
+    from quiet_nav.perception.map_files import load_map
+
+    path = out or map_file.with_suffix('.png')
+    near_wall_map(path, load_map(map_file), title)
+    print(path)

@@ -1,0 +1,92 @@
+"""`quiet_nav evaluate`: how good a model is on labelled recordings, with intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help='ONNX model.')],
+    data: Annotated[Path, typer.Option(help='Folder in the Quiet Campus layout.')],
+    split: Annotated[str, typer.Option(help='train, val or test.')] = 'test',
+    lists: Annotated[Path | None, typer.Option(help='Folder of lists kept elsewhere.')] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help='alone, reference, other_ears, both; again for more. Default: all.'),
+    ] = None,
+    distractors: Annotated[
+        Path | None, typer.Option(help='Folder of distractor sounds (event-*): by level, A.7.')
+    ] = None,
+    bands: Annotated[bool, typer.Option(help='By frequency band kept (Fig. 8).')] = True,
+    clips: Annotated[
+        int, typer.Option(min=1, help='Clips a window; 1 is the protocol of the paper.')
+    ] = 20,
+    json: Annotated[Path | None, typer.Option(help='Write every figure to this file.')] = None,
+    plots: Annotated[Path | None, typer.Option(help='Folder for reliability and PR plots.')] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Of bootstrap and distractors.')] = 0,
+    threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
+) -> None:
+    """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them."""
+    from rich.console import Console
+
+    from quiet_nav.evaluation.predictors import load_predictor
+    from quiet_nav.evaluation.report import evaluate
+    from quiet_nav.evaluation.tables import full
+    from quiet_nav.perception.readings import parse_context
+    from quiet_nav.recordings.quiet_campus import load_splits, with_distance
+
+    predictor = load_predictor(model, threads, clips)
+    contexts = [parse_context(text) for text in context] if context else None
+    rows = [with_distance(row) for row in load_splits(data, lists=lists)[split]]
+    draw = None
+    if distractors is not None:
+        from quiet_nav.learning.augment import DistractorBank
+
+        draw = DistractorBank.from_folder(distractors).draw
+    errors = Console(stderr=True)
+    with errors.status('reading') as status:
+        report = evaluate(
+            predictor,
+            rows,
+            contexts=contexts,
+            distractor=draw,
+            bands=bands,
+            model=model.name,
+            data=f'{data.name} {split}',
+            seed=seed,
+            progress=status.update,
+        )
+    console = Console()
+    # A table cut to 80 columns in a pipe or a log would lose its figures.
+    console.width = console.width if console.is_terminal else 160
+    console.print(full(report))
+    if json is not None:
+        _write_json(json, report.to_json())
+    if plots is not None:
+        _plot(plots, rows, report)
+
+
+def _write_json(path: Path, content: dict) -> None:
+    import json
+
+    from quiet_nav.errors import QuietNavError
+
+    try:
+        path.write_text(json.dumps(content, indent=2) + '\n')
+    except OSError as error:
+        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
+
+
+def _plot(folder: Path, rows: list, report) -> None:
+    import numpy as np
+
+    from quiet_nav.evaluation import plots
+
+    labels = np.array([bool(row.near) for row in rows if row.near is not None])
+    curves = {name: (found.near, labels) for name, found in report.predictions.items()}
+    plots.precision_recall(folder / 'precision_recall.png', curves)
+    for name, (near, _) in curves.items():
+        plots.reliability(folder / f'reliability_{name.replace(" ", "_")}.png', near, labels)

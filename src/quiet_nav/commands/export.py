@@ -1,0 +1,52 @@
+"""`quiet_nav export`: a trained checkpoint as a small ONNX model, front end inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    checkpoint: Annotated[Path, typer.Argument(help='best.ckpt of a training.')],
+    out: Annotated[Path, typer.Option(help='ONNX file to write.')],
+    data: Annotated[
+        Path | None,
+        typer.Option(help='Recordings: fit the calibration on val, compare before and after.'),
+    ] = None,
+    rank: Annotated[
+        int, typer.Option(min=0, help='Of the fully connected layers; 0: leave them whole.')
+    ] = 64,
+    quantise: Annotated[str, typer.Option(help='none, dynamic or static (int8).')] = 'static',
+    dense: Annotated[
+        bool, typer.Option(help='One pass over the whole window instead of clip by clip.')
+    ] = True,
+    calibrate: Annotated[bool, typer.Option(help='Fit the probabilities on the val rooms.')] = True,
+    max_mb: Annotated[float, typer.Option(help='Refuse a larger file.')] = 25.0,
+) -> None:
+    """Factorise, quantise and write; with --data also AP and the largest probability difference."""
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.learning.checkpoints import load_checkpoint
+    from quiet_nav.learning.context_deploy import deploy_context
+    from quiet_nav.learning.context_net import ContextVggish
+    from quiet_nav.learning.deploy import Compression, deploy, describe
+    from quiet_nav.learning.vggish import NearWallVggish
+
+    network, recipe, _ = load_checkpoint(checkpoint)
+    if isinstance(network, ContextVggish):
+        found = deploy_context(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
+        print(f'{out}: {found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch')
+        for line in found.compared:
+            print(line)
+        return
+    if not isinstance(network, NearWallVggish):
+        raise QuietNavError(f'{checkpoint}: a network of kind {recipe.network.kind!r}; this '
+                            'command compresses vggish')  # fmt: skip
+    compression = Compression(rank, quantise)
+    outcome = deploy(
+        network, recipe, out, compression, data, dense=dense, calibrate=calibrate, limit_mb=max_mb
+    )
+    print(f'{out}: {outcome.megabytes:.1f} MB, {describe(outcome.calibration)}')
+    for line in outcome.compared:
+        print(line)

@@ -1,0 +1,27 @@
+"""`quiet_nav import-checkpoint`: the published weights of the paper as a model of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    file: Annotated[Path, typer.Argument(help='static- or motion-obstacle-detection.pth.tar.')],
+    out: Annotated[Path, typer.Option(help='ONNX file to write.')],
+    dense: Annotated[
+        bool, typer.Option(help='Take windows of 3 s in one pass instead of clips of 0.96 s.')
+    ] = False,
+) -> None:
+    """Make an ONNX model from the weights that the paper's authors publish (no code in it runs)."""
+    from quiet_nav import __version__
+    from quiet_nav.learning.authors import authors_metadata, read_authors_checkpoint
+    from quiet_nav.learning.deploy import export_checked
+
+    network = read_authors_checkpoint(file)
+    metadata = authors_metadata(file, __version__)
+    difference = export_checked(network, out, metadata, dense=dense)
+    size = out.stat().st_size / 1e6
+    print(f'{out}: {size:.1f} MB; largest difference to PyTorch on noise {difference:.1e}')

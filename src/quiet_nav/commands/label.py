@@ -1,0 +1,104 @@
+"""`quiet_nav label`: bags become a data set in the Quiet Campus layout, depth as the teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    bags: Annotated[
+        list[Path] | None, typer.Argument(help='Bags of one room; or name them in --rooms.')
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(help='Folder of the data set; it may have rooms already.')
+    ] = (Path('recordings')),
+    room: Annotated[str, typer.Option(help='Room that the bags were recorded in.')] = '',
+    split: Annotated[str, typer.Option(help='Part of the room: train, val or test.')] = '',
+    rooms: Annotated[
+        Path | None, typer.Option(help='CSV of bag, room, split instead of the three above.')
+    ] = None,
+    still: Annotated[
+        bool, typer.Option('--still', help='Nothing moved: a place a bag, no odometry needed.')
+    ] = False,
+    longest: Annotated[
+        float, typer.Option(min=3.0, max=600.0, help='Seconds kept of one place at most.')
+    ] = 30.0,
+    rig: Annotated[
+        str, typer.Option(help='Keep only the ear on the side of the camera; default: all.')
+    ] = '',
+    camera: Annotated[
+        str, typer.Option(help='Side that the depth camera sees: front, left, back, right.')
+    ] = 'front',
+    wav: Annotated[
+        list[Path] | None,
+        typer.Option(help='Sound recorded beside a bag; once a bag, in their order.'),
+    ] = None,
+    wav_delay: Annotated[
+        list[float] | None,
+        typer.Option(help='Seconds from the start of the bag to that of its WAV; once a WAV.'),
+    ] = None,
+    audio: Annotated[str, typer.Option(help='Audio topic; default: found by type.')] = '',
+    audio_info: Annotated[str, typer.Option(help='Topic of its format.')] = '',
+    depth: Annotated[str, typer.Option(help='Topic of depth images.')] = '',
+    color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
+    odom: Annotated[str, typer.Option(help='Topic of odometry.')] = '',
+) -> None:
+    """Cut the places where the robot stood, label them by depth, and say why the rest was not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.evaluation.replay_report import parse_side
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.recordings.bags import Bag, BagTopics
+    from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
+    from quiet_nav.recordings.labelling import LabelSettings, label_bag
+    from quiet_nav.recordings.playback import wavs_beside
+
+    if bool(bags) == bool(rooms) or (bags and not (room and split)):
+        raise QuietNavError('name the bags with --room and --split, or all of them in --rooms')
+    assigned = read_assignment(rooms) if rooms else [Assigned(bag, room, split) for bag in bags]
+    wavs = wavs_beside(len(assigned), wav or [], wav_delay or [])
+    settings = LabelSettings(
+        longest,
+        still,
+        find_rig(rig) if rig else None,
+        parse_side(camera),
+        BagTopics(audio, audio_info, depth, odom, color),
+    )
+    data = LabelledSet(out)
+    names = []
+    for item in assigned:
+        with Bag(item.bag) as bag:
+            names.append(bag.name)
+    data.claim(assigned, names)
+    table = Table(title=str(data.root), title_justify='left')
+    for column in ('bag', 'room', 'part', 'places', 'near', 'kept', 'left out'):
+        table.add_column(column)
+    errors, kept = Console(stderr=True), 0
+    with errors.status('reading') as status:
+        for item, beside in zip(assigned, wavs, strict=True):
+            status.update(f'reading {item.bag}')
+            found = label_bag(item.bag, settings, beside)
+            near = data.add(item, found)
+            kept += len(found.places)
+            seconds = sum(place.duration_s for place in found.places)
+            why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
+            table.add_row(
+                found.name,
+                item.room,
+                item.split,
+                str(len(found.places)),
+                str(near),
+                f'{seconds:.1f} of {found.duration_s:.1f} s',
+                '\n'.join([*why, *found.notes]),
+            )
+    data.finish()
+    console = Console()
+    console.width = console.width if console.is_terminal else 160
+    console.print(table)
+    if not kept:
+        raise QuietNavError('no place was kept; the table says why')

@@ -1,0 +1,103 @@
+"""`quiet_nav replay`: the detector over bags without ROS: predictions, tables, plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    bags: Annotated[
+        list[Path], typer.Argument(help='rosbag2 folders (mcap, sqlite3) or ROS 1 .bag files.')
+    ],
+    out: Annotated[Path, typer.Option(help='Folder for predictions, tables and plots.')] = Path(
+        'replay'
+    ),
+    model: Annotated[
+        Path | None, typer.Option(help='ONNX model; default: the shipped one.')
+    ] = None,
+    rig: Annotated[
+        str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
+    ] = '',
+    camera: Annotated[
+        str, typer.Option(help='Side that the depth camera sees: front, left, back, right.')
+    ] = 'front',
+    context: Annotated[str, typer.Option(help='alone, reference, other_ears, both.')] = 'both',
+    rate: Annotated[float, typer.Option(min=0.1, max=10.0, help='Decisions a second (Hz).')] = 2.0,
+    clips: Annotated[int, typer.Option(min=1, max=100, help='Clips a window.')] = 20,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help='Draw the clips at random; default: evenly spaced.')
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The room's reference to begin with.")
+    ] = None,
+    use_odometry: Annotated[
+        bool, typer.Option('--use-odometry/--no-odometry', help='As the node near_wall does.')
+    ] = True,
+    wav: Annotated[
+        list[Path] | None,
+        typer.Option(help='Sound recorded beside a bag; once a bag, in their order.'),
+    ] = None,
+    wav_delay: Annotated[
+        list[float] | None,
+        typer.Option(help='Seconds from the start of the bag to that of its WAV; once a WAV.'),
+    ] = None,
+    audio: Annotated[str, typer.Option(help='Audio topic; default: found by type.')] = '',
+    audio_info: Annotated[str, typer.Option(help='Topic of its format.')] = '',
+    depth: Annotated[str, typer.Option(help='Topic of depth images.')] = '',
+    odom: Annotated[str, typer.Option(help='Topic of odometry.')] = '',
+    jobs: Annotated[int, typer.Option(min=0, help='Bags at a time; 0: one a core.')] = 0,
+    threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
+) -> None:
+    """Say what the node near_wall would have said, and how right it was where depth is there."""
+    import os
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from quiet_nav.evaluation.replay_files import refuse_existing, replay_all, write_all
+    from quiet_nav.evaluation.replay_report import judged, parse_side, table
+    from quiet_nav.recordings.bags import Bag, BagTopics
+    from quiet_nav.recordings.playback import wavs_beside
+    from quiet_nav.recordings.replay import ReplaySettings
+
+    side = parse_side(camera)
+    topics = BagTopics(audio, audio_info, depth, odom)
+    settings = ReplaySettings(
+        model, rig, context, rate, clips, seed, threads, use_odometry, reference, topics=topics
+    )
+    names = []
+    for path in bags:
+        with Bag(path) as bag:
+            names.append(bag.name)
+    refuse_existing(out, names)
+    wavs = wavs_beside(len(bags), wav or [], wav_delay or [])
+    errors = Console(stderr=True)
+    with Progress(console=errors, transient=True) as bar:
+        tasks = [bar.add_task(name, total=1.0) for name in names]
+
+        def tell(shares) -> None:
+            for task, share in zip(tasks, shares, strict=True):
+                bar.update(task, completed=share)
+
+        found = replay_all(bags, settings, wavs, jobs or os.cpu_count() or 1, tell)
+    report = write_all(out, found, side)
+    console = Console()
+    console.width = console.width if console.is_terminal else 160
+    for one in found:
+        valid = sum(r.valid for _, d in one.decisions for r in d.readings)
+        total = sum(len(d.readings) for _, d in one.decisions)
+        console.print(f'{one.name}: {one.duration_s:.1f} s, {valid} of {total} readings valid')
+        for note in one.notes:
+            console.print(f'  {note}', style='yellow', markup=False)
+    if report is not None:
+        console.print(table(report))
+    if report is None and not any(one.has_depth for one in found):
+        console.print('no depth images: nothing to judge the readings by')
+    elif report is None or any(one.has_depth for one in found):
+        for one in found:
+            for reason, count in judged(one, side).left_out.most_common():
+                console.print(f'{one.name}: {count} readings not judged: {reason}')
+    console.print(f'predictions, readings and plots: {out}')

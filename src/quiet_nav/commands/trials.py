@@ -1,0 +1,148 @@
+"""`quiet_nav trials`: policies on tracks in simulated rooms, by the paper's protocol."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    room: Annotated[
+        str, typer.Option(help='A room, a YAML file, or "all": the four rooms of Fig. 10.')
+    ] = 'classroom',
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help='tracker, algorithm1, algorithm2, straight, random, or "all"; again for '
+                     'more. tracker by default.'),
+    ] = None,
+    rig: Annotated[
+        list[str] | None,
+        typer.Option(help='single, pair, trio or a YAML file; again for more. pair by default.'),
+    ] = None,
+    trials: Annotated[
+        int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")
+    ] = 0,
+    track: Annotated[str, typer.Option(help="A track of the room; its first by default.")] = '',
+    detector: Annotated[
+        str, typer.Option(help='An ONNX file, or "ideal" or "error-prone": ears without sound.')
+    ] = 'models/near_wall.onnx',
+    context: Annotated[
+        str, typer.Option(help='What the detector may use: full, other-ears, reference or alone.')
+    ] = 'full',
+    disturbance: Annotated[
+        str, typer.Option(help='none, distractors, gains or ventilation.')
+    ] = 'none',
+    threshold: Annotated[
+        float | None, typer.Option(help='p of Algorithms 1 and 2; their defaults without.')
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Of sources, slip, drift and policies.')] = 0,
+    workers: Annotated[
+        int, typer.Option(min=0, help='Processes; 0: one a core.')
+    ] = 0,
+    json: Annotated[Path | None, typer.Option(help='Write every trial to this file.')] = None,
+    plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+) -> None:  # fmt: skip
+    """Drive trials and print the tables of the paper's Figs. 9 and 10."""
+    import time
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from quiet_nav.evaluation.trial_tables import trial_tables, trials_to_json
+    from quiet_nav.simulation.trials import run_trials
+
+    requests = _requests(
+        room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
+        disturbance, threshold, seed,
+    )  # fmt: skip
+    started = time.monotonic()
+    results = []
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task('trials', total=len(requests))
+        for result in run_trials(requests, workers or os.cpu_count() or 1):
+            results.append(result)
+            bar.advance(task)
+    took_s = time.monotonic() - started
+    console = Console()
+    # A table cut to 80 columns in a pipe or a log would lose its figures.
+    console.width = console.width if console.is_terminal else 180
+    console.print(trial_tables(results))
+    simulated_s = sum(result.duration_s for result in results)
+    console.print(
+        f'{len(results)} trials, {simulated_s:.0f} s simulated in {took_s:.0f} s: '
+        f'{simulated_s / took_s:.0f} times real time; detector {detector}, context {context}, '
+        f'disturbance {disturbance}, seed {seed}'
+    )
+    if json is not None:
+        _write_json(json, trials_to_json(results))
+    if plots is not None:
+        from quiet_nav.evaluation.trial_plots import plot_trials
+
+        for file in plot_trials(plots, results):
+            console.print(str(file))
+
+
+def _requests(
+    room: str,
+    policies: list[str],
+    rigs: list[str],
+    trials: int,
+    track: str,
+    detector: str,
+    context: str,
+    disturbance: str,
+    threshold: float | None,
+    seed: int,
+) -> list:
+    """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
+    from dataclasses import replace
+
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.navigation.policies import POLICIES, PolicySettings
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.plan_files import load_plan
+    from quiet_nav.simulation.trial_ears import DETECTORS, check_ears
+    from quiet_nav.simulation.trials import PAPER_ROOMS, TrialRequest, paper_trials
+
+    policies = list(POLICIES) if policies == ['all'] else policies
+    unknown = set(policies) - set(POLICIES)
+    if unknown:
+        raise QuietNavError(f'no policy {sorted(unknown)}; policies: {", ".join(POLICIES)}, all')
+    check_ears(detector, disturbance, context)
+    if detector not in DETECTORS and not Path(detector).is_file():
+        known = ', '.join(DETECTORS)
+        raise QuietNavError(f'detector {detector} is not there; name an ONNX file, or {known}')
+    rooms = list(PAPER_ROOMS) if room == 'all' else [room]
+    for name in rooms:
+        load_plan(name).track(track or None)
+    settings = PolicySettings()
+    if threshold is not None:
+        settings = replace(
+            settings,
+            algorithm=replace(settings.algorithm, threshold=threshold),
+            threshold2=threshold,
+        )
+    return [
+        TrialRequest(
+            name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
+            settings,
+        )
+        for policy in policies
+        for rig in rigs
+        for name in rooms
+        for index in range(trials or paper_trials(name))
+    ]  # fmt: skip
+
+
+def _write_json(path: Path, content: dict) -> None:
+    import json
+
+    from quiet_nav.errors import QuietNavError
+
+    try:
+        path.write_text(json.dumps(content, indent=2) + '\n')
+    except OSError as error:
+        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error

@@ -1,0 +1,51 @@
+"""How fast simulated time may go on this machine: as fast as every node keeps up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: A reading this old (simulated seconds after its window) makes the robot wait.
+READING_LAG_S = 0.8
+#: A velocity command this old (simulated seconds) makes it turn and drive too far.
+COMMAND_LAG_S = 0.12
+
+
+@dataclass(frozen=True)
+class PaceSettings:
+    """Limits of the time factor, and how it changes."""
+
+    begin: float = 1.5
+    slowest: float = 0.5
+    fastest: float = 4.0
+    up: float = 1.15
+    down: float = 0.7
+
+
+class Pace:
+    """The time factor of the simulation, raised while nodes keep up and lowered when they lag."""
+
+    def __init__(self, settings: PaceSettings | None = None) -> None:
+        self._settings = settings or PaceSettings()
+        self.factor = self._settings.begin
+        self._worst = 0.0
+
+    def reading(self, lag_s: float) -> None:
+        """Take how late a reading came, in simulated seconds."""
+        self._worst = max(self._worst, lag_s / READING_LAG_S)
+
+    def command(self, lag_s: float) -> None:
+        """Take how late a velocity command came, in simulated seconds."""
+        self._worst = max(self._worst, lag_s / COMMAND_LAG_S)
+
+    def next(self, achieved: float) -> float:
+        """Return the factor for the next interval; ``achieved`` is that of the last one."""
+        s = self._settings
+        if self._worst > 1.0:
+            wanted = self.factor * s.down
+        elif self._worst < 0.6 and achieved > 0.9 * self.factor:
+            wanted = self.factor * s.up
+        else:
+            wanted = self.factor
+        self._worst = 0.0
+        self.factor = min(max(wanted, s.slowest), s.fastest)
+        return self.factor

@@ -1,0 +1,166 @@
+"""A run along a track as it goes on: how far, what was heard, how it ended; kept as a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.simulation.tracks import Track
+from quiet_nav.simulation.trials import Listened, TrialResult
+
+#: Positions of the path lie at least this far apart, in metres.
+_PATH_STEP_M = 0.02
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the terminal shows of a run: one line of JSON between the processes.
+
+    probabilities: the newest valid P by side name, None where the newest reading was not valid.
+    time_factor: simulated seconds a second of late. time_s: simulated seconds since the goal.
+    """
+
+    phase: str
+    probabilities: dict[str, float | None]
+    distance_m: float
+    length_m: float
+    steps: int
+    wall_distance_m: float | None
+    time_s: float
+    time_factor: float
+
+    def to_line(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_line(cls, line: str) -> Progress | None:
+        """Return the progress that a line holds, None where it is something else."""
+        try:
+            return cls(**json.loads(line))
+        except (ValueError, TypeError):
+            return None
+
+
+class TrackRun:
+    """Follows true poses along a track and says when and how the run has ended.
+
+    outcome is '' while it goes on; then destination, collision, left the track, or what was
+    given to ``end``. Times are integer nanoseconds of the simulation.
+    """
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self.time_ns = 0
+        self.pose: Pose2D | None = None
+        self.distance_m = 0.0
+        self.outcome = ''
+        self.phase = 'waiting'
+        self.steps = 0
+        self.wall_distance_m: float | None = None
+        self.probabilities: dict[str, float | None] = {}
+        self.path: list[tuple[float, float]] = []
+        self.listened: list[Listened] = []
+        self._began_ns = 0
+        self._noted = -1
+
+    @property
+    def time_s(self) -> float:
+        """Simulated seconds since ``begin``; 0 before."""
+        return (self.time_ns - self._began_ns) * 1e-9 if self._began_ns else 0.0
+
+    def begin(self) -> None:
+        """The goal was accepted: from now on the way counts."""
+        self._began_ns = self.time_ns
+
+    def moved(self, time_ns: int, pose: Pose2D) -> None:
+        """Take a true pose in the room."""
+        self.time_ns, self.pose = time_ns, pose
+        if self.outcome or not self._began_ns:
+            return
+        last = self.path[-1] if self.path else None
+        if last is None or math.dist(last, (pose.x, pose.y)) >= _PATH_STEP_M:
+            self.path.append((pose.x, pose.y))
+        if not self.track.contains(pose.x, pose.y):
+            self.outcome = 'left the track'
+            return
+        self.distance_m = max(self.distance_m, self.track.progress(pose.x, pose.y))
+        if self.track.reached(pose.x, pose.y):
+            self.distance_m = self.track.length_m
+            self.outcome = 'destination'
+
+    def bumped(self) -> None:
+        """Take a contact."""
+        self.end('collision')
+
+    def heard(self, side: Side, probability: float | None) -> None:
+        """Take a reading; None where it was not valid."""
+        self.probabilities[side.name.lower()] = probability
+
+    def said(
+        self, phase: str, steps: int, left: float, right: float, wall_distance_m: float
+    ) -> None:
+        """Take the follower's feedback; NaN for what is not known."""
+        self.phase, self.steps = phase, steps
+        self.wall_distance_m = wall_distance_m if math.isfinite(wall_distance_m) else None
+        decided = phase in ('turn', 'drive')
+        if decided and steps != self._noted and self.pose is not None:
+            self._noted = steps
+            self.listened.append(Listened(self.pose, (left, right)))
+
+    def end(self, outcome: str) -> None:
+        """End the run in another way, unless it has ended."""
+        self.outcome = self.outcome or outcome
+
+    def progress(self, time_factor: float) -> Progress:
+        return Progress(
+            self.phase,
+            dict(self.probabilities),
+            self.distance_m,
+            self.track.length_m,
+            self.steps,
+            self.wall_distance_m,
+            self.time_s,
+            time_factor,
+        )
+
+    def result(self, room: str, policy: str, rig: str, start: int) -> TrialResult:
+        """Return the run as a trial from the track's start pose ``start``."""
+        begin = self.track.starts()[start]
+        return TrialResult(
+            room,
+            self.track.name,
+            policy,
+            rig,
+            start,
+            begin.offset_m,
+            begin.heading_name,
+            self.distance_m,
+            self.track.length_m,
+            self.outcome,
+            self.steps,
+            self.time_s,
+            tuple(self.path),
+            tuple(self.listened),
+        )
+
+
+def save_run(path: Path, result: TrialResult) -> None:
+    """Write a run as JSON."""
+    path.write_text(json.dumps(asdict(result), indent=1) + '\n')
+
+
+def load_run(path: Path) -> TrialResult:
+    """Return the run that ``save_run`` wrote; QuietNavError where the file holds none."""
+    try:
+        raw = json.loads(path.read_text())
+        raw['path'] = tuple(map(tuple, raw['path']))
+        raw['listened'] = tuple(
+            Listened(Pose2D(**at['pose']), tuple(at['probabilities'])) for at in raw['listened']
+        )
+        return TrialResult(**raw)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise QuietNavError(f'{path}: not a run of the demo ({error})') from error

@@ -1,0 +1,1 @@
+"""Metrics with confidence intervals, tables in the paper's layout, plots."""

@@ -1,0 +1,174 @@
+"""The model card: what a model file was measured at, written from one run of measurements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.evaluation.baseline import BoostedTrees
+from quiet_nav.evaluation.context_predictor import ContextPredictor
+from quiet_nav.evaluation.predictors import Predictions, Predictor
+from quiet_nav.evaluation.report import Line, judge
+from quiet_nav.geometry import Side
+from quiet_nav.perception.readings import Context
+from quiet_nav.recordings.quiet_campus import Row, load_splits
+
+BOTH = Context.REFERENCE | Context.OTHER_EARS
+SIDES = (Side.LEFT, Side.RIGHT)
+#: The paper's static AP with one window, on real rooms (Table 1).
+PAPER_ALONE_AP = 0.683
+#: Whole seconds at which the static test windows begin; the lists name every second of ten.
+STATIC_STARTS = (0.0, 3.0, 6.0)
+COLUMNS = ('near-wall AP', 'accuracy', 'ECE', 'median distance error < 1 m', 'nearer side right')
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One row of the card."""
+
+    section: str
+    line: Line
+
+
+def measure(
+    model: str | Path,
+    data: str | Path,
+    rooms: str | Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[Measured]:
+    """Measure a context model, and boosted trees fitted on the train rooms of ``data``.
+
+    data: folder with SFS-Static and SFS-Robot, as ``quiet_nav campus`` writes them. rooms: another
+    such folder, of which every room is tested; else the test rooms of ``data`` are.
+    Raises QuietNavError where a subset is missing.
+    """
+    out = []
+    for subset, judged in (('SFS-Static', _static), ('SFS-Robot', _robot)):
+        for folder in {str(data), str(rooms or data)}:
+            if not (Path(folder) / subset).is_dir():
+                raise QuietNavError(f'{folder}: no {subset}; make it with quiet_nav campus')
+        splits = load_splits(data, subset)
+        test = splits.test
+        if rooms is not None:
+            other = load_splits(rooms, subset)
+            test = (*other.train, *other.val, *other.test)
+        out += judged(model, splits.train, test, say)
+    return out
+
+
+def _static(
+    model: str | Path, train: Sequence[Row], test: Sequence[Row], say: Callable[[str], None]
+) -> list[Measured]:
+    rows = [row for row in test if row.start_s is None or row.start_s in STATIC_STARTS]
+    section = 'Facing the nearest wall, 0.27-0.56 m against 1.0 m and more, one microphone'
+    network, trees = ContextPredictor(model, clips=1, places=4), BoostedTrees(train, places=4)
+    out = []
+    for context, name in (
+        (Context.ALONE, 'one window alone'),
+        (Context.REFERENCE, 'reference of 4 other places'),
+    ):
+        for predictor, who in ((network, ''), (trees, ', boosted trees')):
+            say(f'static, {name}{who}')
+            found = predictor.predict(rows, context)
+            out.append(Measured(section, judge('static', name + who, rows, found)))
+    return out
+
+
+def _robot(
+    model: str | Path, train: Sequence[Row], rows: Sequence[Row], say: Callable[[str], None]
+) -> list[Measured]:
+    section = 'On the robot, ears 0.15 m off centre, any heading, 0.2-2 m from a wall'
+    test = [row for row in rows if row.start_s == 0.0]
+    sides = [row for row in test if row.side in SIDES]
+    front = [row for row in test if row.side == Side.FRONT]
+    four = ContextPredictor(model, clips=1, places=4)
+    eight = ContextPredictor(model, clips=1, places=8)
+    turning = ContextPredictor(model, clips=1, places=8, turning=True)
+    trees = BoostedTrees([row for row in train if row.side in SIDES], places=8)
+    out: list[Measured] = []
+
+    def add(name: str, predictor: Predictor, rows: Sequence[Row], context: Context) -> Predictions:
+        say(f'robot, {name}')
+        found = predictor.predict(rows, context)
+        out.append(Measured(section, judge('robot', name, rows, found)))
+        return found
+
+    add('pair: one ear alone', eight, sides, Context.ALONE)
+    add('pair: reference of 8 places', eight, sides, Context.REFERENCE)
+    add('pair: other ear', eight, sides, Context.OTHER_EARS)
+    add('pair: other ear and reference of 4 places', four, sides, BOTH)
+    add('pair: other ear and reference of 8 places', eight, sides, BOTH)
+    for name, context in (
+        ('one ear alone', Context.ALONE),
+        ('reference of 8 places', Context.REFERENCE),
+        ('other ear', Context.OTHER_EARS),
+        ('other ear and reference of 8 places', BOTH),
+    ):
+        add(f'pair: {name}, boosted trees', trees, sides, context)
+    say('robot, trio')
+    found = eight.predict(test, BOTH)
+    for name, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
+        which = [i for i, row in enumerate(test) if row.side in wanted]
+        part = Predictions(found.near[which], _part(found.distance, which))
+        rows = [test[i] for i in which]
+        out.append(Measured(section, judge('robot', f'trio: {name}, all context', rows, part)))
+    add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
+    add('single: left and right ears each, then turned', turning, sides, BOTH)
+    return out
+
+
+def _part(distance: np.ndarray | None, which: list[int]) -> np.ndarray | None:
+    return None if distance is None else distance[which]
+
+
+def to_json(measured: Sequence[Measured]) -> str:
+    """Return every figure as JSON."""
+    rows = [{**vars_of(m.line), 'section': m.section} for m in measured]
+    return json.dumps(rows, indent=1) + '\n'
+
+
+def vars_of(line: Line) -> dict:
+    """Return a line's figures as plain values."""
+    plain = {}
+    for key, value in vars(line).items():
+        plain[key] = (
+            value if value is None or isinstance(value, (str, int)) else list(vars(value).values())
+        )
+    return plain
+
+
+def tables(measured: Sequence[Measured]) -> str:
+    """Return the figures as Markdown tables, 95 % intervals by bootstrap over rooms."""
+    out = []
+    for section in dict.fromkeys(m.section for m in measured):
+        lines = [m.line for m in measured if m.section == section]
+        rooms, positives = lines[0].rooms, lines[0].positives / lines[0].rows
+        out += [
+            f'### {section}',
+            '',
+            f'{rooms} rooms never trained or selected on; {positives:.1%} of the rows near a wall.',
+            '',
+            f'| given | rows | {" | ".join(COLUMNS)} |',
+            '|---|---' + '|---' * len(COLUMNS) + '|',
+        ]
+        for line in lines:
+            figures = (
+                line.ap,
+                line.accuracy,
+                line.calibration_error,
+                line.median_distance_error_m,
+                line.nearer_side,
+            )
+            shown = ' | '.join('–' if f is None else _shown(f) for f in figures)
+            out.append(f'| {line.name} | {line.rows} | {shown} |')
+        out.append('')
+    return '\n'.join(out)
+
+
+def _shown(figure) -> str:
+    return f'{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]'

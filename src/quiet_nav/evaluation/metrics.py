@@ -1,0 +1,151 @@
+"""Figures of merit with 95 % intervals, bootstrapped over rooms: places of one room are kin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.readings import DISTANCE_EDGES_M
+
+BOOTSTRAPS = 1000
+#: Most weights (bootstraps times rows) that are held at once.
+_CHUNK = 4_000_000
+CALIBRATION_BINS = 15
+
+#: A metric takes weights (B, N) and returns values (B,), NaN where it is not defined.
+Metric = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
+
+
+def average_precision(scores: np.ndarray, labels: np.ndarray) -> Metric:
+    """Area under precision over recall as steps, as scikit-learn's, for weighted rows."""
+    order = np.argsort(-scores, kind='stable')
+    ranked = scores[order]
+    positive = np.asarray(labels, float)[order]
+    # Rows of one score are decided together: read precision at the last of each tie.
+    last = np.append(ranked[1:] != ranked[:-1], True)
+
+    def metric(weights: np.ndarray) -> np.ndarray:
+        w = weights[:, order]
+        true = np.cumsum(w * positive, axis=1)[:, last]
+        said = np.cumsum(w, axis=1)[:, last]
+        gained = np.diff(true, axis=1, prepend=0.0)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            precision = np.where(said > 0, true / said, 0.0)
+            return np.sum(gained * precision, axis=1) / true[:, -1]
+
+    return metric
+
+
+def accuracy(probability: np.ndarray, labels: np.ndarray, threshold: float = 0.5) -> Metric:
+    """Share of rows on the right side of a threshold."""
+    return mean((probability > threshold) == np.asarray(labels, bool))
+
+
+def mean(values: np.ndarray) -> Metric:
+    """Weighted mean; rows that are NaN are left out."""
+    values = np.asarray(values, float)
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+
+    def metric(weights: np.ndarray) -> np.ndarray:
+        total = weights @ known.astype(float)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            return np.where(total > 0, weights @ filled / total, np.nan)
+
+    return metric
+
+
+def expected_calibration_error(
+    probability: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
+) -> Metric:
+    """Mean distance between probability and frequency over equal-width bins, by rows in each."""
+    which = np.minimum((probability * bins).astype(int), bins - 1)
+    gap = (np.asarray(labels, float) - probability)[:, None] * (which[:, None] == np.arange(bins))
+
+    def metric(weights: np.ndarray) -> np.ndarray:
+        return np.abs(weights @ gap).sum(axis=1) / weights.sum(axis=1)
+
+    return metric
+
+
+def median(values: np.ndarray) -> Metric:
+    """Weighted median (the lower one of two); rows that are NaN are left out, inf is last."""
+    values = np.asarray(values, float)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind='stable')]
+    ranked = values[order]
+
+    def metric(weights: np.ndarray) -> np.ndarray:
+        if not len(order):
+            return np.full(len(weights), np.nan)
+        below = np.cumsum(weights[:, order], axis=1)
+        half = below[:, -1:] / 2.0
+        middle = ranked[np.argmax(below >= half, axis=1)]
+        return np.where(below[:, -1] > 0, middle, np.nan)
+
+    return metric
+
+
+def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BOOTSTRAPS,
+             ) -> Estimate:  # fmt: skip
+    """Return a metric over all rows and the 2.5 and 97.5 % quantiles over resampled rooms.
+
+    rooms: each row's room, shape (N,). Rooms are drawn with replacement, all rows of a room
+    together, from a generator of the seed; draws for which the metric is undefined are left out.
+    """
+    if not len(rooms):
+        raise QuietNavError('no rows to evaluate')
+    names, index = np.unique(rooms, return_inverse=True)
+    value = float(metric(np.ones((1, len(rooms))))[0])
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(len(names), np.full(len(names), 1.0 / len(names)), size=samples)
+    step = max(1, _CHUNK // len(rooms))
+    drawn = np.concatenate(
+        [metric(counts[i : i + step][:, index].astype(float)) for i in range(0, samples, step)]
+    )
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
+        return Estimate(value, float('nan'), float('nan'))
+    low, high = np.quantile(drawn, (0.025, 0.975), method='nearest')
+    return Estimate(value, float(low), float(high))
+
+
+def median_distance(probabilities: np.ndarray) -> np.ndarray:
+    """Return the median of each distance distribution in metres, shape (N,), inf beyond 1.5 m.
+
+    probabilities: shape (N, bins); the same interpolation as ``NearWallReading``.
+    """
+    edges = np.array((0.0, *DISTANCE_EDGES_M))
+    below = np.cumsum(probabilities, axis=1)
+    bin_ = np.argmax(below >= 0.5 - 1e-12, axis=1)
+    rows = np.arange(len(probabilities))
+    inside = probabilities[rows, bin_]
+    part = (0.5 - (below[rows, bin_] - inside)) / np.maximum(inside, 1e-9)
+    farther = bin_ >= len(DISTANCE_EDGES_M)
+    bin_ = np.minimum(bin_, len(DISTANCE_EDGES_M) - 1)
+    metres = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
+    return np.where(farther, np.inf, metres)
+
+
+def mean_distance(probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
+    """Return the mean of each distance distribution in metres, shape (N,).
+
+    Bins count at their middle, what is farther than the last edge at ``farther_m``.
+    """
+    edges = np.array((0.0, *DISTANCE_EDGES_M))
+    return probabilities @ np.append((edges[1:] + edges[:-1]) / 2.0, farther_m)

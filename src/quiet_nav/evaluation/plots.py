@@ -1,0 +1,107 @@
+"""Everything that is drawn, in one style."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from quiet_nav.perception.probability_grid import GridMap
+
+#: Colours that people with any colour vision can tell apart (Okabe and Ito).
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+STYLE = {
+    'font.size': 11,
+    'axes.grid': True,
+    'axes.axisbelow': True,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'grid.color': '#dddddd',
+    'legend.frameon': False,
+    'lines.linewidth': 2.0,
+    'figure.dpi': 120,
+    'savefig.dpi': 160,
+    'svg.hashsalt': 'quiet_nav',
+}
+
+
+@contextmanager
+def figure(path: str | Path, width: float = 6.0, height: float = 4.5, **grid) -> Iterator:
+    """Give (figure, axes) in the project's style and write them to ``path`` at the end.
+
+    grid: as for ``matplotlib.pyplot.subplots`` (nrows, ncols, ...). No display is needed.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({'axes.prop_cycle': matplotlib.cycler(color=COLOURS), **STYLE}):
+        drawn = Figure(figsize=(width, height), layout='constrained')
+        FigureCanvasAgg(drawn)
+        yield drawn, drawn.subplots(**grid)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        drawn.savefig(path)
+
+
+def reliability(
+    path: str | Path, probability: np.ndarray, labels: np.ndarray, bins: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw how often there was a wall against how probable it was said to be.
+
+    Returns the points drawn: mean probability and frequency of every bin that has rows.
+    """
+    which = np.minimum((np.asarray(probability) * bins).astype(int), bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    filled = counts > 0
+    said = np.bincount(which, probability, bins)[filled] / counts[filled]
+    was = np.bincount(which, np.asarray(labels, float), bins)[filled] / counts[filled]
+    with figure(path, 5.0, 5.5, nrows=2, height_ratios=(4, 1), sharex=True) as (_, axes):
+        axes[0].plot([0, 1], [0, 1], color='#888888', linewidth=1, linestyle='--')
+        axes[0].plot(said, was, marker='o')
+        axes[0].set(ylabel='frequency of a near wall', xlim=(0, 1), ylim=(0, 1))
+        axes[1].bar((np.arange(bins) + 0.5) / bins, counts, 0.9 / bins, color='#888888')
+        axes[1].set(xlabel='near-wall probability', ylabel='rows')
+    return said, was
+
+
+def precision_recall(
+    path: str | Path, curves: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[str, float]:
+    """Draw precision against recall, one curve a name of (probabilities, labels); returns APs."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve
+
+    areas = {}
+    with figure(path, 5.5, 5.0) as (_, axes):
+        for name, (probability, labels) in curves.items():
+            precision, recall, _ = precision_recall_curve(labels, probability)
+            areas[name] = float(average_precision_score(labels, probability))
+            axes.step(recall, precision, where='post', label=f'{name} (AP {areas[name]:.2f})')
+        share = float(np.mean(next(iter(curves.values()))[1]))
+        axes.axhline(share, color='#888888', linewidth=1, linestyle='--', label='chance')
+        axes.set(xlabel='recall', ylabel='precision', xlim=(0, 1.01), ylim=(0, 1.02))
+        axes.legend()
+    return areas
+
+
+def near_wall_map(path: str | Path, grid: GridMap, title: str = '') -> None:
+    """Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
+
+    Cells that no reading was about stay white. Raises ValueError where the map is empty.
+    """
+    if not grid.probability.size:
+        raise ValueError('the map is empty')
+    left, right, bottom, top = grid.extent
+    scale = 7.0 / max(right - left, top - bottom)
+    width, height = max(scale * (right - left), 3.0), max(scale * (top - bottom), 3.0)
+    with figure(path, width + 1.6, height + 0.8) as (drawn, axes):
+        cells = axes.imshow(
+            grid.probability, origin='lower', extent=grid.extent, cmap='viridis',
+            vmin=0.0, vmax=1.0, interpolation='nearest', zorder=2,
+        )  # fmt: skip
+        drawn.colorbar(cells, ax=axes, label='near-wall probability, mean', shrink=0.8)
+        axes.set(xlabel='x, m', ylabel='y, m', title=title)
+        axes.set_aspect('equal')

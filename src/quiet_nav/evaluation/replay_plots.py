@@ -1,0 +1,69 @@
+"""A replay drawn: probability and distance over time, beside what the depth camera saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.evaluation import plots
+from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.recordings.replay import Replayed
+
+#: Distances are drawn up to here; what is heard as farther than the last bin lies at the top.
+TOP_M = 2.0
+
+
+def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
+    """Draw every ear's probability and median distance over time; returns the points of each.
+
+    Grey bands: the robot moved. Crosses below: readings that are not valid.
+    """
+    counts: dict[str, int] = {}
+    begin = found.sound_ns[0]
+    with plots.figure(path, 10.0, 6.0, nrows=2, sharex=True) as (_, axes):
+        for ear, _ in enumerate(found.rig.ears):
+            readings = [decision.readings[ear] for _, decision in found.decisions]
+            seconds = np.array([(r.end_ns - begin) / 1e9 for r in readings])
+            said = np.array([r.probability if r.valid else np.nan for r in readings])
+            median = np.array(
+                [
+                    min(r.median_distance_m, TOP_M)
+                    if r.valid and r.distance_probabilities
+                    else np.nan
+                    for r in readings
+                ]
+            )
+            name = readings[0].side.name.lower() if readings else str(ear)
+            (line,) = axes[0].plot(seconds, said, label=name)
+            silent = seconds[np.isnan(said)]
+            axes[0].plot(silent, np.full(len(silent), -0.04), 'x', ms=3, color=line.get_color())
+            axes[1].plot(seconds, median, color=line.get_color(), label=f'{name}, heard')
+            counts[name] = int(np.isfinite(said).sum())
+        if len(found.depth.times_ns):
+            seconds = (found.depth.times_ns - begin) / 1e9
+            metres = np.minimum(found.depth.distances_m, TOP_M)
+            axes[1].plot(seconds, metres, color='#000000', lw=1.2, ls='--', label='depth camera')
+            counts['depth'] = len(seconds)
+        for start, end in _moving(found):
+            for axis in axes:
+                axis.axvspan((start - begin) / 1e9, (end - begin) / 1e9, color='#eeeeee', zorder=0)
+        axes[1].axhline(NEAR_WALL_M, color='#888888', linewidth=1, linestyle=':')
+        axes[0].set(ylabel='near-wall probability', ylim=(-0.08, 1.04), title=found.name)
+        axes[1].set(ylabel='distance (m)', ylim=(0.0, TOP_M * 1.04), xlabel='time (s)')
+        for axis in axes:
+            axis.legend(loc='upper right', ncols=4)
+    return counts
+
+
+def _moving(found: Replayed) -> list[tuple[int, int]]:
+    """Return the stretches (ns) in which windows were heard while the robot moved."""
+    spans: list[tuple[int, int]] = []
+    for (_, before), (_, decision) in zip(found.decisions, found.decisions[1:], strict=False):
+        if decision.still is not False:
+            continue
+        if spans and spans[-1][1] == before.end_ns:
+            spans[-1] = spans[-1][0], decision.end_ns
+        else:
+            spans.append((before.end_ns, decision.end_ns))
+    return spans

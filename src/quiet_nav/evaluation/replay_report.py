@@ -1,0 +1,226 @@
+"""How right a replay was where a depth camera looked along: rows, figures, tables."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.evaluation.predictors import Predictions
+from quiet_nav.evaluation.report import Line, Report, by_distance, judge
+from quiet_nav.evaluation.tables import metres, percent
+from quiet_nav.geometry import Side
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
+from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.recordings.replay import Replayed
+
+#: Windows of one stretch overlap and are alike: intervals resample stretches of this length.
+BLOCK_S = 30.0
+#: Within a window the wall may come nearer or go away by so much (metres).
+MOST_CHANGE_M = 0.1
+#: Depth images begin and end at most so far from a window's ends (seconds).
+_SLACK_S = 0.5
+_SECTIONS = {'bag': 'By bag', 'robot': 'By what the robot did', 'distance': 'By true distance'}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Windows of a replay with the distance that the depth camera saw meanwhile.
+
+    rows and readings belong together; still: whether the robot stood, None where unknown.
+    left_out: why the other windows cannot be judged, and how many.
+    """
+
+    rows: tuple[Row, ...]
+    readings: tuple[NearWallReading, ...]
+    still: tuple[bool | None, ...]
+    left_out: Counter[str]
+
+
+def judged(found: Replayed, camera: Side = Side.FRONT) -> Judged:
+    """Match the readings of the ears on the camera's side with the distances that it saw."""
+    times, distances = found.depth.times_ns, found.depth.distances_m
+    rows, readings, stills = [], [], []
+    left: Counter[str] = Counter()
+    for _, decision in found.decisions:
+        for reading in decision.readings:
+            if reading.side != camera:
+                left[f'asked about another side than the camera sees ({camera.name})'] += 1
+                continue
+            if not reading.valid:
+                left['the reading is not valid'] += 1
+                continue
+            truth, why = _truth(times, distances, reading)
+            if why:
+                left[why] += 1
+                continue
+            block = int((reading.end_ns - found.start_ns) / (BLOCK_S * 1e9))
+            rows.append(
+                Row(
+                    f'{found.name} {block}',
+                    Path(found.name),
+                    near=truth <= NEAR_WALL_M,
+                    distance_m=truth,
+                    side=reading.side,
+                )
+            )
+            readings.append(reading)
+            stills.append(decision.still)
+    return Judged(tuple(rows), tuple(readings), tuple(stills), left)
+
+
+def _truth(times: np.ndarray, distances: np.ndarray, reading: NearWallReading) -> tuple[float, str]:
+    first, last = np.searchsorted(times, [reading.start_ns, reading.end_ns + 1])
+    seen = distances[first:last]
+    slack = _SLACK_S * 1e9
+    if not len(seen) or (
+        times[first] > reading.start_ns + slack or times[last - 1] < reading.end_ns - slack
+    ):
+        return math.nan, 'no depth through all of the window'
+    if np.ptp(seen) > MOST_CHANGE_M:
+        return math.nan, f'the distance changed by more than {MOST_CHANGE_M} m in the window'
+    return float(seen.mean()), ''
+
+
+def report(replays: Sequence[Replayed], camera: Side = Side.FRONT) -> Report | None:
+    """Return figures of all bags, of each, standing and moving, and by true distance.
+
+    None where no window can be judged.
+    """
+    parts = [judged(found, camera) for found in replays]
+    rows = [row for part in parts for row in part.rows]
+    if not rows:
+        return None
+    readings = [reading for part in parts for reading in part.readings]
+    stills = np.array([s is not None and s for part in parts for s in part.still])
+    known = np.array([s is not None for part in parts for s in part.still])
+    predictions = _predictions(readings)
+    lines = [judge('all', 'all', rows, predictions)]
+    names = np.array([row.audio.name for row in rows])
+    groups = [('bag', found.name, names == found.name) for found in replays]
+    groups += [('robot', 'stood', known & stills), ('robot', 'moved', known & ~stills)]
+    for section, name, mask in groups:
+        inside = np.flatnonzero(mask)
+        if len(inside):
+            part = _predictions([readings[i] for i in inside])
+            lines.append(judge(section, name, [rows[i] for i in inside], part))
+    lines += by_distance(rows, predictions)
+    lines = [_without_intervals(line) if line.rooms < 2 else line for line in lines]
+    data = ', '.join(found.name for found in replays)
+    return Report(replays[0].model, data, tuple(lines), {'all': predictions})
+
+
+def _without_intervals(line: Line) -> Line:
+    """One stretch cannot tell how much others would differ: say no interval instead of none."""
+    changed = {}
+    for field in dataclasses.fields(line):
+        value = getattr(line, field.name)
+        if dataclasses.is_dataclass(value):
+            changed[field.name] = dataclasses.replace(value, low=math.nan, high=math.nan)
+    return dataclasses.replace(line, **changed)
+
+
+def _predictions(readings: Sequence[NearWallReading]) -> Predictions:
+    near = np.array([r.probability for r in readings])
+    if not all(r.distance_probabilities for r in readings):
+        return Predictions(near)
+    return Predictions(near, np.array([r.distance_probabilities for r in readings]))
+
+
+def table(found: Report) -> Group:
+    """Return the report as tables for the terminal."""
+    whole = found.section('all')[0]
+    main = _table(
+        f'Near wall: {found.model} on {found.data}',
+        [whole],
+        f'{whole.rows} windows, {whole.positives} near a wall by the depth camera; 95 % intervals '
+        f'by bootstrap over stretches of {BLOCK_S:g} s ({whole.rooms} of them).',
+    )
+    parts: list[Table | Text] = [main]
+    for section, title in _SECTIONS.items():
+        lines = found.section(section)
+        if len(lines) > 1 or (lines and section == 'distance'):
+            parts += [Text(''), _table(title, lines)]
+    return Group(*parts)
+
+
+def _table(title: str, lines: Sequence[Line], caption: str | None = None) -> Table:
+    drawn = Table(title=title, caption=caption, title_justify='left', caption_justify='left')
+    for name in ('', 'windows', 'near', 'AP %', 'accuracy %', 'ECE %', 'distance error m',
+                 'mean P %'):  # fmt: skip
+        drawn.add_column(name, no_wrap=name == '')
+    for line in lines:
+        drawn.add_row(
+            line.name,
+            str(line.rows),
+            str(line.positives),
+            _plain(percent(line.ap)),
+            _plain(percent(line.accuracy)),
+            _plain(percent(line.calibration_error)),
+            _plain(metres(line.median_distance_error_m)),
+            _plain(percent(line.mean_probability)),
+        )
+    return drawn
+
+
+def _plain(text: str) -> str:
+    return text.replace(' [nan, nan]', '')
+
+
+def to_csv(found: Report) -> str:
+    """Return every figure as CSV: a row a line of the report, interval ends as columns."""
+    buffer = io.StringIO()
+    names = ('ap', 'accuracy', 'calibration_error', 'median_distance_error_m', 'mean_probability')
+    columns = [f'{name}{end}' for name in names for end in ('', '_low', '_high')]
+    writer = csv.writer(buffer, lineterminator='\n')
+    writer.writerow(['section', 'name', 'windows', 'stretches', 'near', *columns])
+    for line in found.lines:
+        values = []
+        for name in names:
+            value = getattr(line, name)
+            ends = (math.nan,) * 3 if value is None else (value.value, value.low, value.high)
+            values += ['' if math.isnan(v) else repr(float(v)) for v in ends]
+        writer.writerow([line.section, line.name, line.rows, line.rooms, line.positives, *values])
+    return buffer.getvalue()
+
+
+def readings_csv(found: Replayed) -> str:
+    """Return every reading as CSV, one a row, with the distance seen where the camera looked."""
+    times, distances = found.depth.times_ns, found.depth.distances_m
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator='\n')
+    writer.writerow(['start_ns', 'end_ns', 'side', 'probability', 'spread', 'median_distance_m',
+                     'context', 'still', 'valid', 'reason', 'camera_distance_m'])  # fmt: skip
+    for _, decision in found.decisions:
+        for r in decision.readings:
+            truth, _ = _truth(times, distances, r)
+            median = r.median_distance_m if r.distance_probabilities else math.nan
+            still = '' if decision.still is None else int(decision.still)
+            writer.writerow([r.start_ns, r.end_ns, r.side.name, _number(r.probability),
+                             _number(r.spread), _number(median), r.context.text, still,
+                             int(r.valid), r.reason, _number(truth)])  # fmt: skip
+    return buffer.getvalue()
+
+
+def parse_side(text: str) -> Side:
+    """Return a side by its name, in any case."""
+    try:
+        return Side[text.upper()]
+    except KeyError:
+        names = ', '.join(side.name.lower() for side in Side)
+        raise QuietNavError(f'side {text!r} is none of {names}') from None
+
+
+def _number(value: float) -> str:
+    return '' if math.isnan(value) else repr(float(value))

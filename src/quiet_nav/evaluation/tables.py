@@ -1,0 +1,92 @@
+"""Evaluations as tables for the terminal, in the paper's layout with its figures beside ours."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from quiet_nav.evaluation.metrics import Estimate
+from quiet_nav.evaluation.report import Line, Report
+
+#: Table 1 of the paper, audio on static recordings of real rooms: AP of near wall, and of which
+#: of two is nearer (its two settings), in percent.
+PAPER_NEAR_WALL_AP = 68.3
+PAPER_ORDER_AP = (85.5, 87.1)
+SECTIONS = {
+    'distance': 'By true distance',
+    'distractor': 'By distractor (ambience over event, A.7)',
+    'band': 'By frequency band kept (Fig. 8)',
+}
+
+
+def percent(estimate: Estimate | None) -> str:
+    """Return '68.3 [60.1, 75.0]' of a share, or a dash."""
+    if estimate is None:
+        return '–'
+    return f'{estimate.value * 100:.1f} [{estimate.low * 100:.1f}, {estimate.high * 100:.1f}]'
+
+
+def metres(estimate: Estimate | None) -> str:
+    """Return '0.12 [0.10, 0.15]', or a dash."""
+    if estimate is None:
+        return '–'
+    return f'{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]'
+
+
+def table_1(report: Report) -> Table:
+    """Return near-wall figures by context in the layout of the paper's Table 1, theirs below."""
+    lines = report.section('context')
+    some = lines[0]
+    table = Table(
+        title=f'Near wall: {report.model or "model"} on {report.data or "data"}',
+        caption=(
+            f'{some.rows} rows in {some.rooms} rooms, {some.positives} near a wall; 95 % intervals '
+            'by bootstrap over rooms.\n* The paper measured on other rooms: real ones (Quiet '
+            'Campus); not comparable figure by figure.'
+        ),
+        caption_justify='left',
+        title_justify='left',
+    )
+    for name in ('model', 'context', 'AP %', 'accuracy %', 'ECE %', 'distance error m',
+                 'nearer side %'):  # fmt: skip
+        table.add_column(name, no_wrap=name in ('model', 'context'))
+    chance = some.positives / some.rows * 100.0
+    table.add_row('chance', '', f'{chance:.1f}', '', '', '', '50.0')
+    for line in lines:
+        table.add_row('ours', line.name, *_figures(line))
+    table.add_section()
+    table.add_row('the paper*', 'alone', f'{PAPER_NEAR_WALL_AP:.1f}', '', '', '', '')
+    pair = ' / '.join(f'{value:.1f}' for value in PAPER_ORDER_AP)
+    table.add_row('the paper*, nearer of two places', 'pair', pair, '', '', '', '')
+    return table
+
+
+def breakdown(report: Report, section: str) -> Table:
+    """Return one section of a report as a table."""
+    table = Table(title=SECTIONS[section], title_justify='left')
+    for name in ('', 'rows', 'AP %', 'accuracy %', 'ECE %', 'distance error m', 'mean P %'):
+        table.add_column(name, no_wrap=name == '')
+    for line in report.section(section):
+        figures = _figures(line)[:-1]
+        table.add_row(line.name, str(line.rows), *figures, percent(line.mean_probability))
+    return table
+
+
+def full(report: Report) -> Group:
+    """Return every table of a report."""
+    parts: list[Table | Text] = [table_1(report)]
+    for section in SECTIONS:
+        if report.section(section):
+            parts += [Text(''), breakdown(report, section)]
+    return Group(*parts)
+
+
+def _figures(line: Line) -> tuple[str, ...]:
+    return (
+        percent(line.ap),
+        percent(line.accuracy),
+        percent(line.calibration_error),
+        metres(line.median_distance_error_m),
+        percent(line.nearer_side),
+    )

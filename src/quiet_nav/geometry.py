@@ -1,0 +1,71 @@
+"""Plane geometry that every layer shares: poses, sides and angles (REP-103)."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+
+def wrap_angle(angle_rad: float) -> float:
+    """Return the same angle in (-pi, pi]."""
+    wrapped = math.remainder(angle_rad, 2.0 * math.pi)
+    return math.pi if wrapped == -math.pi else wrapped
+
+
+def yaw_of_quaternion(x: float, y: float, z: float, w: float) -> float:
+    """Return the yaw of a rotation in radians, -pi to pi; roll and pitch are dropped."""
+    return math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+
+
+class Side(enum.IntEnum):
+    """The direction that an ear is asked about, in base_link axes; numbers as in NearWall.msg."""
+
+    FRONT = 0
+    LEFT = 1
+    BACK = 2
+    RIGHT = 3
+
+    @property
+    def yaw_rad(self) -> float:
+        """Direction of the side from base_link x, counter-clockwise."""
+        return wrap_angle(self.value * math.pi / 2.0)
+
+    @property
+    def opposite(self) -> Side:
+        return Side((self.value + 2) % 4)
+
+    @classmethod
+    def nearest(cls, yaw_rad: float) -> Side:
+        """Return the side whose direction is nearest to a yaw in base_link."""
+        return cls(round(yaw_rad / (math.pi / 2.0)) % 4)
+
+
+@dataclass(frozen=True)
+class Pose2D:
+    """Position in metres and yaw in radians, counter-clockwise."""
+
+    x: float = 0.0
+    y: float = 0.0
+    yaw: float = 0.0
+
+    def transform(self, x: float, y: float) -> tuple[float, float]:
+        """Return a point given in this pose's frame in the frame that the pose is given in."""
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        return self.x + c * x - s * y, self.y + s * x + c * y
+
+    def compose(self, other: Pose2D) -> Pose2D:
+        """Return ``other``, given relative to this pose, in this pose's parent frame."""
+        x, y = self.transform(other.x, other.y)
+        return Pose2D(x, y, wrap_angle(self.yaw + other.yaw))
+
+    def inverse(self) -> Pose2D:
+        c, s = math.cos(self.yaw), math.sin(self.yaw)
+        return Pose2D(-c * self.x - s * self.y, s * self.x - c * self.y, wrap_angle(-self.yaw))
+
+    def relative_to(self, origin: Pose2D) -> Pose2D:
+        """Return this pose as seen from ``origin``."""
+        return origin.inverse().compose(self)
+
+    def distance_to(self, other: Pose2D) -> float:
+        return math.hypot(other.x - self.x, other.y - self.y)

@@ -1,0 +1,1 @@
+"""Networks, tasks, training and export; the only place that imports torch."""

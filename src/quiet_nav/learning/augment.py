@@ -1,0 +1,100 @@
+"""What is drawn at random for a training example: gains, distractors, hidden bands, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.recipe import AugmentRecipe
+from quiet_nav.perception.readings import Context
+from quiet_nav.sound.windows import SAMPLE_RATE
+
+SOUND_SUFFIXES = ('.wav', '.flac', '.ogg')
+EVENT_PREFIX = 'event-'
+
+
+class DistractorBank:
+    """Sounds that may happen beside the ambient sound: float32 mono at 16 kHz."""
+
+    def __init__(self, events: Sequence[np.ndarray], names: Sequence[str] = ()) -> None:
+        self.events = [np.asarray(event, np.float32) for event in events]
+        self.names = tuple(names) or tuple(str(i) for i in range(len(events)))
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> DistractorBank:
+        """Read every WAV, FLAC and OGG of a folder (only ``event-*`` where there are such)."""
+        folder = Path(folder)
+        paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in SOUND_SUFFIXES)
+        paths = [p for p in paths if p.name.startswith(EVENT_PREFIX)] or paths
+        if not paths:
+            raise QuietNavError(f'{folder}: no WAV, FLAC or OGG files of distractors in it')
+        events = []
+        for path in paths:
+            try:
+                samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
+            except (RuntimeError, OSError) as error:
+                raise QuietNavError(f'{path}: no readable audio ({error})') from error
+            events.append(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE))
+        return cls(events, [p.stem for p in paths])
+
+    def draw(self, rng: np.random.Generator, samples: int) -> np.ndarray:
+        """Return a piece of an event, shape (samples,), cut or padded at a random place."""
+        event = self.events[rng.integers(len(self.events))]
+        if len(event) >= samples:
+            start = rng.integers(len(event) - samples + 1)
+            return event[start : start + samples]
+        piece = np.zeros(samples, np.float32)
+        start = rng.integers(samples - len(event) + 1)
+        piece[start : start + len(event)] = event
+        return piece
+
+
+def mix_at_snr(audio: np.ndarray, event: np.ndarray, snr_db: float) -> np.ndarray:
+    """Return audio plus an event scaled so that audio's power over the event's is ``snr_db``."""
+    power_audio = float(np.mean(np.square(audio, dtype=np.float64)))
+    power_event = float(np.mean(np.square(event, dtype=np.float64)))
+    if power_audio == 0.0 or power_event == 0.0:
+        return audio
+    scale = np.sqrt(power_audio / power_event * 10.0 ** (-snr_db / 10.0))
+    return (audio + scale * event).astype(np.float32)
+
+
+class Augment:
+    """Waveform and band augmentation after a recipe; every draw comes from the generator given."""
+
+    def __init__(self, recipe: AugmentRecipe, bank: DistractorBank | None = None) -> None:
+        self.recipe = recipe
+        if bank is None and recipe.distractor_probability > 0 and recipe.distractors:
+            bank = DistractorBank.from_folder(recipe.distractors)
+        self.bank = bank
+
+    def waveform(self, rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
+        """Return float32 audio with a distractor, a gain and a clip to full scale."""
+        r = self.recipe
+        if self.bank is not None and rng.random() < r.distractor_probability:
+            event = self.bank.draw(rng, len(audio))
+            audio = mix_at_snr(audio, event, rng.uniform(*r.distractor_snr_db))
+        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
+        return np.clip(audio * np.float32(factor), -1.0, 1.0)
+
+    def keep_bands(self, rng: np.random.Generator, bands: int) -> np.ndarray:
+        """Return float32 of shape (bands,), 0 over a run of hidden bands, 1 elsewhere."""
+        keep = np.ones(bands, np.float32)
+        if rng.random() < self.recipe.band_mask_probability:
+            width = int(rng.integers(1, self.recipe.band_mask_bands + 1))
+            start = int(rng.integers(0, bands - width + 1))
+            keep[start : start + width] = 0.0
+        return keep
+
+    def context(self, rng: np.random.Generator, available: Context) -> Context:
+        """Return the contexts left after each was withheld with the recipe's probability."""
+        kept = Context.ALONE
+        for flag in (Context.REFERENCE, Context.OTHER_EARS):
+            if available & flag and rng.random() >= self.recipe.context_drop:
+                kept |= flag
+        return kept

@@ -1,0 +1,310 @@
+"""Training examples with context: an ear, what the others hear and what the room sounded like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.context_frontend import smooth_noise
+from quiet_nav.learning.context_net import INPUTS
+from quiet_nav.learning.context_spectra import (
+    MOMENTS,
+    RoomSpectra,
+    load_rooms,
+    window_log_power,
+)
+from quiet_nav.learning.recipe import Recipe, typed
+from quiet_nav.perception.context import BANDS, COARSE_BANDS, SLOTS, slot_of
+from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.perception.reference import shared_reference
+from quiet_nav.recordings.quiet_campus import Row, load_splits
+
+#: Data sets that have windows of 3 s to compare.
+SUBSETS = ('SFS-Robot', 'SFS-Static')
+#: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
+SINGLE, PAIR, ALL = range(3)
+_NEPER = np.log(10.0) / 10.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How contexts are drawn; ``recipe.network.options`` may set any of these by name.
+
+    rigs: shares of one ear that turns, a pair, all ears. static_share: of examples from single
+    microphones where there are robots too. clip_share: seen through one clip instead of the whole
+    window. gain_db, mismatch: of the ears. drop_*: contexts withheld. alike: share of references
+    of places like the one asked about. *_places: in a reference. change_*: of the sources between
+    windows compared, nepers.
+    """
+
+    rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
+    static_share: float = 0.2
+    clip_share: float = 0.3
+    gain_db: float = 1.0
+    mismatch: float = 0.05
+    drop_reference: float = 0.25
+    drop_others: float = 0.2
+    drop_ahead: float = 0.3
+    alike: float = 0.4
+    least_places: int = 1
+    most_places: int = 20
+    change_reference: float = 0.25
+    change_others: float = 0.15
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Options:
+        """Read a recipe's options; QuietNavError names what is not known."""
+        values = {k: v for k, v in recipe.network.options.items() if k != 'dropout'}
+        return typed(cls, values, f'recipe {recipe.name}: options')
+
+
+class _Rooms:
+    """Rooms of one form (ears, places padded) as arrays from which batches are gathered."""
+
+    def __init__(self, rooms: Sequence[RoomSpectra]) -> None:
+        self.rig = rooms[0].rig
+        places = max(len(room.power) for room in rooms)
+
+        def pad(arrays: list[np.ndarray], value: float) -> np.ndarray:
+            out = np.full((len(rooms), places, *arrays[0].shape[1:]), value, arrays[0].dtype)
+            for row, array in zip(out, arrays, strict=True):
+                row[: len(array)] = array
+            return out
+
+        self.count = np.array([len(room.power) for room in rooms])
+        self.power = pad([room.power for room in rooms], 0)
+        self.steadiness = pad([room.steadiness for room in rooms], 0)
+        self.distance = pad([room.distance_m for room in rooms], np.nan)
+        self.near = pad([room.near for room in rooms], False)
+        whole = [window_log_power(room).astype(np.float32) for room in rooms]
+        self.whole = pad([w[:, :2].mean(1) for w in whole], 0)
+        self.gains = np.stack([w[..., -COARSE_BANDS:].mean((0, 1, 3)) for w in whole])
+        self.ears = self.power.shape[3]
+        bearing = rooms[0].bearing_rad
+        #: together[m, e, slot]: ear heard at the same moment; turned[t, m, e, slot]: (moment,
+        #: ear) of a window heard 6 s before or after, in two ways; -1 where there is none.
+        self.together = np.full((MOMENTS, self.ears, len(SLOTS)), -1)
+        self.turned = np.full((2, MOMENTS, self.ears, len(SLOTS), 2), -1)
+        for m in range(MOMENTS if self.rig else 0):
+            for e in range(self.ears):
+                self._fill(bearing, m, e)
+
+    def _fill(self, bearing: np.ndarray, m: int, e: int) -> None:
+        for other in range(self.ears):
+            slot = slot_of(bearing[m, e], bearing[m, other])
+            if slot is not None:
+                self.together[m, e, slot] = other
+        for way, moment in enumerate(((1, 2), (0, 2), (0, 1))[m]):
+            for other in range(self.ears):
+                slot = slot_of(bearing[m, e], bearing[moment, other])
+                if slot is not None:
+                    self.turned[way, m, e, slot] = moment, other
+
+    def draw(self, rng: np.random.Generator, size: int, options: Options) -> dict[str, np.ndarray]:
+        """Return ``size`` examples as float32 arrays, named as the network's inputs."""
+        room = rng.integers(len(self.count), size=size)
+        place = rng.integers(self.count[room])
+        moment = rng.integers(MOMENTS, size=size)
+        rig = rng.choice(3, size=size, p=options.rigs) if self.rig else np.full(size, SINGLE)
+        ear = rng.integers(self.ears, size=size)
+        if self.rig and self.ears > 2:
+            ear = np.where(rig == PAIR, rng.integers(2, size=size), ear)
+        gain = self._gains(rng, size, options)
+        part = np.where(rng.random(size) < options.clip_share, rng.integers(3, size=size), 3)
+
+        def heard(m: np.ndarray, e: np.ndarray, kind: np.ndarray) -> np.ndarray:
+            pieces = kind[room, place, m, e].astype(np.float32)
+            chosen = pieces[np.arange(size), np.minimum(part, 2)]
+            if kind is self.power:
+                return np.where((part == 3)[:, None], np.log(np.exp(pieces).mean(1)), chosen)
+            return np.where((part == 3)[:, None], pieces.mean(1), chosen)
+
+        shift = gain[np.arange(size), ear]
+        spectrum = heard(moment, ear, self.power) + shift
+        reference, known = self._references(rng, room, place, ear, rig, gain, options)
+        others = np.zeros((size, len(SLOTS), BANDS), np.float32)
+        other_references = np.zeros_like(others)
+        has_other = np.zeros((size, len(SLOTS)), np.float32)
+        simultaneous = np.zeros_like(has_other)
+        way = rng.integers(2, size=size)
+        none = rng.random(size) < options.drop_others
+        changed = self._changes(rng, size, options.change_others)
+        for slot in range(len(SLOTS)):
+            turning = self.turned[way, moment, ear, slot]
+            now = self.together[moment, ear, slot]
+            single = rig == SINGLE
+            other = np.where(single, turning[:, 1], now)
+            when = np.where(single, turning[:, 0], moment)
+            there = (other >= 0) & ~none & ~((rig == PAIR) & (other > 1))
+            there &= ~((slot > 0) & (rng.random(size) < options.drop_ahead))
+            at = np.maximum(other, 0)
+            sound = heard(np.maximum(when, 0), at, self.power)
+            # One ear that turns hears with one gain.
+            own = (self.gains[room, ear] - self.gains[room, at])[:, None] + shift
+            sound += np.where(single[:, None], own + changed, gain[np.arange(size), at])
+            others[:, slot] = np.where(there[:, None], sound, 0.0)
+            both = (there & (known > 0))[:, None]
+            whose = np.where(single, ear, at)
+            theirs = reference[np.arange(size), whose]
+            other_references[:, slot] = np.where(both, theirs, 0.0)
+            has_other[:, slot] = there
+            simultaneous[:, slot] = there & ~single
+        distance = self.distance[room, place, moment, ear]
+        bins = np.searchsorted(DISTANCE_EDGES_M, np.nan_to_num(distance), side='right')
+        return {
+            'spectrum': spectrum,
+            'steadiness': heard(moment, ear, self.steadiness),
+            'reference': reference[np.arange(size), ear] * known[:, None],
+            'has_reference': known,
+            'others': others,
+            'other_references': other_references,
+            'has_other': has_other,
+            'simultaneous': simultaneous,
+            'near': self.near[room, place, moment, ear].astype(np.float32),
+            'distance_bin': np.where(np.isfinite(distance), bins, -1),
+            'distance': distance.astype(np.float32),
+        }
+
+    def _gains(self, rng: np.random.Generator, size: int, options: Options) -> np.ndarray:
+        """Ears that differ by a gain and a smooth curve, (size, E, 160)."""
+        gain = rng.uniform(-options.gain_db, options.gain_db, (size, self.ears, 1)) * _NEPER
+        return (gain + options.mismatch * _smooth(rng, (size, self.ears))).astype(np.float32)
+
+    def _changes(self, rng: np.random.Generator, size: int, most: float) -> np.ndarray:
+        strength = rng.uniform(0.0, most, (size, 1)) * (rng.random((size, 1)) < 0.5)
+        return (strength * _smooth(rng, (size,))).astype(np.float32)
+
+    def _references(
+        self,
+        rng: np.random.Generator,
+        room: np.ndarray,
+        place: np.ndarray,
+        ear: np.ndarray,
+        rig: np.ndarray,
+        gain: np.ndarray,
+        options: Options,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Every ear's reference (size, E, 160) from other places, and whether there is one."""
+        size, places = len(room), self.power.shape[1]
+        score = rng.random((size, places))
+        # A robot that follows a wall has heard many places like this one.
+        here = self.distance[room, place, 0, ear][:, None]
+        there = self.distance[room, :, 0, ear]
+        alike = np.exp(-np.abs(np.nan_to_num(there, nan=9.0) - here) / 0.4)
+        score += np.where(rng.random((size, 1)) < options.alike, 2.0 * alike, 0.0)
+        score[np.arange(places)[None] >= self.count[room][:, None]] = -1.0
+        score[np.arange(size), place] = -1.0
+        most = np.minimum(self.count[room] - 1, options.most_places)
+        least = np.minimum(options.least_places, most)
+        number = np.exp(rng.uniform(np.log(least), np.log(most + 0.999))).astype(int)
+        rank = np.argsort(np.argsort(-score, axis=1), axis=1)
+        weight = (rank < number[:, None]).astype(np.float32)
+        weight /= weight.sum(1, keepdims=True)
+        means = np.einsum('bp,bpef->bef', weight, self.whole[room], optimize=True)
+        single = (rig == SINGLE)[:, None, None]
+        own = self.gains[room, ear][:, None] - self.gains[room]
+        target = np.take_along_axis(gain, ear[:, None, None], 1)
+        means = np.where(single, means + own[..., None] + target, means + gain)
+        share = np.ones((size, self.ears), np.float32)
+        if self.ears > 2:
+            share[rig == PAIR, 2:] = 0.0
+        pooled = shared_reference(means, share)
+        level = np.where(single, means.mean(1, keepdims=True), pooled)
+        level = level + self._changes(rng, size, options.change_reference)[:, None]
+        known = (rng.random(size) >= options.drop_reference).astype(np.float32)
+        return level.astype(np.float32), known
+
+
+def draw_batch(
+    stores: Sequence[_Rooms], rng: np.random.Generator, size: int, options: Options
+) -> dict[str, torch.Tensor]:
+    """Return a batch from robots' rooms and from single microphones, where there are both."""
+    shares = [options.static_share if not s.rig and len(stores) > 1 else 1.0 for s in stores]
+    if len(stores) > 1:
+        shares = [s if s < 1.0 else 1.0 - options.static_share for s in shares]
+    sizes = [round(size * share) for share in shares]
+    sizes[0] = size - sum(sizes[1:])
+    drawn = [store.draw(rng, n, options) for store, n in zip(stores, sizes, strict=True) if n]
+    return {
+        name: torch.from_numpy(np.concatenate([d[name] for d in drawn]))
+        for name in (*INPUTS, 'near', 'distance_bin')
+    }
+
+
+class ContextDataset(Dataset):
+    """Batches drawn from rooms; items are whole batches, drawn by (seed, epoch, index) alone."""
+
+    whole_batches = True
+
+    def __init__(
+        self, rooms: Sequence[RoomSpectra], recipe: Recipe, batches: int, training: bool
+    ) -> None:
+        forms = {room.rig for room in rooms}
+        self.stores = [_Rooms([r for r in rooms if r.rig == form]) for form in sorted(forms)[::-1]]
+        self.options = Options.of(recipe)
+        self.seed, self.batch_size = recipe.seed, recipe.optim.batch_size
+        self.batches, self.training = batches, training
+
+    def __len__(self) -> int:
+        return self.batches
+
+    @property
+    def positive_weight(self) -> float:
+        """1: probabilities are to be calibrated, so classes keep their weight."""
+        return 1.0
+
+    def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
+        return self.draw(index, self.options, epoch)
+
+    def draw(self, index: int, options: Options, epoch: int = 0) -> dict[str, torch.Tensor]:
+        """Return a batch drawn with other options than the recipe's."""
+        rng = np.random.default_rng([self.seed, int(self.training), epoch, index])
+        return draw_batch(self.stores, rng, self.batch_size, options)
+
+
+def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, ContextDataset]:
+    """Return training and validation batches of every data set in a folder, or one folder down.
+
+    Rooms of SFS-Robot are robots' listening poses, those of SFS-Static single microphones.
+    """
+    data = Path(data)
+    rows: dict[str, list[Row]] = {'train': [], 'val': []}
+    for folder, subset in campuses(data):
+        splits = load_splits(folder, subset)
+        for part in rows:
+            rows[part] += splits[part]
+    cache = data / '.spectra'
+    rooms = {part: load_rooms(rows[part], cache) for part in rows}
+    if not rooms['train'] or not rooms['val']:
+        raise QuietNavError(f'{data}: no rooms with two or more places to learn from')
+    size = recipe.optim.batch_size
+    windows = sum(room.near.size for room in rooms['train'])
+    batches = max(1, recipe.data.repeat * windows // size)
+    checks = max(1, sum(room.near.size for room in rooms['val']) * 2 // size)
+    return (
+        ContextDataset(rooms['train'], recipe, batches, True),
+        ContextDataset(rooms['val'], recipe, checks, False),
+    )
+
+
+def campuses(data: Path) -> list[tuple[Path, str | None]]:
+    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
+    found = [
+        (folder, subset)
+        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
+        for subset in SUBSETS
+        if (folder / subset / 'data-split').is_dir()
+    ]
+    return found or [(data, None)]
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+    return smooth_noise(shape, generator).numpy()

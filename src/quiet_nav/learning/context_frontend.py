@@ -1,0 +1,123 @@
+"""The context detector's front end: averaged power spectra and how they are compared, as layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.signal
+import torch
+from torch import nn
+from torch.nn import functional
+
+from quiet_nav.perception.context import (
+    BANDS,
+    BINS_PER_COARSE_BAND,
+    COARSE_BANDS,
+    FINE_BINS,
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    SLOTS,
+)
+
+#: Power below this is nothing: about -130 dBFS a band.
+FLOOR = 1e-13
+#: Mean of the logarithm of a periodogram's ordinate below the logarithm of its mean (Euler).
+LOG_BIAS = 0.5772
+
+
+class FramePower(nn.Module):
+    """Waveform (E, samples) to power in frames and bands, (E, frames, 160).
+
+    A strided convolution with windowed cosines and sines (no FFT operator is needed in ONNX),
+    squared; bands above 1 kHz are means over 8 bins.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        bins = FINE_BINS + COARSE_BANDS * BINS_PER_COARSE_BAND
+        window = scipy.signal.get_window('hann', FRAME_SAMPLES)
+        frequency = np.arange(1, bins + 1)[:, None] / FRAME_SAMPLES
+        angle = 2.0 * np.pi * frequency * np.arange(FRAME_SAMPLES)[None, :]
+        bases = np.concatenate([np.cos(angle), np.sin(angle)]) * window / window.sum()
+        self.bins = bins
+        self.register_buffer('bases', torch.tensor(bases, dtype=torch.float32), persistent=False)
+
+    def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        frames = waveform.unfold(1, FRAME_SAMPLES, HOP_SAMPLES)
+        spectrum = torch.matmul(frames, self.bases.T)
+        power = spectrum[..., : self.bins] ** 2 + spectrum[..., self.bins :] ** 2
+        coarse = power[..., FINE_BINS:].unflatten(-1, (COARSE_BANDS, BINS_PER_COARSE_BAND))
+        return torch.cat([power[..., :FINE_BINS], coarse.mean(-1)], dim=-1)
+
+
+def log_power(power: torch.Tensor) -> torch.Tensor:
+    """Return the natural logarithm of power with a floor."""
+    return torch.log(power + FLOOR)
+
+
+def transient(frames_power: torch.Tensor) -> torch.Tensor:
+    """Return how much louder bursts make the mean than the frames are, (E,), 0 for steady noise.
+
+    The logarithm of the mean power over frames minus the mean of the logarithms, corrected for
+    noise, mean over the fine bands; in nepers of power.
+    """
+    fine = frames_power[..., :FINE_BINS]
+    excess = log_power(fine.mean(1)) - log_power(fine).mean(1)
+    return (excess - LOG_BIAS).mean(-1)
+
+
+class Comparison(nn.Module):
+    """Spectra to what the network sees, (N, channels, 160).
+
+    Inputs: spectrum (N, 160) of the ear asked about, steadiness (N, 160): its log of mean minus
+    mean of log; its reference (N, 160) and whether there is one (N,); the others' spectra and
+    references (N, 3, 160), whether each is there (N, 3) and was heard at the same time (N, 3).
+    Everything is a difference: absolute level and the sources' own colour cancel.
+    """
+
+    channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colour = nn.BatchNorm1d(BANDS, affine=False)
+        place = torch.linspace(-1.0, 1.0, BANDS)
+        self.register_buffer('place', place[None, None], persistent=False)
+
+    def forward(
+        self,
+        spectrum: torch.Tensor,
+        steadiness: torch.Tensor,
+        reference: torch.Tensor,
+        has_reference: torch.Tensor,
+        others: torch.Tensor,
+        other_references: torch.Tensor,
+        has_other: torch.Tensor,
+        simultaneous: torch.Tensor,
+    ) -> torch.Tensor:
+        known = has_reference[:, None]
+        there = has_other[:, :, None]
+        alone = self.colour(spectrum - spectrum.mean(-1, keepdim=True))
+        change = (spectrum - reference) * known
+        apart = (spectrum[:, None] - others) * there
+        apart_changes = (change[:, None] - (others - other_references)) * there * known[:, None]
+        flags = torch.cat([has_reference[:, None], has_other, simultaneous], dim=1)
+        return torch.cat(
+            [
+                torch.stack([alone, change, steadiness - LOG_BIAS], dim=1),
+                self.place.expand(spectrum.shape[0], -1, -1),
+                apart,
+                apart_changes,
+                flags[:, :, None].expand(-1, -1, BANDS),
+            ],
+            dim=1,
+        )
+
+
+def smooth_noise(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Return random smooth curves over the bands, (*shape, 160), unit variance: changed sources.
+
+    Drawn at eight knots and interpolated.
+    """
+    knots = torch.randn(*shape, 8, generator=generator)
+    flat = knots.reshape(-1, 1, 8)
+    curve = functional.interpolate(flat, size=BANDS, mode='linear', align_corners=True)
+    return curve.reshape(*shape, BANDS) / 0.8

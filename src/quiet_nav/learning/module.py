@@ -1,0 +1,82 @@
+"""The Lightning module of near-wall training: loss, optimiser, schedule and validation figures."""
+
+from __future__ import annotations
+
+import lightning
+import torch
+from torch import nn
+from torch.nn import functional
+from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
+
+from quiet_nav.learning.clips import UNKNOWN_BIN
+from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+from quiet_nav.learning.vggish import Logits
+
+MONITOR = 'val/ap'
+
+
+class NearWallModule(lightning.LightningModule):
+    """Trains any network with ``from_batch(batch) -> Logits``, shapes (N,) and (N, bins)."""
+
+    def __init__(self, network: nn.Module, recipe: Recipe, positive_weight: float) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self.positive_weight = recipe.optim.positive_weight or positive_weight
+        self.save_hyperparameters(
+            {'recipe': recipe_to_dict(recipe), 'positive_weight': self.positive_weight}
+        )
+        self.ap = BinaryAveragePrecision()
+        self.accuracy = BinaryAccuracy()
+
+    def training_step(self, batch: dict[str, torch.Tensor], _index: int) -> torch.Tensor:
+        loss = self.loss(self.network.from_batch(batch), batch)
+        self.log('train/loss', loss, prog_bar=True, batch_size=len(batch['near']))
+        return loss
+
+    def validation_step(self, batch: dict[str, torch.Tensor], _index: int) -> None:
+        logits = self.network.from_batch(batch)
+        size = len(batch['near'])
+        target = (batch['near'] > 0.5).long()
+        self.ap.update(logits.near, target)
+        self.accuracy.update(logits.near, target)
+        self.log('val/loss', self.loss(logits, batch), batch_size=size, sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        if self.trainer.sanity_checking:
+            self.ap.reset()
+            self.accuracy.reset()
+            return
+        self.log(MONITOR, self.ap.compute(), prog_bar=True, sync_dist=True)
+        self.log('val/accuracy', self.accuracy.compute(), prog_bar=True, sync_dist=True)
+        self.ap.reset()
+        self.accuracy.reset()
+
+    def loss(self, logits: Logits, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return weighted binary cross-entropy plus weighted cross-entropy of known distances."""
+        weight = logits.near.new_tensor(self.positive_weight)
+        loss = functional.binary_cross_entropy_with_logits(
+            logits.near, batch['near'], pos_weight=weight
+        )
+        known = batch['distance_bin'] != UNKNOWN_BIN
+        if logits.distance.shape[-1] and bool(known.any()):
+            bins = batch['distance_bin'][known]
+            distance = functional.cross_entropy(logits.distance[known], bins)
+            loss = loss + self.recipe.optim.distance_weight * distance
+        return loss
+
+    def configure_optimizers(self) -> dict[str, object]:
+        optim = self.recipe.optim
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        if optim.name == 'sgd':
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(
+                parameters, optim.learning_rate, optim.momentum, weight_decay=optim.weight_decay
+            )
+        else:
+            optimizer = torch.optim.AdamW(
+                parameters, optim.learning_rate, weight_decay=optim.weight_decay
+            )
+        if optim.schedule == 'constant':
+            return {'optimizer': optimizer}
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, optim.epochs)
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule}}

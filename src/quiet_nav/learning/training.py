@@ -1,0 +1,197 @@
+"""Running a training from a recipe: loaders, checkpoints, resume, logs, devices."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch.utils.data import DataLoader, Dataset
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.checkpoints import read_tensors, start_from
+from quiet_nav.learning.clips import EpochSampler
+from quiet_nav.learning.kinds import kind_of
+from quiet_nav.learning.module import MONITOR, NearWallModule
+from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+
+BEST = 'best.ckpt'
+LAST = 'last.ckpt'
+RESULT = 'result.json'
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where the best validation model lies, its validation AP, and what it took."""
+
+    best: Path
+    val_ap: float
+    epochs: int
+    hours: float
+    train_rows: int
+    val_rows: int
+
+
+def train(
+    recipe: Recipe,
+    data: str | Path,
+    out: str | Path,
+    *,
+    init: str | Path | None = None,
+    accelerator: str = 'auto',
+    devices: str | int = 'auto',
+    num_nodes: int = 1,
+    progress: bool = True,
+    limit_epochs: int | None = None,
+) -> TrainingResult:
+    """Train as the recipe says; goes on from ``out/last.ckpt`` where there is one.
+
+    data: folder in the Quiet Campus layout. out: receives best.ckpt (highest validation AP),
+    last.ckpt (every epoch), result.json and a TensorBoard log. init: checkpoint or ONNX file to
+    start from. limit_epochs: stop after so many epochs of the schedule (to go on later).
+    The same seed, data and machine give the same weights, bit for bit, on a CPU.
+    """
+    kind = kind_of(recipe)
+    train_set, val_set = kind.datasets(Path(data), recipe)
+    return fit(
+        kind.network,
+        train_set,
+        val_set,
+        recipe,
+        Path(out),
+        init=init,
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+        progress=progress,
+        limit_epochs=limit_epochs,
+    )
+
+
+def fit(
+    build_network,
+    train_set: Dataset,
+    val_set: Dataset,
+    recipe: Recipe,
+    out: Path,
+    *,
+    init: str | Path | None = None,
+    accelerator: str = 'auto',
+    devices: str | int = 'auto',
+    num_nodes: int = 1,
+    progress: bool = True,
+    limit_epochs: int | None = None,
+) -> TrainingResult:
+    """Train ``build_network(recipe.network)`` on any data sets of a ``Kind``'s form."""
+    out.mkdir(parents=True, exist_ok=True)
+    resume = resume_from(out, recipe)
+    lightning.seed_everything(recipe.seed, workers=True, verbose=False)
+    network = build_network(recipe.network)
+    if init is not None and resume is None:
+        start_from(network, init)
+    module = NearWallModule(network, recipe, train_set.positive_weight)
+    best = ModelCheckpoint(out, 'best', monitor=MONITOR, mode='max', enable_version_counter=False)
+    last = ModelCheckpoint(out, 'last', enable_version_counter=False, save_on_train_epoch_end=True)
+    callbacks = [best, last, LearningRateMonitor('epoch')]
+    if progress:
+        callbacks.append(_Progress())
+    _quiet_lightning()
+    trainer = lightning.Trainer(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=num_nodes,
+        max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
+        callbacks=callbacks,
+        logger=TensorBoardLogger(str(out), name='', version='tensorboard'),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        deterministic=True,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+    )
+    began = time.monotonic()
+    trainer.fit(
+        module,
+        loader(train_set, recipe, shuffle=True),
+        loader(val_set, recipe, shuffle=False),
+        ckpt_path=str(resume) if resume else None,
+        weights_only=True if resume else None,
+    )
+    result = TrainingResult(
+        best=out / BEST,
+        val_ap=float(best.best_model_score) if best.best_model_score is not None else float('nan'),
+        epochs=trainer.current_epoch,
+        hours=(time.monotonic() - began) / 3600.0,
+        train_rows=len(train_set),
+        val_rows=len(val_set),
+    )
+    if trainer.is_global_zero:
+        text = json.dumps({**asdict(result), 'best': BEST}, indent=2)
+        (out / RESULT).write_text(text + '\n')
+    return result
+
+
+def loader(dataset: Dataset, recipe: Recipe, shuffle: bool) -> DataLoader:
+    """Return batches in the order that seed and epoch decide.
+
+    A data set with ``whole_batches`` draws a batch an item.
+    """
+    whole = getattr(dataset, 'whole_batches', False)
+    return DataLoader(
+        dataset,
+        batch_size=None if whole else recipe.optim.batch_size,
+        sampler=EpochSampler(len(dataset), recipe.seed, shuffle),
+        num_workers=recipe.data.workers,
+        persistent_workers=recipe.data.workers > 0,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def resume_from(out: Path, recipe: Recipe) -> Path | None:
+    """Return ``out/last.ckpt`` where a training with this very recipe can go on, else None."""
+    last = out / LAST
+    if not last.is_file():
+        return None
+    kept = read_tensors(last).get('hyper_parameters', {}).get('recipe')
+    if kept != recipe_to_dict(recipe):
+        changed = sorted(_differences(kept or {}, recipe_to_dict(recipe)))
+        raise QuietNavError(
+            f'{last}: begun with another recipe (differs in {", ".join(changed)}); take another '
+            'folder or remove this one'
+        )
+    return last
+
+
+class _Progress(RichProgressBar):
+    """Lightning's bar without the log's folder name."""
+
+    def get_metrics(self, trainer, module):
+        metrics = super().get_metrics(trainer, module)
+        metrics.pop('v_num', None)
+        return metrics
+
+
+def _quiet_lightning() -> None:
+    """Keep advertisements and notices that no user can act upon off the terminal."""
+    logging.getLogger('lightning.pytorch').setLevel(logging.WARNING)
+    for text in ('Checkpoint directory', '.*LeafSpec', '.*does not have many workers'):
+        warnings.filterwarnings('ignore', message=f'.*{text}')
+
+
+def _differences(one: dict, other: dict, prefix: str = '') -> set[str]:
+    keys = set()
+    for key in set(one) | set(other):
+        a, b = one.get(key), other.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            keys |= _differences(a, b, f'{prefix}{key}.')
+        elif a != b:
+            keys.add(f'{prefix}{key}')
+    return keys

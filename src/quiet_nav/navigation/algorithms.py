@@ -1,0 +1,141 @@
+"""Algorithms 1 and 2 of the paper, as pure functions and as policies around them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
+
+
+@dataclass(frozen=True)
+class AlgorithmSettings:
+    """Settings of Algorithms 1 and 2.
+
+    threshold: p, 0 to 1. dead_band: a, 0 to 1 (Algorithm 1). gain_rad: turn angle per unit of
+    probability. max_turn_rad: cap of one turn. step_length_m: v.
+    Raises QuietNavError where a value is outside its range.
+    """
+
+    threshold: float = 0.2
+    dead_band: float = 0.05
+    gain_rad: float = 1.0
+    max_turn_rad: float = math.radians(45.0)
+    step_length_m: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ('threshold', 0.0, 1.0),
+            ('dead_band', 0.0, 1.0),
+            ('gain_rad', 0.0, 20.0),
+            ('max_turn_rad', 0.0, math.pi),
+            ('step_length_m', 0.0, 2.0),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise QuietNavError(f'{name} is {value}; expected {low} to {high:.4g}')
+
+    def turn_rad(self, error: float) -> float:
+        """Return the capped angle, never negative, for a distance in probability."""
+        return min(self.gain_rad * abs(error), self.max_turn_rad)
+
+
+#: The paper's threshold for images.
+ALGORITHM2_THRESHOLD = 0.97
+
+
+def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> float:
+    """Return the turn (rad, counter-clockwise) of Algorithm 1.
+
+    Equal probabilities name no side, so they go straight even with a dead band of 0.
+    Raises QuietNavError where a probability is not a number from 0 to 1.
+    Source: the paper, Algorithm 1.
+    """
+    _check(p_left, p_right)
+    mean = 0.5 * (p_left + p_right)
+    if abs(p_left - p_right) < settings.dead_band or p_left == p_right:
+        return 0.0
+    louder = 1.0 if p_left > p_right else -1.0
+    angle = settings.turn_rad(mean - settings.threshold)
+    return -louder * angle if mean > settings.threshold else louder * angle
+
+
+def algorithm2_near_side(p_left: float, p_right: float) -> Side:
+    """Return the near-wall side N of the first step; a tie is LEFT.
+
+    Raises QuietNavError where a probability is not a number from 0 to 1.
+    """
+    _check(p_left, p_right)
+    return Side.RIGHT if p_right > p_left else Side.LEFT
+
+
+def algorithm2(p_near: float, near: Side, settings: AlgorithmSettings) -> float:
+    """Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
+
+    Raises QuietNavError where ``near`` is not LEFT or RIGHT or P is not a number from 0 to 1.
+    Source: the paper, Algorithm 2.
+    """
+    _check(p_near)
+    if near not in BOTH_SIDES:
+        raise QuietNavError(f'near-wall side is {near.name}; expected LEFT or RIGHT')
+    toward = 1.0 if near == Side.LEFT else -1.0
+    angle = settings.turn_rad(p_near - settings.threshold)
+    return -toward * angle if p_near > settings.threshold else toward * angle
+
+
+def _check(*probabilities: float) -> None:
+    for p in probabilities:
+        if not 0.0 <= p <= 1.0:
+            raise QuietNavError(f'near-wall probability is {p}; expected a number from 0 to 1')
+
+
+@dataclass
+class Algorithm1Policy:
+    """Algorithm 1; without a reading of both sides it stays where it is and listens again."""
+
+    settings: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    name: str = 'algorithm1'
+    sides: frozenset[Side] = BOTH_SIDES
+    wall_distance_m: float = math.nan
+
+    def decide(self, readings: Readings, pose: Pose2D) -> Step:
+        left = usable_probability(readings, Side.LEFT)
+        right = usable_probability(readings, Side.RIGHT)
+        if left is None or right is None:
+            return Step(reason='a side has no reading')
+        return Step(
+            algorithm1(left, right, self.settings),
+            self.settings.step_length_m,
+            f'P(L) {left:.2f}, P(R) {right:.2f}',
+        )
+
+
+@dataclass
+class Algorithm2Policy:
+    """Algorithm 2; ``near`` may be set beforehand, else the first step finds it."""
+
+    settings: AlgorithmSettings = field(
+        default_factory=lambda: AlgorithmSettings(threshold=ALGORITHM2_THRESHOLD)
+    )
+    near: Side | None = None
+    name: str = 'algorithm2'
+    sides: frozenset[Side] = BOTH_SIDES
+    wall_distance_m: float = math.nan
+
+    def decide(self, readings: Readings, pose: Pose2D) -> Step:
+        if self.near is None:
+            left = usable_probability(readings, Side.LEFT)
+            right = usable_probability(readings, Side.RIGHT)
+            if left is None or right is None:
+                return Step(reason='a side has no reading')
+            self.near = algorithm2_near_side(left, right)
+        p = usable_probability(readings, self.near)
+        if p is None:
+            return Step(reason=f'the {self.near.name} side has no reading')
+        return Step(
+            algorithm2(p, self.near, self.settings),
+            self.settings.step_length_m,
+            f'P({self.near.name}) {p:.2f}',
+        )

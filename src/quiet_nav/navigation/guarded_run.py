@@ -1,0 +1,78 @@
+"""A step machine under watch: starts when all lives, holds when it goes quiet, ends on faults."""
+
+from __future__ import annotations
+
+from quiet_nav.geometry import Pose2D
+from quiet_nav.navigation.limits import STOP, Twist2D
+from quiet_nav.navigation.step_machine import Outcome, Phase, StepMachine
+from quiet_nav.navigation.watch import Watch
+
+
+class GuardedRun:
+    """One run on a robot: the same calls as the machine's, and never a motion that is not safe.
+
+    It stands until odometry lives and a first valid reading has come; it stands while nothing
+    fresh is heard and begins the step again afterwards; each for no longer than a listen may
+    take. Contact and lost or jumping odometry end the run.
+    """
+
+    def __init__(self, machine: StepMachine, watch: Watch, accepted_ns: int) -> None:
+        self.machine = machine
+        self.accepted_ns = accepted_ns
+        self._watch = watch
+        self._started = False
+        self._held_since_ns: int | None = None
+        watch.start()
+
+    @property
+    def holds(self) -> bool:
+        """Whether it stands because nothing fresh is heard."""
+        return self._held_since_ns is not None
+
+    def update(self, now_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
+        """Return the velocity command for this instant; arguments as ``StepMachine.update``."""
+        machine, watch = self.machine, self._watch
+        if not self._started:
+            self._await_start(now_ns)
+            return STOP
+        fault = watch.fault(now_ns)
+        if fault is not None:
+            machine.finish(fault.outcome, fault.reason)
+        if self._hold(now_ns):
+            return STOP
+        command = machine.update(now_ns, pose, twist)
+        if machine.outcome == Outcome.NO_READING and watch.sensor_lost(now_ns):
+            machine.outcome = Outcome.SENSOR_LOST
+        return command
+
+    def _too_long(self, since_ns: int, now_ns: int) -> bool:
+        return (now_ns - since_ns) * 1e-9 > self.machine.timing.listen_timeout_s
+
+    def _await_start(self, now_ns: int) -> None:
+        watch = self._watch
+        fault = watch.fault(now_ns)
+        if watch.had_reading and fault is None:
+            self._started = True
+        elif self._too_long(self.accepted_ns, now_ns):
+            if fault is not None:
+                self.machine.finish(fault.outcome, fault.reason)
+            elif watch.sensor_lost(now_ns):
+                self.machine.finish(Outcome.SENSOR_LOST, 'no reading came at all')
+            else:
+                self.machine.finish(Outcome.NO_READING, 'no valid reading came')
+
+    def _hold(self, now_ns: int) -> bool:
+        """Stand while nothing fresh is heard; listening itself is bounded by the machine."""
+        machine, watch = self.machine, self._watch
+        if not watch.sensor_lost(now_ns) or machine.phase == Phase.LISTEN:
+            self._held_since_ns = None
+            return False
+        if self._held_since_ns is None:
+            self._held_since_ns = now_ns
+            machine.rest_again()
+        elif self._too_long(self._held_since_ns, now_ns):
+            machine.finish(
+                Outcome.SENSOR_LOST,
+                f'nothing was heard any more for {watch.sensor_age_s(now_ns):.1f} s',
+            )
+        return True

@@ -1,0 +1,50 @@
+"""Where a rig must turn to so that its ears hear the sides that a policy asks about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side, wrap_angle
+from quiet_nav.perception.rig import Rig
+
+#: Turns tried in this order: standing as it is, then left, right (the paper's order), back.
+TURNS_RAD = (0.0, math.pi / 2.0, -math.pi / 2.0, math.pi)
+
+
+@dataclass(frozen=True)
+class ListenStop:
+    """Stand turned by ``turn_rad`` from the heading of the step and hear ``sides``.
+
+    sides: every side that an ear faces there, asked in the robot's unturned axes.
+    """
+
+    turn_rad: float
+    sides: frozenset[Side]
+
+    def side_of(self, ear_side: Side) -> Side:
+        """Return the side of the unturned robot that ``ear_side`` of the turned one faces."""
+        return Side.nearest(wrap_angle(ear_side.yaw_rad + self.turn_rad))
+
+
+def listen_stops(rig: Rig, wanted: Iterable[Side], turned: bool = False) -> tuple[ListenStop, ...]:
+    """Return the fewest stops, in order, at which the rig hears every wanted side.
+
+    turned: not as it stands, so that it hears with other ears. Nothing wanted needs no stop.
+    Raises QuietNavError for a rig that cannot hear a side so.
+    """
+    missing = set(wanted)
+    stops = []
+    for turn in TURNS_RAD[1:] if turned else TURNS_RAD:
+        stop = ListenStop(
+            turn, frozenset(Side.nearest(wrap_angle(ear.side.yaw_rad + turn)) for ear in rig.ears)
+        )
+        if missing & stop.sides:
+            stops.append(stop)
+            missing -= stop.sides
+    if missing:
+        names = ', '.join(sorted(side.name for side in missing))
+        raise QuietNavError(f'rig {rig.name} has no ear that could hear {names}')
+    return tuple(stops)

@@ -1,0 +1,357 @@
+"""The step machine: come to rest, settle, listen, decide, turn, drive; closed on odometry."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side, wrap_angle
+from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.motion import Drive, Motion, Turn, wanted_twist
+from quiet_nav.navigation.policy import Look, Policy, Step
+from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.rig import Rig
+
+#: After a longer pause between updates velocities still change no more than within this.
+LONGEST_TICK_S = 0.1
+#: An ear need not face its side more exactly: commands that arrive late turn too far, and turning
+#: back for less would begin again and again.
+LISTEN_HEADING_RAD = 0.12
+
+
+class Phase(enum.IntEnum):
+    """What the machine is doing; numbers as in FollowWall.action."""
+
+    STOP = 0
+    SETTLE = 1
+    LISTEN = 2
+    TURN_TO_LISTEN = 3
+    DECIDE = 4
+    TURN = 5
+    DRIVE = 6
+
+
+class Outcome(enum.IntEnum):
+    """How a run ended; numbers as in FollowWall.action. UNKNOWN: it still runs."""
+
+    UNKNOWN = 0
+    LIMIT_REACHED = 1
+    CANCELED = 2
+    NO_READING = 3
+    SENSOR_LOST = 4
+    ODOMETRY_LOST = 5
+    BUMP = 6
+    CLIFF = 7
+    EMERGENCY_STOP = 8
+    PHASE_TIMEOUT = 9
+    ERROR = 10
+
+
+@dataclass(frozen=True)
+class StepTiming:
+    """How long the phases last and may last, and how long one drive may be.
+
+    Raises QuietNavError where a value is not positive.
+    """
+
+    settle_s: float = 0.3
+    stop_timeout_s: float = 3.0
+    listen_timeout_s: float = 8.0
+    turn_timeout_s: float = 15.0
+    drive_timeout_s: float = 15.0
+    max_step_m: float = 0.6
+    max_empty_listens: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value > 0):
+                raise QuietNavError(f'{name} is {value}; expected a positive number')
+
+    def limit_s(self, phase: Phase) -> float:
+        """Return the time limit of a phase."""
+        return {
+            Phase.STOP: self.stop_timeout_s,
+            Phase.SETTLE: self.stop_timeout_s + self.settle_s,
+            Phase.LISTEN: self.listen_timeout_s,
+            Phase.TURN_TO_LISTEN: self.turn_timeout_s,
+            Phase.DECIDE: self.stop_timeout_s,
+            Phase.TURN: self.turn_timeout_s,
+            Phase.DRIVE: self.drive_timeout_s,
+        }[phase]
+
+
+@dataclass(frozen=True)
+class GoalLimits:
+    """When a run is done: way in metres, steps, seconds; inf for no limit."""
+
+    max_distance_m: float = math.inf
+    max_steps: float = math.inf
+    max_duration_s: float = math.inf
+
+
+@dataclass
+class _Heard:
+    """A listen stop, the interval in which windows count for it, and what they said."""
+
+    stop: ListenStop
+    from_ns: int
+    until_ns: int | None = None
+
+    def covers(self, reading: NearWallReading) -> bool:
+        return reading.start_ns >= self.from_ns and (
+            self.until_ns is None or reading.end_ns <= self.until_ns
+        )
+
+
+class StepMachine:
+    """Runs a policy step by step: poses, twists and readings in, velocity commands out.
+
+    It has no clock and no thread: every call gets the time. ``update`` is called at the rate of
+    the command (20 Hz). ``outcome`` is UNKNOWN while it runs; afterwards ``update`` returns STOP.
+    Source: the design's "step"; the paper, section 5.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        rig: Rig,
+        limits: SafetyLimits | None = None,
+        timing: StepTiming | None = None,
+        goal: GoalLimits | None = None,
+    ) -> None:
+        self.policy = policy
+        self.rig = rig
+        self.limits = limits or SafetyLimits()
+        self.timing = timing or StepTiming()
+        self.goal = goal or GoalLimits()
+        self.phase = Phase.STOP
+        self.outcome = Outcome.UNKNOWN
+        self.reason = ''
+        self.steps = 0
+        self.distance_m = 0.0
+        self.step = Step()
+        self.readings: dict[Side, NearWallReading] = {}
+        self._start_ns: int | None = None
+        self._phase_ns = 0
+        self._now_ns = 0
+        self._last: Twist2D = STOP
+        self._last_pose: Pose2D | None = None
+        self._step_pose: Pose2D | None = None
+        self._motion: Motion | None = None
+        self._stops: list[ListenStop] = []
+        self._heard: list[_Heard] = []
+        self._looked: set[Side] = set()
+        self._empty_listens = 0
+
+    @property
+    def running(self) -> bool:
+        return self.outcome == Outcome.UNKNOWN
+
+    @property
+    def current_stop(self) -> ListenStop | None:
+        """The stop that is being listened at, None outside LISTEN."""
+        return self._heard[-1].stop if self.phase == Phase.LISTEN and self._heard else None
+
+    @property
+    def listening_since_ns(self) -> int | None:
+        """Windows that start from this time on count; None outside LISTEN."""
+        return self._heard[-1].from_ns if self.phase == Phase.LISTEN and self._heard else None
+
+    def finish(self, outcome: Outcome, reason: str) -> None:
+        """End the run; the first outcome stays."""
+        if self.running:
+            self.outcome, self.reason = outcome, reason
+            self._motion, self._last = None, STOP
+
+    def add_reading(self, reading: NearWallReading, turned: bool = True) -> bool:
+        """Take a reading; return whether it counts.
+
+        Only valid readings of windows that started after the robot came to rest and settled
+        count. turned: ``side`` is asked in the axes of the robot as it stands at the stop (as
+        NearWall.msg says); False where it is asked in those of the step's beginning.
+        """
+        if not reading.valid or not self.running:
+            return False
+        for heard in self._heard:
+            if heard.covers(reading):
+                side = heard.stop.side_of(reading.side) if turned else reading.side
+                self.readings[side] = reading
+                return True
+        return False
+
+    def update(self, now_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
+        """Return the velocity command for this instant.
+
+        pose, twist: odometry. The command keeps the velocity and acceleration limits.
+        """
+        if self._start_ns is None:
+            self._start_ns = self._phase_ns = self._now_ns = now_ns
+        dt_s = min(max(now_ns - self._now_ns, 0) * 1e-9, LONGEST_TICK_S)
+        self._now_ns = now_ns
+        if self.phase == Phase.DRIVE and self._last_pose is not None:
+            self.distance_m += self._last_pose.distance_to(pose)
+        self._last_pose = pose
+        if self.running and self._elapsed_s(self._start_ns) >= self.goal.max_duration_s:
+            self.finish(Outcome.LIMIT_REACHED, 'the time of the goal is over')
+        if self.running:
+            self._advance(pose, twist)
+        if not self.running:
+            return STOP
+        wanted = wanted_twist(self._motion, pose, self.limits) or STOP
+        self._last = self.limits.bound(wanted, self._last, dt_s)
+        return self._last
+
+    def rest_again(self) -> None:
+        """Stop where the robot is and begin the step again, by listening anew."""
+        self._begin_step()
+
+    def _elapsed_s(self, since_ns: int) -> float:
+        return (self._now_ns - since_ns) * 1e-9
+
+    def _enter(self, phase: Phase, motion: Motion | None = None) -> None:
+        self.phase, self._motion, self._phase_ns = phase, motion, self._now_ns
+
+    def _begin_step(self) -> None:
+        self._step_pose = None
+        self._stops, self._heard = [], []
+        self._looked.clear()
+        self.readings = {}
+        self._last = STOP
+        self._enter(Phase.STOP)
+
+    def _advance(self, pose: Pose2D, twist: Twist2D) -> None:
+        """Move through as many phases as are done at this instant."""
+        handlers = {
+            Phase.STOP: self._stop,
+            Phase.SETTLE: self._settle,
+            Phase.LISTEN: self._listen,
+            Phase.DECIDE: self._decide,
+        }
+        for _ in range(4):
+            phase = self.phase
+            handlers.get(phase, self._move)(pose, twist)
+            if not self.running or self.phase == phase:
+                break
+        if self.running and self._elapsed_s(self._phase_ns) > self.timing.limit_s(self.phase):
+            self._overdue()
+
+    def _overdue(self) -> None:
+        if self.phase != Phase.LISTEN:
+            self.finish(
+                Outcome.PHASE_TIMEOUT,
+                f'{self.phase.name} took longer than {self.timing.limit_s(self.phase):g} s',
+            )
+        elif self._sides_heard():
+            self._leave_stop()
+        else:
+            self.finish(
+                Outcome.NO_READING,
+                f'no valid reading came in {self.timing.listen_timeout_s:g} s of listening',
+            )
+
+    def _stop(self, pose: Pose2D, twist: Twist2D) -> None:
+        if self.limits.at_rest(twist):
+            self._enter(Phase.SETTLE)
+
+    def _settle(self, pose: Pose2D, twist: Twist2D) -> None:
+        if not self.limits.at_rest(twist):
+            self._enter(Phase.STOP)
+        elif self._elapsed_s(self._phase_ns) >= self.timing.settle_s:
+            if self._step_pose is None:
+                self._step_pose = pose
+                self._stops = list(listen_stops(self.rig, self.policy.sides))
+            self._next_stop(pose)
+
+    def _next_stop(self, pose: Pose2D) -> None:
+        """Listen where the next stop's heading is reached, turn there where not."""
+        if not self._stops:
+            self._enter(Phase.DECIDE)
+            return
+        turn = Turn(wrap_angle(self._step_pose.yaw + self._stops[0].turn_rad))
+        if abs(wrap_angle(turn.yaw_rad - pose.yaw)) <= LISTEN_HEADING_RAD:
+            self._heard.append(_Heard(self._stops.pop(0), self._now_ns))
+            self._enter(Phase.LISTEN)
+        else:
+            self._enter(Phase.TURN_TO_LISTEN, turn)
+
+    def _sides_heard(self) -> set[Side]:
+        """Return the sides of the current stop that have a reading from it."""
+        heard = self._heard[-1]
+        return {
+            side
+            for side in heard.stop.sides
+            if side in self.readings and heard.covers(self.readings[side])
+        }
+
+    def _listen(self, pose: Pose2D, twist: Twist2D) -> None:
+        if not self.limits.at_rest(twist):
+            # Pushed or slipping: what was heard here is void, listen again from rest.
+            heard = self._heard.pop()
+            self.readings = {s: r for s, r in self.readings.items() if not heard.covers(r)}
+            self._stops.insert(0, heard.stop)
+            self._enter(Phase.STOP)
+        elif self._sides_heard() == self._heard[-1].stop.sides:
+            self._leave_stop()
+
+    def _leave_stop(self) -> None:
+        self._heard[-1].until_ns = self._now_ns
+        if self._stops:
+            self._enter(
+                Phase.TURN_TO_LISTEN,
+                Turn(wrap_angle(self._step_pose.yaw + self._stops[0].turn_rad)),
+            )
+        else:
+            self._enter(Phase.DECIDE)
+
+    def _decide(self, pose: Pose2D, twist: Twist2D) -> None:
+        choice = self.policy.decide(dict(self.readings), self._step_pose)
+        if isinstance(choice, Look):
+            if choice.side in self._looked:
+                raise RuntimeError(f'{self.policy.name} asked to look {choice.side.name} twice')
+            self._looked.add(choice.side)
+            self._stops = list(listen_stops(self.rig, {choice.side}, choice.turned))
+            self._next_stop(pose)
+            return
+        self.step = choice
+        if choice.stays:
+            self._empty_listens += 1
+            if self._empty_listens >= self.timing.max_empty_listens:
+                self.finish(Outcome.NO_READING, choice.reason or 'the policy cannot decide')
+            else:
+                self._back_to_heading(pose)
+            return
+        self._empty_listens = 0
+        yaw = wrap_angle(self._step_pose.yaw + choice.turn_rad)
+        self._enter(Phase.TURN, Turn(yaw))
+
+    def _back_to_heading(self, pose: Pose2D) -> None:
+        """Turn back to the heading of the step before it is listened from anew."""
+        self._enter(Phase.TURN, Turn(self._step_pose.yaw))
+
+    def _move(self, pose: Pose2D, twist: Twist2D) -> None:
+        """Follow the motion of TURN_TO_LISTEN, TURN and DRIVE until it is done."""
+        if self._motion.command(pose, self.limits) is not None:
+            return
+        if self.phase == Phase.TURN_TO_LISTEN:
+            self._last = STOP
+            self._enter(Phase.STOP)
+        elif self.phase == Phase.TURN and self.step.stays:
+            self._begin_step()
+        elif self.phase == Phase.TURN:
+            left_m = max(self.goal.max_distance_m - self.distance_m, 0.0)
+            drive_m = max(0.0, min(self.step.drive_m, self.timing.max_step_m, left_m))
+            self._enter(Phase.DRIVE, Drive(pose, self._motion.yaw_rad, drive_m))
+        else:
+            self._end_step()
+
+    def _end_step(self) -> None:
+        self.steps += 1
+        if self.distance_m >= self.goal.max_distance_m - 0.02:
+            self.finish(Outcome.LIMIT_REACHED, 'the way of the goal is driven')
+        elif self.steps >= self.goal.max_steps:
+            self.finish(Outcome.LIMIT_REACHED, 'the steps of the goal are done')
+        else:
+            self._begin_step()

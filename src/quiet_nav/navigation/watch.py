@@ -1,0 +1,94 @@
+"""The watch over what a moving robot relies on: odometry, fresh readings, bumpers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from quiet_nav.geometry import Pose2D
+from quiet_nav.navigation.limits import SafetyLimits
+from quiet_nav.navigation.step_machine import Outcome
+from quiet_nav.perception.readings import NearWallReading
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why the robot must stand: an outcome and the same in words."""
+
+    outcome: Outcome
+    reason: str
+
+
+class Watch:
+    """Collects what arrives and says whether the robot may move.
+
+    odometry_timeout_s: longest silence of odometry. sensor_timeout_s: oldest end of a window that
+    still counts as live. All times are nanoseconds of the same clock; odometry is judged by when
+    it arrived, readings by the end of their window.
+    """
+
+    def __init__(
+        self, limits: SafetyLimits, odometry_timeout_s: float, sensor_timeout_s: float
+    ) -> None:
+        self._limits = limits
+        self._odometry_timeout_s = odometry_timeout_s
+        self._sensor_timeout_s = sensor_timeout_s
+        self._pose: Pose2D | None = None
+        self._pose_ns = 0
+        self._jump: str = ''
+        self._heard_until_ns: int | None = None
+        self._pressed: dict[Outcome, bool] = {}
+        self.had_reading = False
+
+    def start(self) -> None:
+        """Forget jumps and readings of before; a new run begins."""
+        self._jump = ''
+        self._heard_until_ns = None
+        self.had_reading = False
+
+    def odometry(self, now_ns: int, pose: Pose2D) -> None:
+        """Take a pose of odometry that arrived now."""
+        if self._pose is not None:
+            dt_s = (now_ns - self._pose_ns) * 1e-9
+            if self._limits.jumped(self._pose, pose, dt_s):
+                self._jump = (
+                    f'odometry jumped {self._pose.distance_to(pose):.2f} m '
+                    f'in {max(dt_s, 0.0):.2f} s'
+                )
+        finite = all(map(math.isfinite, (pose.x, pose.y, pose.yaw)))
+        self._pose, self._pose_ns = (pose if finite else None), now_ns
+        if not finite:
+            self._jump = 'odometry is not finite'
+
+    def reading(self, reading: NearWallReading) -> None:
+        """Take a reading, valid or not: both show that the sensor lives."""
+        self._heard_until_ns = max(reading.end_ns, self._heard_until_ns or reading.end_ns)
+        self.had_reading = self.had_reading or reading.valid
+
+    def pressed(self, outcome: Outcome, is_pressed: bool) -> None:
+        """Take the state of a bumper (Outcome.BUMP) or cliff sensor (Outcome.CLIFF)."""
+        self._pressed[outcome] = is_pressed
+
+    def sensor_age_s(self, now_ns: int) -> float:
+        """Return how long ago the newest window ended, in seconds; inf before the first."""
+        if self._heard_until_ns is None:
+            return math.inf
+        return (now_ns - self._heard_until_ns) * 1e-9
+
+    def sensor_lost(self, now_ns: int) -> bool:
+        return self.sensor_age_s(now_ns) > self._sensor_timeout_s
+
+    def fault(self, now_ns: int) -> Fault | None:
+        """Return what ends a run now (contact, odometry), None where nothing does."""
+        for outcome, is_pressed in self._pressed.items():
+            if is_pressed:
+                return Fault(outcome, f'{outcome.name.lower()} reported by the robot')
+        if self._jump:
+            return Fault(Outcome.ODOMETRY_LOST, self._jump)
+        silent_s = (now_ns - self._pose_ns) * 1e-9
+        if self._pose is None or silent_s > self._odometry_timeout_s:
+            return Fault(
+                Outcome.ODOMETRY_LOST,
+                'no odometry yet' if self._pose is None else f'no odometry for {silent_s:.2f} s',
+            )
+        return None

@@ -1,0 +1,78 @@
+"""The diagnostics of a node: what a callable says about its health, once a second."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+
+class Level(enum.IntEnum):
+    """Severity, numbers as in diagnostic_msgs/DiagnosticStatus."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+@dataclass(frozen=True)
+class Status:
+    """One line of health: a level, a sentence, and named values that are shown as text."""
+
+    level: Level = Level.OK
+    message: str = 'ok'
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+class Diagnostics:
+    """Publishes a node's Status to /diagnostics once a second and whenever ``publish`` is called.
+
+    The timer runs on the steady clock, so that a simulation that stands still is still reported;
+    stamps are the node's clock. Works in every state of a lifecycle node. An exception in
+    ``collect`` is reported as ERROR: diagnostics never end a node.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        task: str,
+        collect: Callable[[], Status],
+        *,
+        hardware_id: str = '',
+        period_s: float = 1.0,
+    ) -> None:
+        self._node = node
+        self._name = f'{node.get_fully_qualified_name().lstrip("/")}: {task}'
+        self._collect = collect
+        self._hardware_id = hardware_id
+        self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(period_s, self.publish, clock=steady)
+
+    def publish(self) -> None:
+        """Collect and publish now."""
+        try:
+            status = self._collect()
+        except Exception as error:
+            status = Status(Level.ERROR, f'{type(error).__name__}: {error}')
+        message = DiagnosticArray()
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.status.append(
+            DiagnosticStatus(
+                level=bytes([status.level]),
+                name=self._name,
+                message=status.message,
+                hardware_id=self._hardware_id,
+                values=[KeyValue(key=k, value=_text(v)) for k, v in status.values.items()],
+            )
+        )
+        self._publisher.publish(message)
+
+
+def _text(value: object) -> str:
+    return f'{value:.6g}' if isinstance(value, float) else str(value)

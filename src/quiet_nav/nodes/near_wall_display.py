@@ -1,0 +1,251 @@
+"""What the node `near_wall` shows beside its readings: markers, ranges for Nav2, camera overlay."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import Point, Quaternion
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image, Range
+from std_msgs.msg import ColorRGBA
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import Marker, MarkerArray
+
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.nodes.camera_messages import image_to_msg
+from quiet_nav.nodes.conversions import transform_to_msg
+from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
+from quiet_nav.perception.display import (
+    CLEAR_RANGE_M,
+    NEAR_PROBABILITY,
+    RANGE_FIELD_OF_VIEW_RAD,
+    Fan,
+    fan,
+    label,
+    range_m,
+)
+from quiet_nav.perception.overlay import ProbabilityStrip
+from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.rig import Ear, Rig
+
+#: So long a fan stays without news: what is not renewed must not look alive.
+FAN_LIFETIME_S = 3.0
+#: Fans left behind along the path: how long each, and how many a side.
+TRACE_LIFETIME_S = 60.0
+TRACE_LENGTH = 30
+#: The overlay asks so often whether anybody looks.
+LOOK_EVERY_S = 0.5
+IMAGE_TOPIC = 'camera/camera/color/image_raw'
+_LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def ear_frame(base_frame: str, ear: Ear) -> str:
+    """Return the frame of an ear, x axis toward its side: microphone_CHANNEL beside the base's."""
+    prefix, slash, _ = base_frame.rpartition('/')
+    return f'{prefix}{slash}microphone_{ear.channel}'
+
+
+class NearWallDisplay:
+    """Publishes `near_wall/markers`, `near_wall/range`, `near_wall/image` and the ears' frames.
+
+    Made where a node becomes active and destroyed where it ends; ``show`` may be called from
+    another thread. Nothing is kept but the newest readings of every side and one strip of the last
+    probabilities. Stamps are the ends of the windows.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rig: Rig,
+        base_frame: str = 'base_link',
+        near_probability: float = NEAR_PROBABILITY,
+    ) -> None:
+        self._node, self._base_frame, self._threshold = node, base_frame, near_probability
+        self._ears = {ear.side: ear for ear in reversed(rig.ears)}
+        self._strip = ProbabilityStrip(threshold=near_probability)
+        self._lock = threading.Lock()
+        self._trace: dict[Side, tuple[int, int, int]] = {}
+        self._bridge = None
+        self._images = None
+        # The base class's publishers: a lifecycle node's own ones would need managing beside.
+        make = node.create_publisher
+        self._markers = make(MarkerArray, 'near_wall/markers', 10)
+        self._range = make(Range, 'near_wall/range', 10)
+        self._ranges = {
+            side: make(Range, f'near_wall/range/{side.name.lower()}', 10) for side in self._ears
+        }
+        self._image = make(Image, 'near_wall/image', 1)
+        self._frames = make(TFMessage, '/tf_static', _LATCHED)
+        self._publish_frames(rig)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(LOOK_EVERY_S, self._look, clock=steady)
+
+    def destroy(self) -> None:
+        """Take everything back from the node."""
+        node = self._node
+        node.destroy_timer(self._timer)
+        if self._images is not None:
+            node.destroy_subscription(self._images)
+        published = (self._markers, self._range, self._image, self._frames)
+        for publisher in (*published, *self._ranges.values()):
+            node.destroy_publisher(publisher)
+
+    def show(self, readings: Sequence[NearWallReading], still: bool | None = None) -> None:
+        """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile."""
+        markers = MarkerArray()
+        for reading in readings:
+            ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
+            with self._lock:
+                self._strip.add(reading)
+            markers.markers += self._live(reading, ear)
+            if reading.valid and still is not False:
+                markers.markers.append(self._left_behind(reading, ear))
+            self._publish_range(reading, ear, still)
+        if markers.markers:
+            self._markers.publish(markers)
+
+    # Markers
+
+    def _live(self, reading: NearWallReading, ear: Ear) -> list[Marker]:
+        """Return the fan at the ear and its label; both go where the robot goes."""
+        drawn = fan(reading)
+        sector = self._fan_marker('near_wall', int(reading.side), drawn, reading, ear)
+        sector.frame_locked = True
+        sector.lifetime = _duration(FAN_LIFETIME_S)
+        text = self._marker('probability', int(reading.side), Marker.TEXT_VIEW_FACING, reading)
+        pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
+        x, y = pose.transform(*drawn.label_at)
+        text.pose.position = Point(x=x, y=y, z=ear.z + 0.05)
+        text.text = drawn.label
+        text.scale.z = 0.12 if reading.valid else 0.07
+        text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0 if reading.valid else 0.6)
+        text.frame_locked = True
+        text.lifetime = _duration(FAN_LIFETIME_S)
+        return [sector, text]
+
+    def _left_behind(self, reading: NearWallReading, ear: Ear) -> Marker:
+        """Return the fan that stays where the robot was, one for each window beside the last.
+
+        Windows overlap: those that share sound with the one left behind last replace its fan.
+        """
+        number, start_ns, end_ns = self._trace.get(reading.side, (-1, 0, 0))
+        if reading.start_ns >= end_ns or reading.end_ns <= start_ns:
+            number = (number + 1) % TRACE_LENGTH
+            self._trace[reading.side] = (number, reading.start_ns, reading.end_ns)
+        name = f'trace/{reading.side.name.lower()}'
+        marker = self._fan_marker(name, number, fan(reading), reading, ear)
+        marker.lifetime = _duration(TRACE_LIFETIME_S)
+        marker.pose.position.z = 0.01
+        for colour in marker.colors:
+            colour.a = 0.35
+        return marker
+
+    def _fan_marker(
+        self, name: str, number: int, drawn: Fan, reading: NearWallReading, ear: Ear
+    ) -> Marker:
+        marker = self._marker(name, number, Marker.TRIANGLE_LIST, reading)
+        marker.pose.position = Point(x=ear.x, y=ear.y, z=ear.z)
+        half = ear.side.yaw_rad / 2.0
+        marker.pose.orientation = Quaternion(z=math.sin(half), w=math.cos(half))
+        marker.scale.x = marker.scale.y = marker.scale.z = 1.0
+        marker.points = [Point(x=x, y=y) for x, y in drawn.triangles]
+        r, g, b = drawn.colour
+        marker.color = ColorRGBA(r=r, g=g, b=b, a=drawn.alpha)
+        marker.colors = [ColorRGBA(r=r, g=g, b=b, a=drawn.alpha) for _ in drawn.triangles]
+        return marker
+
+    def _marker(self, name: str, number: int, kind: int, reading: NearWallReading) -> Marker:
+        marker = Marker(ns=name, id=number, type=kind, action=Marker.ADD)
+        marker.header.frame_id = self._base_frame
+        marker.header.stamp = ns_to_stamp(reading.end_ns)
+        marker.pose.orientation.w = 1.0
+        return marker
+
+    # Ranges
+
+    def _publish_range(self, reading: NearWallReading, ear: Ear, still: bool | None) -> None:
+        metres = range_m(reading, still, self._threshold)
+        if metres is None:
+            return
+        message = Range(
+            radiation_type=Range.ULTRASOUND,
+            field_of_view=RANGE_FIELD_OF_VIEW_RAD,
+            min_range=0.0,
+            max_range=CLEAR_RANGE_M,
+            range=metres,
+        )
+        message.header.frame_id = ear_frame(self._base_frame, ear)
+        message.header.stamp = ns_to_stamp(reading.end_ns)
+        self._range.publish(message)
+        if reading.side in self._ranges:
+            self._ranges[reading.side].publish(message)
+
+    def _publish_frames(self, rig: Rig) -> None:
+        message = TFMessage()
+        for ear in rig.ears:
+            pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
+            name = ear_frame(self._base_frame, ear)
+            frame = transform_to_msg(pose, now_ns(self._node), self._base_frame, name)
+            frame.transform.translation.z = ear.z
+            message.transforms.append(frame)
+        self._frames.publish(message)
+
+    # Camera
+
+    def _look(self) -> None:
+        """Take images only while somebody looks at the overlay: they are most of the traffic."""
+        wanted = self._image.get_subscription_count() > 0
+        if wanted and self._images is None:
+            from cv_bridge import CvBridge
+
+            self._bridge = CvBridge()
+            self._images = self._node.create_subscription(
+                Image, IMAGE_TOPIC, self._on_image, qos_profile_sensor_data
+            )
+        elif not wanted and self._images is not None:
+            self._node.destroy_subscription(self._images)
+            self._images = self._bridge = None
+
+    def _on_image(self, message: Image) -> None:
+        if self._bridge is None:
+            return
+        try:
+            image = self._bridge.imgmsg_to_cv2(message, 'rgb8')
+        except Exception as error:
+            # cv_bridge and OpenCV raise errors of their own; none may end the node.
+            self._node.get_logger().error(
+                f'image of encoding {message.encoding!r} cannot be shown as rgb8: {error}',
+                throttle_duration_sec=10.0,
+            )
+            return
+        with self._lock:
+            drawn = self._strip.draw(image)
+            newest = [self._strip.newest[side] for side in self._strip.sides]
+            row = self._strip.row_height(len(drawn))
+        header = message.header
+        labelled = _labelled(drawn, newest, row)
+        self._image.publish(image_to_msg(labelled, 'rgb8', header.stamp, header.frame_id))
+
+
+def _labelled(image: np.ndarray, newest: list[NearWallReading], row: int) -> np.ndarray:
+    """Write side and number of every strip over its left end."""
+    import cv2
+
+    size = row / 45.0
+    for i, reading in enumerate(reversed(newest)):
+        text = f'{reading.side.name.lower()} {label(reading)}'
+        at = (row // 2, len(image) - i * row - row // 3)
+        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+            cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
+    return image
+
+
+def _duration(seconds: float) -> Duration:
+    stamp = ns_to_stamp(round(seconds * 1e9))
+    return Duration(sec=stamp.sec, nanosec=stamp.nanosec)

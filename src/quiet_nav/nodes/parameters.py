@@ -1,0 +1,159 @@
+"""ROS parameters as one typed dataclass a node: declared, read back and checked from its fields."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from quiet_nav.errors import QuietNavError
+
+T = TypeVar('T')
+
+_TYPES = {
+    bool: Parameter.Type.BOOL,
+    int: Parameter.Type.INTEGER,
+    float: Parameter.Type.DOUBLE,
+    str: Parameter.Type.STRING,
+    tuple[bool, ...]: Parameter.Type.BOOL_ARRAY,
+    tuple[int, ...]: Parameter.Type.INTEGER_ARRAY,
+    tuple[float, ...]: Parameter.Type.DOUBLE_ARRAY,
+    tuple[str, ...]: Parameter.Type.STRING_ARRAY,
+}
+
+
+def parameter(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    read_only: bool = False,
+) -> Any:
+    """Return a dataclass field that is also a ROS parameter.
+
+    default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
+    neither, for int and float. choices: the only strings allowed. read_only: set at start only.
+    """
+    return dataclasses.field(
+        default=default,
+        metadata={
+            'description': description,
+            'minimum': minimum,
+            'maximum': maximum,
+            'choices': choices,
+            'read_only': read_only,
+        },
+    )
+
+
+class Parameters(Generic[T]):
+    """The parameters of a node: ``value`` is always a valid instance of the dataclass.
+
+    Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
+    ``__post_init__`` refuses combinations too, at start and when a parameter is set later;
+    ``on_change`` is called with the new value after parameters were set.
+    Raises QuietNavError naming the parameter where a value given at start is of another type,
+    out of range or refused.
+    """
+
+    def __init__(
+        self, node: Node, cls: type[T], on_change: Callable[[T], None] | None = None
+    ) -> None:
+        self._cls = cls
+        self._on_change = on_change
+        hints = typing.get_type_hints(cls)
+        self._fields = {field.name: field for field in dataclasses.fields(cls)}
+        read = {}
+        for name, field in self._fields.items():
+            value = _declare(node, field, hints[name])
+            _check_choice(field, value)
+            read[name] = value
+        self.value: T = cls(**read)
+        node.add_on_set_parameters_callback(self._check)
+        node.add_post_set_parameters_callback(self._store)
+
+    def _changed(self, parameters: list[Parameter]) -> T:
+        new = {p.name: _plain(p.value) for p in parameters if p.name in self._fields}
+        for name, value in new.items():
+            _check_choice(self._fields[name], value)
+        return dataclasses.replace(self.value, **new)
+
+    def _check(self, parameters: list[Parameter]) -> SetParametersResult:
+        try:
+            self._changed(parameters)
+        except QuietNavError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+    def _store(self, parameters: list[Parameter]) -> None:
+        if any(p.name in self._fields for p in parameters):
+            self.value = self._changed(parameters)
+            if self._on_change is not None:
+                self._on_change(self.value)
+
+
+def describe(field: dataclasses.Field) -> ParameterDescriptor:
+    """Return the descriptor (description, range, read_only) of a field made with ``parameter``."""
+    meta = field.metadata
+    descriptor = ParameterDescriptor(
+        name=field.name, description=meta['description'], read_only=meta['read_only']
+    )
+    if meta['choices']:
+        descriptor.additional_constraints = 'one of ' + ', '.join(meta['choices'])
+    low, high = meta['minimum'], meta['maximum']
+    if low is not None and high is not None:
+        if isinstance(field.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(low), to_value=int(high))]
+        else:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(low), to_value=float(high))
+            ]
+    return descriptor
+
+
+def _declare(node: Node, field: dataclasses.Field, hint: Any) -> Any:
+    kind, descriptor = _TYPES[hint], describe(field)
+    try:
+        if field.default == ():
+            # An empty list has no type of its own: declare the type, then give it the value.
+            node.declare_parameter(field.name, kind)
+            if node.get_parameter_or(field.name).type_ == Parameter.Type.NOT_SET:
+                node.set_parameters([Parameter(field.name, kind, [])])
+            descriptor.type = kind.value
+            node.set_descriptor(field.name, descriptor)
+        else:
+            is_array = isinstance(field.default, tuple)
+            default = list(field.default) if is_array else field.default
+            node.declare_parameter(field.name, default, descriptor)
+    except InvalidParameterTypeException as error:
+        advice = ' (write 2.0 for 2)' if kind == Parameter.Type.DOUBLE else ''
+        raise QuietNavError(
+            f'parameter {field.name}: expected {kind.name.lower()}{advice}: {error}'
+        ) from error
+    except InvalidParameterValueException as error:
+        raise QuietNavError(f'parameter {field.name}: {error}') from error
+    return _plain(node.get_parameter(field.name).value)
+
+
+def _plain(value: Any) -> Any:
+    is_array = not isinstance(value, str) and hasattr(value, '__iter__')
+    return tuple(value) if is_array else value
+
+
+def _check_choice(field: dataclasses.Field, value: Any) -> None:
+    choices = field.metadata['choices']
+    if choices and value not in choices:
+        raise QuietNavError(f'parameter {field.name}: {value!r} is not one of {", ".join(choices)}')

@@ -1,0 +1,219 @@
+"""Node `probability_map`: places the readings of `near_wall` on a map of the floor; saves it."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from dataclasses import dataclass
+
+from geometry_msgs.msg import TransformStamped
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.msg import NearWall
+from quiet_nav.nodes.conversions import pose_from_msg, reading_from_msg
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.runtime import ns_to_stamp, run, stamp_to_ns
+from quiet_nav.perception.map_files import save_map
+from quiet_nav.perception.mapping import MapSettings, NearWallMapper
+from quiet_nav.perception.probability_grid import GridMap, ProbabilityGrid
+from quiet_nav.perception.readings import NEAR_WALL_M, Modality
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.transforms import Transform, TransformBuffer
+
+#: Readings are placed so often, as soon as the transforms of their time are there.
+SETTLE_EVERY_S = 0.2
+#: A latched message as map_server publishes its map.
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+#: As sensor data, and as patient as tf: every window is asked about after its end.
+ODOMETRY = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True)
+class ProbabilityMapParameters:
+    """Parameters of the node; all are set at start."""
+
+    frame: str = parameter('odom', 'frame of the map: odom, or map where tf has it', read_only=True)
+    base_frame: str = parameter('base_link', 'frame whose axes sides are meant in', read_only=True)
+    rig: str = parameter(
+        'pair',
+        'places of the ears that speak for base_frame: single, pair, trio or a YAML file',
+        read_only=True,
+    )
+    resolution_m: float = parameter(
+        0.05, 'side of a cell (m)', minimum=0.01, maximum=1.0, read_only=True
+    )
+    reach_m: float = parameter(
+        NEAR_WALL_M, 'length of a reading on the map (m)', minimum=0.0, maximum=5.0, read_only=True
+    )
+    opening_rad: float = parameter(
+        1.05, 'width of a reading on the map (rad)', minimum=0.0, maximum=3.14, read_only=True
+    )
+    max_side_m: float = parameter(
+        100.0, 'largest width and height of the map (m)', minimum=1.0, maximum=500.0, read_only=True
+    )
+    moving: bool = parameter(
+        False, 'count windows in which the robot moved, too, where it was halfway', read_only=True
+    )
+    modality: str = parameter(
+        'audio', 'readings that count', choices=('audio', 'vision', 'fusion'), read_only=True
+    )
+    file: str = parameter(
+        '~/.ros/near_wall_map',
+        'written by save_map and at the end as .pgm and .yaml; empty: never',
+        read_only=True,
+    )
+    publish_every_s: float = parameter(
+        1.0, 'least time between two maps (s)', minimum=0.1, maximum=60.0, read_only=True
+    )
+
+    def settings(self) -> MapSettings:
+        modality = Modality[self.modality.upper()]
+        return MapSettings(self.frame, self.base_frame, self.moving, modality)
+
+
+class ProbabilityMapNode(Node):
+    """Publishes `near_wall/map`, latched; where the robot was comes from tf, else from `odom`."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('probability_map', **options)
+        self._settings = p = Parameters(self, ProbabilityMapParameters).value
+        self._frames = TransformBuffer()
+        grid = ProbabilityGrid(p.resolution_m, p.reach_m, p.opening_rad, p.max_side_m)
+        self._mapper = NearWallMapper(grid, self._frames, find_rig(p.rig), p.settings())
+        self._base_from_tf = False
+        self._published = 0
+        self._fault = ''
+        self._map = self.create_publisher(OccupancyGrid, 'near_wall/map', LATCHED)
+        self.create_subscription(NearWall, 'near_wall', self._on_reading, 50)
+        self.create_subscription(TFMessage, '/tf', self._on_tf, QoSProfile(depth=100))
+        self.create_subscription(
+            TFMessage,
+            '/tf_static',
+            self._on_tf_static,
+            QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL),
+        )
+        self.create_subscription(Odometry, 'odom', self._on_odom, ODOMETRY)
+        self.create_service(Trigger, 'save_map', self._on_save)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(SETTLE_EVERY_S, self._mapper.settle, clock=steady)
+        self.create_timer(p.publish_every_s, self._publish, clock=steady)
+        self._diagnostics = Diagnostics(self, 'map', self._health)
+
+    def before_shutdown(self) -> None:
+        """Keep the map; an empty one leaves no file."""
+        self._mapper.settle()
+        if self._settings.file and not self._mapper.grid.empty:
+            try:
+                self.get_logger().info(self._save())
+            except QuietNavError as error:
+                self.get_logger().error(str(error))
+
+    # What arrives
+
+    def _on_reading(self, message: NearWall) -> None:
+        try:
+            self._mapper.add(reading_from_msg(message), message.header.frame_id)
+        except QuietNavError as error:
+            self._fault = str(error)
+            self.get_logger().error(str(error), throttle_duration_sec=10.0)
+
+    def _on_tf(self, message: TFMessage) -> None:
+        for item in message.transforms:
+            frame = item.child_frame_id.lstrip('/')
+            if frame == self._settings.base_frame and not self._base_from_tf:
+                # Two sources of one frame would mix: tf knows better than wheels do.
+                self._base_from_tf = True
+                self._frames.forget(frame)
+            time_ns = stamp_to_ns(item.header.stamp)
+            parent = item.header.frame_id.lstrip('/')
+            self._frames.add(parent, frame, time_ns, _transform(item))
+
+    def _on_tf_static(self, message: TFMessage) -> None:
+        for item in message.transforms:
+            frame, parent = item.child_frame_id.lstrip('/'), item.header.frame_id.lstrip('/')
+            self._base_from_tf |= frame == self._settings.base_frame
+            self._frames.add_fixed(parent, frame, _transform(item))
+
+    def _on_odom(self, message: Odometry) -> None:
+        frame, parent = message.child_frame_id.lstrip('/'), message.header.frame_id.lstrip('/')
+        if self._base_from_tf or frame != self._settings.base_frame or not parent:
+            return
+        pose = Transform.of_pose(pose_from_msg(message.pose.pose))
+        self._frames.add(parent, frame, stamp_to_ns(message.header.stamp), pose)
+
+    def _on_save(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            response.message = self._save()
+            response.success = True
+        except QuietNavError as error:
+            response.message = str(error)
+        return response
+
+    # What is said
+
+    def _save(self) -> str:
+        if not self._settings.file:
+            raise QuietNavError('parameter file is empty: say where the map is to be written')
+        image, description = save_map(self._settings.file, self._mapper.grid.map())
+        return f'{description}, {image.name}'
+
+    def _publish(self) -> None:
+        mapper = self._mapper
+        if mapper.changes == self._published:
+            return
+        self._published = mapper.changes
+        self._map.publish(_grid_to_msg(mapper.grid.map(), self._settings.frame, mapper.newest_ns))
+
+    def _health(self) -> Status:
+        mapper, p = self._mapper, self._settings
+        values = {
+            'placed': mapper.placed,
+            'not valid': mapper.not_valid,
+            'robot moved': mapper.moved,
+            'no transform': mapper.lost,
+            'beyond max_side_m': mapper.outside,
+            'waiting for tf': mapper.waiting,
+            'cells held': mapper.grid.shape[0] * mapper.grid.shape[1],
+        }
+        if self._fault:
+            return Status(Level.ERROR, self._fault, values)
+        if mapper.lost and not mapper.placed:
+            message = f'no transform from {p.base_frame} to {p.frame}: nothing can be placed'
+            return Status(Level.WARN, message, values)
+        if mapper.outside:
+            return Status(Level.WARN, 'readings beyond max_side_m are left out', values)
+        return Status(Level.OK, 'mapping' if mapper.placed else 'no reading placed yet', values)
+
+
+def _transform(message: TransformStamped) -> Transform:
+    t, q = message.transform.translation, message.transform.rotation
+    return Transform(t.x, t.y, t.z, q.x, q.y, q.z, q.w)
+
+
+def _grid_to_msg(grid: GridMap, frame_id: str, time_ns: int) -> OccupancyGrid:
+    message = OccupancyGrid()
+    message.header.frame_id = frame_id
+    message.header.stamp = message.info.map_load_time = ns_to_stamp(time_ns)
+    message.info.resolution = grid.resolution_m
+    message.info.height, message.info.width = grid.probability.shape
+    message.info.origin.position.x, message.info.origin.position.y = grid.x, grid.y
+    message.info.origin.orientation.w = 1.0
+    message.data = array('b', grid.occupancy().tobytes())
+    return message
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is stopped; returns the exit code."""
+    return run(ProbabilityMapNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

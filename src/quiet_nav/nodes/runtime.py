@@ -1,0 +1,175 @@
+"""What runs a node as a process: start, spin, signals, shutdown hook, exit code; and its stamps."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import rclpy
+from builtin_interfaces.msg import Time
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from quiet_nav.errors import QuietNavError
+
+NS_PER_S = 1_000_000_000
+#: How long a callback that is running may go on before the shutdown hook runs beside it.
+CALLBACK_GRACE_S = 0.1
+#: How long the last messages get to leave the process.
+FLUSH_S = 0.05
+
+
+def stamp_to_ns(stamp: Time) -> int:
+    """Return a message's stamp as integer nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def ns_to_stamp(time_ns: int) -> Time:
+    """Return integer nanoseconds as a message's stamp."""
+    sec, nanosec = divmod(int(time_ns), NS_PER_S)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+def now_ns(node: Node) -> int:
+    """Return the time of the node's clock in integer nanoseconds."""
+    return node.get_clock().now().nanoseconds
+
+
+def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..., Any]:
+    """Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
+
+    QuietNavError becomes one log line and FAILURE (the state before is kept), any other exception
+    a traceback in the log and ERROR; rclpy alone would swallow both. Returning None is SUCCESS.
+    """
+
+    @functools.wraps(callback)
+    def guarded(node: LifecycleNode, state: Any) -> TransitionCallbackReturn:
+        try:
+            result = callback(node, state)
+        except QuietNavError as error:
+            node.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:
+            node.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        return TransitionCallbackReturn.SUCCESS if result is None else result
+
+    return guarded
+
+
+def run(
+    make_node: Callable[[], Node], args: Sequence[str] | None = None, *, threads: int = 1
+) -> int:
+    """Run a node until SIGINT, SIGTERM, a shutdown of its context or an exception in a callback.
+
+    A node's ``before_shutdown()``, where it has one, is called exactly once in every case while
+    the node can still publish; a lifecycle node then goes through its shutdown transition.
+    A lifecycle node gets a parameter ``autostart`` (true by default): configure and activate at
+    once, for robots without a lifecycle manager; where that fails the node stays alive.
+    Returns the process's exit code: 0 after a signal or shutdown, 1 after an exception, 2 where
+    the node refuses its parameters (one line on the log says why).
+    """
+    # rclpy's own handlers invalidate the context, and with it the last zero velocity.
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        try:
+            node = make_node()
+        except QuietNavError as error:
+            get_logger('quiet_nav').fatal(str(error))
+            return 2
+        try:
+            return _spin(node, threads)
+        finally:
+            node.destroy_node()
+    finally:
+        rclpy.try_shutdown()
+
+
+def _spin(node: Node, threads: int) -> int:
+    stop, failures = threading.Event(), []
+    executor = MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
+    executor.add_node(node)
+
+    def spin() -> None:
+        try:
+            if isinstance(node, LifecycleNode):
+                _autostart(node)
+            while rclpy.ok() and not stop.is_set():
+                executor.spin_once()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            pass
+        except Exception as error:
+            failures.append(error)
+            node.get_logger().fatal(''.join(traceback.format_exception(error)))
+        finally:
+            stop.set()
+
+    # The main thread only waits: Python runs signal handlers there, and rcl's wait blocks them.
+    spinner = threading.Thread(target=spin, name='executor', daemon=True)
+    with _signals_set(stop):
+        spinner.start()
+        while not stop.wait(timeout=3600.0):
+            pass
+        executor.wake()
+        spinner.join(CALLBACK_GRACE_S)
+        try:
+            if rclpy.ok():
+                _shut_down(node)
+        except Exception as error:
+            failures.append(error)
+            node.get_logger().fatal(''.join(traceback.format_exception(error)))
+    spinner.join(5.0)
+    executor.shutdown(timeout_sec=5.0)
+    return 1 if failures else 0
+
+
+def _autostart(node: LifecycleNode) -> None:
+    descriptor = ParameterDescriptor(
+        description='configure and activate at start, without a lifecycle manager', read_only=True
+    )
+    if not node.declare_parameter('autostart', True, descriptor).value:
+        return
+    if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+        node.get_logger().error('not configured; mend the cause and trigger configure')
+    elif node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+        node.get_logger().error('configured but not activated; trigger activate to try again')
+
+
+def _shut_down(node: Node) -> None:
+    try:
+        if hasattr(node, 'before_shutdown'):
+            node.before_shutdown()
+    finally:
+        if isinstance(node, LifecycleNode):
+            # rclpy says with a RuntimeError that the node is finalized already.
+            with contextlib.suppress(RuntimeError):
+                node.trigger_shutdown()
+        time.sleep(FLUSH_S)
+
+
+@contextlib.contextmanager
+def _signals_set(event: threading.Event) -> Iterator[None]:
+    """Let SIGINT and SIGTERM set the event; a second one acts as if there were no handler."""
+
+    def handle(number: int, _frame: Any) -> None:
+        event.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+    old = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,319 @@
+"""A TurtleBot in a floor plan, with the topics of the real one: drives, hears, sees, bumps."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from array import array
+from dataclasses import dataclass
+
+from audio_common_msgs.msg import AudioDataStamped, AudioInfo
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+from tf2_msgs.msg import TFMessage
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D
+from quiet_nav.nodes.camera_messages import (
+    camera_info_to_msg,
+    image_to_msg,
+    optical_rotation,
+)
+from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.simulation.camera import D415_COLOR_LEFT_M
+from quiet_nav.simulation.plan_files import load_plan
+from quiet_nav.simulation.robot import RobotSettings, RobotState
+from quiet_nav.simulation.scenes import scene_in_plan
+from quiet_nav.simulation.world import TICK_NS, SimulatedWorld
+from quiet_nav.sound.pcm import encode_pcm
+from quiet_nav.sound.windows import SAMPLE_RATE
+
+ODOMETRY_TICKS = 2
+#: Most ticks in one go, so that commands are heard between them.
+MOST_TICKS = 10
+#: A machine that falls this far behind stops trying to catch up; time then runs slower.
+MOST_LAG_S = 1.0
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+COLOR_FRAME, DEPTH_FRAME = 'camera_color_optical_frame', 'camera_depth_optical_frame'
+
+
+@dataclass(frozen=True)
+class SimulatedRobotParameters:
+    """Parameters of the node."""
+
+    room: str = parameter('classroom', 'room that ships, or a floor plan (.yaml)', read_only=True)
+    track: str = parameter('', 'track in the room; empty for its first', read_only=True)
+    start: int = parameter(
+        4, "which of the track's start poses, from 0; used by reset too", minimum=0, maximum=99
+    )
+    pose: tuple[float, ...] = parameter(
+        (), 'x, y, yaw in the room (m, rad) to start at instead of a start pose'
+    )
+    rig: str = parameter('pair', 'microphones: single, pair, trio or a YAML file', read_only=True)
+    seed: int = parameter(
+        0, 'of sources, looks, slip and drift', minimum=0, maximum=2**31 - 1, read_only=True
+    )
+    sounds: str = parameter('', 'folder of recordings to use as sources', read_only=True)
+    perfect: bool = parameter(False, 'no slip and no drift', read_only=True)
+    enable_stamped_cmd_vel: bool = parameter(
+        True, 'cmd_vel is TwistStamped; false for Twist', read_only=True
+    )
+    time_factor: float = parameter(
+        1.0, 'speed of time; what the machine cannot do runs slower', minimum=0.1, maximum=50.0
+    )
+    camera_rate_hz: float = parameter(6.0, 'images a second', minimum=0.1, maximum=30.0)
+    light: float = parameter(1.0, "share of the room's light that is on", minimum=0.0, maximum=1.0)
+    audio: bool = parameter(True, 'false stops audio, as a microphone that fails')
+    camera: bool = parameter(True, 'false stops images, as a camera that fails')
+    odometry: bool = parameter(True, 'false stops odom and its tf, as a base that fails')
+
+    def __post_init__(self) -> None:
+        if len(self.pose) not in (0, 3):
+            raise QuietNavError(f'parameter pose: {len(self.pose)} numbers; expected x, y, yaw')
+
+
+class SimulatedRobot(Node):
+    """Publishes what a robot's drivers publish, in time that the node itself makes."""
+
+    def __init__(self) -> None:
+        super().__init__('simulated_robot')
+        self._settings = Parameters(self, SimulatedRobotParameters, self._retime)
+        p = self._settings.value
+        self._plan = load_plan(p.room)
+        self._start = self._start_pose()
+        self._world = SimulatedWorld(
+            self._plan,
+            scene_in_plan(self._plan, p.seed, sounds=p.sounds),
+            find_rig(p.rig),
+            self._start,
+            p.seed,
+            RobotSettings.perfect() if p.perfect else RobotSettings(),
+        )
+        # Stamps begin at the system's time: at factor 1 they suit nodes without use_sim_time too.
+        self._epoch_ns = time.time_ns()
+        self._ticks = 0
+        self._bump: bool | None = None
+        self._next_image_ns = 0
+        self._make_interfaces()
+        self._publish_static_frames()
+        self._publish_audio_info()
+        self._diagnostics = Diagnostics(self, 'simulation', self._status)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._begin_timing()
+        self._timer = self.create_timer(TICK_NS / NS_PER_S, self._advance, clock=self._steady)
+        self._retime(p)
+
+    def _make_interfaces(self) -> None:
+        stamped = self._settings.value.enable_stamped_cmd_vel
+        if stamped:
+            self.create_subscription(
+                TwistStamped, 'cmd_vel', lambda m: self._on_twist(m.twist), qos_profile_sensor_data
+            )
+        else:
+            self.create_subscription(Twist, 'cmd_vel', self._on_twist, qos_profile_sensor_data)
+        self.create_service(Trigger, 'reset', self._on_reset)
+        self._clock_pub = self.create_publisher(ClockMessage, '/clock', 1)
+        self._odom_pub = self.create_publisher(Odometry, 'odom', 10)
+        self._truth_pub = self.create_publisher(Odometry, 'ground_truth', 10)
+        self._tf_pub = self.create_publisher(TFMessage, '/tf', 100)
+        self._static_tf_pub = self.create_publisher(TFMessage, '/tf_static', LATCHED)
+        self._bump_pub = self.create_publisher(Bool, 'bump', LATCHED)
+        self._audio_pub = self.create_publisher(AudioDataStamped, 'audio/audio_stamped', 10)
+        self._info_pub = self.create_publisher(AudioInfo, 'audio/audio_info', LATCHED)
+        prefix = 'camera/camera'
+        self._color_pub = self.create_publisher(Image, f'{prefix}/color/image_raw', 2)
+        self._color_info_pub = self.create_publisher(CameraInfo, f'{prefix}/color/camera_info', 2)
+        self._depth_pub = self.create_publisher(Image, f'{prefix}/depth/image_rect_raw', 2)
+        self._depth_info_pub = self.create_publisher(CameraInfo, f'{prefix}/depth/camera_info', 2)
+
+    # Time
+
+    @property
+    def now_ns(self) -> int:
+        """The simulation's time as a stamp, integer nanoseconds."""
+        return self._epoch_ns + self._world.time_ns
+
+    def _begin_timing(self) -> None:
+        self._began_wall_ns = self._steady.now().nanoseconds
+        self._began_ns = self._world.time_ns
+
+    def _retime(self, parameters: SimulatedRobotParameters) -> None:
+        if not hasattr(self, '_timer'):
+            return
+        self._begin_timing()
+        period_ns = TICK_NS / parameters.time_factor
+        self._timer.timer_period_ns = int(min(max(period_ns, 2_000_000), TICK_NS))
+
+    def _advance(self) -> None:
+        wall_ns = self._steady.now().nanoseconds - self._began_wall_ns
+        factor = self._settings.value.time_factor
+        late_ns = wall_ns * factor - (self._world.time_ns - self._began_ns)
+        for _ in range(min(int(late_ns // TICK_NS), MOST_TICKS)):
+            self._tick()
+        if late_ns > MOST_LAG_S * NS_PER_S * max(factor, 1.0):
+            self._begin_timing()
+
+    def _tick(self) -> None:
+        state = self._world.tick()
+        self._ticks += 1
+        self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(self.now_ns)))
+        if self._ticks % ODOMETRY_TICKS == 0:
+            self._publish_motion(state)
+        if state.bump != self._bump:
+            self._bump = state.bump
+            self._bump_pub.publish(Bool(data=state.bump))
+        if self._world.chunk_due:
+            self._publish_audio()
+        if self.now_ns >= self._next_image_ns:
+            self._publish_images()
+
+    # Commands
+
+    def _on_twist(self, twist: Twist) -> None:
+        try:
+            self._world.robot.command(twist.linear.x, twist.angular.z)
+        except QuietNavError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            pose = self._start_pose()
+            self._world.robot.place(pose)
+        except QuietNavError as error:
+            response.message = str(error)
+            return response
+        self._start = pose.compose(self._world.robot.state.odometry.inverse())
+        self._publish_static_frames()
+        response.success = True
+        response.message = f'at {pose.x:.2f}, {pose.y:.2f}, {math.degrees(pose.yaw):.0f} degrees'
+        return response
+
+    def _start_pose(self) -> Pose2D:
+        p = self._settings.value
+        if p.pose:
+            return Pose2D(*p.pose)
+        starts = self._plan.track(p.track or None).starts()
+        if p.start >= len(starts):
+            raise QuietNavError(
+                f'parameter start: {p.start}; the track has start poses 0 to {len(starts) - 1}'
+            )
+        return starts[p.start].pose
+
+    # What drivers publish
+
+    def _publish_motion(self, state: RobotState) -> None:
+        now_ns = self.now_ns
+        self._truth_pub.publish(_odometry(state.pose, state, now_ns, 'map'))
+        if self._settings.value.odometry:
+            self._odom_pub.publish(_odometry(state.odometry, state, now_ns, 'odom'))
+            transform = transform_to_msg(state.odometry, now_ns, 'odom', 'base_link')
+            self._tf_pub.publish(TFMessage(transforms=[transform]))
+
+    def _publish_audio(self) -> None:
+        if not (self._settings.value.audio and self._audio_pub.get_subscription_count()):
+            self._world.pass_over()
+            return
+        chunk = self._world.listen()
+        message = AudioDataStamped()
+        message.header.stamp = ns_to_stamp(self._epoch_ns + chunk.start_ns)
+        message.audio.data = array('B', encode_pcm(chunk.samples.T, 'S16LE'))
+        self._audio_pub.publish(message)
+
+    def _publish_audio_info(self) -> None:
+        channels = self._world.rig.channels
+        self._info_pub.publish(
+            AudioInfo(
+                channels=channels,
+                sample_rate=SAMPLE_RATE,
+                sample_format='S16LE',
+                bitrate=channels * SAMPLE_RATE * 16 // 1000,
+                coding_format='wave',
+            )
+        )
+
+    def _publish_images(self) -> None:
+        p = self._settings.value
+        period_ns = int(NS_PER_S / p.camera_rate_hz)
+        # Counted from when the last was due, so that ticks do not round the rate down.
+        self._next_image_ns = max(self._next_image_ns, self.now_ns - period_ns) + period_ns
+        if not p.camera:
+            return
+        stamp = ns_to_stamp(self.now_ns)
+        if self._color_pub.get_subscription_count():
+            image = self._world.color_image(p.light)
+            self._color_pub.publish(image_to_msg(image, 'rgb8', stamp, COLOR_FRAME))
+        if self._depth_pub.get_subscription_count():
+            image = self._world.depth_image()
+            self._depth_pub.publish(image_to_msg(image, '16UC1', stamp, DEPTH_FRAME))
+        if self._color_info_pub.get_subscription_count():
+            camera = self._world.camera.color_intrinsics
+            self._color_info_pub.publish(camera_info_to_msg(camera, stamp, COLOR_FRAME))
+        if self._depth_info_pub.get_subscription_count():
+            camera = self._world.camera.depth_intrinsics
+            self._depth_info_pub.publish(camera_info_to_msg(camera, stamp, DEPTH_FRAME))
+
+    def _publish_static_frames(self) -> None:
+        """Where odom is in the room, and where ears and camera are on the robot."""
+        now_ns = self.now_ns
+        frames = [transform_to_msg(self._start, now_ns, 'map', 'odom')]
+        for ear in self._world.rig.ears:
+            pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
+            frame = transform_to_msg(pose, now_ns, 'base_link', f'microphone_{ear.channel}')
+            frame.transform.translation.z = ear.z
+            frames.append(frame)
+        mount = self._world.mount
+        for name, left in ((COLOR_FRAME, D415_COLOR_LEFT_M), (DEPTH_FRAME, 0.0)):
+            pose = Pose2D(mount.x, mount.y, mount.yaw).compose(Pose2D(0.0, left, 0.0))
+            frame = transform_to_msg(pose, now_ns, 'base_link', name)
+            frame.transform.translation.z = mount.z
+            frame.transform.rotation = optical_rotation(mount.yaw)
+            frames.append(frame)
+        self._static_tf_pub.publish(TFMessage(transforms=frames))
+
+    def _status(self) -> Status:
+        wall_ns = max(self._steady.now().nanoseconds - self._began_wall_ns, 1)
+        wanted = self._settings.value.time_factor
+        factor = (self._world.time_ns - self._began_ns) / wall_ns
+        state = self._world.robot.state
+        slow = wall_ns > NS_PER_S and factor < 0.9 * wanted
+        values = {
+            'room': self._plan.name,
+            'time factor': factor,
+            'x': state.pose.x,
+            'y': state.pose.y,
+            'bump': state.bump,
+        }
+        if slow:
+            return Status(Level.WARN, f'time runs at {factor:.2f} instead of {wanted:g}', values)
+        return Status(Level.OK, 'running', values)
+
+
+def _odometry(pose: Pose2D, state: RobotState, now_ns: int, frame: str) -> Odometry:
+    message = Odometry(child_frame_id='base_link')
+    message.header.stamp = ns_to_stamp(now_ns)
+    message.header.frame_id = frame
+    message.pose.pose = pose_to_msg(pose)
+    message.twist.twist.linear.x = state.linear_mps
+    message.twist.twist.angular.z = state.angular_rps
+    return message
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node."""
+    return run(SimulatedRobot, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv))

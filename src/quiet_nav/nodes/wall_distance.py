@@ -1,0 +1,107 @@
+"""Node `wall_distance`: how far the wall ahead is by the depth camera, beside what is heard."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image, Range
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.runtime import now_ns, run, stamp_to_ns
+from quiet_nav.recordings.depth import LEAST_VALID, WallDistance, image_wall_distance
+
+
+@dataclass(frozen=True)
+class WallDistanceParameters:
+    """Parameters of the node; a change counts from the next image on."""
+
+    least_valid: float = parameter(
+        LEAST_VALID,
+        'share of the central pixels that must have a depth',
+        minimum=0.0,
+        maximum=1.0,
+    )
+    field_of_view: float = parameter(
+        0.49, 'of the central pixels, for the message (rad)', minimum=0.0, maximum=3.1
+    )
+    min_range: float = parameter(
+        0.15, "the camera's nearest, for the message (m)", minimum=0.0, maximum=10.0
+    )
+    max_range: float = parameter(
+        10.0, "the camera's farthest, for the message (m)", minimum=0.1, maximum=100.0
+    )
+    max_age_s: float = parameter(
+        1.0, 'older images are an error in the diagnostics (s)', minimum=0.1, maximum=60.0
+    )
+
+
+class WallDistanceNode(Node):
+    """Publishes `wall_distance` with every depth image; NaN (REP-117) where too few pixels read."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('wall_distance', **options)
+        self._settings = Parameters(self, WallDistanceParameters)
+        self._last: WallDistance | None = None
+        self._last_ns = 0
+        self._images = self._without = 0
+        self._fault = ''
+        self._publisher = self.create_publisher(Range, 'wall_distance', 10)
+        self.create_subscription(
+            Image, 'camera/camera/depth/image_rect_raw', self._on_image, qos_profile_sensor_data
+        )
+        self._diagnostics = Diagnostics(self, 'depth', self._health)
+
+    def _on_image(self, image: Image) -> None:
+        p = self._settings.value
+        try:
+            found = image_wall_distance(image, p.least_valid)
+        except QuietNavError as error:
+            if str(error) != self._fault:
+                self.get_logger().error(str(error))
+            self._fault = str(error)
+            return
+        self._fault, self._last, self._last_ns = '', found, stamp_to_ns(image.header.stamp)
+        self._images += 1
+        self._without += not found.valid
+        message = Range(
+            header=image.header,
+            radiation_type=Range.INFRARED,
+            field_of_view=p.field_of_view,
+            min_range=p.min_range,
+            max_range=p.max_range,
+            range=found.distance_m,
+        )
+        self._publisher.publish(message)
+
+    def _health(self) -> Status:
+        if self._fault:
+            return Status(Level.ERROR, self._fault)
+        if self._last is None:
+            return Status(Level.ERROR, 'no depth image received yet')
+        age_s = (now_ns(self) - self._last_ns) / 1e9
+        values = {
+            'distance m': self._last.distance_m,
+            'valid share': self._last.valid_share,
+            'images': self._images,
+            'images without distance': self._without,
+            'image age s': age_s,
+        }
+        if age_s > self._settings.value.max_age_s:
+            return Status(Level.ERROR, f'no depth image for {age_s:.1f} s', values)
+        if not self._last.valid:
+            return Status(Level.WARN, self._last.reason, values)
+        return Status(Level.OK, f'wall at {self._last.distance_m:.2f} m', values)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is stopped; returns the exit code."""
+    return run(WallDistanceNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

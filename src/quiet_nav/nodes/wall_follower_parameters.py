@@ -1,0 +1,139 @@
+"""The parameters of the wall follower, and the settings that they make."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from quiet_nav.navigation.algorithms import ALGORITHM2_THRESHOLD, AlgorithmSettings
+from quiet_nav.navigation.belief import BeliefSettings
+from quiet_nav.navigation.limits import SafetyLimits
+from quiet_nav.navigation.policies import POLICIES, PolicySettings
+from quiet_nav.navigation.step_machine import StepTiming
+from quiet_nav.navigation.tracker import TrackerSettings
+from quiet_nav.nodes.parameters import parameter
+
+
+@dataclass(frozen=True)
+class WallFollowerParameters:
+    """See config/wall_follower.yaml for all of them with their defaults."""
+
+    algorithm: str = parameter('tracker', 'policy of goals that name none', choices=POLICIES)
+    rig: str = parameter('pair', 'rig: a name in config/rigs or a YAML file', read_only=True)
+    seed: int = parameter(0, 'seed of policies that draw', minimum=0, maximum=2**31 - 1)
+    base_frame: str = parameter('base_link', 'frame of stamped velocities')
+    enable_stamped_cmd_vel: bool = parameter(
+        True, 'cmd_vel is TwistStamped; false: Twist', read_only=True
+    )
+    control_rate_hz: float = parameter(
+        20.0, 'rate of cmd_vel while a goal is followed', minimum=10.0, maximum=100.0
+    )
+
+    max_linear_mps: float = parameter(0.15, 'fastest drive', minimum=0.02, maximum=0.5)
+    max_angular_rps: float = parameter(0.8, 'fastest turn', minimum=0.1, maximum=2.0)
+    max_linear_accel_mps2: float = parameter(0.4, 'acceleration', minimum=0.05, maximum=2.0)
+    max_angular_accel_rps2: float = parameter(2.0, 'yaw acceleration', minimum=0.1, maximum=8.0)
+    rest_linear_mps: float = parameter(
+        0.01, 'odometry at or below this stands', minimum=0.001, maximum=0.05
+    )
+    rest_angular_rps: float = parameter(
+        0.03, 'odometry at or below this does not turn', minimum=0.001, maximum=0.2
+    )
+    jump_margin_m: float = parameter(
+        0.1,
+        'odometry jumps when it goes this much farther than the fastest drive',
+        minimum=0.02,
+        maximum=1.0,
+    )
+    jump_margin_rad: float = parameter(0.35, 'the same for its heading', minimum=0.05, maximum=1.5)
+
+    odometry_timeout_s: float = parameter(
+        0.2, 'stop when odometry is silent this long', minimum=0.05, maximum=1.0
+    )
+    sensor_timeout_s: float = parameter(
+        2.0, 'stand still when the newest window ended this long ago', minimum=0.5, maximum=10.0
+    )
+    settle_s: float = parameter(
+        0.3, 'rest before a window may begin, for motors to fade', minimum=0.05, maximum=5.0
+    )
+    stop_timeout_s: float = parameter(3.0, 'limit of coming to rest', minimum=0.5, maximum=30.0)
+    listen_timeout_s: float = parameter(
+        8.0, 'limit of one listen; more than a window', minimum=3.5, maximum=60.0
+    )
+    turn_timeout_s: float = parameter(15.0, 'limit of one turn', minimum=1.0, maximum=60.0)
+    drive_timeout_s: float = parameter(15.0, 'limit of one drive', minimum=1.0, maximum=60.0)
+    max_step_m: float = parameter(0.6, 'longest drive of one step', minimum=0.05, maximum=2.0)
+
+    step_length_m: float = parameter(
+        AlgorithmSettings.step_length_m,
+        'v of Algorithms 1 and 2 and the baselines',
+        minimum=0.05,
+        maximum=1.0,
+    )
+    threshold: float = parameter(
+        AlgorithmSettings.threshold, 'p of Algorithm 1', minimum=0.0, maximum=1.0
+    )
+    threshold2: float = parameter(
+        ALGORITHM2_THRESHOLD, 'p of Algorithm 2', minimum=0.0, maximum=1.0
+    )
+    dead_band: float = parameter(
+        AlgorithmSettings.dead_band, 'a of Algorithm 1', minimum=0.0, maximum=1.0
+    )
+    gain_rad: float = parameter(
+        AlgorithmSettings.gain_rad,
+        'angle per unit of probability, Algorithms 1 and 2',
+        minimum=0.0,
+        maximum=20.0,
+    )
+    max_turn_rad: float = parameter(
+        AlgorithmSettings.max_turn_rad,
+        'cap of one turn of Algorithms 1 and 2',
+        minimum=0.0,
+        maximum=math.pi,
+    )
+
+    wall_distance_m: float = parameter(
+        TrackerSettings.wall_distance_m,
+        'distance of the robot that the tracker keeps',
+        minimum=0.3,
+        maximum=1.2,
+    )
+    tracker_step_m: float = parameter(
+        TrackerSettings.step_length_m,
+        'longest drive of one step of the tracker',
+        minimum=0.05,
+        maximum=0.6,
+    )
+    robot_radius_m: float = parameter(
+        TrackerSettings.radius_m, 'radius of the robot', minimum=0.05, maximum=0.5
+    )
+    particles: int = parameter(
+        BeliefSettings.particles, 'particles of the tracker', minimum=100, maximum=20000
+    )
+
+    def limits(self) -> SafetyLimits:
+        return _pick(SafetyLimits, self)
+
+    def timing(self) -> StepTiming:
+        return _pick(StepTiming, self)
+
+    def policies(self) -> PolicySettings:
+        return PolicySettings(
+            _pick(AlgorithmSettings, self),
+            self.threshold2,
+            TrackerSettings(
+                wall_distance_m=self.wall_distance_m,
+                step_length_m=self.tracker_step_m,
+                radius_m=self.robot_radius_m,
+            ),
+            BeliefSettings(particles=self.particles),
+        )
+
+    def __post_init__(self) -> None:
+        self.limits(), self.timing(), self.policies()
+
+
+def _pick(cls: type, parameters: WallFollowerParameters) -> object:
+    """Return ``cls`` from the parameters that have its fields' names."""
+    names = cls.__dataclass_fields__.keys() & vars(parameters).keys()
+    return cls(**{name: getattr(parameters, name) for name in names})

@@ -1,0 +1,1 @@
+"""Detectors for sound and image, the room's reference, calibration."""

@@ -1,0 +1,256 @@
+"""The detector: windows of a rig's ears in, near-wall readings out; the same wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
+from quiet_nav.perception.model_file import ModelFile, open_model
+from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M, Context, NearWallReading
+from quiet_nav.perception.reference import ReferenceSettings, RoomReference
+from quiet_nav.sound.validity import ValidityLimits, window_fault
+from quiet_nav.sound.windows import (
+    CLIPS_PER_WINDOW,
+    SAMPLE_RATE,
+    Window,
+    clip_batch,
+    clip_starts,
+)
+
+#: With fewer places than this a reference that has just grown is worth a second run.
+_FEW_PLACES = 4
+
+
+@dataclass(frozen=True)
+class HeardWindow:
+    """A window with what it was asked about.
+
+    side: what the reading is asked about; bearing_rad: direction from the robot's centre to the
+    ear, in axes that all windows of a listen share; ear: which microphone (its channel).
+    learn: whether the room's reference may learn from it: not from a window heard before, nor
+    from one in which the robot moved.
+    """
+
+    window: Window
+    side: Side
+    bearing_rad: float
+    ear: int = 0
+    learn: bool = True
+
+
+class NearWallDetector:
+    """A model file ready to read windows; what it learns of a room is kept in a ``session``."""
+
+    def __init__(
+        self, model: ModelFile, clips: int = CLIPS_PER_WINDOW, limits: ValidityLimits | None = None
+    ) -> None:
+        meta = model.metadata
+        if clips < 1:
+            raise QuietNavError(f'{clips} clips a window; expected at least 1')
+        wrong = {
+            f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': meta.sample_rate
+            != SAMPLE_RATE,
+            f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
+            != NEAR_WALL_M,
+            'other distance bins than this version': bool(meta.distance_edges_m)
+            and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
+            f'modality {meta.modality}, expected audio': meta.modality != 'audio',
+        }
+        if any(wrong.values()):
+            found = '; '.join(text for text, bad in wrong.items() if bad)
+            raise QuietNavError(f'model {model.path}: {found}')
+        self.model, self.clips, self.limits = model, clips, limits or ValidityLimits()
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        threads: int = 2,
+        clips: int = CLIPS_PER_WINDOW,
+        limits: ValidityLimits | None = None,
+    ) -> NearWallDetector:
+        """Open a model file; QuietNavError says what is wrong with one that cannot be used."""
+        return cls(open_model(path, threads), clips, limits)
+
+    @property
+    def uses_context(self) -> bool:
+        return self.model.metadata.kind == 'context'
+
+    def session(
+        self,
+        context: Context = Context.REFERENCE | Context.OTHER_EARS,
+        reference: RoomReference | None = None,
+        seed: int | None = None,
+    ) -> DetectorSession:
+        """Begin to listen in a room.
+
+        context: what may be used where it is there. reference: what is known of the room.
+        seed: clips are drawn at random instead of evenly spaced (the paper, section 4).
+        """
+        return DetectorSession(self, context, reference, seed)
+
+
+class DetectorSession:
+    """One run of listening: readings of it depend on the windows so far and nothing else."""
+
+    def __init__(
+        self,
+        detector: NearWallDetector,
+        context: Context,
+        reference: RoomReference | None,
+        seed: int | None,
+    ) -> None:
+        self.detector = detector
+        self.context = context if detector.uses_context else Context.ALONE
+        self.reference = reference or RoomReference(ReferenceSettings())
+        self._rng = None if seed is None else np.random.default_rng(seed)
+
+    def read(
+        self, heard: Sequence[HeardWindow], now_ns: int | None = None
+    ) -> list[NearWallReading]:
+        """Return a reading per window, in order.
+
+        Windows of one listen belong together: those of other bearings serve as each other's
+        context, heard at once or one after the other. Windows that must not be used give readings
+        with valid=False and the reason. now_ns: to find windows that are stale.
+        """
+        faults = [window_fault(h.window, self.detector.limits, now_ns) for h in heard]
+        good = [h for h, fault in zip(heard, faults, strict=True) if not fault]
+        if not good:
+            read = []
+        elif self.detector.uses_context:
+            read = self._with_context(good)
+        else:
+            read = self._by_clips(good)
+        left = iter(read)
+        return [
+            NearWallReading.invalid(h.side, h.window.start_ns, h.window.end_ns, fault)
+            if fault
+            else next(left)
+            for h, fault in zip(heard, faults, strict=True)
+        ]
+
+    def _with_context(self, heard: list[HeardWindow]) -> list[NearWallReading]:
+        others, simultaneous = fill_slots(
+            [h.bearing_rad for h in heard], [h.window.start_ns for h in heard]
+        )
+        if not self.context & Context.OTHER_EARS:
+            others[:], simultaneous[:] = -1, 0.0
+        inputs = {
+            'waveform': np.stack([h.window.samples for h in heard]).astype(np.float32),
+            'clip_weights': clip_weights(self.detector.clips, self._rng),
+            'others': others,
+            'simultaneous': simultaneous,
+        }
+        run = self.detector.model.session.run
+        references = self._references(heard)
+        outputs = run(None, {**inputs, **references})
+        if self.context & Context.REFERENCE and self._learn(heard, *outputs[2:]):
+            references = self._references(heard)
+            outputs = run(None, {**inputs, **references})
+        known = references['has_reference']
+        probability, distance = outputs[:2]
+        return [
+            self._reading(
+                h,
+                probability[i],
+                distance[i, 0],
+                Context(
+                    Context.REFERENCE * int(known[i])
+                    | Context.OTHER_EARS * int(others[i].max() >= 0)
+                ),
+            )
+            for i, h in enumerate(heard)
+        ]
+
+    def _references(self, heard: list[HeardWindow]) -> dict[str, np.ndarray]:
+        reference = np.zeros((len(heard), BANDS), np.float32)
+        known = np.zeros(len(heard), np.float32)
+        for i, h in enumerate(heard):
+            found = self.reference.get(h.ear) if self.context & Context.REFERENCE else None
+            if found is not None:
+                reference[i], known[i] = found, 1.0
+        return {'reference': reference, 'has_reference': known}
+
+    def _learn(self, heard: list[HeardWindow], spectra: np.ndarray, transients: np.ndarray) -> bool:
+        """Tell the reference; returns whether it grew so much that a second run is worth it."""
+        before = self.reference.places
+        for h, spectrum, transient in zip(heard, spectra, transients, strict=True):
+            if h.learn:
+                self.reference.hear(h.ear, spectrum, float(transient))
+        return before < _FEW_PLACES and self.reference.places > before
+
+    def _reading(
+        self, heard: HeardWindow, runs: np.ndarray, distance: np.ndarray, context: Context
+    ) -> NearWallReading:
+        """The whole window decides, its clips say how sure that is."""
+        window = heard.window
+        reading = NearWallReading(
+            heard.side,
+            float(runs[0]),
+            window.start_ns,
+            window.end_ns,
+            float(np.std(runs[1:])),
+            len(runs) - 1,
+            context,
+            tuple(float(p) for p in distance),
+        )
+        return _finite(reading)
+
+    def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
+        """A network of single clips (the paper's), or of whole windows that it slides over."""
+        session = self.detector.model.session
+        windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
+        if self.detector.model.metadata.kind == 'window':
+            mean, distance, spread = session.run(None, {'waveform': windows})
+            counts = [self.detector.clips] * len(heard)
+        else:
+            clips = np.concatenate(
+                [
+                    clip_batch(w, clip_starts(len(w), self.detector.clips, self._rng))
+                    for w in windows
+                ]
+            )
+            outputs = session.run(None, {'waveform': clips})
+            shape = (len(heard), self.detector.clips)
+            by_clip = outputs[0].reshape(shape)
+            mean, spread = by_clip.mean(1), by_clip.std(1)
+            distance = (
+                outputs[1].reshape(*shape, -1).mean(1)
+                if len(outputs) > 1
+                else np.zeros((len(heard), 0))
+            )
+            counts = [shape[1]] * len(heard)
+        return [
+            _finite(
+                NearWallReading(
+                    h.side,
+                    float(mean[i]),
+                    h.window.start_ns,
+                    h.window.end_ns,
+                    float(spread[i]),
+                    counts[i],
+                    Context.ALONE,
+                    tuple(float(p) for p in distance[i]),
+                )
+            )
+            for i, h in enumerate(heard)
+        ]
+
+
+def _used(reference: bool, others: bool) -> Context:
+    used = Context.REFERENCE if reference else Context.ALONE
+    return used | Context.OTHER_EARS if others else used
+
+
+def _finite(reading: NearWallReading) -> NearWallReading:
+    """Return the reading, marked as not valid where the model gave no number."""
+    if np.isfinite(reading.probability):
+        return reading
+    return replace(reading, probability=float('nan'), valid=False, reason='the model gave NaN')

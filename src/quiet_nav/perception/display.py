@@ -1,0 +1,96 @@
+"""How a near-wall reading is shown, as plain numbers: colour, fan, label, and range for Nav2."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
+
+#: From this probability on a wall counts as near where one has to decide.
+NEAR_PROBABILITY = 0.5
+#: What ``NearWallRange`` says where no wall is near, in metres.
+CLEAR_RANGE_M = 1.0
+#: Width of the cone that a range is meant for: a wall is flat, an ear hears more than one point.
+RANGE_FIELD_OF_VIEW_RAD = math.radians(30.0)
+
+#: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every colour vision. A table,
+#: so that a robot draws without Matplotlib.
+_VIRIDIS = (
+    '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c '
+    '1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725'
+)
+_TABLE = np.array([list(bytes.fromhex(code)) for code in _VIRIDIS.split()]) / 255.0
+_UNKNOWN = (0.55, 0.55, 0.55)
+_DIMMED = 0.35
+
+
+def colours(probability: np.ndarray) -> np.ndarray:
+    """Return the colours (..., 3), red, green, blue from 0 to 1, of probabilities (...).
+
+    Viridis as in every figure, to 0.03 a channel; grey where the probability is NaN.
+    """
+    p = np.asarray(probability, float)
+    known = np.isfinite(p)
+    at = np.where(known, p, 0.0)
+    places = np.linspace(0.0, 1.0, len(_TABLE))
+    rgb = np.stack([np.interp(at, places, channel) for channel in _TABLE.T], axis=-1)
+    return np.where(known[..., None], rgb, _UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
+
+    triangles: corners in metres, three a triangle, counter-clockwise. colour: red, green, blue.
+    label stands at ``label_at``. A reading that is not valid is grey, dimmed and says why.
+    """
+
+    triangles: tuple[tuple[float, float], ...]
+    colour: tuple[float, float, float]
+    alpha: float
+    label: str
+    label_at: tuple[float, float]
+
+
+def fan(reading: NearWallReading, opening_rad: float = math.pi / 3.0, segments: int = 8) -> Fan:
+    """Return the fan of a reading, 0.1 m long at P = 0 and 0.5 m, as far as near is, at P = 1."""
+    p = reading.probability if reading.valid else math.nan
+    radius = 0.1 + (NEAR_WALL_M - 0.1) * (p if reading.valid else 0.25)
+    angles = np.linspace(-opening_rad / 2.0, opening_rad / 2.0, segments + 1)
+    rim = [(radius * math.cos(a), radius * math.sin(a)) for a in angles]
+    corners = [corner for a, b in itertools.pairwise(rim) for corner in ((0.0, 0.0), a, b)]
+    return Fan(
+        tuple(corners),
+        tuple(float(v) for v in colours(np.array(p))),
+        0.9 if reading.valid else _DIMMED,
+        label(reading),
+        (radius + 0.12, 0.0),
+    )
+
+
+def label(reading: NearWallReading) -> str:
+    """Return the text beside a reading: its probability, or why there is none."""
+    return f'{reading.probability:.2f}' if reading.valid else f'not valid: {reading.reason}'
+
+
+def is_near(reading: NearWallReading, threshold: float = NEAR_PROBABILITY) -> bool:
+    """Return whether a reading says that a wall is near; one that is not valid never does."""
+    return reading.valid and reading.probability >= threshold
+
+
+def range_m(
+    reading: NearWallReading, still: bool | None, threshold: float = NEAR_PROBABILITY
+) -> float | None:
+    """Return the range that stands for a reading in metres, None where nothing may be said.
+
+    0.5 m where a wall is near and 1.0 m (the largest range) where it is not: finite values, which
+    every consumer takes, where REP-117's infinities of a fixed-distance ranger are refused by some.
+    Nothing of a reading that is not valid or whose window the robot moved in (``still`` False).
+    """
+    if not reading.valid or still is False:
+        return None
+    return NEAR_WALL_M if is_near(reading, threshold) else CLEAR_RANGE_M

@@ -1,0 +1,76 @@
+"""Opening a model file: every way in which it can be wrong is refused here, in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.model_metadata import ModelMetadata
+
+#: Inputs that a kind of model takes.
+INPUTS = {
+    'context': (
+        'waveform',
+        'clip_weights',
+        'reference',
+        'has_reference',
+        'others',
+        'simultaneous',
+    ),
+    'vggish': ('waveform',),
+    'window': ('waveform',),
+}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An ONNX session with what the file says about itself."""
+
+    path: Path
+    metadata: ModelMetadata
+    session: onnxruntime.InferenceSession
+
+
+def open_model(path: str | Path, threads: int = 2) -> ModelFile:
+    """Open an ONNX file of quiet_nav.
+
+    threads: of one run (onnxruntime would take every core).
+    Raises QuietNavError where the file is missing, empty, no ONNX, of another project, or takes
+    other inputs than its metadata say.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise QuietNavError(f'model {path}: no such file; expected an ONNX file of quiet_nav')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads would burn a core between two decisions.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=['CPUExecutionProvider']
+        )
+    except Exception as error:
+        # onnxruntime raises a dozen classes of its own without a common base.
+        first = str(error).splitlines()[0][:160]
+        raise QuietNavError(
+            f'model {path}: corrupt or not ONNX ({first}); copy or export it again'
+        ) from error
+    where = f'model {path}'
+    metadata = ModelMetadata.from_strings(session.get_modelmeta().custom_metadata_map, where)
+    found = tuple(item.name for item in session.get_inputs())
+    expected = INPUTS.get(metadata.kind)
+    if expected is None:
+        raise QuietNavError(
+            f'{where}: kind {metadata.kind!r} is not for sound; expected one of {", ".join(INPUTS)}'
+        )
+    if sorted(found) != sorted(expected):
+        raise QuietNavError(
+            f'{where}: takes {", ".join(found)}; its metadata say {metadata.kind}, which takes '
+            f'{", ".join(expected)}'
+        )
+    return ModelFile(path, metadata, session)

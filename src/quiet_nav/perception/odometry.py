@@ -1,0 +1,67 @@
+"""What odometry says of a window: whether the robot stood still meanwhile, and where."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+
+from quiet_nav.geometry import Pose2D, wrap_angle
+
+#: Less than this is standing: encoders tick and gyroscopes drift at rest, too.
+STILL_M = 0.005
+STILL_RAD = 0.01
+#: With a longer pause between two poses nobody knows what the robot did in between.
+MAX_GAP_S = 0.3
+
+
+class OdometryTrack:
+    """Poses by time, as far back as ``memory_s``; times are those of the windows asked about."""
+
+    def __init__(self, memory_s: float = 60.0) -> None:
+        self._memory_ns = round(memory_s * 1e9)
+        self._times: list[int] = []
+        self._poses: list[Pose2D] = []
+        self.known = False
+
+    @property
+    def latest_ns(self) -> int | None:
+        """Time of the newest pose, None before the first."""
+        return self._times[-1] if self._times else None
+
+    def add(self, time_ns: int, pose: Pose2D) -> None:
+        """Take a pose; one that is not finite is left out, time that runs backwards starts anew."""
+        if not all(map(math.isfinite, (pose.x, pose.y, pose.yaw))):
+            return
+        self.known = True
+        if self._times and time_ns <= self._times[-1]:
+            if time_ns == self._times[-1]:
+                return
+            self._times, self._poses = [], []
+        self._times.append(time_ns)
+        self._poses.append(pose)
+        old = bisect.bisect_left(self._times, time_ns - self._memory_ns)
+        # Cut seldom: dropping one at a time would move the whole list at every pose.
+        if old > 256:
+            del self._times[:old], self._poses[:old]
+
+    def standing(self, start_ns: int, end_ns: int) -> Pose2D | None:
+        """Return where the robot stood all the time from start to end; None where it moved.
+
+        None as well where poses are missing for more than 0.3 s in between.
+        """
+        first = max(bisect.bisect_right(self._times, start_ns) - 1, 0)
+        last = bisect.bisect_left(self._times, end_ns) + 1
+        times, poses = self._times[first:last], self._poses[first:last]
+        if not times:
+            return None
+        gap_ns = MAX_GAP_S * 1e9
+        seams = [min(start_ns, times[0]), *times, max(end_ns, times[-1])]
+        if any(b - a > gap_ns for a, b in itertools.pairwise(seams)):
+            return None
+        rest = poses[-1]
+        for pose in poses:
+            turned = abs(wrap_angle(pose.yaw - rest.yaw))
+            if pose.distance_to(rest) > STILL_M or turned > STILL_RAD:
+                return None
+        return rest

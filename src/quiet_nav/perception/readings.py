@@ -1,0 +1,98 @@
+"""What a detector says: near-wall readings, the same on the robot, in replay and in simulation."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+
+NEAR_WALL_M = 0.5
+#: Upper edges of the distance bins in metres; the last bin is everything farther.
+DISTANCE_EDGES_M = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5)
+DISTANCE_BINS = len(DISTANCE_EDGES_M) + 1
+
+
+class Modality(enum.IntEnum):
+    """What was looked or listened with; numbers as in NearWall.msg."""
+
+    AUDIO = 0
+    VISION = 1
+    FUSION = 2
+
+
+class Context(enum.IntFlag):
+    """What the detector was given beside the window itself; bits as in NearWall.msg."""
+
+    ALONE = 0
+    REFERENCE = 1
+    OTHER_EARS = 2
+
+    @property
+    def text(self) -> str:
+        """Its name, as ``parse_context`` takes it."""
+        return next(name for name, value in CONTEXT_NAMES.items() if value == self)
+
+
+CONTEXT_NAMES = {
+    'alone': Context.ALONE,
+    'reference': Context.REFERENCE,
+    'other_ears': Context.OTHER_EARS,
+    'both': Context.REFERENCE | Context.OTHER_EARS,
+}
+
+
+def parse_context(text: str) -> Context:
+    """Return the context that a user names: alone, reference, other_ears, both."""
+    try:
+        return CONTEXT_NAMES[text.replace('-', '_').replace(' ', '_')]
+    except KeyError:
+        raise QuietNavError(f'context {text!r} is none of {", ".join(CONTEXT_NAMES)}') from None
+
+
+@dataclass(frozen=True)
+class NearWallReading:
+    """How likely a wall is within 0.5 m of a microphone in the direction of ``side``.
+
+    side is asked in base_link as the robot stood during the window; only trials, which know every
+    turn, ask in that of the step's beginning.
+    probability: calibrated, 0 to 1, NaN where not valid. spread: standard deviation over clips.
+    distance_probabilities: one per bin of DISTANCE_EDGES_M plus "farther", summing to 1; empty
+    where the detector gives none. Times are integer nanoseconds.
+    """
+
+    side: Side
+    probability: float
+    start_ns: int
+    end_ns: int
+    spread: float = 0.0
+    clips: int = 0
+    context: Context = Context.ALONE
+    distance_probabilities: tuple[float, ...] = ()
+    modality: Modality = Modality.AUDIO
+    valid: bool = True
+    reason: str = ''
+
+    @property
+    def median_distance_m(self) -> float:
+        """Median of the distance distribution in metres; inf beyond the last edge."""
+        total, below = 0.0, 0.0
+        for p, edge in zip(self.distance_probabilities, DISTANCE_EDGES_M, strict=False):
+            if total + p >= 0.5:
+                return below + (0.5 - total) / max(p, 1e-9) * (edge - below)
+            total, below = total + p, edge
+        return math.inf
+
+    @classmethod
+    def invalid(
+        cls,
+        side: Side,
+        start_ns: int,
+        end_ns: int,
+        reason: str,
+        modality: Modality = Modality.AUDIO,
+    ) -> NearWallReading:
+        """Return a reading that says only why there is none."""
+        return cls(side, math.nan, start_ns, end_ns, modality=modality, valid=False, reason=reason)

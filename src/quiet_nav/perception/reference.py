@@ -1,0 +1,191 @@
+"""The room's reference: a running mean log spectrum of every ear, learnt while listening."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.context import BANDS, COARSE_BANDS, FINE_BINS
+
+_DB_PER_NEPER = 10.0 / np.log(10.0)
+
+
+@dataclass(frozen=True)
+class ReferenceSettings:
+    """How the reference is built.
+
+    half_life: after so many further places a place counts half. novelty: two windows are of
+    different places where their fine bands differ by more, RMS in nepers (the estimate's own noise
+    gives 0.3). max_transient: windows whose bursts exceed this are refused. max_jump_db: windows
+    that differ by more from the reference so far, median over bands, are refused unless
+    ``patience`` new places in a row do: then the room has changed and the reference starts again.
+    """
+
+    half_life: float = 20.0
+    novelty: float = 0.45
+    max_transient: float = 0.5
+    max_jump_db: float = 8.0
+    patience: int = 3
+
+
+@dataclass
+class _Ear:
+    """What one ear has heard: decayed sum and weight of places, and the place it is at."""
+
+    total: np.ndarray
+    weight: float = 0.0
+    here: np.ndarray | None = None
+    strange: int = 0
+
+
+class RoomReference:
+    """Mean log spectra per ear; all ears share what they heard but keep a gain of their own.
+
+    The place where the robot is counts only once it has left it: a reference that held it would
+    take away what is to be heard. An ear that follows a wall hears nothing but near walls, and its
+    own mean would hide them: so the mean is taken over all ears, and each differs from it by a
+    gain alone, measured above 1 kHz, where walls matter little.
+    """
+
+    def __init__(self, settings: ReferenceSettings | None = None) -> None:
+        self.settings = settings or ReferenceSettings()
+        self._ears: dict[int, _Ear] = {}
+        self.refused = 0
+
+    @property
+    def places(self) -> float:
+        """How many places count, forgotten ones by what they still count; the ear with most."""
+        return max((ear.weight for ear in self._ears.values()), default=0.0)
+
+    def reset(self) -> None:
+        """Forget the room."""
+        self._ears.clear()
+
+    def get(self, ear: int, ears: Collection[int] | None = None) -> np.ndarray | None:
+        """Return the reference of an ear, (160,), natural log of power; None where there is none.
+
+        ears: whose means are shared, all that were heard by default.
+        """
+        if ear not in self._ears or self._ears[ear].weight == 0.0:
+            return None
+        keys = [
+            key
+            for key in sorted(self._ears)
+            if self._ears[key].weight > 0.0 and (ears is None or key in ears or key == ear)
+        ]
+        means = np.stack([self._ears[key].total / self._ears[key].weight for key in keys])
+        weights = np.array([self._ears[key].weight for key in keys])
+        return shared_reference(means, weights)[keys.index(ear)]
+
+    def hear(self, ear: int, spectrum: np.ndarray, transient: float = 0.0) -> str:
+        """Tell what an ear hears now; the place it was at before counts from then on.
+
+        spectrum: natural log of power, (160,). transient: of the window, as the detector gives it.
+        Returns 'same place', 'new place', or why the window was refused.
+        """
+        spectrum = np.asarray(spectrum, float)
+        if spectrum.shape != (BANDS,) or not np.all(np.isfinite(spectrum)):
+            raise QuietNavError(f'reference: expected {BANDS} finite bands')
+        state = self._ears.setdefault(ear, _Ear(np.zeros(BANDS)))
+        if transient > self.settings.max_transient:
+            self.refused += 1
+            return f'burst of sound ({transient:.2f}, at most {self.settings.max_transient:.2f})'
+        if state.here is not None:
+            apart = (spectrum - state.here)[:FINE_BINS]
+            if float(np.sqrt(np.mean((apart - apart.mean()) ** 2))) < self.settings.novelty:
+                state.here, state.strange = spectrum, 0
+                return 'same place'
+        if state.weight > 0.0:
+            jump_db = _DB_PER_NEPER * float(
+                np.median(np.abs(spectrum - state.total / state.weight))
+            )
+            state.strange = state.strange + 1 if jump_db > self.settings.max_jump_db else 0
+            if 0 < state.strange < self.settings.patience:
+                self.refused += 1
+                return f'{jump_db:.1f} dB from the room so far'
+            if state.strange:
+                self._ears[ear] = _Ear(np.zeros(BANDS), here=spectrum)
+                return 'new place'
+        self._leave(state)
+        state.here = spectrum
+        return 'new place'
+
+    def leave(self) -> None:
+        """Let the places where the ears are count: the robot is known to have left them."""
+        for state in self._ears.values():
+            self._leave(state)
+
+    def _leave(self, state: _Ear) -> None:
+        if state.here is not None:
+            keep = 0.5 ** (1.0 / self.settings.half_life)
+            state.total = keep * state.total + state.here
+            state.weight = keep * state.weight + 1.0
+            state.here = None
+
+    def save(self, path: str | Path) -> None:
+        """Write the reference as JSON, so that a replay can go on from it.
+
+        Raises QuietNavError where the file cannot be written; what it held before is kept then.
+        """
+        ears = {
+            str(key): {
+                'weight': state.weight,
+                'total': [float(v) for v in state.total],
+                'here': None if state.here is None else [float(v) for v in state.here],
+            }
+            for key, state in sorted(self._ears.items())
+        }
+        path = Path(path)
+        part = path.with_name(path.name + '.part')
+        try:
+            part.write_text(json.dumps({'format': 1, 'ears': ears}, indent=1) + '\n')
+            part.replace(path)
+        except OSError as error:
+            raise QuietNavError(
+                f'reference {path}: cannot be written ({error.strerror})'
+            ) from error
+
+    @classmethod
+    def load(cls, path: str | Path, settings: ReferenceSettings | None = None) -> RoomReference:
+        """Read what ``save`` wrote; QuietNavError where the file is not that."""
+        reference = cls(settings)
+        try:
+            content = json.loads(Path(path).read_text())
+            if content['format'] != 1:
+                raise ValueError(f'format {content["format"]}, expected 1')
+            for key, item in content['ears'].items():
+                here, weight = item['here'], float(item['weight'])
+                if not 0.0 <= weight < np.inf:
+                    raise ValueError(f'weight {weight}')
+                reference._ears[int(key)] = _Ear(
+                    _bands(item['total']), weight, None if here is None else _bands(here)
+                )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise QuietNavError(
+                f'reference {path}: not a reference saved by quiet_nav ({error})'
+            ) from error
+        return reference
+
+
+def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return every ear's reference from the means of all: shape (..., E, 160) in and out.
+
+    The weighted mean over ears of the spectra without their gains, plus each ear's gain: its
+    difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).
+    """
+    share = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
+    centre = (share[..., None] * means).sum(-2, keepdims=True)
+    gains = (means - centre)[..., -COARSE_BANDS:].mean(-1, keepdims=True)
+    return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains
+
+
+def _bands(values: object) -> np.ndarray:
+    bands = np.asarray(values, float)
+    if bands.shape != (BANDS,) or not np.all(np.isfinite(bands)):
+        raise ValueError(f'expected {BANDS} finite bands')
+    return bands

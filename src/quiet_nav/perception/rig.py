@@ -1,0 +1,130 @@
+"""Rigs: which microphones (ears) sit where on the robot, read from YAML."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side, wrap_angle
+
+PATTERNS = ('omni', 'cardioid')
+#: The rig of a microphone with so many channels, where none is named.
+RIGS = {1: 'single', 2: 'pair', 3: 'trio'}
+
+
+@dataclass(frozen=True)
+class Ear:
+    """One microphone: channel in the audio stream, position in base_link (m), side, pattern."""
+
+    channel: int
+    x: float
+    y: float
+    z: float
+    side: Side
+    pattern: str = 'omni'
+
+    @property
+    def yaw_rad(self) -> float:
+        """Direction in which the ear sits (and a cardioid looks), from base_link x."""
+        return math.atan2(self.y, self.x) if self.x or self.y else self.side.yaw_rad
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The ears of a robot; ``turns`` says that the robot turns to listen to both sides."""
+
+    name: str
+    ears: tuple[Ear, ...]
+    turns: bool = False
+
+    @property
+    def channels(self) -> int:
+        return max(ear.channel for ear in self.ears) + 1
+
+    def ear_toward(self, side: Side, turn_rad: float = 0.0) -> Ear | None:
+        """Return the ear that faces ``side`` (asked in the unturned base_link) after a turn."""
+        for ear in self.ears:
+            if Side.nearest(wrap_angle(ear.side.yaw_rad + turn_rad)) == side:
+                return ear
+        return None
+
+
+def load_rig(path: str | Path) -> Rig:
+    """Read a rig from YAML.
+
+    Raises QuietNavError naming the file and the key where something is missing or unknown.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise QuietNavError(f'rig {path}: cannot be read ({error.strerror})') from error
+    except yaml.YAMLError as error:
+        raise QuietNavError(f'rig {path}: not YAML ({error})') from error
+    return rig_from_dict(raw, where=f'rig {path}')
+
+
+def rig_from_dict(raw: object, where: str = 'rig') -> Rig:
+    """Build a rig from what the YAML holds; same errors as ``load_rig``."""
+    if not isinstance(raw, dict):
+        raise QuietNavError(f'{where}: expected a mapping with name, turns and ears')
+    unknown = set(raw) - {'name', 'turns', 'ears'}
+    if unknown:
+        raise QuietNavError(f'{where}: unknown keys {sorted(unknown)}; known: name, turns, ears')
+    if not isinstance(raw.get('ears'), list) or not raw['ears']:
+        raise QuietNavError(f'{where}: ears must be a list of at least one ear')
+    ears = tuple(_ear(item, f'{where}: ear {i}') for i, item in enumerate(raw['ears']))
+    if len({ear.channel for ear in ears}) != len(ears):
+        raise QuietNavError(f'{where}: two ears share a channel')
+    return Rig(str(raw.get('name', 'unnamed')), ears, bool(raw.get('turns', False)))
+
+
+def _ear(raw: object, where: str) -> Ear:
+    if not isinstance(raw, dict):
+        raise QuietNavError(f'{where}: expected a mapping with channel, position, side')
+    unknown = set(raw) - {'channel', 'position', 'side', 'pattern'}
+    if unknown:
+        raise QuietNavError(f'{where}: unknown keys {sorted(unknown)}')
+    try:
+        channel = int(raw['channel'])
+        x, y, z = (float(v) for v in raw['position'])
+        side = Side[str(raw['side']).upper()]
+    except KeyError as error:
+        raise QuietNavError(
+            f'{where}: {error} missing or not one of LEFT, RIGHT, FRONT, BACK'
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise QuietNavError(
+            f'{where}: channel is an integer, position three metres ({error})'
+        ) from error
+    pattern = str(raw.get('pattern', 'omni'))
+    if channel < 0 or pattern not in PATTERNS:
+        raise QuietNavError(f'{where}: channel must be 0 or more and pattern one of {PATTERNS}')
+    return Ear(channel, x, y, z, side, pattern)
+
+
+def rig_for(channels: int, where: str) -> Rig:
+    """Return the rig that ships for so many channels; QuietNavError, naming where, for others."""
+    if channels not in RIGS:
+        raise QuietNavError(f'{where}: {channels} channels; name their places by --rig')
+    return find_rig(RIGS[channels])
+
+
+def find_rig(name: str | Path) -> Rig:
+    """Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
+
+    Raises QuietNavError naming the rigs there are, and as ``load_rig`` does.
+    """
+    if Path(name).suffix in ('.yaml', '.yml'):
+        return load_rig(name)
+    roots = [Path(__file__).parents[3] / 'config']
+    roots += [up / 'share' / 'quiet_nav' / 'config' for up in Path(__file__).parents]
+    folder = next((root / 'rigs' for root in roots if (root / 'rigs').is_dir()), None)
+    known = sorted(path.stem for path in folder.glob('*.yaml')) if folder else []
+    if str(name) not in known:
+        raise QuietNavError(f'no rig {str(name)!r}; rigs: {", ".join(known) or "none"}')
+    return load_rig(folder / f'{name}.yaml')

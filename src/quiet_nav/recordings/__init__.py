@@ -1,0 +1,1 @@
+"""Quiet Campus folders, ROS bags and labelling by depth."""

@@ -1,0 +1,90 @@
+"""Writes serialised messages of a ROS 2 run into an mcap bag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.recordings.bag_types import bag_typestore
+
+
+class BagTopic(NamedTuple):
+    """A topic of a bag: its name, its type ('nav_msgs/msg/Odometry'), whether it is latched."""
+
+    name: str
+    msgtype: str
+    latched: bool = False
+
+
+class BagWriter:
+    """An mcap bag (rosbag2) that is being written; use it as a context.
+
+    Raises QuietNavError where the folder exists already or cannot be written.
+    """
+
+    def __init__(self, path: str | Path, topics: Iterable[BagTopic]) -> None:
+        from rosbags.rosbag2 import StoragePlugin, Writer, WriterError
+
+        store = bag_typestore()
+        self._writer = Writer(Path(path), version=9, storage_plugin=StoragePlugin.MCAP)
+        try:
+            self._writer.open()
+        except (WriterError, OSError) as error:
+            raise QuietNavError(f'bag {path}: cannot be written ({error})') from error
+        self._connections = {
+            topic.name: self._writer.add_connection(
+                topic.name,
+                topic.msgtype,
+                typestore=store,
+                offered_qos_profiles=[_qos(topic.latched)],
+            )
+            for topic in topics
+        }
+        self.count = 0
+
+    def write(self, topic: str, time_ns: int, data: bytes) -> None:
+        """Write a message (CDR) of one of the topics as received at a time."""
+        self._writer.write(self._connections[topic], time_ns, data)
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file; nothing can be written afterwards."""
+        self._writer.close()
+
+    def __enter__(self) -> BagWriter:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _qos(latched: bool) -> object:
+    from rosbags.interfaces import (
+        Qos,
+        QosDurability,
+        QosHistory,
+        QosLiveliness,
+        QosReliability,
+        QosTime,
+    )
+
+    unlimited = QosTime(2147483647, 4294967295)
+    return Qos(
+        QosHistory.KEEP_LAST,
+        10,
+        QosReliability.RELIABLE,
+        QosDurability.TRANSIENT_LOCAL if latched else QosDurability.VOLATILE,
+        unlimited,
+        unlimited,
+        QosLiveliness.AUTOMATIC,
+        unlimited,
+        False,
+    )

@@ -1,0 +1,194 @@
+"""What happened in a bag, as the live nodes would have received it: sound, poses, depth."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, yaw_of_quaternion
+from quiet_nav.recordings.bags import UNSTAMPED, Bag, BagTopics, need_audio
+from quiet_nav.recordings.depth import WallDistance, image_wall_distance
+from quiet_nav.sound.pcm import PcmFormat
+from quiet_nav.sound.receiver import AudioReceiver, format_from_info
+
+NS_PER_S = 1_000_000_000
+_CHUNK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Wav:
+    """Sound recorded beside a bag: its file begins ``delay_s`` after the bag's first message."""
+
+    path: Path
+    delay_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Info:
+    """The format of the sound to come: the fields of an AudioInfo."""
+
+    channels: int
+    sample_rate: int
+    sample_format: str
+    coding_format: str
+
+
+@dataclass(frozen=True)
+class Sound:
+    """PCM bytes and the time of the first sample."""
+
+    data: bytes | memoryview
+    stamp_ns: int
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The robot's pose in its odometry frame."""
+
+    stamp_ns: int
+    pose: Pose2D
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The distance to the wall ahead; ``image`` is the message that it was taken from."""
+
+    stamp_ns: int
+    distance: WallDistance
+    image: object
+
+
+Event = Info | Sound | Moved | Seen
+
+
+def events(
+    bag: Bag, topics: BagTopics, wav: Wav | None = None, depth: bool = True, sound: bool = True
+) -> Iterator[tuple[int, Event]]:
+    """Yield what happened with the time at which it was recorded (ns), in order of that time.
+
+    Raises QuietNavError where there is no audio (neither in the bag nor beside it), and whatever
+    reading the bag raises.
+    """
+    if not sound:
+        return _of_bag(bag, topics, depth, False)
+    if wav is None:
+        need_audio(bag, topics)
+        return _of_bag(bag, topics, depth, True)
+    merged = (_of_bag(bag, topics, depth, False), _of_wav(wav, bag.start_ns))
+    return heapq.merge(*merged, key=lambda item: item[0])
+
+
+def hear(receiver: AudioReceiver, event: Event) -> bool:
+    """Give a receiver what concerns it; returns whether there is a stream with new sound."""
+    if isinstance(event, Info):
+        receiver.on_info(
+            event.channels, event.sample_rate, event.sample_format, event.coding_format
+        )
+        return False
+    if not isinstance(event, Sound):
+        return False
+    receiver.on_audio(event.data, event.stamp_ns)
+    return receiver.stream is not None
+
+
+def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[tuple[int, Event]]:
+    wanted = [topics.odometry]
+    wanted += [topics.audio, topics.info] if sound else []
+    wanted += [topics.depth] if depth else []
+    unstamped = bag.topics.get(topics.audio) == UNSTAMPED
+    pcm_format: PcmFormat | None = None
+    for topic, time_ns, message in bag.messages([name for name in wanted if name]):
+        if topic == topics.odometry:
+            yield time_ns, Moved(stamp_ns(message), _pose(message.pose.pose))
+        elif topic == topics.depth:
+            yield time_ns, Seen(stamp_ns(message), _distance(bag, message), message)
+        elif topic == topics.info:
+            said = Info(
+                message.channels, message.sample_rate, message.sample_format, message.coding_format
+            )
+            if unstamped:
+                pcm_format = _known_format(said)
+            yield time_ns, said
+        elif not unstamped:
+            yield time_ns, Sound(memoryview(message.audio.data), stamp_ns(message))
+        else:
+            # It was received when its last sample had been heard.
+            data = memoryview(message.data)
+            rate = pcm_format.frame_bytes * pcm_format.sample_rate if pcm_format else 0
+            yield time_ns, Sound(data, time_ns - (len(data) * NS_PER_S // rate if rate else 0))
+
+
+def _of_wav(wav: Wav, start_ns: int) -> Iterator[tuple[int, Event]]:
+    from quiet_nav.sound.files import PcmFile
+
+    file = PcmFile(wav.path)
+    kind, rate = file.format, file.format.sample_rate
+    begin_ns = start_ns + round(wav.delay_s * NS_PER_S)
+    yield begin_ns, Info(kind.channels, rate, kind.sample_format, 'wave')
+    frames = 0
+    for data in file.chunks(_CHUNK_S):
+        stamp = begin_ns + frames * NS_PER_S // rate
+        frames += len(data) // kind.frame_bytes
+        yield begin_ns + frames * NS_PER_S // rate, Sound(data, stamp)
+
+
+def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> list[Wav | None]:
+    """Return the WAV of each of so many bags, None for all where there are none.
+
+    Raises QuietNavError where they are not one a bag, or delays not one a WAV or none.
+    """
+    if not wavs and not delays:
+        return [None] * bags
+    if len(wavs) != bags or len(delays) not in (0, len(wavs)):
+        raise QuietNavError(
+            f'{bags} bags, {len(wavs)} --wav, {len(delays)} --wav-delay; expected one of each a bag'
+        )
+    return [Wav(path, delay) for path, delay in zip(wavs, delays or [0.0] * bags, strict=True)]
+
+
+def stamp_ns(message: object) -> int:
+    """Return the time of a message's header in integer nanoseconds."""
+    stamp = message.header.stamp
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def spans_apart(sound: tuple[int, int] | None, images: Iterable[int], where: object) -> str:
+    """Return what to say where sound and depth images do not overlap in time, or ''."""
+    times = list(images)
+    if sound is None or not times:
+        return ''
+    first, last = min(times), max(times)
+    if first <= sound[1] and last >= sound[0]:
+        return ''
+    off_s = (first - sound[1] if first > sound[1] else last - sound[0]) / NS_PER_S
+    return (
+        f'{where}: sound from {sound[0] / 1e9:.1f} to {sound[1] / 1e9:.1f} s and depth from '
+        f'{first / 1e9:.1f} to {last / 1e9:.1f} s never overlap ({abs(off_s):.1f} s apart): do '
+        'their stamps come from one clock?'
+    )
+
+
+def _pose(pose: object) -> Pose2D:
+    q = pose.orientation
+    yaw = yaw_of_quaternion(q.x, q.y, q.z, q.w)
+    return Pose2D(float(pose.position.x), float(pose.position.y), yaw)
+
+
+def _distance(bag: Bag, message: object) -> WallDistance:
+    try:
+        return image_wall_distance(message)
+    except QuietNavError as error:
+        raise QuietNavError(f'bag {bag.path}: {error}') from error
+
+
+def _known_format(info: Info) -> PcmFormat | None:
+    """Return the format an info says, None where it cannot be read: the receiver says why."""
+    try:
+        return format_from_info(
+            info.channels, info.sample_rate, info.sample_format, info.coding_format
+        )
+    except QuietNavError:
+        return None

@@ -1,0 +1,367 @@
+"""Readers for folders and lists in the Quiet Campus layout, recorded or simulated alike."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.sound.windows import CLIP_S, SAMPLE_RATE
+
+SPLITS = ('train', 'val', 'test')
+#: The released subsets, and two more of the simulated campus.
+SUBSETS = ('SFS-Static', 'SFS-Motion', 'SFS-Dense', 'SFS-Robot')
+MOTION_FPS = 15
+#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
+MOTION_DEPTH_M = 10.0
+OBSTACLE = 'obstacle-detection'
+ORDER = 'relative-depth'
+#: Missing files named in an error; the rest are counted.
+NAMED_MISSING = 20
+
+
+@dataclass(frozen=True)
+class Row:
+    """One place that was listened to: where its audio lies and how far the wall was.
+
+    room: no room may be in two splits (for motion: the recording). audio: path of the WAV.
+    start_s: where in the file the example begins; None: anywhere. near: the list's label, None
+    where there is none. distance_m: to the wall asked about, NaN where unknown.
+    channel: of the WAV, -1 for the mean of all. frame: depth image number (motion), else -1.
+    side: that the ear of a rig faces (SFS-Robot: a row an ear), else None.
+    """
+
+    room: str
+    audio: Path
+    start_s: float | None = None
+    near: bool | None = None
+    distance_m: float = math.nan
+    channel: int = -1
+    frame: int = -1
+    side: Side | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the place (static) or of the recording (motion)."""
+        return self.audio.parent.parent if self.audio.parent.name == 'Audio' else self.audio.parent
+
+    @property
+    def image(self) -> Path:
+        """Colour image in the middle of the clip."""
+        if self.frame < 0:
+            return self.folder / 'RGB.png'
+        return self.folder / 'RGB' / f'c{middle_frame(self.frame):03d}.png'
+
+    @property
+    def depth_image(self) -> Path:
+        """Depth image in the middle of the clip."""
+        if self.frame < 0:
+            return self.folder / 'Depth.png'
+        return self.folder / 'Depth' / f'd{middle_frame(self.frame):03d}.png'
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two places of one room; ``first_nearer`` is None where the list gives no label."""
+
+    first: Row
+    second: Row
+    first_nearer: bool | None
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Rows of the three parts of a data set."""
+
+    train: tuple[Row, ...]
+    val: tuple[Row, ...]
+    test: tuple[Row, ...]
+
+    def __getitem__(self, split: str) -> tuple[Row, ...]:
+        return getattr(self, _known_split(split))
+
+
+def middle_frame(frame: int) -> int:
+    """Return the frame in the middle of the 0.96 s that begin at a motion frame."""
+    return frame + int(MOTION_FPS * CLIP_S) // 2
+
+
+def load_splits(
+    data: str | Path, subset: str | None = None, lists: str | Path | None = None
+) -> Splits:
+    """Read the near-wall lists of a data set, all files checked.
+
+    data: folder that holds one of SUBSETS, or one of these itself.
+    subset: which of them, where both are there. lists: folder of train.csv, val.csv, test.csv
+    where they are elsewhere than in ``data-split/obstacle-detection``.
+    Raises QuietNavError for lists that share a room, rows that cannot be read and missing files,
+    all of them at once.
+    """
+    root, name = find_subset(Path(data), subset)
+    folder = find_lists(root, OBSTACLE, lists)
+    rows = {split: tuple(read_obstacle_list(folder / f'{split}.csv', root)) for split in SPLITS}
+    refuse_shared_rooms({s: {row.room for row in rows[s]} for s in SPLITS}, folder)
+    every = [row for split in SPLITS for row in rows[split]]
+    refuse_missing(every, name)
+    return Splits(**rows)
+
+
+def load_pairs(
+    data: str | Path, subset: str | None = None, lists: str | Path | None = None
+) -> dict[str, tuple[Pair, ...]]:
+    """Read the relative-depth lists (which of two is nearer); arguments and errors as above.
+
+    The official motion train list names recordings alone: its pairs are for the user to draw and
+    its rows come back by ``read_motion_recordings``; here that split is empty.
+    """
+    root, name = find_subset(Path(data), subset)
+    folder = find_lists(root, ORDER, lists)
+    pairs = {split: tuple(read_order_list(folder / f'{split}.csv', root)) for split in SPLITS}
+    rooms = {s: {pair.first.room for pair in pairs[s]} for s in SPLITS}
+    refuse_shared_rooms(rooms, folder)
+    refuse_missing((r for s in SPLITS for p in pairs[s] for r in (p.first, p.second)), name)
+    return pairs
+
+
+def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
+    """Return the folder above ``ProcessedData`` and the subset's name."""
+    if not data.is_dir():
+        raise QuietNavError(f'{data}: no such folder of recordings')
+    if (data / 'ProcessedData').is_dir():
+        return data, subset or data.name
+    found = [name for name in SUBSETS if (data / name / 'ProcessedData').is_dir()]
+    if subset is not None:
+        if subset not in found:
+            raise QuietNavError(f'{data}: no {subset}/ProcessedData in it; found {found or "none"}')
+        return data / subset, subset
+    if len(found) != 1:
+        what = f'found {", ".join(found)}: name one' if found else 'found none'
+        raise QuietNavError(
+            f'{data}: expected ProcessedData in it or in one of {", ".join(SUBSETS)}; {what}'
+        )
+    return data / found[0], found[0]
+
+
+def find_lists(root: Path, task: str, lists: str | Path | None = None) -> Path:
+    """Return the folder with train.csv, val.csv and test.csv of a task."""
+    candidates = [root / 'data-split' / task, root / task]
+    if lists is not None:
+        base = Path(lists)
+        candidates = [base, base / task, base / root.name / task, base / 'data-split' / task]
+    for folder in candidates:
+        if all((folder / f'{split}.csv').is_file() for split in SPLITS):
+            return folder
+    tried = ', '.join(str(c) for c in candidates)
+    raise QuietNavError(f'{root}: no train.csv, val.csv and test.csv of {task}; looked in {tried}')
+
+
+def read_obstacle_list(path: str | Path, root: Path) -> list[Row]:
+    """Read one near-wall list, static or motion, as rows under ``root``."""
+    rows = []
+    for number, record in _records(Path(path), {'path', 'IfObstacle'}):
+        try:
+            rows.append(_obstacle_row(record, root))
+        except (KeyError, ValueError) as error:
+            raise QuietNavError(f'{path}: row {number} cannot be read ({error})') from error
+    return rows
+
+
+def read_order_list(path: str | Path, root: Path) -> list[Pair]:
+    """Read one list of pairs; label 1 (static) says that the first is nearer.
+
+    The motion lists give the signed difference of the two distances, first minus second.
+    """
+    pairs = []
+    for number, record in _records(Path(path), {'path'}):
+        if set(record) == {'path'}:
+            continue
+        try:
+            pairs.append(_order_pair(record, root))
+        except (KeyError, ValueError) as error:
+            raise QuietNavError(f'{path}: row {number} cannot be read ({error})') from error
+    return pairs
+
+
+def read_motion_recordings(path: str | Path, root: Path) -> list[Row]:
+    """Read the recordings of a list once each (the motion train list of pairs has no more)."""
+    folders = dict.fromkeys(record['path'] for _, record in _records(Path(path), {'path'}))
+    return [_motion_row(local_path(folder, root), -1) for folder in folders]
+
+
+def local_path(listed: str, root: Path) -> Path:
+    """Return a listed path (``./data/SFS-Static/ProcessedData/...``) under the user's root."""
+    parts = Path(listed).parts
+    if 'ProcessedData' not in parts:
+        raise ValueError(f'path {listed!r} has no ProcessedData in it')
+    return root.joinpath(*parts[parts.index('ProcessedData') :])
+
+
+def refuse_shared_rooms(rooms: dict[str, set[str]], where: object) -> None:
+    """Raise QuietNavError where a room is in two splits: its test would not be one."""
+    names = list(rooms)
+    for i, one in enumerate(names):
+        for other in names[i + 1 :]:
+            shared = sorted(rooms[one] & rooms[other])
+            if shared:
+                listed = ', '.join(shared[:NAMED_MISSING])
+                raise QuietNavError(
+                    f'{where}: rooms in both {one} and {other}: {listed}; each room must be in one'
+                )
+
+
+def refuse_missing(rows: Iterable[Row], name: str, images: bool = False) -> None:
+    """Raise QuietNavError naming every file that rows need and that is not there."""
+    needed: dict[Path, None] = {}
+    for row in rows:
+        needed[row.audio] = None
+        if images:
+            needed[row.image] = None
+    missing = [path for path in needed if not path.is_file()]
+    if missing:
+        named = '\n  '.join(str(path) for path in missing[:NAMED_MISSING])
+        more = len(missing) - NAMED_MISSING
+        tail = f'\n  ... and {more} more' if more > 0 else ''
+        raise QuietNavError(
+            f'{name}: {len(missing)} of {len(needed)} files that the lists name are missing:'
+            f'\n  {named}{tail}'
+        )
+
+
+def duration_s(row: Row) -> float:
+    """Return the length of a row's recording in seconds."""
+    info = _sound_info(row.audio)
+    return info.frames / info.samplerate
+
+
+def read_audio(row: Row, start_s: float, length_s: float) -> np.ndarray:
+    """Return float32 samples at 16 kHz, shape (samples,); short files are padded by wrapping.
+
+    Raises QuietNavError where the file is no 16 kHz audio or has no such channel.
+    """
+    info = _sound_info(row.audio)
+    if info.samplerate != SAMPLE_RATE:
+        raise QuietNavError(f'{row.audio}: {info.samplerate} Hz, expected {SAMPLE_RATE}')
+    if row.channel >= info.channels:
+        raise QuietNavError(f'{row.audio}: no channel {row.channel} in {info.channels}')
+    wanted = round(length_s * SAMPLE_RATE)
+    start = min(max(round(start_s * SAMPLE_RATE), 0), max(info.frames - wanted, 0))
+    samples, _ = soundfile.read(
+        row.audio, frames=wanted, start=start, dtype='float32', always_2d=True
+    )
+    mono = samples.mean(axis=1) if row.channel < 0 else samples[:, row.channel]
+    return mono if len(mono) == wanted else np.resize(mono, wanted)
+
+
+def with_distance(row: Row) -> Row:
+    """Return the row with the distance its depth image or annotation says, if it had none."""
+    if not math.isnan(row.distance_m):
+        return row
+    if row.frame < 0:
+        return replace(row, distance_m=float(read_annotation(row)['depth']))
+    import matplotlib.image
+
+    depth = matplotlib.image.imread(row.depth_image)
+    # Matplotlib scales a 16-bit PNG to 0..1 by 65535; the format counts metres by 2**16.
+    scale = MOTION_DEPTH_M * 65535 / 2**16
+    return replace(row, distance_m=float(_central(depth).mean() * scale))
+
+
+def read_annotation(row: Row) -> dict:
+    """Return ``annotation.json`` of a static place."""
+    path = row.folder / 'annotation.json'
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise QuietNavError(f'{path}: annotation cannot be read ({error})') from error
+
+
+def rooms_of(rows: Sequence[Row]) -> np.ndarray:
+    """Return each row's room, shape (N,)."""
+    return np.array([row.room for row in rows])
+
+
+def _obstacle_row(record: dict[str, str], root: Path) -> Row:
+    folder = local_path(record['path'], root)
+    near = _flag(record['IfObstacle'])
+    if 'depth_path_1' in record:
+        return replace(_motion_row(folder, _frame(record['depth_path_1'])), near=near)
+    start = record.get('start second')
+    distance = float(record['depth'])
+    channel = int(record['channel']) if record.get('channel') else -1
+    return Row(
+        room=folder.parent.name,
+        audio=folder / 'sound.wav',
+        start_s=float(start) if start not in (None, '') else None,
+        near=near,
+        distance_m=distance,
+        channel=channel,
+        side=Side[record['side'].upper()] if record.get('side') else None,
+    )
+
+
+def _motion_row(folder: Path, frame: int) -> Row:
+    start = frame / MOTION_FPS if frame >= 0 else None
+    audio = folder / 'Audio' / 'sound.wav'
+    return Row(room=folder.name, audio=audio, start_s=start, frame=frame)
+
+
+def _order_pair(record: dict[str, str], root: Path) -> Pair:
+    folder = local_path(record['path'], root)
+    if 'clip_1' in record:
+        first, second = (
+            Row(folder.name, folder / record[key] / 'sound.wav') for key in ('clip_1', 'clip_2')
+        )
+        return Pair(first, second, _flag(record['label']))
+    first, second = (
+        _motion_row(folder, _frame(record[key])) for key in ('depth_path_1', 'depth_path_2')
+    )
+    return Pair(first, second, float(record['distance']) < 0.0)
+
+
+def _records(path: Path, needed: set[str]) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(newline='') as file:
+            reader = csv.DictReader(file)
+            columns = set(reader.fieldnames or ())
+            if not needed <= columns:
+                raise QuietNavError(f'{path}: columns {sorted(needed)} expected, found '
+                                    f'{sorted(columns)}')  # fmt: skip
+            return list(enumerate(reader, start=2))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise QuietNavError(f'{path}: list cannot be read ({error})') from error
+
+
+def _flag(text: str) -> bool:
+    if text not in ('0', '1', '0.0', '1.0'):
+        raise ValueError(f'label {text!r} is neither 0 nor 1')
+    return float(text) == 1.0
+
+
+def _frame(name: str) -> int:
+    return int(Path(name).stem.lstrip('d'))
+
+
+def _central(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    return image[height // 4 : height // 4 * 3, width // 4 : width // 4 * 3]
+
+
+def _known_split(split: str) -> str:
+    if split not in SPLITS:
+        raise QuietNavError(f'split {split!r} is none of {", ".join(SPLITS)}')
+    return split
+
+
+def _sound_info(path: Path) -> soundfile._SoundFileInfo:
+    try:
+        return soundfile.info(str(path))
+    except (RuntimeError, OSError) as error:
+        raise QuietNavError(f'{path}: no readable audio ({error})') from error

@@ -1,0 +1,199 @@
+"""The detector over a bag without ROS: the same windows and readings as the live node's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.detector import NearWallDetector
+from quiet_nav.perception.readings import parse_context
+from quiet_nav.perception.reference import RoomReference
+from quiet_nav.perception.rig import Rig, find_rig, rig_for
+from quiet_nav.perception.rolling import Decision, RollingListener, RollingSettings, channels_fault
+from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+from quiet_nav.recordings.depth import DepthTrack
+from quiet_nav.recordings.playback import Info, Moved, Seen, Wav, events, hear, spans_apart
+from quiet_nav.resources import shared_file
+from quiet_nav.sound.receiver import AudioReceiver
+from quiet_nav.sound.stream import AudioStream
+
+Progress = Callable[[float], None]
+#: How often progress is told, in seconds of the bag.
+_TELL_S = 1.0
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """What a replay does; the defaults are those of the node near_wall.
+
+    model: None for the one that ships. rig: name or YAML file, '' for the one that fits the
+    number of channels. reference: file of the room's reference to begin with. depth: whether
+    depth images are read.
+    """
+
+    model: Path | None = None
+    rig: str = ''
+    context: str = 'both'
+    rate_hz: float = 2.0
+    clips: int = 20
+    seed: int | None = None
+    threads: int = 2
+    use_odometry: bool = True
+    reference: Path | None = None
+    depth: bool = True
+    topics: BagTopics = field(default_factory=BagTopics)
+
+    def load(self) -> NearWallDetector:
+        """Open the model; QuietNavError where it cannot be used."""
+        model = self.model or shared_file('models/near_wall.onnx')
+        return NearWallDetector.load(model, self.threads, self.clips)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found.
+
+    decisions: oldest first, each with the time at which its sound was recorded (ns). depth: wall
+    distances that the depth camera saw. has_depth: whether there are depth images at all. notes:
+    what a user should know (gaps, changed formats, depth that never overlaps). sound_ns: time of
+    the first and the last sound.
+    """
+
+    name: str
+    path: Path
+    model: str
+    rig: Rig
+    decisions: tuple[tuple[int, Decision], ...]
+    depth: DepthTrack
+    has_depth: bool
+    notes: tuple[str, ...]
+    start_ns: int
+    sound_ns: tuple[int, int]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the sound in seconds."""
+        return (self.sound_ns[1] - self.sound_ns[0]) / 1e9
+
+
+def replay(
+    path: str | Path,
+    settings: ReplaySettings,
+    wav: Wav | None = None,
+    detector: NearWallDetector | None = None,
+    progress: Progress | None = None,
+) -> Replayed:
+    """Run the detector over a bag, as fast as the machine can.
+
+    wav: sound recorded beside the bag instead of in it. progress: called with the share done.
+    Raises QuietNavError where the bag cannot be read or holds no sound that the rig can hear.
+    """
+    detector = detector or settings.load()
+    with Bag(path) as bag:
+        topics = find_topics(bag, settings.topics)
+        if not settings.use_odometry:
+            topics = BagTopics(topics.audio, topics.info, topics.depth, '', topics.color)
+        run = _Run(settings, detector, str(bag.path))
+        tell, told = progress or (lambda share: None), bag.start_ns
+        for time_ns, event in events(bag, topics, wav, settings.depth):
+            run.take(time_ns, event)
+            if time_ns - told > _TELL_S * 1e9:
+                told = time_ns
+                tell(min((time_ns - bag.start_ns) / max(bag.end_ns - bag.start_ns, 1), 1.0))
+        run.end()
+        tell(1.0)
+        return run.result(bag, detector)
+
+
+class _Run:
+    """One pass: what the node near_wall holds, without the node."""
+
+    def __init__(self, settings: ReplaySettings, detector: NearWallDetector, where: str) -> None:
+        self._settings = settings
+        self._where = where
+        reference = RoomReference.load(settings.reference) if settings.reference else None
+        self._session = detector.session(parse_context(settings.context), reference, settings.seed)
+        self._receiver = AudioReceiver()
+        self._listener: RollingListener | None = None
+        self._early: list[Moved] = []
+        self._decisions: list[tuple[int, Decision]] = []
+        self._depth = DepthTrack()
+        self._images: list[int] = []
+        self._notes: dict[str, None] = {}
+        self._errors: list[str] = []
+        self._sound: tuple[int, int] | None = None
+        self._time_ns = 0
+
+    def take(self, time_ns: int, event: object) -> None:
+        self._time_ns = time_ns
+        if isinstance(event, Moved):
+            self._move(event)
+        elif isinstance(event, Seen):
+            self._images.append(event.stamp_ns)
+            self._depth.add(event.stamp_ns, event.distance)
+        elif hear(self._receiver, event):
+            stream = self._receiver.stream
+            self._collect(stream)
+            if stream.has_sound:
+                first = self._sound[0] if self._sound else stream.start_ns
+                self._sound = (min(first, stream.start_ns), stream.end_ns)
+        elif isinstance(event, Info) and self._receiver.stream is not None:
+            self._check(self._receiver.stream)
+        for found in self._receiver.take_events():
+            self._notes[found.text] = None
+            if found.error:
+                self._errors.append(found.text)
+
+    def end(self) -> None:
+        """Decide on what waits for odometry that does not come any more."""
+        stream = self._receiver.stream
+        if stream is not None and self._listener is not None:
+            self._collect(stream, ended=True)
+
+    def result(self, bag: Bag, detector: NearWallDetector) -> Replayed:
+        if self._sound is None or self._listener is None:
+            reason = self._errors[0] if self._errors else self._receiver.fault
+            raise QuietNavError(f'bag {bag.path}: {reason or "holds no sound"}')
+        notes = list(self._notes)
+        if self._images and not len(self._depth.times_ns):
+            notes.append(f'no distance in any of {len(self._images)} depth images: '
+                         f'{self._depth.last_reason}')  # fmt: skip
+        else:
+            notes += [n for n in [spans_apart(self._sound, self._images, bag.name)] if n]
+        return Replayed(
+            bag.name,
+            bag.path,
+            detector.model.path.name,
+            self._listener.rig,
+            tuple(self._decisions),
+            self._depth,
+            bool(self._images),
+            tuple(notes),
+            bag.start_ns,
+            self._sound,
+        )
+
+    def _check(self, stream: AudioStream) -> None:
+        """Choose the rig by the first format heard; refuse one that has too few channels."""
+        if self._listener is None:
+            rig = self._settings.rig
+            chosen = find_rig(rig) if rig else rig_for(stream.channels, self._where)
+            rolling = RollingSettings(self._settings.rate_hz)
+            self._listener = RollingListener(self._session, chosen, rolling)
+            for event in self._early:
+                self._move(event)
+        fault = channels_fault(self._listener.rig, stream.channels)
+        if fault:
+            raise QuietNavError(f'bag {self._where}: {fault}')
+
+    def _move(self, event: Moved) -> None:
+        if self._listener is None:
+            self._early.append(event)
+        else:
+            self._listener.add_odometry(event.stamp_ns, event.pose)
+
+    def _collect(self, stream: AudioStream, ended: bool = False) -> None:
+        for tick in self._listener.collect(stream, ended):
+            self._decisions.append((self._time_ns, self._listener.decide(tick)))

@@ -1,0 +1,60 @@
+"""When a robot stood still, told by its odometry, over a whole recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quiet_nav.geometry import Pose2D, wrap_angle
+from quiet_nav.perception.odometry import MAX_GAP_S, STILL_M, STILL_RAD
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From one time to another, integer nanoseconds."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def duration_s(self) -> float:
+        return (self.end_ns - self.start_ns) / 1e9
+
+
+class StillStretches:
+    """Takes poses in order of time and keeps when they stayed where they were.
+
+    The limits are those of ``OdometryTrack``; a pause in the poses ends a stretch.
+    """
+
+    def __init__(self) -> None:
+        self._done: list[Stretch] = []
+        self._rest: Pose2D | None = None
+        self._begin_ns = self._last_ns = 0
+        self.known_ns = 0
+
+    def add(self, time_ns: int, pose: Pose2D) -> None:
+        """Take a pose."""
+        if self._rest is None:
+            self._start(time_ns, pose)
+            return
+        step_ns = time_ns - self._last_ns
+        if step_ns == 0:
+            return
+        together = 0 < step_ns <= MAX_GAP_S * 1e9
+        self.known_ns += step_ns if together else 0
+        turned = abs(wrap_angle(pose.yaw - self._rest.yaw))
+        if together and pose.distance_to(self._rest) <= STILL_M and turned <= STILL_RAD:
+            self._last_ns = time_ns
+            return
+        self._done.append(Stretch(self._begin_ns, self._last_ns))
+        self._start(time_ns, pose)
+
+    def stretches(self, least_s: float) -> list[Stretch]:
+        """Return those that lasted at least so long, in order."""
+        every = [*self._done]
+        if self._rest is not None:
+            every.append(Stretch(self._begin_ns, self._last_ns))
+        return [s for s in every if s.duration_s >= least_s]
+
+    def _start(self, time_ns: int, pose: Pose2D) -> None:
+        self._rest, self._begin_ns, self._last_ns = pose, time_ns, time_ns

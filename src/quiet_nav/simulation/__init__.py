@@ -1,0 +1,1 @@
+"""Floor plans, room acoustics, camera, robot and trials."""

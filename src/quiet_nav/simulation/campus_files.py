@@ -1,0 +1,170 @@
+"""A simulated campus on disk: the Quiet Campus layout, written so that nothing counts half done."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.sound.windows import SAMPLE_RATE
+
+SUBSETS = {
+    'static': 'SFS-Static',
+    'dense': 'SFS-Dense',
+    'motion': 'SFS-Motion',
+    'robot': 'SFS-Robot',
+}
+#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
+MOTION_DEPTH_M = 10.0
+_PART = '.part-'
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to write into that becomes ``target`` only when everything is on the disk.
+
+    Raises QuietNavError where the disk is full or cannot be written; nothing is left then.
+    """
+    part = target.with_name(f'{_PART}{target.name}-{os.getpid()}-{secrets.token_hex(4)}')
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for path in sorted(part.rglob('*')):
+            _sync(path)
+        _sync(part)
+        with contextlib.suppress(FileExistsError):
+            _rename(part, target)
+        shutil.rmtree(part, ignore_errors=True)
+        _sync(target.parent)
+    except BaseException as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if full_disk(error):
+            raise QuietNavError(disk_full(target)) from error
+        raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is either whole or as it was before; errors as above."""
+    part = path.with_name(f'{_PART}{path.name}')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open('wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        if full_disk(error):
+            raise QuietNavError(disk_full(path)) from error
+        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
+
+
+def full_disk(error: BaseException) -> bool:
+    """Return whether an error, or one that it came from, says that the disk or quota is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def disk_full(path: Path) -> str:
+    """Return what to say about a full disk."""
+    return (
+        f'{path}: no space left on the disk; nothing of it was kept. Free some space and run '
+        'the same command again: it goes on where it stopped'
+    )
+
+
+def clear_parts(root: Path) -> None:
+    """Remove what a killed run left half-written below ``root``."""
+    for part in [*root.glob(f'{_PART}*'), *root.glob(f'*/{_PART}*'), *root.glob(f'*/*/{_PART}*')]:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def write_sound(path: Path, samples: np.ndarray) -> None:
+    """Write samples (n,) or (channels, n), full scale 1.0, as a 16-bit WAV file of 16 kHz."""
+    from scipy.io import wavfile
+
+    scaled = np.clip(np.rint(np.asarray(samples).T * 32768.0), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    wavfile.write(buffer, SAMPLE_RATE, scaled)
+    path.write_bytes(buffer.getvalue())
+
+
+def write_annotation(path: Path, content: dict[str, object]) -> None:
+    """Write JSON with sorted keys, so that the same content is the same bytes."""
+    path.write_bytes(to_json(content))
+
+
+def to_json(content: object) -> bytes:
+    """Return JSON as bytes, the same for the same content."""
+    return (json.dumps(content, indent=1, sort_keys=True) + '\n').encode()
+
+
+def write_static_depth(path: Path, depth_mm: np.ndarray) -> float:
+    """Write a static Depth.png and return its "Max depth in map": metres at a value of 2**16."""
+    most = max(float(depth_mm.max()) / 1000.0, 1e-3) * 65536 / 65535
+    _write_png(path, np.rint(depth_mm / 1000.0 * 65536 / most).astype(np.uint16))
+    return most
+
+
+def write_motion_depth(path: Path, depth_mm: np.ndarray) -> None:
+    """Write a motion depth image, cut at 10 m."""
+    value = np.rint(depth_mm / 1000.0 * 65536 / MOTION_DEPTH_M)
+    _write_png(path, np.clip(value, 0, 65535).astype(np.uint16))
+
+
+def write_color(path: Path, image: np.ndarray) -> None:
+    """Write an RGB image, uint8, shape (h, w, 3)."""
+    _write_png(path, image[..., ::-1])
+
+
+def write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write one list as the official ones are: a header, every value in quotes."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator='\n')
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_whole(path, buffer.getvalue().encode())
+
+
+def _write_png(path: Path, image: np.ndarray) -> None:
+    import cv2
+
+    done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not done:
+        raise QuietNavError(f'{path}: image could not be encoded')
+    path.write_bytes(data.tobytes())
+
+
+def _rename(part: Path, target: Path) -> None:
+    """Give a folder its name, or raise FileExistsError where another run was first."""
+    try:
+        part.rename(target)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise FileExistsError(target) from error
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

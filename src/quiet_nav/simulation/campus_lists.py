@@ -1,0 +1,129 @@
+"""The lists of a simulated campus, in the format of the official ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.simulation.campus_files import SUBSETS, write_list
+from quiet_nav.simulation.campus_places import FAR_M, MOTION_FPS, MOTION_FRAMES, NEAR_M
+from quiet_nav.simulation.campus_rooms import read_annotation
+from quiet_nav.simulation.streams import generator
+from quiet_nav.sound.windows import CLIP_S
+
+#: A pair is worth ordering from this difference in distance on (the official lists' least).
+_LEAST_DIFFERENCE_M = 0.1
+#: The first frame that the official motion lists name.
+_FIRST_FRAME = 15
+_CLIP_FRAMES = round(CLIP_S * MOTION_FPS)
+_MOTION_PAIRS = 400
+#: A grid of places has many more pairs than anyone trains on: so many of a room are listed.
+_ROOM_PAIRS = 1000
+
+
+def write_lists(kind: str, root: Path, splits: dict[str, list[str]], seed: int) -> None:
+    """Write ``data-split/<task>/{train,val,test}.csv`` from the annotations below ``root``.
+
+    Static lists have a row a place in train and a row a whole second in val and test, as the
+    official ones. ``robot`` adds channel and side: a row an ear. Near and far as in the official
+    lists where a camera faces the wall; every pose with its label for ``robot`` and ``dense``.
+    """
+    for split, rooms in splits.items():
+        rng = generator(seed, 'lists', split)
+        folder = root / 'data-split'
+        near = folder / 'obstacle-detection' / f'{split}.csv'
+        order = folder / 'relative-depth' / f'{split}.csv'
+        if kind == 'motion':
+            _motion(root, rooms, split, near, order, rng)
+        elif kind == 'robot':
+            _robot(root, rooms, near)
+        else:
+            _static(kind, root, rooms, split, near, order, rng)
+
+
+def _listed(kind: str, room: str, place: str = '') -> str:
+    parts = ['.', 'data', SUBSETS[kind], 'ProcessedData', room, place]
+    return '/'.join(part for part in parts if part)
+
+
+def _static(
+    kind: str,
+    root: Path,
+    rooms: list[str],
+    split: str,
+    near: Path,
+    order: Path,
+    rng: np.random.Generator,
+) -> None:
+    rows, pairs = [], []
+    for room in rooms:
+        depths = {}
+        for place in sorted((root / 'ProcessedData' / room).iterdir()):
+            said = read_annotation(place)
+            depths[place.name] = said['depth']
+            close = said['depth'] <= (NEAR_M[-1] if kind == 'static' else NEAR_WALL_M)
+            if kind == 'static' and not close and said['depth'] < FAR_M[0] - 0.01:
+                continue
+            path = _listed(kind, room, place.name)
+            row = [path, repr(said['depth'])]
+            if split == 'train':
+                rows.append([*row, str(int(close))])
+            else:
+                rows += [[*row, str(s), str(int(close))] for s in range(int(said['Audio Length']))]
+        both = [
+            [_listed(kind, room), one, other, str(int(depths[one] < depths[other]))]
+            for one in depths
+            for other in depths
+            if abs(depths[one] - depths[other]) >= _LEAST_DIFFERENCE_M
+        ]
+        if len(both) > _ROOM_PAIRS:
+            both = [both[i] for i in sorted(rng.choice(len(both), _ROOM_PAIRS, replace=False))]
+        pairs += both
+    start = [] if split == 'train' else ['start second']
+    write_list(near, ['path', 'depth', *start, 'IfObstacle'], rows)
+    write_list(order, ['path', 'clip_1', 'clip_2', 'label'], pairs)
+
+
+def _robot(root: Path, rooms: list[str], near: Path) -> None:
+    rows = []
+    for room in rooms:
+        for place in sorted((root / 'ProcessedData' / room).iterdir()):
+            rows += [
+                [
+                    _listed('robot', room, place.name),
+                    repr(ear['distance']),
+                    '0',
+                    str(ear['channel']),
+                    ear['side'],
+                    str(int(ear['near'])),
+                ]
+                for ear in read_annotation(place)['ears']
+            ]
+    columns = ['path', 'depth', 'start second', 'channel', 'side', 'IfObstacle']
+    write_list(near, columns, rows)
+
+
+def _motion(
+    root: Path, rooms: list[str], split: str, near: Path, order: Path, rng: np.random.Generator
+) -> None:
+    rows, pairs = [], []
+    last = MOTION_FRAMES - _CLIP_FRAMES - 1
+    for room in rooms:
+        said = read_annotation(root / 'ProcessedData' / room)
+        path, depth = _listed('motion', room), said['depth']
+        for frame in range(_FIRST_FRAME, last + 1):
+            middle = depth[frame + _CLIP_FRAMES // 2]
+            if middle <= NEAR_M[-1] or middle >= FAR_M[0]:
+                rows.append([path, f'd{frame:03d}.png', str(int(middle <= NEAR_M[-1]))])
+        if split == 'train':
+            pairs.append([path])
+            continue
+        for one, other in rng.integers(_FIRST_FRAME, last + 1, (_MOTION_PAIRS, 2)).tolist():
+            difference = depth[one + _CLIP_FRAMES // 2] - depth[other + _CLIP_FRAMES // 2]
+            if abs(difference) >= _LEAST_DIFFERENCE_M:
+                pairs.append([path, f'd{one:03d}.png', f'd{other:03d}.png', repr(difference)])
+    write_list(near, ['path', 'depth_path_1', 'IfObstacle'], rows)
+    more = [] if split == 'train' else ['depth_path_1', 'depth_path_2', 'distance']
+    write_list(order, ['path', *more], pairs)

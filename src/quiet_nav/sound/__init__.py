@@ -1,0 +1,1 @@
+"""From PCM bytes to timed windows and log-mel spectra."""

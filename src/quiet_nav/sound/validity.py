@@ -1,0 +1,93 @@
+"""Whether a window may be used as a reading, and the reason where it may not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from quiet_nav.sound.levels import is_clipped, level_dbfs
+from quiet_nav.sound.windows import WINDOW_SAMPLES, Window, too_short
+
+
+@dataclass(frozen=True)
+class ValidityLimits:
+    """What a window must keep to.
+
+    max_age_s: from the window's end to now; also how far its end may lie in the future.
+    max_clipped: share of samples at full scale. silence_dbfs: a level below this is no room but a
+    muted or unplugged microphone (the quietest rooms simulated are at -75 dBFS, 16-bit rounding
+    alone at -101 dBFS).
+    """
+
+    max_age_s: float = 1.0
+    max_clipped: float = 0.001
+    silence_dbfs: float = -90.0
+
+
+def window_fault(
+    window: Window, limits: ValidityLimits | None = None, now_ns: int | None = None
+) -> str:
+    """Return why the window must not be used, or '' where it may; the first reason found counts.
+
+    Looked at in this order: the window's own reason (gaps, too short), age (only with ``now_ns``),
+    non-finite samples, clipping, silence.
+    """
+    limits = limits or ValidityLimits()
+    if not window.valid:
+        return window.reason or 'marked as not valid'
+    if len(window.samples) < WINDOW_SAMPLES:
+        return too_short(len(window.samples))
+    stale = '' if now_ns is None else stale_fault(window.end_ns, now_ns, limits.max_age_s)
+    return (
+        stale
+        or non_finite_fault(window.samples)
+        or clipped_fault(window, limits.max_clipped)
+        or silent_fault(window.samples, limits.silence_dbfs)
+    )
+
+
+def checked(
+    window: Window, limits: ValidityLimits | None = None, now_ns: int | None = None
+) -> Window:
+    """Return the window, marked as not valid with the reason where ``window_fault`` finds one."""
+    fault = window_fault(window, limits, now_ns)
+    return replace(window, valid=False, reason=fault) if fault else window
+
+
+def stale_fault(end_ns: int, now_ns: int, max_age_s: float) -> str:
+    """Return the reason where sound ended too long ago, or lies in the future."""
+    age_s = (now_ns - end_ns) / 1e9
+    if age_s > max_age_s:
+        return f'stale: the newest sound is {age_s:.2f} s old, at most {max_age_s:.2f} s allowed'
+    if age_s < -max_age_s:
+        return f'stamped {-age_s:.2f} s in the future: the clocks of publisher and node differ'
+    return ''
+
+
+def non_finite_fault(samples: np.ndarray) -> str:
+    """Return the reason where samples are NaN or infinite."""
+    wrong = int(samples.size - np.count_nonzero(np.isfinite(samples)))
+    return f'{wrong} samples are not finite numbers' if wrong else ''
+
+
+def clipped_fault(window: Window, max_clipped: float) -> str:
+    """Return the reason where too large a share of the samples is at full scale."""
+    share = window.clipped
+    if math.isnan(share):
+        share = float(np.mean(is_clipped(window.samples)))
+    if share <= max_clipped:
+        return ''
+    return f'clipped: {100 * share:.1f} % of the samples are at full scale; lower the gain'
+
+
+def silent_fault(samples: np.ndarray, silence_dbfs: float) -> str:
+    """Return the reason where the sound is too quiet to come from a working microphone."""
+    level = float(level_dbfs(samples))
+    if level >= silence_dbfs:
+        return ''
+    return (
+        f'silent: {level:.0f} dBFS, a room has {silence_dbfs:.0f} dBFS or more; '
+        'is the microphone muted or unplugged?'
+    )

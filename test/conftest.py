@@ -1,0 +1,158 @@
+"""Fixtures for every test: a ROS graph of its own, spinning, and nodes as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quiet_nav.demo.domain import claim_domain
+
+_domain, _lock = claim_domain()
+# Before anything imports rclpy: subprocesses inherit it, and robots near by stay undisturbed.
+os.environ['ROS_DOMAIN_ID'] = str(_domain)
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ.pop('ROS_LOCALHOST_ONLY', None)
+
+
+class Ros:
+    """A context's executor that tests step: it holds the nodes that a test made."""
+
+    def __init__(self) -> None:
+        from rclpy.executors import SingleThreadedExecutor
+
+        self._executor = SingleThreadedExecutor()
+        self._nodes: list = []
+
+    def node(self, name: str = 'test', **options):
+        """Return a new plain node in the executor."""
+        import rclpy
+
+        return self.add(rclpy.create_node(name, **options))
+
+    def add(self, node):
+        """Take over a node that the test made; it is destroyed after the test."""
+        self._executor.add_node(node)
+        self._nodes.append(node)
+        return node
+
+    def spin_until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> bool:
+        """Spin until the condition holds; return whether it did within the time."""
+        end = time.monotonic() + timeout_s
+        while not (held := bool(condition())) and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=0.02)
+        return held
+
+    def spin_for(self, duration_s: float) -> None:
+        """Spin for a time."""
+        self.spin_until(lambda: False, duration_s)
+
+    def result_of(self, future, timeout_s: float = 10.0):
+        """Spin until a future is done and return its result."""
+        assert self.spin_until(future.done, timeout_s), f'no answer within {timeout_s} s'
+        return future.result()
+
+    def close(self) -> None:
+        for node in self._nodes:
+            self._executor.remove_node(node)
+            node.destroy_node()
+        self._executor.shutdown()
+
+
+class NodeProcess:
+    """A node as a process of its own: `python -m quiet_nav.nodes.X --ros-args ...`."""
+
+    def __init__(self, module: str, log: Path, parameters: dict, arguments: tuple) -> None:
+        command = [sys.executable, '-m', f'quiet_nav.nodes.{module}', '--ros-args']
+        for name, value in parameters.items():
+            text = str(value).lower() if isinstance(value, bool) else value
+            command += ['-p', f'{name}:={text}']
+        self._log = log
+        with open(log, 'wb') as output:
+            self.process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """Everything that the node has printed so far."""
+        return self._log.read_text(errors='replace')
+
+    def stop(self, number: int = signal.SIGINT, timeout_s: float = 10.0) -> int:
+        """Send a signal and return the exit code; kills the process where it does not end."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+@pytest.fixture(scope='session')
+def context_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small context model with random weights as an ONNX file; skips where there is no torch."""
+    torch = pytest.importorskip('torch', reason='torch is not installed (extra: learn)')
+    pytest.importorskip('onnxscript', reason='onnxscript is not installed (extra: learn)')
+    from quiet_nav.learning.context_kind import OUTPUTS, exportable
+    from quiet_nav.learning.context_net import ContextVggish
+    from quiet_nav.learning.onnx_export import export
+    from quiet_nav.perception.model_metadata import ModelMetadata
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = ContextVggish(width=0.05)
+        # Untrained layers hardly tell inputs apart; tests must see what a reading depends on.
+        network.head[-1].weight.data *= 30.0
+    metadata = ModelMetadata(
+        'context', 48_000, contexts=('reference', 'other_ears'), version='test'
+    )
+    item = exportable(network)
+    assert item.outputs == OUTPUTS
+    return export(item, tmp_path_factory.mktemp('model') / 'context.onnx', metadata)
+
+
+@pytest.fixture(scope='module')
+def ros_context() -> Iterator[None]:
+    """One initialised rclpy context for a test module; skips where ROS is not installed."""
+    rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+    pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
+    rclpy.init()
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def ros(ros_context: None) -> Iterator[Ros]:
+    """Nodes, and spinning them until something holds."""
+    graph = Ros()
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
+    """Start nodes as processes: ``node_process('microphone', {'file': path}, '-r', 'a:=b')``."""
+    started: list[NodeProcess] = []
+
+    def start(module: str, parameters: dict | None = None, *arguments: object) -> NodeProcess:
+        log = tmp_path / f'{module}_{len(started)}.log'
+        started.append(NodeProcess(module, log, parameters or {}, arguments))
+        return started[-1]
+
+    yield start
+    for item in started:
+        if item.process.poll() is None:
+            item.process.kill()
+            item.process.wait()

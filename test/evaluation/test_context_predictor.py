@@ -1,0 +1,115 @@
+"""Context in evaluation: what other ears and places change, the trees beside, the card."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from robots import write_robots
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.evaluation.baseline import BoostedTrees
+from quiet_nav.evaluation.card import BOTH, measure, tables, to_json
+from quiet_nav.evaluation.context_predictor import ContextPredictor
+from quiet_nav.evaluation.metrics import mean_distance
+from quiet_nav.evaluation.predictors import load_predictor
+from quiet_nav.perception.readings import DISTANCE_BINS, Context
+from quiet_nav.recordings.quiet_campus import load_splits
+
+
+@pytest.fixture(scope='module')
+def robots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_robots(tmp_path_factory.mktemp('robots'))
+
+
+@pytest.fixture(scope='module')
+def predictor(context_model: Path) -> ContextPredictor:
+    return ContextPredictor(context_model, threads=1, clips=1, places=2)
+
+
+def test_a_context_model_is_evaluated_with_every_context(
+    predictor: ContextPredictor, context_model: Path, robots: Path
+) -> None:
+    rows = load_splits(robots, 'SFS-Robot').test
+    found = {context: predictor.predict(rows, context) for context in predictor.contexts}
+    for context, said in found.items():
+        assert np.all((said.near >= 0.0) & (said.near <= 1.0)), context
+        assert said.distance.shape == (len(rows), DISTANCE_BINS)
+        np.testing.assert_allclose(said.distance.sum(1), 1.0, atol=1e-5)
+    # An untrained network answers otherwise when it is given more.
+    assert len({tuple(np.round(said.near, 6)) for said in found.values()}) == 4
+    assert isinstance(load_predictor(context_model, 1, 1), ContextPredictor)
+
+
+def test_the_other_ears_are_those_of_the_same_place(
+    predictor: ContextPredictor, robots: Path
+) -> None:
+    rows = load_splits(robots, 'SFS-Robot').test
+    whole = predictor.predict(rows, Context.OTHER_EARS).near
+    one_place = [i for i, row in enumerate(rows) if row.folder == rows[0].folder]
+    apart = predictor.predict([rows[i] for i in one_place], Context.OTHER_EARS).near
+    np.testing.assert_allclose(apart, whole[one_place], atol=1e-6)
+    lonely = predictor.predict(rows[:1], Context.OTHER_EARS).near
+    np.testing.assert_allclose(lonely, predictor.predict(rows[:1], Context.ALONE).near)
+
+
+def test_a_turned_ear_hears_the_other_side_later(
+    context_model: Path, robots: Path, predictor: ContextPredictor
+) -> None:
+    rows = load_splits(robots, 'SFS-Robot').test[:3]
+    turning = ContextPredictor(context_model, 1, 1, 2, turning=True)
+    assert not np.allclose(
+        turning.predict(rows, Context.OTHER_EARS).near,
+        predictor.predict(rows, Context.OTHER_EARS).near,
+    )
+    away = [replace(rows[0], audio=rows[0].audio.parents[1] / 'none' / 'sound.wav')]
+    with pytest.raises(Exception, match='none'):
+        turning.predict(away, Context.OTHER_EARS)
+
+
+def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
+    splits = load_splits(robots, 'SFS-Robot')
+    trees = BoostedTrees(splits.train, places=2)
+    near = np.array([row.near for row in splits.test])
+    said = trees.predict(splits.test, BOTH)
+    assert said.near[near].mean() > said.near[~near].mean() + 0.3
+    assert (mean_distance(said.distance)[near] < 1.0).mean() > 0.7
+    with pytest.raises(QuietNavError, match='near a wall'):
+        BoostedTrees([row for row in splits.train if row.near])
+
+
+def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
+    context_model: Path, robots: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(QuietNavError, match='no SFS-Static'):
+        measure(context_model, robots)
+    static = tmp_path / 'SFS-Static'
+    write_static(static, robots)
+    (tmp_path / 'SFS-Robot').symlink_to(robots / 'SFS-Robot')
+    measured = measure(context_model, tmp_path)
+    names = [m.line.name for m in measured]
+    assert len(names) == len(set(names)) == 17
+    text = tables(measured)
+    assert all(name in text for name in names)
+    assert len(json.loads(to_json(measured))) == 17
+
+
+def write_static(root: Path, robots: Path) -> None:
+    """The left ears of the robots as single microphones that face walls."""
+    import csv
+
+    for split in ('train', 'val', 'test'):
+        source = robots / f'SFS-Robot/data-split/obstacle-detection/{split}.csv'
+        target = root / f'data-split/obstacle-detection/{split}.csv'
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source.open() as read, target.open('w', newline='') as write:
+            writer = csv.writer(write, quoting=csv.QUOTE_ALL)
+            writer.writerow(['path', 'depth', 'start second', 'IfObstacle'])
+            for row in csv.DictReader(read):
+                if row['channel'] == '0':
+                    listed = row['path'].replace('SFS-Robot', 'SFS-Static')
+                    writer.writerow([listed, row['depth'], '0', row['IfObstacle']])
+    (root / 'ProcessedData').symlink_to(robots / 'SFS-Robot/ProcessedData')

@@ -1,0 +1,45 @@
+"""The picture of a near-wall map: the colours of its cells where the cells are."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('matplotlib')
+from typer.testing import CliRunner
+
+from quiet_nav.cli import build_app
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.display import colours
+from quiet_nav.perception.map_files import save_map
+from quiet_nav.perception.probability_grid import GridMap
+
+
+def share_of(picture, colour):
+    """Share of the picture in a colour, to a hair's breadth."""
+    return (np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).mean()
+
+
+def test_command_draws_known_cells_in_their_colours_and_leaves_the_rest_white(tmp_path):
+    from matplotlib.image import imread
+
+    cells = np.full((20, 40), np.nan)
+    cells[:10, :20], cells[10:, 20:] = 0.0, 1.0
+    _, description = save_map(tmp_path / 'room', GridMap(cells, -1.0, 2.0, 0.05))
+    done = CliRunner().invoke(build_app(), ['draw-map', str(description), '--title', 'room'])
+    assert done.exit_code == 0, done.output
+    picture = imread(tmp_path / 'room.png')
+    dark, light, white = (
+        share_of(picture, colour) for colour in (*colours(np.array([0.0, 1.0])), np.ones(3))
+    )
+    # Two quarters of the map of the same size, and the unknown half is paper.
+    assert dark > 0.1 and light == pytest.approx(dark, rel=0.05)
+    assert white > 2.0 * dark
+    rows, columns = np.nonzero(np.abs(picture[..., :3] - colours(np.array(1.0))).max(-1) < 0.02)
+    below, left = np.nonzero(np.abs(picture[..., :3] - colours(np.array(0.0))).max(-1) < 0.02)
+    assert rows.mean() < below.mean(), 'y points up'
+    assert np.median(columns) > np.median(left), 'x points right'
+
+
+def test_command_says_what_is_wrong_with_a_file(tmp_path):
+    done = CliRunner().invoke(build_app(), ['draw-map', str(tmp_path / 'none.yaml')])
+    assert isinstance(done.exception, QuietNavError)
+    assert 'none.yaml' in str(done.exception)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.augment import Augment, DistractorBank, mix_at_snr
+from quiet_nav.learning.recipe import AugmentRecipe
+from quiet_nav.perception.readings import Context
+
+BOTH = Context.REFERENCE | Context.OTHER_EARS
+
+
+def test_amplitude_factor_stays_in_its_range_and_at_full_scale():
+    augment = Augment(AugmentRecipe(amplitude=(0.5, 1.5)))
+    rng = np.random.default_rng(0)
+    factors = [augment.waveform(rng, np.full(8, 0.5, np.float32))[0] / 0.5 for _ in range(300)]
+    assert 0.5 <= min(factors) < 0.55
+    assert 1.45 < max(factors) <= 1.5
+    assert augment.waveform(rng, np.full(8, 5.0, np.float32)).max() == 1.0
+
+
+def test_gain_is_drawn_in_decibels():
+    augment = Augment(AugmentRecipe(amplitude=(1.0, 1.0), gain_db=(-12.0, 12.0)))
+    rng = np.random.default_rng(0)
+    gains = [20 * np.log10(augment.waveform(rng, np.full(4, 0.01))[0] / 0.01) for _ in range(300)]
+    assert -12.01 <= min(gains) < -11
+    assert 11 < max(gains) <= 12.01
+
+
+@pytest.mark.parametrize('snr_db', [-10.0, 0.0, 20.0])
+def test_mixture_has_the_ratio_asked_for(snr_db):
+    rng = np.random.default_rng(0)
+    audio, event = rng.standard_normal((2, 16000)).astype(np.float32)
+    added = mix_at_snr(audio, 0.01 * event, snr_db) - audio
+    ratio = 10 * np.log10(np.mean(audio**2) / np.mean(added**2))
+    assert ratio == pytest.approx(snr_db, abs=0.01)
+
+
+def test_silent_event_changes_nothing():
+    audio = np.ones(10, np.float32)
+    assert mix_at_snr(audio, np.zeros(10), 0.0) is audio
+
+
+def test_hidden_bands_are_one_run_no_longer_than_asked():
+    augment = Augment(AugmentRecipe(band_mask_probability=1.0, band_mask_bands=16))
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        hidden = np.flatnonzero(augment.keep_bands(rng, 64) == 0)
+        assert 1 <= len(hidden) <= 16
+        assert np.all(np.diff(hidden) == 1)
+
+
+def test_contexts_are_withheld_as_often_as_asked_and_never_invented():
+    augment = Augment(AugmentRecipe(context_drop=0.3))
+    rng = np.random.default_rng(0)
+    drawn = [augment.context(rng, BOTH) for _ in range(2000)]
+    assert np.mean([bool(c & Context.REFERENCE) for c in drawn]) == pytest.approx(0.7, abs=0.04)
+    assert len(set(drawn)) == 4
+    assert augment.context(rng, Context.ALONE) == Context.ALONE
+
+
+def test_short_and_long_events_fill_a_clip():
+    bank = DistractorBank([np.ones(100), np.ones(5000)])
+    rng = np.random.default_rng(0)
+    drawn = [bank.draw(rng, 1000) for _ in range(20)]
+    assert {len(piece) for piece in drawn} == {1000}
+    assert {int(piece.sum()) for piece in drawn} == {100, 1000}
+
+
+def test_folder_without_sounds_is_refused(tmp_path):
+    with pytest.raises(QuietNavError, match='no WAV, FLAC or OGG'):
+        DistractorBank.from_folder(tmp_path)

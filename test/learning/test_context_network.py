@@ -1,0 +1,176 @@
+"""The context network: its front end against SciPy, its examples, training and export."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.signal
+
+torch = pytest.importorskip('torch', reason='learning needs torch')
+
+from robots import ear_sound, write_robots  # noqa: E402
+
+from quiet_nav.errors import QuietNavError  # noqa: E402
+from quiet_nav.geometry import Side  # noqa: E402
+from quiet_nav.learning.context_data import Options, context_datasets  # noqa: E402
+from quiet_nav.learning.context_deploy import deploy_context  # noqa: E402
+from quiet_nav.learning.context_frontend import Comparison, FramePower, transient  # noqa: E402
+from quiet_nav.learning.context_kind import build  # noqa: E402
+from quiet_nav.learning.context_net import INPUTS  # noqa: E402
+from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
+from quiet_nav.learning.training import train  # noqa: E402
+from quiet_nav.perception.context import (  # noqa: E402
+    BANDS,
+    FINE_BINS,
+    FRAME_SAMPLES,
+    FRAMES,
+    HOP_SAMPLES,
+)
+from quiet_nav.perception.detector import HeardWindow, NearWallDetector  # noqa: E402
+from quiet_nav.perception.readings import Context  # noqa: E402
+from quiet_nav.sound.windows import SAMPLE_RATE as RATE  # noqa: E402
+from quiet_nav.sound.windows import Window  # noqa: E402
+
+RECIPE = {
+    'name': 'tiny',
+    'network': {'kind': 'context', 'width': 0.1, 'options': {'drop_others': 0.0}},
+    'optim': {'name': 'adamw', 'learning_rate': 3e-3, 'epochs': 4, 'batch_size': 64},
+    'data': {'repeat': 4},
+}
+
+
+@pytest.fixture(scope='module')
+def robots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_robots(tmp_path_factory.mktemp('robots'))
+
+
+def test_frame_power_is_scipys_periodogram_in_bands() -> None:
+    noise = np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32)
+    found = FramePower()(torch.from_numpy(noise[None]))[0].numpy()
+    frames = np.lib.stride_tricks.sliding_window_view(noise, FRAME_SAMPLES)[::HOP_SAMPLES]
+    window = scipy.signal.get_window('hann', FRAME_SAMPLES)
+    power = np.abs(np.fft.rfft(frames * window, axis=1) / window.sum()) ** 2
+    coarse = power[:, FINE_BINS + 1 : FINE_BINS + 257].reshape(FRAMES, 32, 8).mean(-1)
+    assert found.shape == (FRAMES, BANDS)
+    np.testing.assert_allclose(found[:, :FINE_BINS], power[:, 1 : FINE_BINS + 1], rtol=2e-3)
+    np.testing.assert_allclose(found[:, FINE_BINS:], coarse, rtol=2e-3)
+
+
+def test_transient_tells_a_burst_from_steady_noise() -> None:
+    noise = 0.01 * np.random.default_rng(1).standard_normal((2, 3 * RATE)).astype(np.float32)
+    noise[1, RATE : RATE + RATE // 3] *= 10.0
+    steady, burst = transient(FramePower()(torch.from_numpy(noise))).tolist()
+    assert abs(steady) < 0.1
+    assert burst > 0.8
+
+
+def test_what_all_ears_and_the_reference_share_cancels() -> None:
+    rng = np.random.default_rng(2)
+    compare = Comparison().eval()
+
+    def given(shift: np.ndarray) -> torch.Tensor:
+        spectra = [
+            rng0.normal(-8, 1, s) + shift for s in ((4, BANDS), (4, 3, BANDS), (4, 3, BANDS))
+        ]
+        reference = rng0.normal(-8, 1, (4, BANDS)) + shift
+        flags = [np.ones(4), np.ones((4, 3)), np.ones((4, 3))]
+        steady = np.zeros((4, BANDS))
+        parts = (spectra[0], steady, reference, flags[0], spectra[1], spectra[2], *flags[1:])
+        return compare(*(torch.tensor(p, dtype=torch.float32) for p in parts))
+
+    rng0 = np.random.default_rng(5)
+    plain = given(np.zeros(BANDS))
+    rng0 = np.random.default_rng(5)
+    coloured = given(rng.normal(0, 2, BANDS))
+    np.testing.assert_allclose(plain[:, 1:], coloured[:, 1:], atol=1e-4)
+    assert not np.allclose(plain[:, 0], coloured[:, 0], atol=0.1)
+
+
+def test_contexts_that_are_absent_are_not_seen() -> None:
+    compare = Comparison().eval()
+    zeros, ones = torch.zeros(2), torch.zeros(2, 3)
+
+    def given(noise: float) -> torch.Tensor:
+        spectrum = torch.linspace(-9, -7, BANDS).expand(2, -1)
+        others = noise * torch.randn(2, 3, BANDS)
+        reference = noise * torch.randn(2, BANDS)
+        return compare(spectrum, spectrum * 0, reference, zeros, others, others, ones, ones)
+
+    torch.manual_seed(0)
+    np.testing.assert_array_equal(given(0.0), given(5.0))
+
+
+def test_examples_follow_seed_epoch_and_index_alone(robots: Path) -> None:
+    recipe = recipe_from_dict(RECIPE)
+    first, val = context_datasets(robots, recipe)
+    again, _ = context_datasets(robots, recipe)
+    for name, value in first[(3, 2)].items():
+        np.testing.assert_array_equal(value, again[(3, 2)][name])
+    assert not np.array_equal(first[(3, 2)]['spectrum'], first[(4, 2)]['spectrum'])
+    assert len(val) >= 1
+    batch = first[(0, 0)]
+    assert set(batch) == {*INPUTS, 'near', 'distance_bin'}
+    assert batch['near'].mean() == pytest.approx(0.3, abs=0.2)
+    assert set(batch['distance_bin'].tolist()) <= {2, 10}
+    # Labels agree with the spectra: near ears are louder than the reference in the low half.
+    known = batch['has_reference'] > 0
+    change = (batch['spectrum'] - batch['reference'])[known][:, :60].mean(1)
+    near = batch['near'][known] > 0.5
+    assert change[near].mean() > change[~near].mean() + 0.3
+
+
+def test_a_pair_has_an_opposite_ear_alone_and_a_single_ear_hears_it_later(robots: Path) -> None:
+    recipe = recipe_from_dict(RECIPE)
+    data, _ = context_datasets(robots, recipe)
+    keep = {'drop_others': 0.0, 'drop_ahead': 0.0}
+    pair = data.draw(0, replace(data.options, rigs=(0.0, 1.0, 0.0), **keep))
+    assert pair['has_other'].mean(0).tolist() == [1.0, 0.0, 0.0]
+    assert pair['simultaneous'].mean(0).tolist() == [1.0, 0.0, 0.0]
+    single = data.draw(0, replace(data.options, rigs=(1.0, 0.0, 0.0), **keep))
+    assert single['has_other'][:, 0].mean() > 0.5
+    assert single['simultaneous'].sum() == 0.0
+    alone = data.draw(0, replace(data.options, drop_others=1.0, drop_reference=1.0))
+    for name in ('has_other', 'has_reference', 'reference', 'others', 'other_references'):
+        assert float(alone[name].abs().sum()) == 0.0, name
+
+
+def test_a_recipe_with_an_unknown_option_is_refused(robots: Path) -> None:
+    recipe = recipe_from_dict({**RECIPE, 'network': {'kind': 'context', 'options': {'gane': 1}}})
+    with pytest.raises(QuietNavError, match='unknown keys gane'):
+        Options.of(recipe)
+
+
+def test_training_learns_and_the_exported_file_reads_alike(robots: Path, tmp_path: Path) -> None:
+    recipe = recipe_from_dict(RECIPE)
+    result = train(recipe, robots, tmp_path / 'run', progress=False)
+    assert result.val_ap > 0.9
+    from quiet_nav.learning.checkpoints import load_checkpoint
+
+    network, kept, _ = load_checkpoint(result.best)
+    assert kept == recipe
+    outcome = deploy_context(network, recipe, tmp_path / 'm.onnx', robots)
+    assert outcome.difference < 1e-4
+    assert all(0.0 < t < 50.0 for t in outcome.calibration.temperature)
+    rng = np.random.default_rng(9)
+    colour = np.exp(rng.normal(0, 0.7, 60))
+    session = NearWallDetector.load(tmp_path / 'm.onnx').session()
+    heard = [
+        HeardWindow(Window.from_samples(ear_sound(rng, colour, near)), side, side.yaw_rad, i)
+        for i, (side, near) in enumerate(((Side.LEFT, True), (Side.RIGHT, False)))
+    ]
+    left, right = session.read(heard)
+    assert left.context == Context.OTHER_EARS
+    assert left.probability > right.probability
+    assert sum(left.distance_probabilities) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_campus_of_single_microphones_gives_examples_without_others(campus: Path) -> None:
+    data, _ = context_datasets(campus.parent, recipe_from_dict(RECIPE))
+    batch = data[(0, 0)]
+    assert float(batch['has_other'].sum()) == 0.0
+    assert 0.4 < float(batch['has_reference'].mean()) < 1.0
+    assert torch.isfinite(batch['reference']).all()
+    assert build(recipe_from_dict(RECIPE).network).from_batch(batch).near.shape == (64,)

@@ -1,0 +1,55 @@
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.recipe import (
+    Recipe,
+    load_recipe,
+    recipe_file,
+    recipe_from_dict,
+    recipe_to_dict,
+    recipes_directory,
+)
+
+
+def test_default_is_the_papers_recipe():
+    optim = load_recipe(recipe_file('paper')).optim
+    assert (optim.name, optim.learning_rate, optim.momentum) == ('sgd', 1e-3, 0.9)
+    assert (optim.weight_decay, optim.schedule, optim.epochs) == (5e-4, 'cosine', 100)
+    assert load_recipe(recipe_file('paper')).augment.amplitude == (0.5, 1.5)
+    assert Recipe().optim == optim
+
+
+def test_every_shipped_recipe_loads_and_survives_a_checkpoint():
+    paths = sorted(recipes_directory().glob('*.yaml'))
+    assert {'paper', 'quiet_nav', 'small'} <= {path.stem for path in paths}
+    for path in paths:
+        recipe = load_recipe(path)
+        assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ('raw', 'said'),
+    [
+        ({'optim': {'learning_rat': 0.1}}, 'learning_rat'),
+        ({'epochs': 3}, 'unknown keys epochs'),
+        ({'optim': {'epochs': 'many'}}, 'expected int'),
+        ({'optim': {'epochs': 0}}, 'optim.epochs'),
+        ({'optim': {'name': 'magic'}}, 'sgd, adamw'),
+        ({'augment': {'amplitude': [0.5]}}, 'expected 2 values'),
+        ({'augment': {'distractor_probability': 0.5}}, 'distractors'),
+        ({'network': 'vggish'}, 'expected a mapping'),
+        ({'seed': True}, 'expected int'),
+    ],
+)
+def test_bad_recipe_is_refused_with_the_key(raw, said):
+    with pytest.raises(QuietNavError, match=said):
+        recipe_from_dict(raw)
+
+
+def test_missing_and_malformed_files_are_refused(tmp_path):
+    with pytest.raises(QuietNavError, match='neither a file nor one of'):
+        recipe_file('no-such-recipe')
+    bad = tmp_path / 'bad.yaml'
+    bad.write_text('optim: [1, 2\n')
+    with pytest.raises(QuietNavError, match='not YAML'):
+        load_recipe(bad)

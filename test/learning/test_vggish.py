@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+
+from quiet_nav.learning.vggish import DenseVggish, NearWallVggish, mask_bands  # noqa: E402
+
+COLUMN_SAMPLES = 2560
+
+
+@pytest.fixture(scope='module')
+def network() -> NearWallVggish:
+    torch.manual_seed(0)
+    network = NearWallVggish(width=0.125)
+    for module in network.trunk.features:
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.3)
+            module.running_var.uniform_(0.5, 2.0)
+    return network.eval()
+
+
+def noise(samples: int, seed: int = 0) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    return torch.tensor(0.02 * rng.standard_normal((2, samples)), dtype=torch.float32)
+
+
+def test_full_width_has_the_papers_layers():
+    with torch.device('meta'):
+        trunk = NearWallVggish().trunk
+    convs = [m.out_channels for m in trunk.features if isinstance(m, torch.nn.Conv2d)]
+    assert convs == [64, 128, 256, 256, 512, 512]
+    dense = [(m.in_features, m.out_features) for m in trunk.embeddings[::2]]
+    assert dense == [(12288, 4096), (4096, 4096), (4096, 128)]
+    assert 70e6 < sum(p.numel() for p in trunk.parameters()) < 74e6
+
+
+def test_clip_gives_one_logit_and_twelve_distance_logits(network):
+    logits = network(noise(15360))
+    assert logits.near.shape == (2,)
+    assert logits.distance.shape == (2, 12)
+
+
+def test_dense_pass_over_one_clip_equals_the_clip(network):
+    wave = noise(15360)
+    with torch.no_grad():
+        clip, dense = network(wave), DenseVggish(network)(wave)
+    assert dense.near.shape == (2, 1)
+    torch.testing.assert_close(dense.near[:, 0], clip.near, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(dense.distance[:, 0], clip.distance, atol=1e-5, rtol=1e-4)
+
+
+def test_dense_pass_over_a_window_has_thirteen_clips_160_ms_apart(network):
+    wave = noise(48000 + COLUMN_SAMPLES)
+    with torch.no_grad():
+        early = DenseVggish(network)(wave[:, :48000]).near
+        late = DenseVggish(network)(wave[:, COLUMN_SAMPLES:]).near
+    assert early.shape == (2, 13)
+    # Away from the ends a shift of the sound by a column is a shift of the clips by one.
+    torch.testing.assert_close(early[:, 4:10], late[:, 3:9], atol=1e-5, rtol=1e-4)
+    assert float((early[:, 4:10] - late[:, 4:10]).abs().max()) > 1e-3
+
+
+def test_dense_clips_stay_near_separate_clips(network):
+    wave = noise(48000)
+    starts = [COLUMN_SAMPLES * k for k in range(13)]
+    with torch.no_grad():
+        dense = DenseVggish(network)(wave).near
+        clips = torch.stack([network(wave[:, s : s + 15360]).near for s in starts], dim=1)
+    assert float((dense - clips).abs().mean()) < float(clips.std()) + 0.05
+
+
+def test_masked_bands_no_longer_matter(network):
+    wave = noise(15360)
+    keep = torch.ones(2, 1, 64)
+    keep[:, :, :32] = 0.0
+    log_mel = network.frontend(wave)
+    changed = log_mel.clone()
+    changed[:, :, :16] += 3.0
+    changed[:, :, 16:32] -= 3.0
+    torch.testing.assert_close(mask_bands(changed, keep), mask_bands(log_mel, keep))

@@ -1,0 +1,149 @@
+"""Algorithms 1 and 2, branch by branch, against cases worked by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.navigation.algorithms import (
+    Algorithm1Policy,
+    Algorithm2Policy,
+    AlgorithmSettings,
+    algorithm1,
+    algorithm2,
+    algorithm2_near_side,
+)
+from quiet_nav.navigation.baselines import RandomPolicy, StraightPolicy
+from quiet_nav.perception.readings import NearWallReading
+
+SETTINGS = AlgorithmSettings(threshold=0.5, dead_band=0.1, gain_rad=2.0, max_turn_rad=0.6)
+
+
+def reading(side, p, valid=True):
+    return NearWallReading(side, p, 0, 1, valid=valid)
+
+
+@pytest.mark.parametrize(
+    ('left', 'right', 'turn'),
+    [
+        (0.80, 0.60, -0.40),  # near (mean 0.7), louder on the left: away from it
+        (0.60, 0.80, 0.40),  # near, louder on the right
+        (0.40, 0.20, 0.40),  # far (mean 0.3), louder on the left: toward it
+        (0.20, 0.40, -0.40),  # far, louder on the right
+        (0.70, 0.65, 0.0),  # within the dead band, near
+        (0.10, 0.15, 0.0),  # within the dead band, far
+        (1.00, 0.85, -0.6),  # capped
+        (0.15, 0.00, 0.6),  # capped
+        (0.70, 0.30, 0.0),  # the mean is the threshold: the angle is zero
+        (0.90, 0.90, 0.0),  # a tie names no side
+    ],
+)
+def test_algorithm1_turns_as_the_paper_says(left, right, turn):
+    assert algorithm1(left, right, SETTINGS) == pytest.approx(turn, abs=1e-12)
+
+
+def test_algorithm1_difference_equal_to_the_dead_band_turns():
+    settings = AlgorithmSettings(threshold=0.0, dead_band=0.25, gain_rad=1.0)
+    assert algorithm1(0.5, 0.25, settings) == pytest.approx(-0.375)
+
+
+def test_algorithm1_goes_straight_at_a_tie_even_without_dead_band():
+    assert algorithm1(0.9, 0.9, AlgorithmSettings(dead_band=0.0)) == 0.0
+
+
+@pytest.mark.parametrize('bad', [math.nan, -0.1, 1.1, math.inf])
+def test_algorithms_refuse_what_is_no_probability(bad):
+    with pytest.raises(QuietNavError, match='probability'):
+        algorithm1(bad, 0.5, SETTINGS)
+    with pytest.raises(QuietNavError, match='probability'):
+        algorithm1(0.5, bad, SETTINGS)
+    with pytest.raises(QuietNavError, match='probability'):
+        algorithm2(bad, Side.LEFT, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ('p', 'near', 'turn'),
+    [
+        (0.70, Side.LEFT, -0.40),  # too near to the left wall: to the right
+        (0.70, Side.RIGHT, 0.40),
+        (0.40, Side.LEFT, 0.20),  # too far from it: to the left
+        (0.40, Side.RIGHT, -0.20),
+        (0.50, Side.LEFT, 0.0),
+        (0.00, Side.LEFT, 0.60),  # capped
+        (1.00, Side.LEFT, -0.60),
+    ],
+)
+def test_algorithm2_turns_as_the_paper_says(p, near, turn):
+    assert algorithm2(p, near, SETTINGS) == pytest.approx(turn, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('left', 'right', 'near'),
+    [(0.9, 0.2, Side.LEFT), (0.2, 0.9, Side.RIGHT), (0.5, 0.5, Side.LEFT)],
+)
+def test_algorithm2_takes_the_side_with_the_larger_probability(left, right, near):
+    assert algorithm2_near_side(left, right) == near
+
+
+def test_algorithm2_refuses_a_near_side_that_is_no_side():
+    with pytest.raises(QuietNavError, match='FRONT'):
+        algorithm2(0.5, Side.FRONT, SETTINGS)
+
+
+def test_algorithm2_keeps_the_near_side_of_its_first_step():
+    policy = Algorithm2Policy(SETTINGS)
+    policy.decide(
+        {Side.LEFT: reading(Side.LEFT, 0.3), Side.RIGHT: reading(Side.RIGHT, 0.6)}, Pose2D()
+    )
+    step = policy.decide(
+        {Side.LEFT: reading(Side.LEFT, 0.9), Side.RIGHT: reading(Side.RIGHT, 0.4)}, Pose2D()
+    )
+    assert policy.near == Side.RIGHT
+    assert step.turn_rad == pytest.approx(-0.2)
+
+
+@pytest.mark.parametrize('policy', [Algorithm1Policy(SETTINGS), Algorithm2Policy(SETTINGS)])
+@pytest.mark.parametrize(
+    'readings',
+    [
+        {},
+        {Side.LEFT: reading(Side.LEFT, 0.9)},
+        {Side.LEFT: reading(Side.LEFT, 0.9), Side.RIGHT: reading(Side.RIGHT, math.nan)},
+        {Side.LEFT: reading(Side.LEFT, 0.9, False), Side.RIGHT: reading(Side.RIGHT, 0.1)},
+    ],
+)
+def test_policies_stay_where_a_reading_is_missing(policy, readings):
+    assert policy.decide(readings, Pose2D()).stays
+
+
+def test_algorithm2_needs_only_the_near_side_once_it_is_known():
+    policy = Algorithm2Policy(SETTINGS, near=Side.LEFT)
+    assert policy.decide({Side.LEFT: reading(Side.LEFT, 0.7)}, Pose2D()).turn_rad < 0.0
+    assert policy.decide({Side.RIGHT: reading(Side.RIGHT, 0.7)}, Pose2D()).stays
+
+
+@pytest.mark.parametrize(
+    'values',
+    [{'threshold': 1.2}, {'dead_band': -0.1}, {'gain_rad': math.nan}, {'step_length_m': -1}],
+)
+def test_settings_outside_their_range_are_refused(values):
+    with pytest.raises(QuietNavError, match=next(iter(values))):
+        AlgorithmSettings(**values)
+
+
+def test_straight_never_turns_and_never_listens():
+    policy = StraightPolicy(0.25)
+    step = policy.decide({}, Pose2D())
+    assert (step.turn_rad, step.drive_m, policy.sides) == (0.0, 0.25, frozenset())
+
+
+def test_random_turns_both_ways_and_is_seeded():
+    def turns(seed):
+        policy = RandomPolicy(np.random.default_rng(seed), SETTINGS)
+        return [policy.decide({}, Pose2D()).turn_rad for _ in range(50)]
+
+    assert turns(1) == turns(1)
+    assert turns(1) != turns(2)
+    assert min(turns(1)) < 0.0 < max(turns(1))

@@ -1,0 +1,181 @@
+"""`quiet_nav demo` as its user sees it: it drives, records, draws, stops everything, says why."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+pytest.importorskip('quiet_nav.action', reason='the action is not built (make setup does)')
+pytest.importorskip('pyroomacoustics', reason='rooms need the extra simulation')
+
+from quiet_nav.demo.run import load_run
+from quiet_nav.recordings.bag_types import bag_typestore
+
+ROOT = Path(__file__).parents[2]
+MODEL = ROOT / 'models' / 'near_wall.onnx'
+shipped = pytest.mark.skipif(not MODEL.is_file(), reason='models/near_wall.onnx is not there')
+SHORT = """
+name: short
+height: 3.0
+size: [8.0, 6.0]
+tracks:
+  - {name: wall, side: right, width: 2.0, centre: [[3.0, 1.0], [3.5, 1.0]]}
+"""
+
+
+def demo(out, *arguments):
+    command = [sys.executable, '-m', 'quiet_nav.cli', 'demo', '--out', str(out), *arguments]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def nodes_of(out):
+    """Return the command lines of processes that belong to the demo of a folder."""
+    domain = re.search(r'ROS_DOMAIN_ID=(\d+)', (out / 'said').read_text()).group(1)
+    found = []
+    for entry in Path('/proc').glob('[0-9]*'):
+        try:
+            environment = (entry / 'environ').read_bytes().split(b'\0')
+            command = (entry / 'cmdline').read_text()
+        except OSError:
+            continue
+        if f'ROS_DOMAIN_ID={domain}'.encode() in environment and 'quiet_nav.nodes' in command:
+            found.append(command)
+    return found
+
+
+@pytest.fixture
+def room(tmp_path):
+    path = tmp_path / 'short.yaml'
+    path.write_text(SHORT)
+    return path
+
+
+def read_until(process, pattern, out, timeout_s=120.0):
+    """Read what a demo prints until a line matches; what was read is kept in out/said."""
+    said, end = '', time.monotonic() + timeout_s
+    while not re.search(pattern, said) and time.monotonic() < end:
+        line = process.stdout.readline()
+        if not line:
+            break
+        said += line
+    out.mkdir(exist_ok=True)
+    (out / 'said').write_text(said)
+    assert re.search(pattern, said), said
+
+
+@shipped
+def test_demo_reaches_the_end_of_a_track_and_leaves_picture_bag_and_logs(tmp_path, room):
+    from rosbags.highlevel import AnyReader
+
+    out = tmp_path / 'demo'
+    process = demo(out, '--room', str(room), '--algorithm', 'straight')
+    said, _ = process.communicate(timeout=280)
+    (out / 'said').write_text(said)
+    assert process.returncode == 0, said
+    assert 'destination: 0.50 of 0.50 m' in said
+    assert nodes_of(out) == []
+    assert (out / 'demo.png').read_bytes().startswith(b'\x89PNG')
+    result = load_run(out / 'run.json')
+    assert result.outcome == 'destination'
+    assert result.distance_m == pytest.approx(0.5)
+    assert len(result.listened) == result.steps or len(result.listened) == result.steps + 1
+    with AnyReader([out / 'bag'], default_typestore=bag_typestore()) as bag:
+        counts = {c.topic: c.msgcount for c in bag.connections}
+        wanted = {'/odom', '/tf', '/tf_static', '/near_wall', '/cmd_vel', '/audio/audio_stamped'}
+        assert all(counts[topic] > 0 for topic in wanted), counts
+        stamps = [stamp for _, stamp, _ in bag.messages()]
+        assert stamps == sorted(stamps)
+        near = [c for c in bag.connections if c.topic == '/near_wall']
+        said = [bag.deserialize(raw, c.msgtype) for c, _, raw in bag.messages(near)]
+        valid = [message for message in said if message.valid]
+        assert valid
+        assert all(0.0 <= message.probability <= 1.0 for message in valid)
+        driven = [c for c in bag.connections if c.topic == '/cmd_vel']
+        speeds = [
+            bag.deserialize(raw, c.msgtype).twist.linear.x for c, _, raw in bag.messages(driven)
+        ]
+        assert max(speeds) > 0.05
+        assert speeds[-1] == 0.0, 'the bag ends before the robot was told to stop'
+
+
+def test_demo_names_a_node_that_cannot_start_and_stops_the_rest(tmp_path, room):
+    out = tmp_path / 'demo'
+    process = demo(out, '--room', str(room), '--model', str(tmp_path / 'none.onnx'))
+    said, _ = process.communicate(timeout=200)
+    (out / 'said').write_text(said)
+    assert process.returncode == 2, said
+    assert 'near_wall stays unconfigured' in said
+    assert 'none.onnx' in said
+    assert nodes_of(out) == []
+
+
+def test_interrupted_demo_stops_every_node(tmp_path, room):
+    out = tmp_path / 'demo'
+    process = demo(out, '--room', str(room), '--model', str(tmp_path / 'none.onnx'))
+    read_until(process, 'starting near wall', out)
+    assert len(nodes_of(out)) == 4
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert 'interrupted' in said
+    assert nodes_of(out) == []
+
+
+def test_killed_demo_leaves_no_node_behind(tmp_path, room):
+    out = tmp_path / 'demo'
+    process = demo(out, '--room', str(room), '--model', str(tmp_path / 'none.onnx'))
+    read_until(process, 'starting near wall', out)
+    assert len(nodes_of(out)) == 4
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    end = time.monotonic() + 30.0
+    while nodes_of(out) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert nodes_of(out) == []
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'complaint'),
+    [
+        (['--speed', 'fast'], '--speed fast: expected auto or a number'),
+        (['--room', 'ballroom'], 'ballroom'),
+        (['--start', '99'], 'start poses 0 to'),
+        (['--rig', 'quartet'], 'quartet'),
+        (['--algorithm', 'guess'], 'expected one of tracker'),
+    ],
+)
+def test_what_does_not_exist_is_said_in_one_line_before_anything_starts(
+    tmp_path, arguments, complaint
+):
+    process = demo(tmp_path / 'demo', *arguments)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert complaint in said
+    assert len(said.strip().splitlines()) == 1
+    assert not (tmp_path / 'demo').exists()
+
+
+def test_an_earlier_demo_is_replaced_and_other_files_stay(tmp_path):
+    from quiet_nav.commands.demo import _clear
+
+    (tmp_path / 'bag').mkdir()
+    (tmp_path / 'bag' / 'bag.mcap').write_bytes(b'old')
+    (tmp_path / 'run.json').write_text(json.dumps({}))
+    (tmp_path / 'notes.txt').write_text('mine')
+    _clear(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['notes.txt']

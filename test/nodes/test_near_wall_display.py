@@ -1,0 +1,232 @@
+"""What near_wall shows beside its readings, over DDS: markers, ranges, frames, camera overlay."""
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
+
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import Image, Range
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import Marker, MarkerArray
+
+from quiet_nav.geometry import Side
+from quiet_nav.nodes.camera_messages import image_to_msg
+from quiet_nav.nodes.near_wall_display import (
+    FAN_LIFETIME_S,
+    IMAGE_TOPIC,
+    TRACE_LENGTH,
+    TRACE_LIFETIME_S,
+    NearWallDisplay,
+)
+from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
+from quiet_nav.perception.display import colours
+from quiet_nav.perception.overlay import NEAR_COLOUR
+from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.rig import find_rig
+
+S = 1_000_000_000
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def heard(side, p, end_ns=100 * S):
+    return NearWallReading(side, p, end_ns - 3 * S, end_ns)
+
+
+def deaf(side, end_ns=100 * S):
+    return NearWallReading.invalid(side, end_ns - 3 * S, end_ns, 'clipped')
+
+
+class Bench:
+    """A node that shows readings and one that looks at them, in a namespace of their own."""
+
+    def __init__(self, ros, space, rig='pair', base_frame='base_link'):
+        self.ros = ros
+        self.node = ros.node('shower', namespace=space)
+        self.viewer = ros.node('viewer', namespace=space)
+        self.arrays, self.ranges, self.left, self.images, self.frames = [], [], [], [], []
+        for kind, topic, into in (
+            (MarkerArray, 'near_wall/markers', self.arrays),
+            (Range, 'near_wall/range', self.ranges),
+            (Range, 'near_wall/range/left', self.left),
+        ):
+            self.viewer.create_subscription(kind, topic, into.append, 50)
+        self.viewer.create_subscription(TFMessage, '/tf_static', self.frames.append, LATCHED)
+        self.display = NearWallDisplay(self.node, find_rig(rig), base_frame)
+        topics = ('near_wall/markers', 'near_wall/range', 'near_wall/range/left')
+        assert ros.spin_until(lambda: all(self.node.count_subscribers(topic) for topic in topics))
+        ros.spin_for(0.2)
+
+    def show(self, *readings, still=True):
+        """Show readings and return the markers that arrive by (namespace, id)."""
+        before = len(self.arrays)
+        self.display.show(readings, still)
+        assert self.ros.spin_until(lambda: len(self.arrays) > before)
+        return {(m.ns, m.id): m for m in self.arrays[-1].markers}
+
+
+def test_fan_sits_at_the_ear_looks_to_its_side_and_says_the_probability(ros):
+    bench = Bench(ros, 'fans', base_frame='robot/base_link')
+    markers = bench.show(heard(Side.LEFT, 0.75), heard(Side.RIGHT, 0.1))
+    fan = markers['near_wall', Side.LEFT]
+    assert fan.type == Marker.TRIANGLE_LIST and fan.action == Marker.ADD
+    assert fan.header.frame_id == 'robot/base_link'
+    assert stamp_to_ns(fan.header.stamp) == 100 * S
+    place = fan.pose.position
+    assert (place.x, place.y, place.z) == pytest.approx((0.0, 0.15, 0.25))
+    turn = 2.0 * math.atan2(fan.pose.orientation.z, fan.pose.orientation.w)
+    assert turn == pytest.approx(math.pi / 2.0)
+    assert max(math.hypot(p.x, p.y) for p in fan.points) == pytest.approx(0.4)
+    colour = [fan.colors[0].r, fan.colors[0].g, fan.colors[0].b]
+    assert colour == pytest.approx(list(colours(np.array(0.75))), abs=1e-6)
+    assert len(fan.points) == len(fan.colors) and len(fan.points) % 3 == 0
+    text = markers['probability', Side.LEFT]
+    assert text.text == '0.75' and text.type == Marker.TEXT_VIEW_FACING
+    assert text.pose.position.y > 0.15 + 0.4, 'beyond the end of the fan'
+    assert markers['probability', Side.RIGHT].text == '0.10'
+    assert markers['near_wall', Side.RIGHT].pose.position.y == pytest.approx(-0.15)
+
+
+def test_old_markers_expire(ros):
+    bench = Bench(ros, 'expiry')
+    for marker in bench.show(heard(Side.LEFT, 0.75)).values():
+        trace = marker.ns.startswith('trace/')
+        expected = TRACE_LIFETIME_S if trace else FAN_LIFETIME_S
+        assert stamp_to_ns(marker.lifetime) == expected * 1e9
+        # Fans go with the robot; what it leaves behind stays in the fixed frame.
+        assert marker.frame_locked == (not trace)
+
+
+def test_invalid_reading_is_dimmed_says_why_and_leaves_nothing_behind(ros):
+    bench = Bench(ros, 'dimmed')
+    markers = bench.show(deaf(Side.LEFT))
+    assert set(markers) == {('near_wall', Side.LEFT), ('probability', Side.LEFT)}
+    assert markers['near_wall', Side.LEFT].colors[0].a < 0.5
+    assert 'clipped' in markers['probability', Side.LEFT].text
+
+
+def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
+    bench = Bench(ros, 'trace')
+    ids = set()
+    for i in range(7):
+        markers = bench.show(heard(Side.LEFT, 0.5, (100 + i) * S))
+        ids |= {key for key in markers if key[0] == 'trace/left'}
+    # Windows of 3 s ending at 100 to 106 s: three that do not overlap.
+    assert ids == {('trace/left', 0), ('trace/left', 1), ('trace/left', 2)}
+    assert not [key for key in bench.show(heard(Side.LEFT, 0.5), still=False) if 'trace' in key[0]]
+
+    collected = []
+    bench.display._markers.publish = lambda array: collected.append(
+        {(m.ns, m.id) for m in array.markers}
+    )
+    for i in range(1200):
+        bench.display.show([heard(Side.LEFT, 0.5, (200 + 3 * i) * S)], True)
+    assert len(collected) == 1200
+    assert len(set().union(*collected)) == 2 + TRACE_LENGTH
+    assert len(bench.display._trace) == 1
+
+
+def test_range_says_half_a_metre_or_clear_in_the_frame_of_its_ear(ros):
+    bench = Bench(ros, 'ranges', rig='trio', base_frame='robot/base_link')
+    bench.display.show([heard(Side.LEFT, 0.9), heard(Side.FRONT, 0.2)], True)
+    assert ros.spin_until(lambda: len(bench.ranges) == 2 and len(bench.left) == 1)
+    left, front = bench.ranges
+    assert (left.range, front.range) == (0.5, 1.0)
+    assert left.header.frame_id == 'robot/microphone_0'
+    assert front.header.frame_id == 'robot/microphone_2'
+    assert bench.left[0] == left
+    for message in bench.ranges:
+        assert message.min_range < message.range <= message.max_range == 1.0
+        assert math.isfinite(message.range) and 0.0 < message.field_of_view < 1.0
+        assert stamp_to_ns(message.header.stamp) == 100 * S
+    [frames] = [m for m in bench.frames if m.transforms[0].header.frame_id == 'robot/base_link']
+    by_name = {t.child_frame_id: t.transform for t in frames.transforms}
+    rotation = by_name['robot/microphone_0'].rotation
+    # The x axis of an ear's frame, along which Nav2 reads a range, points to its side.
+    assert 2.0 * math.atan2(rotation.z, rotation.w) == pytest.approx(math.pi / 2.0)
+    place = by_name['robot/microphone_0'].translation
+    assert (place.x, place.y, place.z) == pytest.approx((0.0, 0.15, 0.25))
+
+
+def test_range_is_silent_while_nothing_valid_is_known(ros):
+    bench = Bench(ros, 'silence')
+    bench.show(deaf(Side.LEFT))
+    bench.show(heard(Side.LEFT, 0.9), still=False)
+    ros.spin_for(0.3)
+    assert not bench.ranges
+    bench.show(heard(Side.LEFT, 0.9), still=None)
+    assert ros.spin_until(lambda: len(bench.ranges) == 1)
+
+
+def test_overlay_is_drawn_only_while_somebody_looks(ros):
+    pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
+    bench = Bench(ros, 'overlay')
+    camera = bench.viewer.create_publisher(Image, IMAGE_TOPIC, 1)
+    picture = np.full((120, 160, 3), 77, np.uint8)
+    bench.show(heard(Side.LEFT, 0.9))
+    ros.spin_for(1.0)
+    assert camera.get_subscription_count() == 0
+
+    look = bench.viewer.create_subscription(
+        Image, 'near_wall/image', bench.images.append, qos_profile_sensor_data
+    )
+
+    def pictured():
+        # bgr8 comes from some cameras: the overlay is rgb8 whatever comes.
+        camera.publish(image_to_msg(picture, 'bgr8', ns_to_stamp(42 * S), 'optical'))
+        return bench.images
+
+    assert ros.spin_until(pictured, 15.0)
+    overlay = bench.images[-1]
+    assert (overlay.encoding, overlay.width, overlay.height) == ('rgb8', 160, 120)
+    assert overlay.header.frame_id == 'optical'
+    assert stamp_to_ns(overlay.header.stamp) == 42 * S
+    pixels = np.frombuffer(overlay.data, np.uint8).reshape(120, 160, 3)
+    assert (pixels[0] == NEAR_COLOUR).all()
+    assert (pixels[40, 40] == 77).all()
+
+    bench.viewer.destroy_subscription(look)
+    assert ros.spin_until(lambda: camera.get_subscription_count() == 0, 15.0)
+
+
+def test_image_that_cannot_be_shown_does_not_end_the_node(ros):
+    pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
+    bench = Bench(ros, 'odd')
+    bench.viewer.create_subscription(Image, 'near_wall/image', bench.images.append, 1)
+    camera = bench.viewer.create_publisher(Image, IMAGE_TOPIC, 1)
+    assert ros.spin_until(lambda: camera.get_subscription_count() == 1, 15.0)
+    camera.publish(Image(height=2, width=2, encoding='nonsense', step=2, data=b'1234'))
+    ros.spin_for(0.5)
+    good = image_to_msg(np.zeros((32, 32, 3), np.uint8), 'rgb8', ns_to_stamp(S), 'optical')
+
+    def pictured():
+        camera.publish(good)
+        return bench.images
+
+    assert ros.spin_until(pictured)
+
+
+def test_everything_is_given_back(ros):
+    bench = Bench(ros, 'end')
+    assert bench.node.count_publishers('near_wall/markers') == 1
+    bench.display.destroy()
+    for topic in ('near_wall/markers', 'near_wall/range', 'near_wall/range/left'):
+        assert ros.spin_until(lambda topic=topic: bench.node.count_publishers(topic) == 0)
+
+
+def test_near_wall_node_shows_what_it_says(ros, node_process, context_model):
+    process = node_process('near_wall', {'model': context_model, 'threads': 1, 'rig': 'trio'})
+    viewer, arrays, ranges = ros.node('viewer'), [], []
+    viewer.create_subscription(MarkerArray, 'near_wall/markers', arrays.append, 10)
+    viewer.create_subscription(Range, 'near_wall/range', ranges.append, 10)
+    # Without a microphone it says so, of each ear.
+    assert ros.spin_until(lambda: arrays, 90.0), process.log
+    labels = {m.id: m.text for m in arrays[-1].markers if m.ns == 'probability'}
+    assert set(labels) == {Side.LEFT, Side.RIGHT, Side.FRONT}
+    assert all('no audio received yet' in text for text in labels.values())
+    assert not ranges
+    assert process.stop() == 0
+    assert 'Traceback' not in process.log

@@ -1,0 +1,70 @@
+"""The near_wall node when computing is too slow or fails: newest first, drops said, no silence."""
+
+import threading
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+pytest.importorskip('audio_common_msgs', reason='the messages are not built (make setup does)')
+
+from rclpy.parameter import Parameter
+
+from quiet_nav.nodes.diagnostics import Level
+from quiet_nav.nodes.near_wall import BACKLOG, NearWallNode
+from quiet_nav.perception.rolling import Decision, Tick, no_readings
+
+
+class SlowListener:
+    """Hands out the ticks it is given; decisions wait until they may go on."""
+
+    def __init__(self, rig):
+        self.go, self.begun = threading.Event(), threading.Event()
+        self.decided, self._rig = [], rig
+
+    def collect(self, ticks):
+        return ticks
+
+    def decide(self, tick, now):
+        self.begun.set()
+        assert self.go.wait(20)
+        if tick.end_ns == 13:
+            raise RuntimeError('out of luck')
+        self.decided.append(tick.end_ns)
+        return Decision(tick.end_ns, no_readings(self._rig, 0, tick.end_ns, 'test'))
+
+
+@pytest.fixture
+def node(ros, context_model):
+    node = ros.add(NearWallNode(parameter_overrides=[Parameter('model', value=str(context_model))]))
+    node.trigger_configure()
+    node.trigger_activate()
+    node._listener = SlowListener(node._rig)
+    yield node
+    node._listener and node._listener.go.set()
+    node.trigger_shutdown()
+
+
+def ticks(*ends):
+    return [Tick((), end, None, False) for end in ends]
+
+
+def test_late_decisions_are_dropped_oldest_first_and_counted(ros, node):
+    slow = node._listener
+    node._on_sound(ticks(1))
+    assert slow.begun.wait(10)
+    node._on_sound(ticks(2, 3, 4))
+    node._on_sound(ticks(5))
+    assert node._drops == 4 - BACKLOG
+    slow.go.set()
+    assert ros.spin_until(lambda: len(slow.decided) == 1 + BACKLOG)
+    assert slow.decided == [1, 4, 5]
+    assert node._health().values['drops'] == 4 - BACKLOG
+
+
+def test_decision_that_fails_is_an_error_in_diagnostics_and_not_the_end(ros, node):
+    slow = node._listener
+    slow.go.set()
+    node._on_sound(ticks(13, 14))
+    assert ros.spin_until(lambda: slow.decided == [14])
+    assert node._health().level == Level.ERROR
+    assert 'out of luck' in node._health().message

@@ -1,0 +1,51 @@
+"""The shipped YAML names every parameter with its default; robots' files only known ones."""
+
+import math
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.wall_follower_parameters import WallFollowerParameters
+
+CONFIG = Path(__file__).parents[2] / 'config'
+
+
+def read(name):
+    return yaml.safe_load((CONFIG / name).read_text())['/**']['wall_follower']['ros__parameters']
+
+
+def test_the_shipped_file_holds_every_parameter_with_its_default():
+    shipped, defaults = read('wall_follower.yaml'), WallFollowerParameters()
+    assert shipped.keys() == {field.name for field in fields(WallFollowerParameters)}
+    for name, value in shipped.items():
+        default = getattr(defaults, name)
+        assert type(value) is type(default), name
+        near = isinstance(default, float) and math.isclose(value, default, abs_tol=1e-3)
+        assert value == default or near, name
+
+
+@pytest.mark.parametrize('robot', ['turtlebot3.yaml', 'turtlebot4.yaml'])
+def test_robot_profiles_are_accepted(robot):
+    parameters = WallFollowerParameters(**read(robot))
+    assert parameters.limits().max_linear_mps == read(robot)['max_linear_mps']
+
+
+def test_every_number_has_a_range_that_holds_its_default():
+    for field in fields(WallFollowerParameters):
+        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
+            low, high = field.metadata['minimum'], field.metadata['maximum']
+            assert low <= field.default <= high, field.name
+
+
+def test_settings_follow_the_parameters():
+    parameters = WallFollowerParameters(wall_distance_m=0.7, threshold=0.3, threshold2=0.9)
+    settings = parameters.policies()
+    assert settings.tracker.wall_distance_m == 0.7
+    assert (settings.algorithm.threshold, settings.threshold2) == (0.3, 0.9)
+    with pytest.raises(QuietNavError, match='max_linear_mps'):
+        WallFollowerParameters(max_linear_mps=-1.0)

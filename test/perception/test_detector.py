@@ -1,0 +1,238 @@
+"""The detector: readings of any rig, the same from the same inputs, none from bad windows."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.perception.detector import HeardWindow, NearWallDetector
+from quiet_nav.perception.model_metadata import ModelMetadata
+from quiet_nav.perception.readings import Context, parse_context
+from quiet_nav.resources import shared_folders
+from quiet_nav.sound.windows import Window
+
+S = 1_000_000_000
+BOTH = Context.REFERENCE | Context.OTHER_EARS
+
+
+def shipped():
+    return next((f / 'near_wall.onnx' for f in shared_folders('models')), None)
+
+
+@pytest.fixture(scope='module', params=['test model', 'shipped model'])
+def detector(request) -> NearWallDetector:
+    if request.param == 'test model':
+        return NearWallDetector.load(request.getfixturevalue('context_model'), threads=1)
+    path = shipped()
+    if path is None or not path.is_file():
+        pytest.skip('models/near_wall.onnx is not there')
+    return NearWallDetector.load(path, threads=1)
+
+
+def noise(seed: int, tilt: float = 0.9) -> np.ndarray:
+    """Noise of a room's kind: most of it in the bass, another colour for each seed."""
+    rng = np.random.default_rng(seed)
+    white = np.fft.rfft(rng.standard_normal(48_000))
+    f = np.maximum(np.arange(len(white)) / 3.0, 20.0)
+    colour = f**-tilt * np.exp(0.8 * np.interp(f, np.arange(0, 8001, 100), rng.standard_normal(81)))
+    sound = np.fft.irfft(white * colour)
+    return (0.01 * sound / sound.std()).astype(np.float32)
+
+
+def heard(seed: int, side: Side, start_ns: int = 0, ear: int | None = None) -> HeardWindow:
+    window = Window.from_samples(noise(seed), start_ns)
+    return HeardWindow(window, side, side.yaw_rad, int(side) if ear is None else ear)
+
+
+SIDES = (Side.LEFT, Side.RIGHT, Side.FRONT)
+
+
+@pytest.mark.parametrize('ears', [1, 2, 3])
+def test_every_ear_of_a_rig_gets_a_reading(detector, ears):
+    asked = [heard(i, side, 7 * S) for i, side in enumerate(SIDES[:ears])]
+    readings = detector.session().read(asked)
+    assert [r.side for r in readings] == list(SIDES[:ears])
+    for reading in readings:
+        assert reading.valid and 0.0 <= reading.probability <= 1.0 and reading.spread >= 0.0
+        assert (reading.start_ns, reading.end_ns, reading.clips) == (7 * S, 10 * S, 20)
+        assert sum(reading.distance_probabilities) == pytest.approx(1.0, abs=1e-5)
+        assert reading.context == (Context.OTHER_EARS if ears > 1 else Context.ALONE)
+
+
+def test_same_inputs_give_the_same_answers(detector):
+    def run():
+        session = detector.session(seed=4)
+        return [
+            session.read([heard(10 * i, Side.LEFT, i * S), heard(10 * i + 1, Side.RIGHT, i * S)])
+            for i in range(5)
+        ]
+
+    assert run() == run()
+
+
+def test_reading_of_an_ear_changes_with_its_context(detector):
+    left, right = heard(1, Side.LEFT), heard(2, Side.RIGHT)
+    alone = detector.session().read([left])[0]
+    pair = detector.session().read([left, right])[0]
+    other = detector.session().read([left, heard(3, Side.RIGHT)])[0]
+    assert len({alone.probability, pair.probability, other.probability}) == 3
+    forbidden = detector.session(Context.REFERENCE).read([left, right])[0]
+    assert forbidden.context == Context.ALONE
+    assert forbidden.probability == pytest.approx(alone.probability, abs=1e-6)
+
+
+def test_reference_grows_from_place_to_place_and_is_said(detector):
+    session = detector.session()
+    contexts = [
+        session.read([heard(2 * i, Side.LEFT, ear=0), heard(2 * i + 1, Side.RIGHT, ear=1)])[0]
+        for i in range(3)
+    ]
+    assert [r.context for r in contexts] == [Context.OTHER_EARS, BOTH, BOTH]
+    assert 1.9 < session.reference.places < 2.0
+
+
+def test_reference_handed_on_gives_the_same_reading(detector, tmp_path):
+    first = detector.session()
+    for i in range(6):
+        first.read([heard(i, Side.LEFT, ear=0)])
+    first.reference.save(tmp_path / 'room.json')
+    loaded = type(first.reference).load(tmp_path / 'room.json')
+    later = detector.session(reference=loaded)
+    asked = [heard(50, Side.LEFT, ear=0)]
+    assert later.read(asked) == first.read(asked)
+
+
+def test_window_that_must_not_teach_is_read_and_teaches_nothing(detector):
+    session = detector.session()
+    for i in range(4):
+        session.read([dataclasses.replace(heard(i, Side.LEFT, ear=0), learn=False)])
+    session.reference.leave()
+    assert session.reference.places == 0.0
+    session.read([heard(0, Side.LEFT, ear=0)])
+    session.reference.leave()
+    assert session.reference.places == 1.0
+
+
+def test_clips_drawn_at_random_change_the_spread_alone(detector):
+    asked = [heard(1, Side.LEFT)]
+    even = detector.session().read(asked)[0]
+    drawn = detector.session(seed=1).read(asked)[0]
+    again = detector.session(seed=2).read(asked)[0]
+    assert even.probability == pytest.approx(drawn.probability, abs=1e-6)
+    assert len({even.spread, drawn.spread, again.spread}) == 3
+
+
+def bad_windows():
+    good = noise(0)
+    half = good.copy()
+    half[20_000] = np.nan
+    yield 'not finite', Window.from_samples(half, 6 * S)
+    yield 'clipped', Window.from_samples(np.clip(300.0 * good, -1.0, 1.0), 6 * S)
+    yield 'silent', Window.from_samples(np.zeros(48_000), 6 * S)
+    yield 'only 1.00 s', Window.from_samples(good[:16_000], 8 * S)
+    yield 'stale', Window.from_samples(good, 0)
+    yield 'future', Window.from_samples(good, 100 * S)
+    broken = Window.from_samples(good, 5 * S)
+    yield 'gap', dataclasses.replace(broken, valid=False, reason='gap of 0.2 s')
+
+
+@pytest.mark.parametrize('word, window', list(bad_windows()), ids=lambda v: str(v)[:12])
+def test_bad_window_gives_its_reason_and_no_number(detector, word, window):
+    session = detector.session()
+    good = heard(1, Side.RIGHT, 6 * S)
+    bad, fine = session.read([HeardWindow(window, Side.LEFT, math.pi / 2), good], now_ns=9 * S)
+    assert not bad.valid and word in bad.reason and math.isnan(bad.probability)
+    assert bad.side == Side.LEFT and bad.distance_probabilities == ()
+    assert fine.valid and fine.context == Context.ALONE
+    assert fine.probability == detector.session().read([good])[0].probability
+
+
+def change(model_path, out, **changes):
+    """Copy a model with other metadata; None leaves a key out."""
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed (extra: learn)')
+    model = onnx.load(str(model_path))
+    entries = {p.key: p.value for p in model.metadata_props}
+    for key, value in changes.items():
+        entries.pop(f'quiet_nav.{key}')
+        if value is not None:
+            entries[f'quiet_nav.{key}'] = json.dumps(value)
+    del model.metadata_props[:]
+    for key, value in entries.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, str(out))
+    return out
+
+
+def refused(path) -> str:
+    with pytest.raises(QuietNavError) as found:
+        NearWallDetector.load(path)
+    assert '\n' not in str(found.value) and str(path) in str(found.value)
+    return str(found.value)
+
+
+def test_missing_empty_corrupt_and_foreign_files_are_refused(tmp_path, context_model):
+    assert 'no such file' in refused(tmp_path / 'none.onnx')
+    for name, data in (
+        ('empty.onnx', b''),
+        ('text.onnx', b'not a model\n' * 100),
+        ('cut.onnx', context_model.read_bytes()[:20_000]),
+    ):
+        path = tmp_path / name
+        path.write_bytes(data)
+        assert 'corrupt or not ONNX' in refused(path) or 'no metadata' in refused(path)
+
+
+@pytest.mark.parametrize(
+    'changes, said',
+    [
+        ({'format': None}, 'no metadata of quiet_nav format 1'),
+        ({'format': '9'}, "found '9'"),
+        ({'near_wall_m': None}, 'metadata lack near_wall_m'),
+        ({'sample_rate': 8000}, 'sample rate 8000 Hz, expected 16000'),
+        ({'sample_rate': 'fast'}, "sample_rate: found 'fast'"),
+        ({'near_wall_m': 1.0}, 'near wall at 1.0 m, expected 0.5'),
+        ({'distance_edges_m': [0.5, 1.0]}, 'other distance bins'),
+        ({'modality': 'vision'}, 'modality vision, expected audio'),
+        ({'kind': 'image'}, "kind 'image' is not for sound"),
+        ({'kind': 'vggish'}, 'its metadata say vggish, which takes waveform'),
+    ],
+)
+def test_metadata_missing_or_contradicting_are_refused(tmp_path, context_model, changes, said):
+    assert said in refused(change(context_model, tmp_path / 'other.onnx', **changes))
+
+
+def test_model_with_other_inputs_is_refused(tmp_path):
+    helper = pytest.importorskip('onnx', reason='onnx is not installed (extra: learn)').helper
+    import onnx
+
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node('Identity', ['spectrogram'], ['probability'])],
+        'other',
+        [value('spectrogram', onnx.TensorProto.FLOAT, ['n', 64])],
+        [value('probability', onnx.TensorProto.FLOAT, ['n', 64])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    for key, text in ModelMetadata('context').to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
+    path = tmp_path / 'other.onnx'
+    onnx.save(model, str(path))
+    assert 'takes spectrogram' in refused(path)
+
+
+def test_no_clips_are_refused(context_model):
+    with pytest.raises(QuietNavError, match='expected at least 1'):
+        NearWallDetector.load(context_model, clips=0)
+
+
+def test_contexts_are_named_alike_everywhere():
+    for text in ('alone', 'reference', 'other_ears', 'both'):
+        assert parse_context(text).text == text
+    with pytest.raises(QuietNavError, match='alone, reference, other_ears, both'):
+        parse_context('nothing')

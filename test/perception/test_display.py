@@ -1,0 +1,135 @@
+"""How readings are shown: colours, fans, labels, ranges and the overlay on the camera image."""
+
+import math
+
+import numpy as np
+import pytest
+
+from quiet_nav.geometry import Side
+from quiet_nav.perception.display import colours, fan, is_near, range_m
+from quiet_nav.perception.overlay import NEAR_COLOUR, ProbabilityStrip
+from quiet_nav.perception.readings import NearWallReading
+
+S = 1_000_000_000
+
+
+def heard(p, side=Side.LEFT, end_ns=3 * S):
+    return NearWallReading(side, p, end_ns - 3 * S, end_ns)
+
+
+def deaf(side=Side.LEFT):
+    return NearWallReading.invalid(side, 0, 3 * S, 'clipped')
+
+
+def test_colours_are_those_of_the_figures():
+    matplotlib = pytest.importorskip('matplotlib')
+    p = np.linspace(0.0, 1.0, 101)
+    assert np.abs(colours(p) - matplotlib.colormaps['viridis'](p)[:, :3]).max() < 0.03
+
+
+def test_colours_grow_lighter_evenly_with_probability():
+    # Relative luminance: what is left in grey print and to an eye that sees no hue.
+    linear = np.where(
+        (rgb := colours(np.linspace(0.0, 1.0, 50))) <= 0.04045,
+        rgb / 12.92,
+        ((rgb + 0.055) / 1.055) ** 2.4,
+    )
+    lightness = np.cbrt(linear @ [0.2126, 0.7152, 0.0722])
+    steps = np.diff(lightness)
+    assert steps.min() > 0.0
+    assert steps.max() < 3.0 * steps.min()
+
+
+def test_unknown_probability_is_grey():
+    r, g, b = colours(np.array(np.nan))
+    assert r == g == b
+
+
+def test_fan_is_as_long_as_the_probability_says():
+    for p, length in ((0.0, 0.1), (0.5, 0.3), (1.0, 0.5)):
+        corners = np.array(fan(heard(p)).triangles)
+        assert np.hypot(*corners.T).max() == pytest.approx(length)
+
+
+def test_fan_looks_along_x_and_opens_sixty_degrees():
+    corners = np.array(fan(heard(1.0), segments=4).triangles)
+    assert corners.shape == (12, 2)
+    angles = np.arctan2(corners[:, 1], corners[:, 0])
+    assert angles.min() == pytest.approx(-math.pi / 6.0)
+    assert angles.max() == pytest.approx(math.pi / 6.0)
+    for apex, a, b in corners.reshape(-1, 3, 2):
+        assert tuple(apex) == (0.0, 0.0)
+        assert a[0] * b[1] - a[1] * b[0] > 0.0, 'seen from above it must face up'
+
+
+def test_valid_reading_shows_its_number_and_invalid_one_its_reason_dimmed():
+    good, bad = fan(heard(0.874)), fan(deaf())
+    assert good.label == '0.87'
+    assert 'clipped' in bad.label
+    assert bad.alpha < 0.5 < good.alpha
+    assert bad.colour[0] == bad.colour[1] == bad.colour[2]
+
+
+@pytest.mark.parametrize(
+    ('reading', 'still', 'metres'),
+    [
+        (heard(0.9), True, 0.5),
+        (heard(0.5), None, 0.5),
+        (heard(0.49), True, 1.0),
+        (heard(0.9), False, None),
+        (deaf(), True, None),
+        (deaf(), None, None),
+    ],
+)
+def test_range_is_finite_near_or_clear_and_silent_otherwise(reading, still, metres):
+    assert range_m(reading, still) == metres
+
+
+def test_invalid_reading_is_never_near():
+    assert not is_near(deaf())
+    assert is_near(heard(0.8)) and not is_near(heard(0.8), threshold=0.9)
+
+
+def test_overlay_draws_the_newest_at_the_right_and_keeps_the_rest_of_the_image():
+    strip = ProbabilityStrip(length=4)
+    image = np.full((64, 80, 3), 77, np.uint8)
+    strip.add(heard(0.0))
+    strip.add(heard(0.4))
+    drawn = strip.draw(image)
+    assert image.max() == 77, 'the camera image itself stays as it is'
+    assert (drawn[:60] == 77).all()
+    expected = np.round(255 * colours(np.array([np.nan, np.nan, 0.0, 0.4])))
+    expected[:2] = 0
+    for column in range(4):
+        assert (drawn[60:, column * 20 : column * 20 + 20] == expected[column]).all()
+
+
+def test_overlay_has_a_strip_a_side_front_above_left_above_right():
+    strip = ProbabilityStrip(length=1)
+    for side, p in ((Side.RIGHT, 0.1), (Side.FRONT, 0.2), (Side.LEFT, 0.3)):
+        strip.add(heard(p, side))
+    drawn = strip.draw(np.zeros((64, 64, 3), np.uint8))
+    assert strip.sides == (Side.FRONT, Side.LEFT, Side.RIGHT)
+    for row, p in ((52, 0.2), (56, 0.3), (60, 0.1)):
+        assert (drawn[row : row + 4] == np.round(255 * colours(np.array(p)))).all()
+
+
+def test_overlay_has_a_blue_border_only_while_a_wall_is_near():
+    strip = ProbabilityStrip()
+    image = np.zeros((120, 160, 3), np.uint8)
+    strip.add(heard(0.9))
+    assert (strip.draw(image)[0] == NEAR_COLOUR).all()
+    assert (strip.draw(image)[:, -1] == NEAR_COLOUR).all()
+    strip.add(heard(0.1))
+    assert (strip.draw(image)[0] == 0).all()
+    strip.add(deaf())
+    assert not strip.near
+
+
+def test_overlay_forgets_what_is_older_than_the_strip():
+    strip = ProbabilityStrip(length=3)
+    for p in np.linspace(0.0, 0.4, 1000):
+        strip.add(heard(p))
+    drawn = strip.draw(np.zeros((16, 3, 3), np.uint8))
+    newest = np.round(255 * colours(np.linspace(0.0, 0.4, 1000)[-3:]))
+    assert (drawn[-1] == newest).all()

@@ -1,0 +1,84 @@
+"""Depth images as distances to the wall ahead."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.recordings.depth import DepthTrack, WallDistance, decode_depth, image_wall_distance
+
+
+def image(pixels, encoding='16UC1', pad=0, big=False):
+    kind = pixels.dtype.newbyteorder('>' if big else '<')
+    rows = pixels.astype(kind).view(np.uint8).reshape(len(pixels), -1)
+    rows = np.pad(rows, ((0, 0), (0, pad)))
+    return SimpleNamespace(
+        encoding=encoding,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        step=rows.shape[1],
+        data=rows.tobytes(),
+        is_bigendian=big,
+    )
+
+
+def test_only_the_central_320_by_240_pixels_count():
+    pixels = np.full((480, 640), 9000, np.uint16)
+    pixels[120:360, 160:480] = 700
+    found = image_wall_distance(image(pixels))
+    assert found.distance_m == pytest.approx(0.7) and found.valid_share == 1.0
+    pixels[120, 160] = 9000
+    assert image_wall_distance(image(pixels)).distance_m == pytest.approx(0.7 + 8.3 / 76800)
+
+
+def test_pixels_without_a_reading_are_left_out_of_the_mean():
+    pixels = np.full((480, 640), 500, np.uint16)
+    pixels[:, ::2] = 0
+    found = image_wall_distance(image(pixels))
+    assert found.distance_m == pytest.approx(0.5) and found.valid_share == 0.5
+
+
+def test_metres_as_floats_with_nan_for_no_reading():
+    pixels = np.full((240, 320), 1.25, np.float32)
+    pixels[:100] = np.nan
+    found = image_wall_distance(image(pixels, '32FC1'))
+    assert found.distance_m == pytest.approx(1.25) and found.valid
+
+
+def test_too_few_valid_pixels_are_said():
+    pixels = np.zeros((480, 640), np.uint16)
+    found = image_wall_distance(image(pixels))
+    assert math.isnan(found.distance_m) and '0 % of the central 320x240 pixels' in found.reason
+    pixels[120:140, 160:480] = 400
+    assert not image_wall_distance(image(pixels)).valid
+    assert image_wall_distance(image(pixels), least_valid=0.05).distance_m == pytest.approx(0.4)
+
+
+def test_padded_rows_and_byte_order_are_understood():
+    pixels = np.arange(6, dtype=np.uint16).reshape(2, 3)
+    for options in ({'pad': 4}, {'big': True}):
+        sent = image(pixels, **options)
+        found, unit = decode_depth(
+            sent.encoding, 2, 3, sent.step, sent.data, big_endian=sent.is_bigendian
+        )
+        assert unit == 1e-3 and np.array_equal(found, pixels)
+
+
+def test_other_images_are_refused():
+    pixels = np.zeros((2, 3), np.uint16)
+    with pytest.raises(QuietNavError, match="'rgb8'; expected one of 16UC1"):
+        image_wall_distance(image(pixels, 'rgb8'))
+    sent = image(pixels)
+    sent.data = sent.data[:-1]
+    with pytest.raises(QuietNavError, match='11 bytes: not whole'):
+        image_wall_distance(sent)
+
+
+def test_track_keeps_distances_in_order_of_time():
+    track = DepthTrack()
+    for time_ns, metres in ((3, 0.3), (1, 0.1), (2, math.nan)):
+        track.add(time_ns, WallDistance(metres, 0.0, '' if metres == metres else 'too few'))
+    assert track.times_ns.tolist() == [1, 3] and track.distances_m.tolist() == [0.1, 0.3]
+    assert track.images == 3 and track.last_reason == 'too few'

@@ -1,0 +1,155 @@
+"""Labelling: places where the robot stood, their labels by depth, and what is left out and why."""
+
+import csv
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from bag_recording import RATE, Recording
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
+from quiet_nav.recordings.labelling import LabelSettings, label_bag
+from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, read_audio
+from quiet_nav.recordings.stretches import StillStretches, Stretch
+
+
+def wall(seconds):
+    """0.9 m from the wall until 6 s, 0.4 m from 7 s on."""
+    return 0.9 - 0.5 * np.clip(seconds - 6.0, 0.0, 1.0)
+
+
+def drive(seed=0, channels=1, seconds=12.0):
+    made = Recording().info(channels=channels).sound(seconds, channels=channels, seed=seed)
+    return made.odometry(lambda s: (0.9 - wall(s), 0.0, 0.0), seconds).depth(wall, seconds)
+
+
+def written(recording):
+    data = b''.join(bytes(m.audio.data) for _, t, m in recording.ordered() if 'stamped' in t)
+    return np.frombuffer(data, '<i2') / np.float32(32768)
+
+
+def test_places_are_where_the_robot_stood_with_the_distance_seen(tmp_path):
+    made = drive()
+    found = label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+    assert [place.distance_m for place in found.places] == pytest.approx([0.9, 0.4])
+    assert found.places[0].duration_s == pytest.approx(6.0)
+    assert found.places[1].duration_s == pytest.approx(5.0, abs=1.0)
+    for place in found.places:
+        begin = round((place.start_ns - made.start_ns) * RATE / 1e9)
+        sound = written(made)[begin : begin + place.samples.shape[1]]
+        assert np.array_equal(place.samples[0], sound)
+        assert place.depth.shape == (24, 32) and place.depth[0, 0] == pytest.approx(
+            1000 * place.distance_m
+        )
+    assert found.left_out['the robot moved'] == pytest.approx(1.0, abs=0.15)
+
+
+def test_stretches_end_where_the_robot_moves_or_odometry_pauses():
+    standing = StillStretches()
+    for i in range(40):
+        standing.add(i * 100_000_000, Pose2D(0.0 if i < 20 else 0.02 * i, 0.0, 0.0))
+    for i in range(40, 60):
+        standing.add(i * 100_000_000 + 1_000_000_000, Pose2D(0.78, 0.0, 0.0))
+    found = standing.stretches(1.0)
+    assert found == [Stretch(0, 1_900_000_000), Stretch(5_000_000_000, 6_900_000_000)]
+
+
+def test_gap_is_left_out_and_named(tmp_path):
+    made = Recording().info(channels=1).sound(4.5, channels=1).sound(5.5, 6.5, channels=1)
+    made.odometry(lambda s: (0, 0, 0), 12.0).depth(lambda s: 0.3, 12.0)
+    found = label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+    (place,) = found.places
+    assert place.start_ns >= made.start_ns + 6_500_000_000 and place.duration_s == 5.0
+    assert any('a gap of 2.0 s' in reason for reason in found.left_out)
+
+
+def test_only_the_ear_beside_the_camera_is_kept(tmp_path):
+    made = drive(channels=2)
+    settings = LabelSettings(rig=find_rig('pair'), camera=Side.RIGHT)
+    found = label_bag(made.write(tmp_path / 'drive'), settings)
+    right = written(made).reshape(-1, 2)[:, 1]
+    assert np.array_equal(found.places[0].samples[0], right[: 6 * RATE])
+    assert label_bag(tmp_path / 'drive', LabelSettings()).places[0].samples.shape[0] == 2
+
+
+def test_standing_all_the_time_needs_no_odometry(tmp_path):
+    made = Recording().info(channels=1).sound(6.0, channels=1).depth(lambda s: 0.3, 6.0)
+    path = made.write(tmp_path / 'drive.bag', 'ros1')
+    with pytest.raises(QuietNavError, match=r'no odometry \(was the robot still.*--still'):
+        label_bag(path, LabelSettings())
+    (place,) = label_bag(path, LabelSettings(still=True)).places
+    assert place.duration_s == 5.0 and place.distance_m == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        (lambda m: m.depth(lambda s: 0.4, 2.0, at_s=50.0), r'never overlap \(38.0 s apart\)'),
+        (lambda m: m.depth(lambda s: 0.0, 12.0), 'no distance in any of 72 depth images: 0 %'),
+        (lambda m: m, 'no depth images; topics there: /audio/audio_info'),
+    ],
+)
+def test_depth_that_cannot_teach_is_said(tmp_path, change, message):
+    made = drive()
+    made.messages = [m for m in made.messages if 'depth' not in m[1]]
+    with pytest.raises(QuietNavError, match=message):
+        label_bag(change(made).write(tmp_path / 'drive'), LabelSettings())
+
+
+def test_mp3_cannot_be_labelled(tmp_path):
+    made = drive().info(coding='mp3')
+    made.messages = [m for m in made.messages if 'info' not in m[1] or m[2].coding_format == 'mp3']
+    with pytest.raises(QuietNavError, match='format:=wave'):
+        label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+
+
+def test_command_makes_a_data_set_that_can_be_read(tmp_path):
+    for seed in range(3):
+        drive(seed).write(tmp_path / f'drive_{seed}')
+    rows = [('bag', 'room', 'split')]
+    rows += [(f'drive_{i}', f'room_{i}', s) for i, s in enumerate(('train', 'val', 'test'))]
+    with (tmp_path / 'rooms.csv').open('w', newline='') as file:
+        csv.writer(file).writerows(rows)
+    out = tmp_path / 'data'
+    command = [sys.executable, '-m', 'quiet_nav.cli', 'label', '--out', out]
+    found = subprocess.run(
+        [*command, '--rooms', tmp_path / 'rooms.csv'], capture_output=True, text=True, timeout=200
+    )
+    assert found.returncode == 0, found.stderr
+    assert 'the robot moved' in found.stdout
+    splits = load_splits(out)
+    assert [row.near for row in splits.train] == [False, True]
+    assert {row.room for row in splits.test} == {'room_2'}
+    # A row a whole second: 6 s before the robot moved, 5 s after.
+    assert [row.near for row in splits.test] == [False] * 6 + [True] * 5
+    samples, _ = soundfile.read(splits.train[0].audio, dtype='float32')
+    assert np.array_equal(read_audio(splits.train[0], 0.0, 3.0), samples[: 3 * RATE])
+    assert splits.train[0].depth_image.is_file()
+    assert [pair.first_nearer for pair in load_pairs(out)['train']] == [False, True]
+    again = subprocess.run(
+        [*command, tmp_path / 'drive_0', '--room', 'room_1', '--split', 'train'],
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert again.returncode == 2
+    assert again.stderr.startswith('quiet_nav: room room_1 would be in both val and train')
+
+
+def test_room_in_two_parts_is_refused_before_anything_is_read(tmp_path):
+    data = LabelledSet(tmp_path)
+    one, two = (Assigned(tmp_path / s, 'kitchen', s) for s in ('train', 'test'))
+    with pytest.raises(QuietNavError, match='kitchen would be in both train and test'):
+        data.claim([one, two], ['a', 'b'])
+    with pytest.raises(QuietNavError, match="split 'exam' is none of"):
+        data.claim([Assigned(tmp_path, 'kitchen', 'exam')], ['a'])
+    assert data.rooms == {} and not (tmp_path / 'SFS-Static').exists()
+
+
+def test_assignment_needs_its_columns(tmp_path):
+    (tmp_path / 'rooms.csv').write_text('bag,room\na,b\n')
+    with pytest.raises(QuietNavError, match='columns bag, room, split expected'):
+        read_assignment(tmp_path / 'rooms.csv')

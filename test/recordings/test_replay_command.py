@@ -1,0 +1,97 @@
+"""`quiet_nav replay`: files, figures where depth can judge, one line where it cannot begin."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from bag_recording import Recording, standing
+
+from quiet_nav.evaluation.replay_plots import over_time
+from quiet_nav.evaluation.replay_report import judged, report
+from quiet_nav.geometry import Side
+from quiet_nav.recordings.replay import ReplaySettings, replay
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, '-m', 'quiet_nav.cli', 'replay', *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def approach(seconds):
+    """0.9 m from the wall, then 0.4 m: half a second of driving at 6 s."""
+    return 0.9 - np.clip(seconds - 6.0, 0.0, 0.5)
+
+
+@pytest.fixture
+def bags(tmp_path):
+    paths = []
+    for seed in (0, 1):
+        made = Recording().info(channels=1).sound(12.0, channels=1, seed=seed)
+        made.odometry(lambda s: (0.9 - approach(s), 0.0, 0.0), 12.0).depth(approach, 12.0)
+        paths.append(made.write(tmp_path / f'drive_{seed}'))
+    return paths
+
+
+def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
+    found = command(*bags, '--out', tmp_path / 'one', '--jobs', 2)
+    assert found.returncode == 0, found.stderr
+    assert 'AP %' in found.stdout and 'By true distance' in found.stdout
+    again = command(*bags, '--out', tmp_path / 'two', '--jobs', 1)
+    files = sorted(p.relative_to(tmp_path / 'one') for p in (tmp_path / 'one').rglob('*.*'))
+    assert {'drive_0/over_time.png', 'drive_1/predictions/predictions.mcap', 'table.csv',
+            'reliability.png'} <= {str(p) for p in files}  # fmt: skip
+    for file in files:
+        assert (tmp_path / 'one' / file).read_bytes() == (tmp_path / 'two' / file).read_bytes()
+    content = json.loads((tmp_path / 'one' / 'table.json').read_text())
+    lines = {(line['section'], line['name']): line for line in content['lines']}
+    whole = lines['all', 'all']
+    rows = list(csv.DictReader((tmp_path / 'one' / 'table.csv').open()))
+    assert float(rows[0]['accuracy']) == whole['accuracy']['value']
+    assert whole['rows'] == lines['bag', 'drive_0']['rows'] + lines['bag', 'drive_1']['rows']
+    assert 0 < whole['positives'] < whole['rows'] and whole['ap'] is not None
+    refused = command(*bags, '--out', tmp_path / 'two')
+    assert refused.returncode == 2 and 'there already' in refused.stderr
+    assert again.returncode == 0
+
+
+def test_truth_is_the_depth_seen_throughout_the_window(bags, model):
+    found = replay(bags[0], ReplaySettings(model, threads=1))
+    known = judged(found)
+    begin = found.start_ns
+    for row, reading in zip(known.rows, known.readings, strict=True):
+        assert row.distance_m == pytest.approx(
+            0.9 if reading.end_ns < begin + 7e9 else 0.4, abs=0.1
+        )
+        assert row.near == (row.distance_m <= 0.5)
+    assert sum(row.near for row in known.rows) >= 5
+    assert any('changed by more' in reason for reason in known.left_out)
+    assert not judged(found, Side.LEFT).rows and report([found], Side.LEFT) is None
+
+
+def test_one_stretch_alone_has_figures_without_intervals(bags, model):
+    line = report([replay(bags[0], ReplaySettings(model, threads=1))]).section('all')[0]
+    assert line.rooms == 1 and np.isfinite(line.accuracy.value)
+    assert np.isnan(line.accuracy.low) and np.isnan(line.accuracy.high)
+
+
+def test_plot_over_time_shows_every_ear(recording, tmp_path, model):
+    recording.info().sound(5.0).odometry(standing, 5.0).depth(approach, 5.0)
+    found = replay(recording.write(tmp_path / 'drive'), ReplaySettings(model, threads=1))
+    counts = over_time(tmp_path / 'plot.png', found)
+    assert counts == {'left': 5, 'right': 5, 'depth': 30}
+    assert (tmp_path / 'plot.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_wrong_use_is_one_line(bags, tmp_path):
+    found = command(bags[0], '--wav', tmp_path / 'a.wav', '--wav', tmp_path / 'b.wav')
+    assert found.returncode == 2
+    assert found.stderr.strip().splitlines() == [
+        'quiet_nav: 1 bags, 2 --wav, 0 --wav-delay; expected one of each a bag'
+    ]

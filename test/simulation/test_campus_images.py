@@ -1,0 +1,82 @@
+"""Campus kinds that are seen as well as heard: dense grids, motion, images and their depth."""
+
+import json
+
+import numpy as np
+import pytest
+
+from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, with_distance
+from quiet_nav.simulation import campus_lists, campus_places, campus_rooms
+from quiet_nav.simulation.campus import make_campus
+from quiet_nav.simulation.campus_places import CampusRequest, plan_room
+
+pytest.importorskip('pyroomacoustics')
+cv2 = pytest.importorskip('cv2')
+
+
+def central(depth):
+    return depth[120:360, 160:480]
+
+
+def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
+    monkeypatch.setattr(campus_places, 'STATIC_LENGTH_S', 0.5)
+    root = make_campus(CampusRequest('static', 1, 7), tmp_path, workers=1)
+    places = sorted((root / 'ProcessedData' / 'SIM-0000').iterdir())
+    assert len(places) >= 16
+    for place in places[:6]:
+        said = json.loads((place / 'annotation.json').read_text())
+        depth = cv2.imread(str(place / 'Depth.png'), cv2.IMREAD_UNCHANGED)
+        assert depth.dtype == np.uint16 and depth.shape == (480, 640)
+        metres = central(depth) * said['Max depth in map'] / 2**16
+        assert np.median(metres[metres > 0]) == pytest.approx(said['depth'], rel=0.05)
+        assert cv2.imread(str(place / 'RGB.png')).shape == (480, 640, 3)
+
+
+def test_motion_goes_to_the_wall_or_back_with_15_frames_a_second(tmp_path, monkeypatch):
+    monkeypatch.setattr(campus_places, 'MOTION_FRAMES', 45)
+    monkeypatch.setattr(campus_rooms, 'MOTION_FRAMES', 45)
+    monkeypatch.setattr(campus_lists, 'MOTION_FRAMES', 45)
+    root = make_campus(CampusRequest('motion', 2, 2), tmp_path, workers=1)
+    for scene in sorted((root / 'ProcessedData').iterdir()):
+        said = json.loads((scene / 'annotation.json').read_text())
+        depth = np.array(said['depth'])
+        toward = said['direction'] == 'toward'
+        assert np.all(np.diff(depth) * (-1 if toward else 1) >= -1e-9)
+        assert depth.min() < 0.6 and depth.max() > 1.0
+        assert len(list((scene / 'RGB').iterdir())) == len(list((scene / 'Depth').iterdir())) == 45
+        last = cv2.imread(str(scene / 'Depth' / 'd030.png'), cv2.IMREAD_UNCHANGED)
+        metres = central(last) * (10 / 2**16)
+        assert np.median(metres[metres > 0]) == pytest.approx(depth[30], rel=0.15)
+    splits = load_splits(root)
+    rows = [row for split in ('train', 'val', 'test') for row in splits[split]]
+    assert rows and {row.near for row in rows} == {True, False}
+    for row in rows[::15]:
+        near = with_distance(row).distance_m < 0.8
+        assert near == row.near
+    assert all(pair.first.frame >= 0 for pair in load_pairs(root)['val'])
+
+
+def test_motion_spends_time_near_and_far():
+    near, far = [], []
+    for index in range(20):
+        room = plan_room(CampusRequest('motion', 20, 0), index)
+        place = room.places[0]
+        depth = room.scene.room.distance_along(np.array(place.path), place.pose.yaw)
+        near.append(np.mean(depth <= 0.56))
+        far.append(np.mean(depth >= 1.0))
+        steps = np.linalg.norm(np.diff(np.array(place.path), axis=0), axis=1)
+        assert steps.max() < 0.011
+    assert np.mean(near) > 0.25 and np.mean(far) > 0.25
+
+
+def test_dense_places_stand_in_every_cell_at_many_headings():
+    room = plan_room(CampusRequest('dense', 1, 3), 0)
+    size = np.ptp(np.array(room.scene.room.footprint), axis=0)
+    cells = {tuple(place.notes['cell']) for place in room.places}
+    assert len(cells) == np.prod(size // 1.5)
+    for cell in cells:
+        yaws = sorted(p.pose.yaw for p in room.places if tuple(p.notes['cell']) == cell)
+        assert len(yaws) == 8
+        assert np.diff(yaws) == pytest.approx(np.full(7, np.pi / 4))
+    for place in room.places:
+        assert room.scene.room.contains(np.array([place.pose.x, place.pose.y]), 0.1)

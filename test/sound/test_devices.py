@@ -1,0 +1,116 @@
+"""Stamps of recorded sound on the node's clock; devices without any device."""
+
+import itertools
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.sound import devices
+from quiet_nav.sound.devices import CaptureClock, DeviceCapture, find_device
+from quiet_nav.sound.pcm import PcmFormat
+
+T0 = 1_700_000_000_000_000_000
+FORMAT = PcmFormat('S16LE', 2, 16_000)
+
+
+def test_stamps_follow_capture_times_without_their_jitter():
+    clock = CaptureClock(16_000)
+    jitter = np.random.default_rng(0).integers(-4_000_000, 4_000_000, 3000)
+    stamps = [clock.stamp(320, T0 + k * 20_000_000 + int(j)) for k, j in enumerate(jitter)]
+    late = np.array(stamps[100:]) - (T0 + np.arange(100, 3000) * 20_000_000)
+    assert np.abs(late).max() < 2_000_000
+    assert np.abs(np.diff(stamps)[100:] - 20_000_000).max() < 1_000_000
+
+
+def test_lost_samples_are_a_jump_of_the_stamps():
+    clock = CaptureClock(16_000)
+    before = [clock.stamp(320, T0 + k * 20_000_000) for k in range(50)]
+    after = clock.stamp(320, T0 + 50 * 20_000_000 + 12_000_000, lost=True)
+    assert after - before[-1] == 32_000_000
+
+
+class FakeSoundDevice:
+    """Stands in for the sounddevice module: one microphone, whose callback a test calls."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self, refuses=''):
+        self.refuses, self.stream = refuses, None
+
+    def query_devices(self, device=None, kind=None):
+        one = {
+            'name': 'USB microphone', 'index': 0, 'max_input_channels': 2,
+            'default_samplerate': 48_000.0,
+        }  # fmt: skip
+        if device in (0, None, 'USB') and (kind or device is not None):
+            return one
+        if device is not None:
+            raise ValueError(f'No input device matching {device!r}')
+        return [one, one | {'name': 'speaker', 'index': 1, 'max_input_channels': 0}]
+
+    def RawInputStream(self, **options):  # noqa: N802
+        if self.refuses:
+            raise self.PortAudioError(self.refuses)
+        nothing = lambda **_: None  # noqa: E731
+        self.stream = SimpleNamespace(
+            start=nothing, abort=nothing, close=nothing, active=True, **options
+        )
+        return self.stream
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    module = FakeSoundDevice()
+    monkeypatch.setattr(devices, '_portaudio', lambda: module)
+    return module
+
+
+def test_devices_are_found_by_name_and_index_or_listed(fake):
+    assert find_device('USB') == find_device('0') == find_device('') == 0
+    with pytest.raises(QuietNavError) as error:
+        find_device('nonesuch')
+    assert "no input device 'nonesuch'" in str(error.value)
+    assert '0: USB microphone (2 channels, 48000 Hz)' in str(error.value)
+    assert 'speaker' not in str(error.value)
+
+
+def test_chunks_are_stamped_when_they_were_captured(fake):
+    capture, stop = DeviceCapture('USB', FORMAT, 0.02, lambda: T0), threading.Event()
+    times = SimpleNamespace(currentTime=100.0, inputBufferAdcTime=99.97)
+    capture._receive(bytes(1280), 320, times, SimpleNamespace(input_overflow=False))
+    unknown = SimpleNamespace(currentTime=100.0, inputBufferAdcTime=0.0)
+    capture._receive(bytes(1280), 320, unknown, SimpleNamespace(input_overflow=True))
+    with capture:
+        first, second = itertools.islice(capture.chunks(stop), 2)
+    assert first.stamp_ns == pytest.approx(T0 - 30_000_000, abs=1000)
+    assert second.stamp_ns == T0 - 20_000_000
+    assert (first.overflow, second.overflow) == (False, True)
+    assert first.data == bytes(1280)
+
+
+def test_a_device_that_ends_is_lost(fake):
+    capture = DeviceCapture('USB', FORMAT, 0.02, lambda: T0)
+    fake.stream.active = False
+    with capture, pytest.raises(QuietNavError, match='unplugged'):
+        next(capture.chunks(threading.Event()))
+
+
+def test_a_device_that_falls_silent_is_lost(fake, monkeypatch):
+    monkeypatch.setattr(devices, 'FIRST_AFTER_S', 0.2)
+    with (
+        DeviceCapture('USB', FORMAT, 0.02, lambda: T0) as capture,
+        pytest.raises(QuietNavError, match='no sound comes any more'),
+    ):
+        next(capture.chunks(threading.Event()))
+
+
+def test_a_format_that_the_device_refuses_is_named(fake):
+    fake.refuses = 'Invalid sample rate [PaErrorCode -9997]'
+    with pytest.raises(
+        QuietNavError, match=r'cannot record 2 x S16LE at 16000 Hz \(Invalid sample'
+    ):
+        DeviceCapture('USB', FORMAT, 0.02, lambda: T0)

@@ -1,0 +1,63 @@
+"""Clips cut from windows, with their times."""
+
+import numpy as np
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.sound.windows import Window, clip_batch, clip_starts, cut_clips
+
+START = 1_700_000_000_123_456_789
+
+
+@pytest.fixture
+def window():
+    return Window.from_samples(np.arange(48_000, dtype=np.float32), START)
+
+
+def test_window_of_samples_lasts_three_seconds(window):
+    assert window.valid
+    assert window.end_ns - window.start_ns == 3_000_000_000
+
+
+def test_short_window_is_not_valid():
+    window = Window.from_samples(np.zeros(47_999))
+    assert not window.valid
+    assert window.reason == 'only 2.99 s of 3.00 s of sound heard yet'
+
+
+def test_evenly_spaced_clips_reach_from_start_to_end(window):
+    clips = cut_clips(window)
+    assert len(clips) == 20
+    assert clips[0].start_ns == window.start_ns
+    assert clips[-1].end_ns == window.end_ns
+    assert all(c.end_ns - c.start_ns == 960_000_000 for c in clips)
+    gaps = np.diff([c.start_ns for c in clips])
+    assert gaps == pytest.approx(2_040_000_000 / 19, abs=70_000)
+
+
+def test_a_clips_time_is_that_of_its_first_sample(window):
+    for clip in cut_clips(window, 7, np.random.default_rng(0)):
+        assert clip.samples.shape == (15_360,)
+        assert clip.start_ns - START == int(clip.samples[0]) * 62_500
+
+
+def test_random_clips_repeat_with_the_seed_and_cover_the_window():
+    drawn = clip_starts(48_000, 2_000, np.random.default_rng(5))
+    assert np.array_equal(drawn, clip_starts(48_000, 2_000, np.random.default_rng(5)))
+    assert not np.array_equal(drawn, clip_starts(48_000, 2_000, np.random.default_rng(6)))
+    assert 0 <= drawn.min() < 100 and 32_540 < drawn.max() <= 32_640
+    assert clip_starts(15_360, 3, np.random.default_rng(0)).tolist() == [0, 0, 0]
+
+
+def test_batch_holds_the_clips(window):
+    starts = clip_starts(48_000)
+    batch = clip_batch(window.samples, starts)
+    assert batch.shape == (20, 15_360)
+    assert np.array_equal(batch[:, 0], starts)
+
+
+def test_a_window_too_short_for_a_clip_is_refused():
+    with pytest.raises(QuietNavError, match='15359 samples'):
+        clip_starts(15_359)
+    with pytest.raises(QuietNavError):
+        clip_starts(48_000, 0)

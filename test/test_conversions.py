@@ -1,0 +1,93 @@
+"""Messages to and from readings and poses, without loss."""
+
+import math
+
+import pytest
+
+pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.msg import NearWall
+from quiet_nav.nodes.conversions import (
+    pose_from_msg,
+    pose_to_msg,
+    reading_from_msg,
+    reading_to_msg,
+    transform_to_msg,
+)
+from quiet_nav.perception.readings import DISTANCE_BINS, Context, Modality, NearWallReading
+
+READING = NearWallReading(
+    Side.RIGHT,
+    0.1 + 1e-12,
+    start_ns=1_700_000_000_000_000_001,
+    end_ns=1_700_000_003_000_000_001,
+    spread=0.03,
+    clips=20,
+    context=Context.REFERENCE | Context.OTHER_EARS,
+    distance_probabilities=(1.0 / DISTANCE_BINS,) * DISTANCE_BINS,
+    modality=Modality.FUSION,
+)
+
+
+def test_reading_survives_the_message_bit_for_bit():
+    assert reading_from_msg(reading_to_msg(READING, 'mic')) == READING
+
+
+def test_header_is_the_end_of_the_window_in_the_microphones_frame():
+    message = reading_to_msg(READING, 'left_mic')
+    assert message.header.frame_id == 'left_mic'
+    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (1_700_000_003, 1)
+    assert (message.window_start.sec, message.window_start.nanosec) == (1_700_000_000, 1)
+
+
+def test_invalid_reading_keeps_its_reason_and_has_no_number():
+    message = reading_to_msg(NearWallReading.invalid(Side.LEFT, 1, 2, 'audio is stale'), 'mic')
+    assert math.isnan(message.probability)
+    back = reading_from_msg(message)
+    assert not back.valid
+    assert back.reason == 'audio is stale'
+
+
+@pytest.mark.parametrize('side', list(Side))
+def test_message_constants_are_the_enums_numbers(side):
+    assert getattr(NearWall, f'SIDE_{side.name}') == side
+    assert all(getattr(NearWall, f'MODALITY_{m.name}') == m for m in Modality)
+    assert all(
+        getattr(NearWall, f'CONTEXT_{name}') == getattr(Context, name)
+        for name in ('ALONE', 'REFERENCE', 'OTHER_EARS')
+    )
+
+
+@pytest.mark.parametrize(
+    'change, said',
+    [
+        ({'side': 9}, '9'),
+        ({'modality': 7}, '7'),
+        ({'probability': math.nan}, 'valid'),
+        ({'probability': 1.5}, '1.5'),
+        ({'distance_edges': [1.0]}, 'different versions'),
+    ],
+)
+def test_messages_that_make_no_sense_are_refused(change, said):
+    message = reading_to_msg(READING, 'mic')
+    for name, value in change.items():
+        setattr(message, name, value)
+    with pytest.raises(QuietNavError, match=said):
+        reading_from_msg(message)
+
+
+@pytest.mark.parametrize('yaw', [-3.0, -math.pi / 2, 0.0, 0.3, math.pi])
+def test_plane_pose_survives_the_message(yaw):
+    back = pose_from_msg(pose_to_msg(Pose2D(1.5, -2.0, yaw), z=0.2))
+    assert (back.x, back.y) == (1.5, -2.0)
+    assert back.yaw == pytest.approx(yaw)
+
+
+def test_transform_places_the_child_in_the_parent():
+    message = transform_to_msg(Pose2D(1.0, 2.0, math.pi / 2), 1_500_000_000, 'odom', 'base_link')
+    assert (message.header.frame_id, message.child_frame_id) == ('odom', 'base_link')
+    assert (message.header.stamp.sec, message.header.stamp.nanosec) == (1, 500_000_000)
+    assert message.transform.translation.y == 2.0
+    assert message.transform.rotation.z == pytest.approx(math.sqrt(0.5))

@@ -1,0 +1,211 @@
+"""The package as ROS, pip and make see it: its files agree with each other."""
+
+import ast
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+import quiet_nav
+from quiet_nav.errors import QuietNavError
+from quiet_nav.resources import shared_file, shared_folders
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ET.parse(ROOT / 'package.xml').getroot()
+NODES = ROOT / 'src' / 'quiet_nav' / 'nodes'
+
+sys.path.insert(0, str(ROOT / 'tools'))
+import pin  # noqa: E402
+import relocate_wheels  # noqa: E402
+
+
+def keys(*tags):
+    return {element.text for tag in tags for element in PACKAGE.findall(tag)}
+
+
+def node_names():
+    text = (ROOT / 'CMakeLists.txt').read_text()
+    return re.search(r'set\(nodes\s+([^)]*)\)', text).group(1).split()
+
+
+def defines_main(path):
+    tree = ast.parse(path.read_text())
+    return any(isinstance(n, ast.FunctionDef) and n.name == 'main' for n in tree.body)
+
+
+def imported(path):
+    """Names of the top-level packages that a module imports anywhere."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split('.')[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split('.')[0])
+    return found
+
+
+def test_package_xml_is_format_3_with_the_run_time_keys():
+    assert PACKAGE.get('format') == '3'
+    needed = {'realsense2_camera', 'audio_capture', 'audio_common_msgs', 'launch_ros', 'rviz2'}
+    needed |= {'rclpy', 'python3-onnxruntime-pip', 'python3-sounddevice-pip', 'python3-soundfile'}
+    assert needed <= keys('depend', 'exec_depend')
+    assert PACKAGE.find('export/build_type').text == 'ament_cmake'
+    assert keys('member_of_group') == {'rosidl_interface_packages'}
+
+
+def test_every_message_package_that_a_node_imports_is_a_dependency():
+    # irobot_create_msgs is there on a TurtleBot 4 only, and imported only there.
+    ours = {'quiet_nav', 'rclpy', 'irobot_create_msgs'}
+    messages = {
+        name
+        for path in NODES.glob('*.py')
+        for name in imported(path)
+        if name.endswith('_msgs') or name.endswith('_interfaces') or name == 'std_srvs'
+    }
+    assert {'std_msgs', 'diagnostic_msgs'} & messages
+    assert messages - ours <= keys('depend', 'exec_depend')
+
+
+def test_version_and_licence_agree():
+    project = (ROOT / 'pyproject.toml').read_text()
+    assert PACKAGE.find('version').text == quiet_nav.__version__
+    assert f'version = "{quiet_nav.__version__}"' in project
+    assert PACKAGE.find('license').text == 'Apache-2.0'
+    assert 'Apache License' in (ROOT / 'LICENSE').read_text()
+
+
+def test_executables_are_exactly_the_modules_with_a_main():
+    assert sorted(node_names()) == sorted(p.stem for p in NODES.glob('*.py') if defines_main(p))
+
+
+@pytest.mark.parametrize('name', node_names())
+def test_every_parameter_says_what_it_is(name):
+    pytest.importorskip('rclpy')
+    import importlib
+
+    from quiet_nav.nodes.parameters import describe
+
+    modules = sorted(p.stem for p in NODES.glob(f'{name}*.py'))
+    seen = 0
+    for module in modules:
+        loaded = importlib.import_module(f'quiet_nav.nodes.{module}')
+        for value in vars(loaded).values():
+            if not (isinstance(value, type) and dataclasses.is_dataclass(value)):
+                continue
+            for field in dataclasses.fields(value):
+                if 'description' not in field.metadata:
+                    continue
+                seen += 1
+                assert len(describe(field).description) >= 8, f'{name}: {field.name}'
+                if isinstance(field.default, float | int) and not isinstance(field.default, bool):
+                    assert field.metadata['minimum'] is not None, f'{name}: {field.name}'
+    assert seen > 0
+
+
+@pytest.mark.parametrize('path', [*ROOT.glob('msg/*.msg'), *ROOT.glob('action/*.action')])
+def test_every_field_of_a_message_is_commented_with_its_unit(path):
+    block, fields = [], 0
+    for line in path.read_text().splitlines():
+        if not line.strip() or line == '---':
+            block = []
+        elif line.startswith('#'):
+            block.append(line)
+        elif not re.match(r'\w+ [A-Z_0-9]+=', line):
+            fields += 1
+            if 'float' in line or 'int' in line:
+                assert re.search(r'\[[^]]+\]', ' '.join(block)), f'{path.name}: {line}'
+            assert block, f'{path.name}: {line}'
+    assert fields > 5
+
+
+@pytest.mark.parametrize('layer', ['sound', 'perception', 'navigation', 'simulation', 'evaluation'])
+def test_layers_below_the_nodes_import_neither_ros_nor_torch(layer):
+    for path in (ROOT / 'src' / 'quiet_nav' / layer).glob('*.py'):
+        assert not imported(path) & {'rclpy', 'torch', 'lightning', 'audio_common_msgs'}, path
+
+
+def test_colcon_meta_names_packages_that_exist():
+    names = json.loads((ROOT / 'colcon.meta').read_text())['names']
+    there = {ET.parse(p).getroot().find('name').text for p in ROOT.glob('overlay/*/package.xml')}
+    assert set(names) == there | {'quiet_nav'}
+
+
+def test_robot_requirements_are_the_pinned_versions():
+    pinned = (ROOT / 'constraints.txt').read_text()
+    lines = (ROOT / 'requirements-robot.txt').read_text().splitlines()
+    exact = [line for line in lines if '==' in line]
+    assert len(exact) >= 5
+    assert all(line in pinned for line in exact)
+
+
+def test_pip_installs_every_shared_folder():
+    text = (ROOT / 'pyproject.toml').read_text()
+    for folder in ('config', 'models', 'launch'):
+        for path in (ROOT / folder).rglob('*'):
+            if path.is_file() and path.suffix != '.pyc':
+                where = path.parent.relative_to(ROOT).as_posix()
+                assert f'"share/quiet_nav/{where}" = ["{where}/*' in text, path
+
+
+def test_shared_files_are_found_and_missing_ones_named():
+    assert shared_file('config/rigs/pair.yaml').is_file()
+    assert shared_folders('config')[0] == ROOT / 'config'
+    with pytest.raises(QuietNavError, match=r'pair\.yaml'):
+        shared_file('config/rigs/quartet.yaml')
+
+
+def test_relocation_points_both_include_folders_here():
+    text = (
+        'INTERFACE_INCLUDE_DIRECTORIES "${_IMPORT_PREFIX}/include/x;'
+        '/opt/python/cp311-cp311/include/python3.11;'
+        '/opt/python/cp311-cp311/lib/python3.11/site-packages/numpy/_core/include"'
+    )
+    moved = relocate_wheels.relocate(text, '/inc/py', '/inc/np')
+    assert moved.endswith('"${_IMPORT_PREFIX}/include/x;/inc/py;/inc/np"')
+    assert relocate_wheels.relocate(moved, '/other', '/other') == moved
+
+
+def test_pins_get_a_marker_only_where_pythons_differ():
+    free = dict.fromkeys('abcd', '')
+    old = pin.Installed('3.10', {'a': '1', 'b': '1', 'c': '1'}, free)
+    new = pin.Installed('3.11', {'a': '1', 'b': '2', 'd': '1', 'e': '1'}, {**free, 'e': '>=3.11'})
+    assert pin.merged([new, old]) == [
+        'a==1',
+        'b==1 ; python_version <= "3.10"',
+        'b==2 ; python_version >= "3.11"',
+        'c==1',
+        'd==1',
+        'e==1 ; python_version >= "3.11"',
+    ]
+
+
+def test_environment_script_serves_python_with_messages_and_live_source():
+    if not (ROOT / '.ros' / 'install' / '.ready').is_file():
+        pytest.skip('not set up by make setup')
+    code = (
+        'import rclpy, quiet_nav; from quiet_nav.msg import NearWall;'
+        'from audio_common_msgs.msg import AudioDataStamped; print(quiet_nav.__file__)'
+    )
+    done = subprocess.run(
+        ['sh', '-euc', f'. ./env.sh; cd /; python -c "{code}"'],
+        cwd=ROOT,
+        env={'PATH': '/usr/bin:/bin', 'HOME': '/nonexistent'},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(ROOT / 'src' / 'quiet_nav' / '__init__.py')
+
+
+def test_executables_can_be_run():
+    # With --symlink-install the generated script itself is what `ros2 run` starts.
+    assert (ROOT / 'cmake' / 'node.in').stat().st_mode & 0o111
+    installed = ROOT / '.ros' / 'install' / 'lib' / 'quiet_nav'
+    assert all(os.access(path, os.X_OK) for path in installed.glob('*'))

@@ -1,0 +1,172 @@
+"""A node as a process: signals, shutdown hooks, exit codes, lifecycle start; stamps."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from std_msgs.msg import String
+
+from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
+
+PLAIN = """
+import sys
+from rclpy.node import Node
+from std_msgs.msg import String
+from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.runtime import run
+
+class Talker(Node):
+    def __init__(self):
+        super().__init__('talker')
+        self.publisher = self.create_publisher(String, 'words', 10)
+        self.create_timer(0.05, self.tick)
+        if 'refuse' in sys.argv:
+            raise QuietNavError('the rate is -1, expected more than 0: set rate')
+
+    def tick(self):
+        self.publisher.publish(String(data='alive'))
+        if 'fail' in sys.argv:
+            raise RuntimeError('tick went wrong')
+        if 'hang' in sys.argv:
+            import time
+            time.sleep(3.0)
+
+    def before_shutdown(self):
+        self.publisher.publish(String(data='last word'))
+
+sys.exit(run(Talker, sys.argv))
+"""
+
+MANAGED = """
+import sys
+from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import String
+from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.runtime import run, transition
+
+class Managed(LifecycleNode):
+    def __init__(self):
+        super().__init__('managed')
+        self.publisher = self.create_publisher(String, 'words', 10)
+        self.create_timer(0.05, lambda: self.publisher.publish(String(data='alive')))
+
+    @transition
+    def on_configure(self, state):
+        if 'refuse' in sys.argv:
+            raise QuietNavError('model m.onnx: no such file')
+        if 'crash' in sys.argv:
+            raise KeyError('layer')
+
+    @transition
+    def on_activate(self, state):
+        self.get_logger().info('now active')
+
+    @transition
+    def on_shutdown(self, state):
+        self.publisher.publish(String(data='last word'))
+
+sys.exit(run(Managed, sys.argv))
+"""
+
+
+class Started:
+    """A process made from source text, with the words that it published."""
+
+    def __init__(self, ros, tmp_path, source, *arguments):
+        self._ros = ros
+        self.words = []
+        self._log = tmp_path / 'log'
+        ros.node().create_subscription(String, 'words', lambda m: self.words.append(m.data), 10)
+        with open(self._log, 'wb') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-c', source, *arguments], stdout=log, stderr=log
+            )
+
+    @property
+    def log(self):
+        return self._log.read_text()
+
+    def heard(self, word):
+        return self._ros.spin_until(lambda: word in self.words, 20.0)
+
+    def ends(self):
+        assert self._ros.spin_until(lambda: self.process.poll() is not None, 20.0)
+        self._ros.spin_for(0.3)
+        return self.process.returncode
+
+
+@pytest.fixture
+def start(ros, tmp_path):
+    started = []
+
+    def make(source, *arguments):
+        started.append(Started(ros, tmp_path, source, *arguments))
+        return started[-1]
+
+    yield make
+    for item in started:
+        item.process.kill()
+        item.process.wait()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('source', [PLAIN, MANAGED], ids=['plain', 'lifecycle'])
+def test_signal_lets_the_node_say_a_last_word_and_exit_with_zero(start, number, source):
+    node = start(source)
+    assert node.heard('alive')
+    node.process.send_signal(number)
+    assert node.ends() == 0
+    assert node.words[-1] == 'last word'
+
+
+def test_exception_in_a_callback_runs_the_shutdown_hook_and_exits_with_one(start):
+    node = start(PLAIN, 'fail')
+    assert node.ends() == 1
+    assert node.words[-1] == 'last word'
+    assert 'tick went wrong' in node.log
+
+
+def test_callback_that_hangs_does_not_delay_the_shutdown_hook(start):
+    node = start(PLAIN, 'hang')
+    assert node.heard('alive')
+    sent = time.monotonic()
+    node.process.send_signal(signal.SIGTERM)
+    assert node.heard('last word')
+    assert time.monotonic() - sent < 2.0
+    assert node.ends() == 0
+
+
+def test_refused_parameters_exit_with_two_and_one_line(start):
+    node = start(PLAIN, 'refuse')
+    assert node.ends() == 2
+    assert 'expected more than 0' in node.log
+    assert 'Traceback' not in node.log
+
+
+def test_lifecycle_node_starts_itself(start, ros):
+    node = start(MANAGED)
+    assert ros.spin_until(lambda: 'now active' in node.log, 20.0)
+
+
+@pytest.mark.parametrize('how, said', [('refuse', 'm.onnx'), ('crash', "KeyError: 'layer'")])
+def test_failed_configure_is_said_and_the_node_stays_alive(start, ros, how, said):
+    node = start(MANAGED, how)
+    assert node.heard('alive')
+    assert ros.spin_until(lambda: 'not configured' in node.log, 20.0)
+    assert said in node.log
+    assert 'now active' not in node.log
+    assert node.process.poll() is None
+
+
+def test_autostart_false_waits_for_a_lifecycle_manager(start, ros):
+    node = start(MANAGED, '--ros-args', '-p', 'autostart:=false')
+    assert node.heard('alive')
+    ros.spin_for(0.5)
+    assert 'now active' not in node.log
+
+
+@pytest.mark.parametrize('time_ns', [0, 1, 999_999_999, 1_700_000_000_123_456_789])
+def test_stamps_keep_every_nanosecond(time_ns):
+    assert stamp_to_ns(ns_to_stamp(time_ns)) == time_ns

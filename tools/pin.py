@@ -1,0 +1,78 @@
+"""Print constraints.txt: the versions installed in one environment for each Python, merged.
+
+``python tools/pin.py .venv OTHER_VENV ... > constraints.txt`` with environments that `make setup
+PYTHON=...` made. A version that holds in all of them gets no marker.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import sys
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+#: Never pinned: the installer itself, this package, and what CI images inject.
+LEFT_OUT = {'pip', 'quiet-nav', 'coverage'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Installed:
+    """What pip installed into one environment: versions and the Pythons that each allows."""
+
+    python: str
+    versions: dict[str, str]
+    requires: dict[str, str]
+
+
+def installed(environment: Path) -> Installed:
+    """Return what pip installed into an environment."""
+    (site,) = environment.glob('lib/python3.*/site-packages')
+    versions, requires = {}, {}
+    for distribution in importlib.metadata.distributions(path=[str(site)]):
+        name = canonicalize_name(distribution.metadata['Name'])
+        # Wheels of ROS packages hold a second, nested record that no index knows.
+        if distribution.read_text('INSTALLER') and name not in LEFT_OUT:
+            versions[name] = distribution.version.split('+')[0]
+            requires[name] = distribution.metadata.get('Requires-Python') or ''
+    return Installed(site.parent.name.removeprefix('python'), versions, requires)
+
+
+def merged(environments: list[Installed]) -> list[str]:
+    """Return the lines of the constraints for several Pythons, a marker where versions differ."""
+    environments = sorted(environments, key=lambda e: Version(e.python))
+    lines = []
+    for name in sorted({n for e in environments for n in e.versions}):
+        having = [e for e in environments if name in e.versions]
+        for version in dict.fromkeys(e.versions[name] for e in having):
+            these = [e for e in having if e.versions[name] == version]
+            rest = [e for e in environments if e not in these]
+            taken = any(name in e.versions for e in rest)
+            allowed = SpecifierSet(these[0].requires[name])
+            if not taken and all(allowed.contains(e.python + '.99') for e in rest):
+                lines.append(f'{name}=={version}')
+            elif these[0] is environments[0]:
+                lines.append(f'{name}=={version} ; python_version <= "{these[-1].python}"')
+            else:
+                lines.append(f'{name}=={version} ; python_version >= "{these[0].python}"')
+    return lines
+
+
+def main() -> int:
+    """Read the environments named on the command line and print their constraints."""
+    if len(sys.argv) < 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    environments = [installed(Path(path)) for path in sys.argv[1:]]
+    pythons = sorted((e.python for e in environments), key=Version)
+    print('# The versions that are tested together, for Python ' + ', '.join(pythons))
+    print('# on x86-64 Linux. Made by tools/pin.py.')
+    print('\n'.join(merged(environments)))
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
