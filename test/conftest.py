@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,6 +64,34 @@ class Ros:
             self._executor.remove_node(node)
             node.destroy_node()
         self._executor.shutdown()
+
+
+class Stalls:
+    """Watches how long this machine keeps a thread that only sleeps from waking up."""
+
+    _STEP_S = 0.01
+
+    def __init__(self) -> None:
+        self._overruns: list[tuple[float, float]] = []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def _watch(self) -> None:
+        before = time.monotonic()
+        while not self._end.is_set():
+            time.sleep(self._STEP_S)
+            now = time.monotonic()
+            self._overruns.append((now, now - before - self._STEP_S))
+            before = now
+
+    def worst_s(self, since: float) -> float:
+        """Return the longest time lost since a moment of ``time.monotonic`` (s)."""
+        return max((lost for when, lost in self._overruns if when >= since), default=0.0)
+
+    def close(self) -> None:
+        self._end.set()
+        self._thread.join()
 
 
 class NodeProcess:
@@ -139,6 +168,14 @@ def ros(ros_context: None) -> Iterator[Ros]:
     graph = Ros()
     yield graph
     graph.close()
+
+
+@pytest.fixture
+def stalls() -> Iterator[Stalls]:
+    """How long the machine itself stood still: what keeps real time cannot be judged then."""
+    watch = Stalls()
+    yield watch
+    watch.close()
 
 
 @pytest.fixture

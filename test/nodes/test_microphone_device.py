@@ -23,6 +23,9 @@ from diagnostic_msgs.msg import DiagnosticArray
 from quiet_nav.nodes.audio_input import AudioInput
 
 RATE = 16_000
+SOUND_S = 30
+#: A machine that stands still for longer loses sound, whatever records it.
+STALL_S = 0.1
 
 
 class VirtualMicrophone:
@@ -72,10 +75,12 @@ class VirtualMicrophone:
             command, env=os.environ | self.environment, capture_output=True, timeout=60
         )
 
-    def play(self, path):
-        return subprocess.Popen(
-            ['paplay', '-d', 'virtual', str(path)], env=os.environ | self.environment
-        )
+    def keep(self, path):
+        """Hand a sound to the server, which plays it itself: no player that could be late."""
+        assert self.run('pactl', 'upload-sample', str(path), 'sound').returncode == 0
+
+    def play(self):
+        assert self.run('pactl', 'play-sample', 'sound', 'virtual').returncode == 0
 
 
 @pytest.fixture
@@ -100,36 +105,52 @@ def parameters():
 
 
 def test_twenty_seconds_are_captured_in_real_time_without_a_gap(
-    ros, node_process, virtual_microphone, parameters, tmp_path
+    ros, node_process, virtual_microphone, parameters, stalls, tmp_path
 ):
     rng = np.random.default_rng(0)
-    noise = rng.integers(-3000, 3000, (RATE * 40, 2)).astype(np.int16)
+    noise = rng.integers(-3000, 3000, (RATE * SOUND_S, 2)).astype(np.int16)
     soundfile.write(tmp_path / 'noise.wav', noise, RATE)
-    player = virtual_microphone.play(tmp_path / 'noise.wav')
+    virtual_microphone.keep(tmp_path / 'noise.wav')
     audio = AudioInput(ros.node(), buffer_s=40.0)
     node_process('microphone', parameters)
-    try:
-        assert ros.spin_until(lambda: audio.stream and audio.stream.latest().valid, 20)
-        breaks, begin_ns = audio.stream.break_count, audio.stream.end_ns
+    assert ros.spin_until(lambda: audio.stream and audio.stream.latest().valid, 20)
+    for _ in range(3):
         began = time.monotonic()
-        held = ros.spin_until(lambda: audio.stream.end_ns > begin_ns + 20 * 10**9, 40)
-        assert held and time.monotonic() - began == pytest.approx(20, abs=2)
-        assert audio.stream.break_count == breaks
-    finally:
-        player.kill()
-        player.wait()
-    assert -0.1 < audio.age_s < 2.0
-    # What was played came through sample for sample: the capture is found in it, in one piece.
+        fault = _captured(ros, virtual_microphone, audio, noise)
+        if not fault:
+            return
+        # Sound is lost where nobody is let run to take it: only a machine that ran proves a fault.
+        assert stalls.worst_s(since=began) > STALL_S, fault
+    pytest.skip(f'the machine stood still for {stalls.worst_s(began):.2f} s and more: {fault}')
+
+
+def _captured(ros, virtual_microphone, audio, noise):
+    """Play, record 20 s of it and say what is wrong with them, '' for nothing."""
+    virtual_microphone.play()
+    breaks, begin_ns, began = audio.stream.break_count, audio.stream.end_ns, time.monotonic()
+    if not ros.spin_until(lambda: audio.stream.end_ns > begin_ns + 20 * 10**9, 40):
+        return 'no 20 s of sound came within 40 s'
+    if abs((took_s := time.monotonic() - began) - 20) > 2:
+        return f'20 s of sound took {took_s:.1f} s'
+    if audio.stream.break_count != breaks:
+        return f'{audio.stream.break_count - breaks} breaks'
+    if not -0.1 < audio.age_s < 2.0:
+        return f'the sound is {audio.age_s:.1f} s old'
     for channel in (0, 1):
-        stream = audio.stream
-        heard = [stream.ending_at(begin_ns + k * 3 * 10**9, channel).samples for k in (1, 2, 3, 4)]
-        heard = np.rint(np.concatenate(heard) * 32768).astype(np.int64)
+        # The sound begins a little after it was asked for; then every sample is there, in order.
+        window = audio.stream.ending_at(begin_ns + 19 * 10**9, channel, samples=16 * RATE)
+        if not window.valid:
+            return f'channel {channel}: {window.reason}'
+        heard = np.rint(window.samples * 32768).astype(np.int64)
         played = noise[:, channel].astype(np.int64)
-        key = heard[:32]
-        (starts,) = np.nonzero(played[: -len(heard)] == key[0])
-        match = [s for s in starts if np.array_equal(played[s : s + 32], key)]
-        assert len(match) == 1
-        assert np.array_equal(played[match[0] : match[0] + len(heard)], heard)
+        (starts,) = np.nonzero(played[: -len(heard)] == heard[0])
+        found = [s for s in starts if np.array_equal(played[s : s + 32], heard[:32])]
+        if len(found) != 1:
+            return f'channel {channel} is not what was played'
+        same = played[found[0] : found[0] + len(heard)] == heard
+        if not same.all():
+            return f'channel {channel} differs from what was played after {same.argmin()} samples'
+    return ''
 
 
 def test_unplugged_device_is_an_error_and_comes_back_by_itself(

@@ -18,6 +18,8 @@ LOST_AFTER_S = 1.0
 FIRST_AFTER_S = 4.0
 _DTYPES = {'S16LE': 'int16', 'S24LE': 'int24', 'S32LE': 'int32', 'F32LE': 'float32'}
 _POLL_S = 0.1
+#: How much sound the driver holds for us: a busy robot may keep the reader waiting for so long.
+_BUFFER_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class DeviceCapture:
             self._stream = self._sounddevice.RawInputStream(
                 blocksize=max(1, round(chunk_s * pcm_format.sample_rate)),
                 callback=self._receive,
+                latency=_BUFFER_S,
                 **options,
             )
         except self._sounddevice.PortAudioError as error:
