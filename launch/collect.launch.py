@@ -33,7 +33,7 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'params_file',
-        default_value=PathJoinSubstitution([CONFIG, [LaunchConfiguration('robot'), '.yaml']]),
+        default_value=[CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
         description='Parameters of your own for any node, read after the profile',
     ),
     DeclareLaunchArgument(
@@ -93,10 +93,12 @@ def ours(executable: str, defaults: str = '', parameters: dict | None = None, **
     return Node(
         package='quiet_nav',
         executable=executable,
+        # Named, so that what launch hands over stands above every pattern in the files.
+        name=executable,
         output='screen',
         parameters=[
             *files,
-            PathJoinSubstitution([CONFIG, [LaunchConfiguration('robot'), '.yaml']]),
+            [CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
             LaunchConfiguration('params_file'),
             parameters or {},
         ],
