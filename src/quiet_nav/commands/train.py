@@ -15,8 +15,12 @@ def main(
     data: Annotated[Path, typer.Option(help='Folder in the Quiet Campus layout.')],
     out: Annotated[Path, typer.Option(help='Folder for checkpoints and logs.')],
     recipe: Annotated[
-        str, typer.Option(help='Name in config/learning (paper, quiet_nav, small) or a YAML file.')
-    ] = 'paper',
+        str,
+        typer.Option(
+            help='Name in config/learning or a YAML file. Default: paper; with --init fine_tune, '
+            "the model's own network in it."
+        ),
+    ] = '',
     init: Annotated[
         Path | None, typer.Option(help='Checkpoint or ONNX model to start from (fine-tuning).')
     ] = None,
@@ -34,12 +38,17 @@ def main(
     import dataclasses
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.learning.checkpoints import network_of
     from quiet_nav.learning.recipe import load_recipe, recipe_file
     from quiet_nav.learning.training import train
 
     if task not in TASKS:
         raise QuietNavError(f'task {task!r} is none of {", ".join(TASKS)}')
-    chosen = load_recipe(recipe_file(recipe))
+    chosen = load_recipe(recipe_file(recipe or ('fine_tune' if init else 'paper')))
+    if init and not recipe:
+        own = network_of(init)
+        merged = {**chosen.network.options, **own.options} if own.kind == 'context' else {}
+        chosen = dataclasses.replace(chosen, network=dataclasses.replace(own, options=merged))
     if seed is not None:
         chosen = dataclasses.replace(chosen, seed=seed)
     if epochs is not None:

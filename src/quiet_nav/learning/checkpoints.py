@@ -12,9 +12,16 @@ from torch import nn
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.kinds import kind_of
-from quiet_nav.learning.recipe import Recipe, recipe_from_dict
+from quiet_nav.learning.recipe import NetworkRecipe, Recipe, recipe_from_dict
+from quiet_nav.learning.vggish import LAYOUT
+from quiet_nav.perception.model_metadata import ModelMetadata
 
 PREFIX = 'network.'
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_NOT_PLAIN = (
+    'holds no plain {} (quantised, factorised or of another network): start from the checkpoint '
+    'that it was exported from'
+)
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
@@ -67,10 +74,33 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], where: st
     network.load_state_dict(weights)
 
 
+def network_of(path: str | Path) -> NetworkRecipe:
+    """Return which network a checkpoint or an exported ONNX file holds, to start from it.
+
+    Raises QuietNavError where it is neither, or of another project.
+    """
+    path = Path(path)
+    if path.suffix != '.onnx':
+        parameters = read_tensors(path).get('hyper_parameters', {})
+        if 'recipe' not in parameters:
+            raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no recipe in it)')
+        return recipe_from_dict(parameters['recipe'], f'{path}: recipe').network
+    model = _read_onnx(path)
+    said = {item.key: item.value for item in model.metadata_props}
+    metadata = ModelMetadata.from_strings(said, str(path))
+    kind = 'context' if metadata.kind == 'context' else 'vggish'
+    first = [i for i in model.graph.initializer if i.name.endswith('features.0.weight')]
+    if len(first) != 1:
+        raise QuietNavError(f'{path}: {_NOT_PLAIN.format("features.0.weight")}')
+    width = first[0].dims[0] / LAYOUT[0]
+    return NetworkRecipe(kind, width, bool(metadata.distance_edges_m))
+
+
 def start_from(network: nn.Module, path: str | Path) -> None:
     """Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
 
-    An ONNX file serves as long as it was neither quantised nor factorised nor fused.
+    An ONNX file serves as long as it was neither quantised nor factorised. Its batch norms went
+    into the convolutions before them: ``hold_folded`` keeps them from acting again.
     """
     path = Path(path)
     if path.suffix != '.onnx':
@@ -82,34 +112,55 @@ def start_from(network: nn.Module, path: str | Path) -> None:
     load_weights(network, _onnx_weights(path, network), str(path))
 
 
-def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
+def hold_folded(network: nn.Module) -> int:
+    """Put batch norms that an export emptied into evaluation mode, and return how many.
+
+    In training mode they would normalise what the convolution before has normalised already.
+    """
+    held = 0
+    for module in network.modules():
+        if isinstance(module, _NORMS) and module.affine:
+            emptied = torch.full_like(module.running_var, 1.0 - module.eps)
+            if torch.equal(module.running_var, emptied) and not module.running_mean.any():
+                module.eval()
+                held += 1
+    return held
+
+
+def _read_onnx(path: Path) -> Any:
     import onnx
     from google.protobuf.message import DecodeError
-    from onnx import numpy_helper
 
+    if not path.is_file():
+        raise QuietNavError(f'{path}: no such model')
     try:
-        model = onnx.load(str(path))
+        return onnx.load(str(path))
     except (OSError, DecodeError) as error:
         raise QuietNavError(f'{path}: cannot be read as ONNX ({error})') from error
-    found = {item.name: item for item in model.graph.initializer}
+
+
+def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
+    from onnx import numpy_helper
+
+    found = {item.name: item for item in _read_onnx(path).graph.initializer}
     weights = {}
     for name, value in network.state_dict().items():
         stem, _, last = name.rpartition('.')
-        if isinstance(network.get_submodule(stem), nn.BatchNorm2d):
-            # The exporter folds it into the convolution before: what is left does nothing.
-            weights[name] = _identity(network.get_submodule(stem), last, value)
-            continue
+        module = network.get_submodule(stem)
         matches = [key for key in found if key == name or key.endswith('.' + name)]
-        if len(matches) != 1:
-            raise QuietNavError(
-                f'{path}: holds no plain {name} (quantised, factorised or of another network): '
-                'start from the checkpoint that it was exported from'
-            )
-        weights[name] = torch.tensor(numpy_helper.to_array(found[matches[0]]))
+        if len(matches) == 1:
+            weights[name] = torch.tensor(numpy_helper.to_array(found[matches[0]]))
+        elif last == 'num_batches_tracked':
+            weights[name] = value
+        elif isinstance(module, _NORMS) and module.affine:
+            # The exporter folds it into the convolution before: what is left does nothing.
+            weights[name] = _identity(module, last, value)
+        else:
+            raise QuietNavError(f'{path}: {_NOT_PLAIN.format(name)}')
     return weights
 
 
-def _identity(norm: nn.BatchNorm2d, name: str, value: torch.Tensor) -> torch.Tensor:
+def _identity(norm: nn.Module, name: str, value: torch.Tensor) -> torch.Tensor:
     if name == 'running_var':
         return torch.full_like(value, 1.0 - norm.eps)
     return torch.ones_like(value) if name == 'weight' else torch.zeros_like(value)

@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
 
+from quiet_nav.learning.checkpoints import hold_folded
 from quiet_nav.learning.clips import UNKNOWN_BIN
 from quiet_nav.learning.recipe import Recipe, recipe_to_dict
 from quiet_nav.learning.vggish import Logits
@@ -28,6 +29,9 @@ class NearWallModule(lightning.LightningModule):
         )
         self.ap = BinaryAveragePrecision()
         self.accuracy = BinaryAccuracy()
+
+    def on_train_epoch_start(self) -> None:
+        hold_folded(self.network)
 
     def training_step(self, batch: dict[str, torch.Tensor], _index: int) -> torch.Tensor:
         loss = self.loss(self.network.from_batch(batch), batch)

@@ -1,0 +1,63 @@
+"""Fine-tuning: which files a training can start from, and that the start is the model itself."""
+
+import pytest
+
+torch = pytest.importorskip('torch')
+onnx = pytest.importorskip('onnx')
+
+from quiet_nav.errors import QuietNavError  # noqa: E402
+from quiet_nav.learning.checkpoints import hold_folded, network_of, start_from  # noqa: E402
+from quiet_nav.learning.context_kind import exportable  # noqa: E402
+from quiet_nav.learning.context_net import Calibration  # noqa: E402
+from quiet_nav.learning.kinds import kind_of  # noqa: E402
+from quiet_nav.learning.recipe import Recipe  # noqa: E402
+from quiet_nav.perception.model_file import open_model  # noqa: E402
+from quiet_nav.resources import shared_file  # noqa: E402
+
+
+def network_in(path):
+    recipe = network_of(path)
+    network = kind_of(Recipe(network=recipe)).network(recipe)
+    start_from(network, path)
+    return network
+
+
+def test_the_shipped_model_is_a_start_and_says_the_same():
+    path = shared_file('models/near_wall.onnx')
+    shipped = open_model(path)
+    network = network_in(path).eval()
+    fitted = shipped.metadata.extra['calibration']
+    calibration = Calibration(**{name: tuple(values) for name, values in fitted.items()})
+    item = exportable(network, calibration)
+    with torch.no_grad():
+        said = item.module(*item.inputs.values())[0].numpy()
+    feeds = {name: value.numpy() for name, value in item.inputs.items()}
+    assert abs(said - shipped.session.run(None, feeds)[0]).max() < 1e-3
+
+
+def test_norms_folded_by_the_export_stay_out_of_a_training():
+    network = network_in(shared_file('models/near_wall.onnx')).train()
+    features = torch.randn(8, network.compare.channels, 160)
+    assert hold_folded(network) == 6
+    in_training = network.features(features)
+    torch.testing.assert_close(in_training, network.eval().features(features))
+    fresh = kind_of(Recipe(network=network_of(shared_file('models/near_wall.onnx')))).network(
+        network_of(shared_file('models/near_wall.onnx'))
+    )
+    assert hold_folded(fresh) == 0
+
+
+def test_another_projects_model_is_refused_by_name(tmp_path):
+    path = tmp_path / 'foreign.onnx'
+    graph = onnx.helper.make_graph([], 'g', [], [])
+    onnx.save(onnx.helper.make_model(graph), path)
+    with pytest.raises(QuietNavError, match=r'foreign.onnx: no metadata of quiet_nav format 1'):
+        network_of(path)
+    path.write_bytes(b'not onnx at all')
+    with pytest.raises(QuietNavError, match=r'foreign.onnx: cannot be read as ONNX'):
+        network_of(path)
+    with pytest.raises(QuietNavError, match=r'none.onnx: no such model'):
+        network_of(tmp_path / 'none.onnx')
+    torch.save({'state_dict': {}}, tmp_path / 'other.ckpt')
+    with pytest.raises(QuietNavError, match=r'other.ckpt: no near-wall checkpoint of quiet_nav'):
+        network_of(tmp_path / 'other.ckpt')
