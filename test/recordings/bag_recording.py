@@ -62,34 +62,42 @@ class Recording:
             part += rng.uniform(-0.9, 0.9, channels) * np.roll(part, 20, axis=0)
         step = round(chunk_s * rate)
         for i in range(0, len(frames), step):
-            part = frames[i : i + step]
-            stamp = self.start_ns + round(at_s * S) + i * S // rate
-            data = np.frombuffer(encode_pcm(part, 'S16LE'), np.uint8)
-            audio = self.type('audio_common_msgs/msg/AudioData')(data)
-            message = self.type(TYPES[AUDIO])(self.header(stamp), audio)
-            self.messages.append((stamp + len(part) * S // rate, AUDIO, message))
+            self.chunk(at_s + i / rate, frames[i : i + step].T, rate)
+        return self
+
+    def chunk(self, at_s: float, samples: np.ndarray, rate: int = RATE):
+        """One message of sound, (channels, n), received when its last sample had been heard."""
+        stamp = self.start_ns + round(at_s * S)
+        data = np.frombuffer(encode_pcm(samples.T, 'S16LE'), np.uint8)
+        audio = self.type('audio_common_msgs/msg/AudioData')(data)
+        message = self.type(TYPES[AUDIO])(self.header(stamp), audio)
+        self.messages.append((stamp + samples.shape[1] * S // rate, AUDIO, message))
         return self
 
     def odometry(self, poses: Callable[[float], tuple[float, float, float]], duration_s: float):
         """Poses (x, y, yaw) by seconds, 20 a second."""
         for i in range(round(20 * duration_s) + 1):
-            x, y, yaw = poses(i / 20)
-            time_ns = self.start_ns + i * S // 20
-            quaternion = self.type('geometry_msgs/msg/Quaternion')(
-                0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)
-            )
-            point = self.type('geometry_msgs/msg/Point')(float(x), float(y), 0.0)
-            pose = self.type('geometry_msgs/msg/Pose')(point, quaternion)
-            zero = self.type('geometry_msgs/msg/Vector3')(0.0, 0.0, 0.0)
-            message = self.type(TYPES[ODOM])(
-                self.header(time_ns, 'odom'),
-                'base_link',
-                self.type('geometry_msgs/msg/PoseWithCovariance')(pose, np.zeros(36)),
-                self.type('geometry_msgs/msg/TwistWithCovariance')(
-                    self.type('geometry_msgs/msg/Twist')(zero, zero), np.zeros(36)
-                ),
-            )
-            self.messages.append((time_ns, ODOM, message))
+            self.pose(i / 20, *poses(i / 20))
+        return self
+
+    def pose(self, at_s: float, x: float, y: float, yaw: float):
+        """One pose."""
+        time_ns = self.start_ns + round(at_s * S)
+        quaternion = self.type('geometry_msgs/msg/Quaternion')(
+            0.0, 0.0, math.sin(yaw / 2), math.cos(yaw / 2)
+        )
+        point = self.type('geometry_msgs/msg/Point')(float(x), float(y), 0.0)
+        pose = self.type('geometry_msgs/msg/Pose')(point, quaternion)
+        zero = self.type('geometry_msgs/msg/Vector3')(0.0, 0.0, 0.0)
+        message = self.type(TYPES[ODOM])(
+            self.header(time_ns, 'odom'),
+            'base_link',
+            self.type('geometry_msgs/msg/PoseWithCovariance')(pose, np.zeros(36)),
+            self.type('geometry_msgs/msg/TwistWithCovariance')(
+                self.type('geometry_msgs/msg/Twist')(zero, zero), np.zeros(36)
+            ),
+        )
+        self.messages.append((time_ns, ODOM, message))
         return self
 
     def depth(
