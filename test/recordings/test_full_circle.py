@@ -76,8 +76,9 @@ def test_record_label_fine_tune_evaluate_replay(tmp_path, model):
         assert {row.near for row in rows} == {False, True}
 
     (tmp_path / 'tiny.yaml').write_text(RECIPE)
-    said = run('train', 'near-wall', '--init', model, '--data', data, '--out', tmp_path / 'run',
-               '--recipe', tmp_path / 'tiny.yaml', '--accelerator', 'cpu', '--no-progress')  # fmt: skip
+    init = 'train', 'near-wall', '--init', model, '--recipe', tmp_path / 'tiny.yaml'
+    said = run(*init, '--data', data, '--out', tmp_path / 'run', '--accelerator', 'cpu',
+               '--no-progress')  # fmt: skip
     assert 'after 1 epochs' in said
     tuned = tmp_path / 'tuned.onnx'
     run('export', tmp_path / 'run' / 'best.ckpt', '--out', tuned, '--no-calibrate')

@@ -1,6 +1,7 @@
 """Labelling: places where the robot stood, their labels by depth, and what is left out and why."""
 
 import csv
+import json
 import subprocess
 import sys
 
@@ -8,13 +9,21 @@ import numpy as np
 import pytest
 import soundfile
 from bag_recording import RATE, Recording
+from typer.testing import CliRunner
 
+from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
 from quiet_nav.recordings.labelling import LabelSettings, label_bag
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, read_audio
+from quiet_nav.recordings.quiet_campus import (
+    load_pairs,
+    load_splits,
+    middle_frame,
+    read_audio,
+    with_distance,
+)
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 
 
@@ -153,3 +162,34 @@ def test_assignment_needs_its_columns(tmp_path):
     (tmp_path / 'rooms.csv').write_text('bag,room\na,b\n')
     with pytest.raises(QuietNavError, match='columns bag, room, split expected'):
         read_assignment(tmp_path / 'rooms.csv')
+
+
+def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
+    def away(seconds):
+        return 0.3 + 0.1 * np.clip(seconds - 4.0, 0.0, 8.0)
+
+    for number, split in enumerate(('train', 'val', 'test')):
+        made = Recording().info(channels=1).sound(16.0, channels=1, seed=number)
+        made.odometry(lambda s: (away(s) - 0.3, 0.0, 0.0), 16.0).depth(away, 16.0)
+        bag = made.write(tmp_path / f'drive_{number}')
+        out = tmp_path / 'data'
+        found = CliRunner().invoke(
+            build_app(),
+            ['label', str(bag), '--out', str(out), '--room', split, '--split', split, '--motion'],
+        )
+        assert found.exit_code == 0, found.output
+    assert '1 of SFS-Motion' in found.output and 'the robot moved' not in found.output
+    splits = load_splits(out, 'SFS-Motion')
+    near = {row.frame: row.near for row in splits.test}
+    assert splits.test[0].room == 'drive_2-000' and min(near) == 15
+    for row in splits.test[::20]:
+        begin = made.start_ns / 1e9 + 4.0
+        at_s = begin + middle_frame(row.frame) / 15 - made.start_ns / 1e9
+        assert with_distance(row).distance_m == pytest.approx(away(at_s), abs=0.03)
+        assert row.near == (with_distance(row).distance_m <= 0.5) or abs(away(at_s) - 0.5) < 0.02
+    samples, rate = soundfile.read(splits.test[0].audio, dtype='float32')
+    assert rate == RATE and 7.5 * RATE < len(samples) < 8.5 * RATE
+    start = splits.test[0].folder / 'annotation.json'
+    begin = round((json.loads(start.read_text())['start_ns'] - made.start_ns) * RATE / 1e9)
+    assert np.array_equal(samples, written(made)[begin : begin + len(samples)])
+    assert all(pair.first_nearer is not None for pair in load_pairs(out, 'SFS-Motion')['test'])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from bag_recording import Recording, standing
 
+from quiet_nav.evaluation.replay_files import replay_all
 from quiet_nav.evaluation.replay_plots import over_time
-from quiet_nav.evaluation.replay_report import judged, report
+from quiet_nav.evaluation.replay_report import judged, readings_csv, report
 from quiet_nav.geometry import Side
 from quiet_nav.recordings.replay import ReplaySettings, replay
 
@@ -59,6 +60,17 @@ def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
     refused = command(*bags, '--out', tmp_path / 'two')
     assert refused.returncode == 2 and 'there already' in refused.stderr
     assert again.returncode == 0
+
+
+def test_a_cluster_gives_the_same_readings(bags, model):
+    pytest.importorskip('distributed')
+    settings = ReplaySettings(model, threads=1)
+    told = []
+    spread = replay_all(bags, settings, [None, None], 1, told.append, 'local')
+    here = replay_all(bags, settings, [None, None], 1, told.append)
+    for one, two in zip(spread, here, strict=True):
+        assert readings_csv(one) == readings_csv(two)
+    assert told[-1] == [1.0, 1.0]
 
 
 def test_truth_is_the_depth_seen_throughout_the_window(bags, model):

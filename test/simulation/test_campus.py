@@ -220,9 +220,9 @@ def test_a_dask_cluster_gives_the_same_bytes(robot, tmp_path):
 
 def test_a_cluster_that_does_not_answer_is_one_clear_error(tmp_path, monkeypatch):
     pytest.importorskip('distributed')
-    from quiet_nav.simulation import campus
+    from quiet_nav import engine
 
-    monkeypatch.setattr(campus, 'ANSWER_S', 0.5)
+    monkeypatch.setattr(engine, 'ANSWER_S', 0.5)
     with pytest.raises(QuietNavError, match=r'127\.0\.0\.1:1'):
         make_campus(ROBOT, tmp_path, 2, 'tcp://127.0.0.1:1')
 
@@ -305,9 +305,9 @@ def test_steady_rooms_have_no_source_that_changes():
 
 
 def test_every_process_computes_on_one_thread(monkeypatch):
-    from quiet_nav.simulation import campus
+    from quiet_nav import engine
 
     monkeypatch.setenv('OMP_NUM_THREADS', '7')
-    with campus._processes(1):
+    with engine.engine(2, '', 2):
         assert os.environ['OMP_NUM_THREADS'] == '1'
     assert os.environ['OMP_NUM_THREADS'] == '7'

@@ -23,6 +23,9 @@ def main(
     still: Annotated[
         bool, typer.Option('--still', help='Nothing moved: a place a bag, no odometry needed.')
     ] = False,
+    motion: Annotated[
+        bool, typer.Option('--motion', help='Moving stretches, too: SFS-Motion in OUT.')
+    ] = False,
     longest: Annotated[
         float, typer.Option(min=3.0, max=600.0, help='Seconds kept of one place at most.')
     ] = 30.0,
@@ -56,8 +59,11 @@ def main(
     from quiet_nav.recordings.bags import Bag, BagTopics
     from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
     from quiet_nav.recordings.labelling import LabelSettings, label_bag
+    from quiet_nav.recordings.motion import label_motion
     from quiet_nav.recordings.playback import wavs_beside
 
+    if motion and still:
+        raise QuietNavError('--still says that nothing moved: leave out --motion')
     if bool(bags) == bool(rooms) or (bags and not (room and split)):
         raise QuietNavError('name the bags with --room and --split, or all of them in --rooms')
     assigned = read_assignment(rooms) if rooms else [Assigned(bag, room, split) for bag in bags]
@@ -85,8 +91,18 @@ def main(
             found = label_bag(item.bag, settings, beside)
             near = data.add(item, found)
             kept += len(found.places)
+            moved = None
+            if motion:
+                moved = label_motion(item.bag, item.room, data.motion_root, settings, beside)
+                kept += len(moved.recordings)
             seconds = sum(place.duration_s for place in found.places)
             why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
+            if moved is not None:
+                found.left_out.pop('the robot moved', None)
+                why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
+                why += [f'{s:.1f} s: {reason}' for reason, s in moved.left_out.most_common()]
+                why.append(f'{moved.kept_s:.1f} s moving kept as {len(moved.recordings)} of '
+                           'SFS-Motion')  # fmt: skip
             table.add_row(
                 found.name,
                 item.room,

@@ -49,11 +49,10 @@ def main(
     depth: Annotated[str, typer.Option(help='Topic of depth images.')] = '',
     odom: Annotated[str, typer.Option(help='Topic of odometry.')] = '',
     jobs: Annotated[int, typer.Option(min=0, help='Bags at a time; 0: one a core.')] = 0,
+    cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
 ) -> None:
     """Say what the node near_wall would have said, and how right it was where depth is there."""
-    import os
-
     from rich.console import Console
     from rich.progress import Progress
 
@@ -82,7 +81,7 @@ def main(
             for task, share in zip(tasks, shares, strict=True):
                 bar.update(task, completed=share)
 
-        found = replay_all(bags, settings, wavs, jobs or os.cpu_count() or 1, tell)
+        found = replay_all(bags, settings, wavs, jobs, tell, cluster)
     report = write_all(out, found, side)
     console = Console()
     console.width = console.width if console.is_terminal else 160

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Sequence
-from concurrent import futures
+from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import plots
 from quiet_nav.evaluation.replay_plots import over_time
@@ -24,6 +26,7 @@ from quiet_nav.recordings.replay import Replayed, ReplaySettings, replay
 #: Called with each bag's share done, in the bags' order.
 Progress = Callable[[Sequence[float]], None]
 _shares = None
+_progress: Progress | None = None
 
 
 def replay_all(
@@ -32,49 +35,49 @@ def replay_all(
     wavs: Sequence[Wav | None],
     jobs: int,
     progress: Progress,
+    cluster: str = '',
 ) -> list[Replayed]:
-    """Replay bags, ``jobs`` at a time in processes of their own; the result does not depend on it.
+    """Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
 
-    Raises what the first bag that fails raises.
+    cluster: as ``engine`` takes it; its workers must see bags and model under the same paths, and
+    a bag's share is known when it is done. The result depends on neither.
+    Raises what a bag that fails raises.
     """
-    if jobs <= 1 or len(bags) == 1:
-        shares = [0.0] * len(bags)
-        detector, found = settings.load(), []
-        for i, (bag, wav) in enumerate(zip(bags, wavs, strict=True)):
+    shared = get_context('spawn').Array('d', len(bags), lock=False)
+    found: dict[int, Replayed] = {}
 
-            def tell(share: float, i: int = i) -> None:
-                shares[i] = share
-                progress(shares)
+    def tell() -> None:
+        progress(list(shared))
 
-            found.append(replay(bag, settings, wav, detector, tell))
-        return found
-    context = get_context('spawn')
-    shared = context.Array('d', len(bags), lock=False)
-    with futures.ProcessPoolExecutor(
-        min(jobs, len(bags)), context, initializer=_share, initargs=(shared,)
-    ) as pool:
-        work = [
-            pool.submit(_replay_one, i, bag, settings, wav)
-            for i, (bag, wav) in enumerate(zip(bags, wavs, strict=True))
-        ]
-        waiting = set(work)
-        while waiting:
-            done, waiting = futures.wait(waiting, 0.2, futures.FIRST_EXCEPTION)
-            progress(list(shared))
-            if any(job.exception() for job in done):
-                pool.shutdown(cancel_futures=True)
-                break
-        return [job.result() for job in work if not job.cancelled()]
+    settings = settings.anywhere()
+    given = [
+        (i, bag.absolute(), settings, wav and replace(wav, path=wav.path.absolute()))
+        for i, (bag, wav) in enumerate(zip(bags, wavs, strict=True))
+    ]
+    alone = not cluster and (jobs == 1 or len(bags) == 1)
+    prepare = partial(_share, shared, progress if alone else None)
+    try:
+        with engine(jobs, cluster, len(bags), prepare, tell) as run:
+            for number, result in run(_replay_one, given):
+                found[number] = result
+                shared[number] = 1.0
+                tell()
+    finally:
+        _share(None)
+    return [found[number] for number in range(len(bags))]
 
 
-def _share(shares: object) -> None:
-    global _shares
-    _shares = shares
+def _share(shares: object, progress: Progress | None = None) -> None:
+    global _shares, _progress
+    _shares, _progress = shares, progress
 
 
 def _replay_one(index: int, bag: Path, settings: ReplaySettings, wav: Wav | None) -> Replayed:
     def tell(share: float) -> None:
-        _shares[index] = share
+        if _shares is not None:
+            _shares[index] = share
+        if _progress is not None:
+            _progress(list(_shares))
 
     return replay(bag, settings, wav, progress=tell)
 

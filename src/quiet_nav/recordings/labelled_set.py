@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.recordings.labelling import Labelled, LabelledPlace
 from quiet_nav.recordings.quiet_campus import OBSTACLE, ORDER, SPLITS
 from quiet_nav.simulation.campus_files import (
+    SUBSETS,
     to_json,
     whole_folder,
     write_annotation,
@@ -22,8 +24,10 @@ from quiet_nav.simulation.campus_files import (
     write_static_depth,
     write_whole,
 )
+from quiet_nav.simulation.campus_lists import write_motion_lists
+from quiet_nav.simulation.streams import generator
 
-SUBSET = 'SFS-Static'
+SUBSET = SUBSETS['static']
 #: A pair is worth ordering from this difference in distance on (the official lists' least).
 LEAST_DIFFERENCE_M = 0.1
 
@@ -126,12 +130,31 @@ class LabelledSet:
         }
         return near
 
+    @property
+    def motion_root(self) -> Path:
+        """Folder of the moving stretches, SFS-Motion beside SFS-Static."""
+        return self.root.parent / SUBSETS['motion']
+
     def finish(self) -> None:
         """Write the lists of every part, empty ones too, and ``labels.json``."""
+        if (self.motion_root / 'ProcessedData').is_dir():
+            self._write_motion_lists()
         for split in SPLITS:
             rooms = sorted(room for room in self.rooms if self.rooms[room] == split)
             self._write_lists(split, rooms)
         write_whole(self._path, to_json({'rooms': self.rooms, 'bags': self.bags}))
+
+    def _write_motion_lists(self) -> None:
+        depths: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
+        for path in sorted((self.motion_root / 'ProcessedData').glob('*/annotation.json')):
+            said = json.loads(path.read_text())
+            depths[self.rooms[said['room']]][path.parent.name] = said['depth']
+        for split in SPLITS:
+            folder = self.motion_root / 'data-split'
+            lists = (folder / task / f'{split}.csv' for task in (OBSTACLE, ORDER))
+            rng = generator(0, 'lists', split)
+            limit = NEAR_WALL_M, math.nextafter(NEAR_WALL_M, math.inf)
+            write_motion_lists(depths[split], split, *lists, rng, *limit)
 
     def _write_lists(self, split: str, rooms: Sequence[str]) -> None:
         rows, pairs = [], []

@@ -190,7 +190,7 @@ class _Cut:
         self, stream: AudioStream, start_ns: int, seconds: float
     ) -> tuple[np.ndarray | None, str]:
         count = round(seconds * SAMPLE_RATE)
-        channels = self._channels(stream.channels)
+        channels = channels_kept(self._settings, stream.channels)
         end_ns = start_ns + round(seconds * 1e9)
         windows = [stream.ending_at(end_ns, channel, count) for channel in channels]
         for window in windows:
@@ -200,18 +200,6 @@ class _Cut:
                 return None, fault.split(',')[0].split(':')[0]
         return np.stack([window.samples for window in windows]), ''
 
-    def _channels(self, channels: int) -> list[int]:
-        rig = self._settings.rig
-        ear = rig.ear_toward(self._settings.camera) if rig else None
-        if ear is None:
-            return list(range(channels))
-        if ear.channel >= channels:
-            raise QuietNavError(
-                f'rig {rig.name} needs {rig.channels} channels, the audio has {channels}: '
-                'does the rig fit the microphone?'
-            )
-        return [ear.channel]
-
     def _distance(self, start_ns: int, end_ns: int) -> tuple[float, str]:
         first, last = np.searchsorted(self._times, [start_ns, end_ns + 1])
         seen = self._distances[first:last]
@@ -220,6 +208,20 @@ class _Cut:
         if np.ptp(seen) > MOST_CHANGE_M:
             return float('nan'), f'depth changed by more than {MOST_CHANGE_M} m while it stood'
         return float(seen.mean()), ''
+
+
+def channels_kept(settings: LabelSettings, channels: int) -> list[int]:
+    """Return which channels are kept: the ear on the camera's side of a rig, otherwise all."""
+    rig = settings.rig
+    ear = rig.ear_toward(settings.camera) if rig else None
+    if ear is None:
+        return list(range(channels))
+    if ear.channel >= channels:
+        raise QuietNavError(
+            f'rig {rig.name} needs {rig.channels} channels, the audio has {channels}: '
+            'does the rig fit the microphone?'
+        )
+    return [ear.channel]
 
 
 def _with_images(bag: Bag, topics: BagTopics, places: list[LabelledPlace]) -> list[LabelledPlace]:
@@ -243,21 +245,22 @@ def _with_images(bag: Bag, topics: BagTopics, places: list[LabelledPlace]) -> li
                 place.start_ns,
                 place.samples,
                 place.distance_m,
-                None if depth is None else _millimetres(depth),
-                None if color is None else _rgb(color),
+                None if depth is None else millimetres(depth),
+                None if color is None else rgb(color),
             )
         )
     return found
 
 
-def _millimetres(image: object) -> np.ndarray:
+def millimetres(image: object) -> np.ndarray:
+    """Return a depth image's millimetres, float64, (h, w), 0 where there is no reading."""
     pixels, unit_m = decode_depth(
         image.encoding, image.height, image.width, image.step, image.data, bool(image.is_bigendian)
     )
     return np.nan_to_num(pixels.astype(np.float64) * unit_m * 1000.0, posinf=0.0)
 
 
-def _rgb(image: object) -> np.ndarray | None:
+def rgb(image: object) -> np.ndarray | None:
     """Return an 8-bit colour image as RGB, None for other encodings."""
     if image.encoding not in ('rgb8', 'bgr8'):
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
@@ -44,6 +44,12 @@ class ReplaySettings:
     reference: Path | None = None
     depth: bool = True
     topics: BagTopics = field(default_factory=BagTopics)
+
+    def anywhere(self) -> ReplaySettings:
+        """Return the same with whole paths: a worker may stand in another folder."""
+        rig = str(Path(self.rig).absolute()) if Path(self.rig).is_file() else self.rig
+        model, reference = (p and p.absolute() for p in (self.model, self.reference))
+        return replace(self, model=model, rig=rig, reference=reference)
 
     def load(self) -> NearWallDetector:
         """Open the model; QuietNavError where it cannot be used."""

@@ -56,5 +56,28 @@ class StillStretches:
             every.append(Stretch(self._begin_ns, self._last_ns))
         return [s for s in every if s.duration_s >= least_s]
 
+    def moving(self, least_s: float) -> list[Stretch]:
+        """Return when it moved: between rests of at least so long, odometry without a pause."""
+        every = [*self._done]
+        if self._rest is not None:
+            every.append(Stretch(self._begin_ns, self._last_ns))
+        found: list[Stretch] = []
+        begin = last = None
+        for one in every:
+            together = last is not None and one.start_ns - last <= MAX_GAP_S * 1e9
+            if begin is not None and not together:
+                found.append(Stretch(begin, last))
+                begin = None
+            rests = one.duration_s >= least_s
+            if begin is None:
+                begin = None if rests else (last if together else one.start_ns)
+            elif rests:
+                found.append(Stretch(begin, one.start_ns))
+                begin = None
+            last = one.end_ns
+        if begin is not None:
+            found.append(Stretch(begin, last))
+        return [stretch for stretch in found if stretch.end_ns > stretch.start_ns]
+
     def _start(self, time_ns: int, pose: Pose2D) -> None:
         self._rest, self._begin_ns, self._last_ns = pose, time_ns, time_ns

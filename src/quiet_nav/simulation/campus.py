@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent import futures
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
-from multiprocessing import get_context
 from pathlib import Path
 
 from quiet_nav import __version__
+from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.campus_files import SUBSETS, clear_parts, to_json, write_whole
 from quiet_nav.simulation.campus_lists import write_lists
@@ -22,9 +17,6 @@ from quiet_nav.simulation.campus_places import CampusRequest, plan_room, split_r
 from quiet_nav.simulation.campus_rooms import make_room
 
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
-#: How long a Dask scheduler may take to answer, in seconds.
-ANSWER_S = 10.0
-_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS')
 
 Progress = Callable[[int, int], None]
 
@@ -53,8 +45,10 @@ def make_campus(
     done = request.rooms - len(missing)
     tell = progress or (lambda done, total: None)
     tell(done, request.rooms)
-    with _engine(workers, cluster, len(missing)) as engine:
-        for _ in engine(request, missing, str(out)):
+    # The workers of a cluster may stand in another folder.
+    jobs = [(request, index, str(out.resolve())) for index in missing]
+    with engine(workers, cluster, len(jobs)) as run:
+        for _ in run(make_room, jobs):
             done += 1
             tell(done, request.rooms)
     splits = split_rooms(request)
@@ -122,88 +116,3 @@ def _claim(root: Path, request: CampusRequest) -> None:
     clear_parts(root)
     if not (root / 'manifest.json').is_file():
         write_whole(claim, to_json(asked))
-
-
-Engine = Callable[[CampusRequest, list[int], str], Iterator[str]]
-
-
-@contextmanager
-def _engine(workers: int, cluster: str, jobs: int) -> Iterator[Engine]:
-    workers = max(1, min(workers or os.cpu_count() or 1, max(jobs, 1)))
-    if cluster:
-        with _dask(workers, cluster) as engine:
-            yield engine
-    elif workers == 1:
-        yield _in_turn
-    else:
-        with _processes(workers) as engine:
-            yield engine
-
-
-def _in_turn(request: CampusRequest, rooms: list[int], out: str) -> Iterator[str]:
-    for index in rooms:
-        yield make_room(request, index, out)
-
-
-@contextmanager
-def _processes(workers: int) -> Iterator[Engine]:
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, '1'))
-    pool = futures.ProcessPoolExecutor(workers, get_context('spawn'), _die_with, (os.getpid(),))
-
-    def run(request: CampusRequest, rooms: list[int], out: str) -> Iterator[str]:
-        jobs = [pool.submit(make_room, request, index, out) for index in rooms]
-        for job in futures.as_completed(jobs):
-            yield job.result()
-
-    try:
-        yield run
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-def _die_with(parent: int) -> None:
-    """End this worker soon after its parent was killed, which leaves it waiting otherwise."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _dask(workers: int, cluster: str) -> Iterator[Engine]:
-    try:
-        from dask import distributed
-    except ImportError as error:
-        raise QuietNavError('--cluster needs Dask: install quiet_nav[cluster]') from error
-    local = None
-    if cluster == 'local':
-        local = distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None
-        )
-    try:
-        client = distributed.Client(local or cluster, timeout=ANSWER_S)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise QuietNavError(f'Dask scheduler {cluster}: no answer ({error})') from error
-
-    def run(request: CampusRequest, rooms: list[int], out: str) -> Iterator[str]:
-        jobs = [
-            client.submit(make_room, request, index, str(Path(out).resolve()), pure=False)
-            for index in rooms
-        ]
-        for job in distributed.as_completed(jobs):
-            yield job.result()
-
-    try:
-        yield run
-    finally:
-        client.close()
-        if local is not None:
-            local.close()

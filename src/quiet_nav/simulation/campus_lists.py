@@ -108,15 +108,34 @@ def _robot(root: Path, rooms: list[str], near: Path) -> None:
 def _motion(
     root: Path, rooms: list[str], split: str, near: Path, order: Path, rng: np.random.Generator
 ) -> None:
+    depths = {
+        room: read_annotation(root / 'ProcessedData' / room)['depth'][:MOTION_FRAMES]
+        for room in rooms
+    }
+    write_motion_lists(depths, split, near, order, rng, NEAR_M[-1], FAR_M[0])
+
+
+def write_motion_lists(
+    depths: dict[str, list[float]],
+    split: str,
+    near: Path,
+    order: Path,
+    rng: np.random.Generator,
+    near_m: float,
+    far_m: float,
+) -> None:
+    """Write the near-wall and the relative-depth list of motion recordings.
+
+    depths: of each recording, metres a frame. Frames between near_m and far_m are left out.
+    """
     rows, pairs = [], []
-    last = MOTION_FRAMES - _CLIP_FRAMES - 1
-    for room in rooms:
-        said = read_annotation(root / 'ProcessedData' / room)
-        path, depth = _listed('motion', room), said['depth']
+    for room, depth in depths.items():
+        path = _listed('motion', room)
+        last = len(depth) - _CLIP_FRAMES - 1
         for frame in range(_FIRST_FRAME, last + 1):
             middle = depth[frame + _CLIP_FRAMES // 2]
-            if middle <= NEAR_M[-1] or middle >= FAR_M[0]:
-                rows.append([path, f'd{frame:03d}.png', str(int(middle <= NEAR_M[-1]))])
+            if middle <= near_m or middle >= far_m:
+                rows.append([path, f'd{frame:03d}.png', str(int(middle <= near_m))])
         if split == 'train':
             pairs.append([path])
             continue

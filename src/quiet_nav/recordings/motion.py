@@ -1,0 +1,213 @@
+"""Moving stretches of bags as recordings of the SFS-Motion form: sound, depth at 15 frames/s."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+from quiet_nav.recordings.depth import DepthTrack
+from quiet_nav.recordings.labelling import LabelSettings, channels_kept, millimetres, rgb
+from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, stamp_ns
+from quiet_nav.recordings.quiet_campus import MOTION_FPS
+from quiet_nav.recordings.stretches import StillStretches, Stretch
+from quiet_nav.simulation.campus_files import (
+    whole_folder,
+    write_annotation,
+    write_color,
+    write_motion_depth,
+    write_sound,
+)
+from quiet_nav.sound.receiver import AudioReceiver
+from quiet_nav.sound.stream import AudioStream
+from quiet_nav.sound.validity import ValidityLimits, window_fault
+from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_S
+
+#: An image stands for a frame where it was taken at most so much before or after it.
+MOST_OFF_S = 0.25
+#: The names of frames have three digits.
+_MOST_FRAMES = 1000
+
+
+@dataclass(frozen=True)
+class MotionLabelled:
+    """What became of a bag's moving stretches: names of the recordings, seconds kept and not."""
+
+    recordings: tuple[str, ...]
+    kept_s: float
+    left_out: Counter[str]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A recording to be: its frames' times (ns), and the distance at each (metres)."""
+
+    name: str
+    times_ns: np.ndarray
+    distances_m: np.ndarray
+    samples: np.ndarray | None = None
+
+    @property
+    def start_ns(self) -> int:
+        return int(self.times_ns[0])
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.times_ns) / MOTION_FPS
+
+
+def label_motion(
+    path: str | Path, room: str, root: Path, settings: LabelSettings, wav: Wav | None = None
+) -> MotionLabelled:
+    """Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
+
+    A frame takes the depth and colour image nearest to it in time, at most 0.25 s off; sound and
+    depth without a break, at most ``settings.longest_s``. Raises as ``label_bag`` does.
+    """
+    with Bag(path) as bag:
+        topics = find_topics(bag, settings.topics)
+        depth, moving = _look(bag, topics)
+        pieces, left = _pieces(bag.name, moving, depth, settings)
+        heard, silent = _hear(bag, topics, wav, pieces, settings)
+        with contextlib.ExitStack() as stack:
+            folders = [
+                stack.enter_context(whole_folder(root / 'ProcessedData' / piece.name))
+                for piece in heard
+            ]
+            for folder, piece in zip(folders, heard, strict=True):
+                _write(folder, piece, bag.name, room)
+            _write_images(bag, topics.depth, heard, folders, 'Depth/d', _depth_png)
+            _write_images(bag, topics.color, heard, folders, 'RGB/c', _color_png)
+    kept_s = sum(piece.duration_s for piece in heard)
+    return MotionLabelled(tuple(p.name for p in heard), kept_s, +(left + silent))
+
+
+def _look(bag: Bag, topics: BagTopics) -> tuple[DepthTrack, list[Stretch]]:
+    depth, standing = DepthTrack(), StillStretches()
+    for _, event in events(bag, topics, sound=False):
+        if isinstance(event, Seen):
+            depth.add(event.stamp_ns, event.distance)
+        elif isinstance(event, Moved):
+            standing.add(event.stamp_ns, event.pose)
+    return depth, standing.moving(WINDOW_S)
+
+
+def _pieces(
+    bag: str, moving: Sequence[Stretch], depth: DepthTrack, settings: LabelSettings
+) -> tuple[list[_Piece], Counter[str]]:
+    """Cut stretches where depth is missing and where they are too long."""
+    times, distances = depth.times_ns, depth.distances_m
+    most = min(round(settings.longest_s * MOTION_FPS), _MOST_FRAMES)
+    least = round(WINDOW_S * MOTION_FPS)
+    pieces: list[_Piece] = []
+    left: Counter[str] = Counter()
+    for stretch in moving:
+        count = int(stretch.duration_s * MOTION_FPS)
+        frames = stretch.start_ns + np.arange(count) * 1_000_000_000 // MOTION_FPS
+        near = nearest(times, frames)
+        seen = np.abs(times[near] - frames) <= MOST_OFF_S * 1e9
+        left['no depth while the robot moved'] += round(float((~seen).sum()) / MOTION_FPS, 3)
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int)))
+        for begin, end in edges.reshape(-1, 2):
+            for first in range(begin, end, most):
+                part = slice(first, min(first + most, end))
+                if part.stop - part.start < least:
+                    left['moved too short'] += round((part.stop - part.start) / MOTION_FPS, 3)
+                    continue
+                name = f'{bag}-{len(pieces):03d}'
+                pieces.append(_Piece(name, frames[part], distances[near[part]]))
+    return pieces, left
+
+
+def _hear(
+    bag: Bag,
+    topics: BagTopics,
+    wav: Wav | None,
+    pieces: Sequence[_Piece],
+    settings: LabelSettings,
+) -> tuple[list[_Piece], Counter[str]]:
+    """Return the pieces with their sound, and why others have none."""
+    receiver = AudioReceiver(settings.longest_s + 10.0)
+    waiting, found, left = list(pieces), [], Counter()
+
+    def take(stream: AudioStream, ended: bool = False) -> None:
+        while waiting:
+            piece = waiting[0]
+            count = round(piece.duration_s * SAMPLE_RATE)
+            end_ns = piece.start_ns + round(piece.duration_s * 1e9)
+            if not ended and stream.end_ns < end_ns:
+                return
+            waiting.pop(0)
+            channels = channels_kept(settings, stream.channels)
+            windows = [stream.ending_at(end_ns, channel, count) for channel in channels]
+            faults = [f for f in (window_fault(w, ValidityLimits()) for w in windows) if f]
+            if faults:
+                left[faults[0].split(',')[0].split(':')[0]] += piece.duration_s
+                continue
+            samples = np.stack([window.samples for window in windows])
+            found.append(_Piece(piece.name, piece.times_ns, piece.distances_m, samples))
+
+    for _, event in events(bag, topics, wav, depth=False):
+        if hear(receiver, event) and receiver.stream.has_sound:
+            take(receiver.stream)
+    if receiver.stream is not None:
+        take(receiver.stream, ended=True)
+    return found, left
+
+
+def _write(folder: Path, piece: _Piece, bag: str, room: str) -> None:
+    for name in ('Audio', 'RGB', 'Depth'):
+        (folder / name).mkdir()
+    write_sound(folder / 'Audio' / 'sound.wav', piece.samples)
+    annotation = {
+        'Audio Length': piece.duration_s,
+        'depth': [round(float(d), 6) for d in piece.distances_m],
+        'frames a second': MOTION_FPS,
+        'bag': bag,
+        'room': room,
+        'start_ns': piece.start_ns,
+    }
+    write_annotation(folder / 'annotation.json', annotation)
+
+
+def _write_images(
+    bag: Bag, topic: str, pieces: Sequence[_Piece], folders: Sequence[Path], name: str, write
+) -> None:
+    """Write for every frame the nearest image that can be used, one image in memory at a time."""
+    if not topic or not pieces:
+        return
+    every = np.concatenate([piece.times_ns for piece in pieces])
+    where = [(f, i) for f, p in zip(folders, pieces, strict=True) for i in range(len(p.times_ns))]
+    stamps = np.array([stamp_ns(m) for _, _, m in bag.messages([topic])], np.int64)
+    order = np.argsort(stamps, kind='stable')
+    chosen = order[nearest(stamps[order], every)]
+    wanted: dict[int, list[int]] = {}
+    for frame, number in enumerate(chosen.tolist()):
+        wanted.setdefault(number, []).append(frame)
+    for number, (_, _, message) in enumerate(bag.messages([topic])):
+        for frame in wanted.get(number, ()):
+            folder, i = where[frame]
+            write(folder / f'{name}{i:03d}.png', message)
+
+
+def _depth_png(path: Path, message: object) -> None:
+    write_motion_depth(path, millimetres(message))
+
+
+def _color_png(path: Path, message: object) -> None:
+    image = rgb(message)
+    if image is not None:
+        write_color(path, image)
+
+
+def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each wanted time the number of the nearest in ascending ``times``."""
+    after = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
+    if len(times) < 2:
+        return np.zeros(len(wanted), int)
+    return after - (wanted - times[after - 1] <= times[after] - wanted)
