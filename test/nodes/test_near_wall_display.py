@@ -15,15 +15,14 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Side
 from quiet_nav.nodes.camera_messages import image_to_msg
-from quiet_nav.nodes.near_wall_display import (
-    FAN_LIFETIME_S,
-    IMAGE_TOPIC,
-    TRACE_LENGTH,
-    TRACE_LIFETIME_S,
-    NearWallDisplay,
-)
+from quiet_nav.nodes.near_wall_display import IMAGE_TOPIC, NearWallDisplay
 from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
-from quiet_nav.perception.display import colours
+from quiet_nav.perception.display import (
+    FAN_LIFETIME_S,
+    TRACE_LENGTH,
+    TRACE_SHEETS_S,
+    colours,
+)
 from quiet_nav.perception.overlay import NEAR_COLOUR
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import find_rig
@@ -90,14 +89,24 @@ def test_fan_sits_at_the_ear_looks_to_its_side_and_says_the_probability(ros):
     assert markers['near_wall', Side.RIGHT].pose.position.y == pytest.approx(-0.15)
 
 
-def test_old_markers_expire(ros):
+def test_old_markers_fade_and_expire(ros):
     bench = Bench(ros, 'expiry')
-    for marker in bench.show(heard(Side.LEFT, 0.75)).values():
-        trace = marker.ns.startswith('trace/')
-        expected = TRACE_LIFETIME_S if trace else FAN_LIFETIME_S
-        assert stamp_to_ns(marker.lifetime) == expected * 1e9
+    markers = bench.show(heard(Side.LEFT, 0.75))
+    sheets = [m for m in markers.values() if m.ns.startswith('trace/')]
+    # What is left behind is sheets on each other, of which one goes after the other.
+    assert [stamp_to_ns(m.lifetime) / 1e9 for m in sheets] == list(TRACE_SHEETS_S)
+    assert len({m.pose.position.z for m in sheets}) == len(sheets)
+    assert sorted(TRACE_SHEETS_S) == list(TRACE_SHEETS_S)
+    for marker in markers.values():
+        trace = marker in sheets
+        if trace:
+            assert 0.0 < marker.colors[0].a < 0.3
+        else:
+            assert stamp_to_ns(marker.lifetime) == FAN_LIFETIME_S * 1e9
         # Fans go with the robot; what it leaves behind stays in the fixed frame.
         assert marker.frame_locked == (not trace)
+        assert marker.header.frame_id == 'base_link'
+        assert stamp_to_ns(marker.header.stamp) == 100 * S
 
 
 def test_invalid_reading_is_dimmed_says_why_and_leaves_nothing_behind(ros):
@@ -115,7 +124,7 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
         markers = bench.show(heard(Side.LEFT, 0.5, (100 + i) * S))
         ids |= {key for key in markers if key[0] == 'trace/left'}
     # Windows of 3 s ending at 100 to 106 s: three that do not overlap.
-    assert ids == {('trace/left', 0), ('trace/left', 1), ('trace/left', 2)}
+    assert ids == {('trace/left', i) for i in range(3 * len(TRACE_SHEETS_S))}
     assert not [key for key in bench.show(heard(Side.LEFT, 0.5), still=False) if 'trace' in key[0]]
 
     collected = []
@@ -125,7 +134,7 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
     for i in range(1200):
         bench.display.show([heard(Side.LEFT, 0.5, (200 + 3 * i) * S)], True)
     assert len(collected) == 1200
-    assert len(set().union(*collected)) == 2 + TRACE_LENGTH
+    assert len(set().union(*collected)) == 2 + TRACE_LENGTH * len(TRACE_SHEETS_S)
     assert len(bench.display._trace) == 1
 
 

@@ -1,4 +1,4 @@
-"""Messages to and from the project's own types; nothing else knows the messages' fields."""
+"""Messages to and from the project's own types, as rclpy has them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import math
 
 from geometry_msgs.msg import Pose, Quaternion, TransformStamped
 
-from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, Side, yaw_of_quaternion
+from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.msg import NearWall
-from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
-from quiet_nav.perception.readings import (
-    DISTANCE_EDGES_M,
-    Context,
-    Modality,
-    NearWallReading,
-)
+from quiet_nav.nodes.runtime import ns_to_stamp
+from quiet_nav.perception.messages import reading_from_msg
+from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+
+__all__ = [
+    'pose_from_msg',
+    'pose_to_msg',
+    'quaternion_from_yaw',
+    'reading_from_msg',
+    'reading_to_msg',
+    'transform_to_msg',
+    'yaw_from_quaternion',
+]
 
 
 def reading_to_msg(reading: NearWallReading, frame_id: str) -> NearWall:
@@ -36,41 +41,6 @@ def reading_to_msg(reading: NearWallReading, frame_id: str) -> NearWall:
     message.valid = bool(reading.valid)
     message.reason = reading.reason
     return message
-
-
-def reading_from_msg(message: NearWall) -> NearWallReading:
-    """Return the reading of a message.
-
-    Raises QuietNavError where side, modality or distance bins are not ones that we know, or a
-    valid reading has no probability between 0 and 1.
-    """
-    edges = tuple(message.distance_edges)
-    if message.distance_probabilities and edges != DISTANCE_EDGES_M:
-        raise QuietNavError(
-            f'NearWall: distance edges {list(edges)}, expected {list(DISTANCE_EDGES_M)}: '
-            'publisher and reader are of different versions'
-        )
-    if message.valid and not 0.0 <= message.probability <= 1.0:
-        raise QuietNavError(
-            f'NearWall: marked valid with probability {message.probability}, expected 0 to 1'
-        )
-    try:
-        side, modality = Side(message.side), Modality(message.modality)
-    except ValueError as error:
-        raise QuietNavError(f'NearWall: {error}') from error
-    return NearWallReading(
-        side=side,
-        probability=message.probability,
-        start_ns=stamp_to_ns(message.window_start),
-        end_ns=stamp_to_ns(message.header.stamp),
-        spread=message.spread,
-        clips=message.clips,
-        context=Context(message.context),
-        distance_probabilities=tuple(message.distance_probabilities),
-        modality=modality,
-        valid=message.valid,
-        reason=message.reason,
-    )
 
 
 def quaternion_from_yaw(yaw_rad: float) -> Quaternion:

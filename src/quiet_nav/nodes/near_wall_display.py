@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -17,15 +18,17 @@ from std_msgs.msg import ColorRGBA
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
-from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.geometry import Pose2D
 from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.conversions import transform_to_msg
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display import (
     CLEAR_RANGE_M,
+    FAN_LIFETIME_S,
     NEAR_PROBABILITY,
     RANGE_FIELD_OF_VIEW_RAD,
     Fan,
+    Trace,
     fan,
     label,
     range_m,
@@ -34,11 +37,6 @@ from quiet_nav.perception.overlay import ProbabilityStrip
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
 
-#: So long a fan stays without news: what is not renewed must not look alive.
-FAN_LIFETIME_S = 3.0
-#: Fans left behind along the path: how long each, and how many a side.
-TRACE_LIFETIME_S = 60.0
-TRACE_LENGTH = 30
 #: The overlay asks so often whether anybody looks.
 LOOK_EVERY_S = 0.5
 IMAGE_TOPIC = 'camera/camera/color/image_raw'
@@ -70,7 +68,7 @@ class NearWallDisplay:
         self._ears = {ear.side: ear for ear in reversed(rig.ears)}
         self._strip = ProbabilityStrip(threshold=near_probability)
         self._lock = threading.Lock()
-        self._trace: dict[Side, tuple[int, int, int]] = {}
+        self._trace = Trace()
         self._bridge = None
         self._images = None
         # The base class's publishers: a lifecycle node's own ones would need managing beside.
@@ -105,7 +103,7 @@ class NearWallDisplay:
                 self._strip.add(reading)
             markers.markers += self._live(reading, ear)
             if reading.valid and still is not False:
-                markers.markers.append(self._left_behind(reading, ear))
+                markers.markers += self._left_behind(reading, ear)
             self._publish_range(reading, ear, still)
         if markers.markers:
             self._markers.publish(markers)
@@ -129,22 +127,17 @@ class NearWallDisplay:
         text.lifetime = _duration(FAN_LIFETIME_S)
         return [sector, text]
 
-    def _left_behind(self, reading: NearWallReading, ear: Ear) -> Marker:
-        """Return the fan that stays where the robot was, one for each window beside the last.
-
-        Windows overlap: those that share sound with the one left behind last replace its fan.
-        """
-        number, start_ns, end_ns = self._trace.get(reading.side, (-1, 0, 0))
-        if reading.start_ns >= end_ns or reading.end_ns <= start_ns:
-            number = (number + 1) % TRACE_LENGTH
-            self._trace[reading.side] = (number, reading.start_ns, reading.end_ns)
-        name = f'trace/{reading.side.name.lower()}'
-        marker = self._fan_marker(name, number, fan(reading), reading, ear)
-        marker.lifetime = _duration(TRACE_LIFETIME_S)
-        marker.pose.position.z = 0.01
-        for colour in marker.colors:
-            colour.a = 0.35
-        return marker
+    def _left_behind(self, reading: NearWallReading, ear: Ear) -> list[Marker]:
+        """Return the fan that stays where the robot was, as sheets that expire one by one."""
+        name, drawn = f'trace/{reading.side.name.lower()}', fan(reading)
+        markers = []
+        for sheet in self._trace.leave(reading):
+            thin = replace(drawn, alpha=sheet.alpha)
+            marker = self._fan_marker(name, sheet.number, thin, reading, ear)
+            marker.lifetime = _duration(sheet.lifetime_s)
+            marker.pose.position.z = sheet.z
+            markers.append(marker)
+        return markers
 
     def _fan_marker(
         self, name: str, number: int, drawn: Fan, reading: NearWallReading, ear: Ear

@@ -6,7 +6,6 @@ import sys
 from array import array
 from dataclasses import dataclass
 
-from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -16,16 +15,15 @@ from tf2_msgs.msg import TFMessage
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
-from quiet_nav.nodes.conversions import pose_from_msg, reading_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import Parameters, parameter
-from quiet_nav.nodes.runtime import ns_to_stamp, run, stamp_to_ns
+from quiet_nav.nodes.runtime import ns_to_stamp, run
 from quiet_nav.perception.map_files import save_map
 from quiet_nav.perception.mapping import MapSettings, NearWallMapper
+from quiet_nav.perception.messages import FrameListener, reading_from_msg
 from quiet_nav.perception.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.readings import NEAR_WALL_M, Modality
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.perception.transforms import Transform, TransformBuffer
 
 #: Readings are placed so often, as soon as the transforms of their time are there.
 SETTLE_EVERY_S = 0.2
@@ -85,22 +83,21 @@ class ProbabilityMapNode(Node):
     def __init__(self, **options: object) -> None:
         super().__init__('probability_map', **options)
         self._settings = p = Parameters(self, ProbabilityMapParameters).value
-        self._frames = TransformBuffer()
+        frames = FrameListener(p.base_frame)
         grid = ProbabilityGrid(p.resolution_m, p.reach_m, p.opening_rad, p.max_side_m)
-        self._mapper = NearWallMapper(grid, self._frames, find_rig(p.rig), p.settings())
-        self._base_from_tf = False
+        self._mapper = NearWallMapper(grid, frames.buffer, find_rig(p.rig), p.settings())
         self._published = 0
         self._fault = ''
         self._map = self.create_publisher(OccupancyGrid, 'near_wall/map', LATCHED)
         self.create_subscription(NearWall, 'near_wall', self._on_reading, 50)
-        self.create_subscription(TFMessage, '/tf', self._on_tf, QoSProfile(depth=100))
+        self.create_subscription(TFMessage, '/tf', frames.on_tf, QoSProfile(depth=100))
         self.create_subscription(
             TFMessage,
             '/tf_static',
-            self._on_tf_static,
+            frames.on_tf_static,
             QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL),
         )
-        self.create_subscription(Odometry, 'odom', self._on_odom, ODOMETRY)
+        self.create_subscription(Odometry, 'odom', frames.on_odom, ODOMETRY)
         self.create_service(Trigger, 'save_map', self._on_save)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(SETTLE_EVERY_S, self._mapper.settle, clock=steady)
@@ -124,30 +121,6 @@ class ProbabilityMapNode(Node):
         except QuietNavError as error:
             self._fault = str(error)
             self.get_logger().error(str(error), throttle_duration_sec=10.0)
-
-    def _on_tf(self, message: TFMessage) -> None:
-        for item in message.transforms:
-            frame = item.child_frame_id.lstrip('/')
-            if frame == self._settings.base_frame and not self._base_from_tf:
-                # Two sources of one frame would mix: tf knows better than wheels do.
-                self._base_from_tf = True
-                self._frames.forget(frame)
-            time_ns = stamp_to_ns(item.header.stamp)
-            parent = item.header.frame_id.lstrip('/')
-            self._frames.add(parent, frame, time_ns, _transform(item))
-
-    def _on_tf_static(self, message: TFMessage) -> None:
-        for item in message.transforms:
-            frame, parent = item.child_frame_id.lstrip('/'), item.header.frame_id.lstrip('/')
-            self._base_from_tf |= frame == self._settings.base_frame
-            self._frames.add_fixed(parent, frame, _transform(item))
-
-    def _on_odom(self, message: Odometry) -> None:
-        frame, parent = message.child_frame_id.lstrip('/'), message.header.frame_id.lstrip('/')
-        if self._base_from_tf or frame != self._settings.base_frame or not parent:
-            return
-        pose = Transform.of_pose(pose_from_msg(message.pose.pose))
-        self._frames.add(parent, frame, stamp_to_ns(message.header.stamp), pose)
 
     def _on_save(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -191,11 +164,6 @@ class ProbabilityMapNode(Node):
         if mapper.outside:
             return Status(Level.WARN, 'readings beyond max_side_m are left out', values)
         return Status(Level.OK, 'mapping' if mapper.placed else 'no reading placed yet', values)
-
-
-def _transform(message: TransformStamped) -> Transform:
-    t, q = message.transform.translation, message.transform.rotation
-    return Transform(t.x, t.y, t.z, q.x, q.y, q.z, q.w)
 
 
 def _grid_to_msg(grid: GridMap, frame_id: str, time_ns: int) -> OccupancyGrid:

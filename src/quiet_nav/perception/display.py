@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 
 #: From this probability on a wall counts as near where one has to decide.
@@ -16,6 +17,14 @@ NEAR_PROBABILITY = 0.5
 CLEAR_RANGE_M = 1.0
 #: Width of the cone that a range is meant for: a wall is flat, an ear hears more than one point.
 RANGE_FIELD_OF_VIEW_RAD = math.radians(30.0)
+
+#: So long a fan stays without news, in seconds: what is not renewed must not look alive.
+FAN_LIFETIME_S = 3.0
+#: A fan left behind is as many sheets on each other; as one after the other expires, it fades.
+TRACE_SHEETS_S = (20.0, 40.0, 60.0)
+_SHEET_ALPHA = 0.15
+#: Fans left behind a side; the oldest gives way.
+TRACE_LENGTH = 30
 
 #: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every colour vision. A table,
 #: so that a robot draws without Matplotlib.
@@ -75,6 +84,43 @@ def fan(reading: NearWallReading, opening_rad: float = math.pi / 3.0, segments: 
 def label(reading: NearWallReading) -> str:
     """Return the text beside a reading: its probability, or why there is none."""
     return f'{reading.probability:.2f}' if reading.valid else f'not valid: {reading.reason}'
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One layer of a fan left behind: its number, height over the floor in metres and lifetime."""
+
+    number: int
+    z: float
+    alpha: float
+    lifetime_s: float
+
+
+class Trace:
+    """The fans that a robot leaves behind: one for each window that shares no sound with the last.
+
+    Windows overlap: those that share sound with the one left behind last replace its fan. Numbers
+    go round after ``TRACE_LENGTH`` fans a side; nothing else is kept.
+    """
+
+    def __init__(self) -> None:
+        self._newest: dict[Side, tuple[int, int, int]] = {}
+
+    def __len__(self) -> int:
+        """Sides that something is kept of."""
+        return len(self._newest)
+
+    def leave(self, reading: NearWallReading) -> tuple[Sheet, ...]:
+        """Return the sheets of a reading's fan, the one that goes first on top."""
+        number, start_ns, end_ns = self._newest.get(reading.side, (-1, 0, 0))
+        if reading.start_ns >= end_ns or reading.end_ns <= start_ns:
+            number = (number + 1) % TRACE_LENGTH
+            self._newest[reading.side] = (number, reading.start_ns, reading.end_ns)
+        count = len(TRACE_SHEETS_S)
+        return tuple(
+            Sheet(number * count + i, 0.01 + 0.002 * (count - i), _SHEET_ALPHA, lifetime_s)
+            for i, lifetime_s in enumerate(TRACE_SHEETS_S)
+        )
 
 
 def is_near(reading: NearWallReading, threshold: float = NEAR_PROBABILITY) -> bool:

@@ -1,0 +1,128 @@
+"""Node `live_view`: shows what the other nodes say in Foxglove, over a WebSocket."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from dataclasses import dataclass
+
+from nav_msgs.msg import OccupancyGrid, Odometry
+from rclpy.node import Node
+from rclpy.qos import (
+    QoSDurabilityPolicy,
+    QoSProfile,
+    QoSReliabilityPolicy,
+    qos_profile_sensor_data,
+)
+from sensor_msgs.msg import Image, Range
+from tf2_msgs.msg import TFMessage
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.msg import NearWall
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.near_wall_display import IMAGE_TOPIC
+from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.runtime import run
+from quiet_nav.perception.messages import (
+    FrameListener,
+    grid_from_msg,
+    pixels_from_msg,
+    reading_from_msg,
+    stamp_ns,
+)
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.view.scene import Scene
+from quiet_nav.view.serve import how_to_look, into_server
+
+_LATCHED = QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+_ODOMETRY = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+
+
+@dataclass(frozen=True)
+class LiveViewParameters:
+    """Parameters of the node; all are set at start."""
+
+    host: str = parameter('127.0.0.1', 'address to serve at; 0.0.0.0: all', read_only=True)
+    port: int = parameter(
+        8765, 'port to serve at; 0: a free one', minimum=0, maximum=65535, read_only=True
+    )
+    rig: str = parameter(
+        'trio',
+        'places of the ears that speak for base_frame: single, pair, trio or a YAML file',
+        read_only=True,
+    )
+    base_frame: str = parameter('base_link', 'frame whose axes sides are meant in', read_only=True)
+    images: bool = parameter(True, 'show the colour image, five a second', read_only=True)
+
+
+class LiveView(Node):
+    """Passes messages on to a scene as they come; a message that cannot be shown is left out."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__('live_view', **options)
+        p = Parameters(self, LiveViewParameters).value
+        self._base_frame = p.base_frame
+        self._open = contextlib.ExitStack()
+        context, self.server = self._open.enter_context(into_server(p.host, p.port))
+        self.scene = Scene(context, find_rig(p.rig), p.base_frame)
+        frames = FrameListener(p.base_frame, self.scene.placed, memory_s=1.0)
+        self._shown = 0
+        self._fault = ''
+        handlers = (
+            (NearWall, 'near_wall', self._on_reading, 50),
+            (Range, 'wall_distance', self._on_distance, qos_profile_sensor_data),
+            (OccupancyGrid, 'near_wall/map', self._on_map, _LATCHED),
+            (Odometry, 'odom', frames.on_odom, _ODOMETRY),
+            (TFMessage, '/tf', frames.on_tf, QoSProfile(depth=100)),
+            (TFMessage, '/tf_static', frames.on_tf_static, _LATCHED),
+            *([(Image, IMAGE_TOPIC, self._on_image, qos_profile_sensor_data)] if p.images else []),
+        )
+        for kind, topic, handle, qos in handlers:
+            self.create_subscription(kind, topic, self._guarded(handle), qos)
+        self._diagnostics = Diagnostics(self, 'view', self._health)
+        self.get_logger().info(how_to_look(self.server, p.host))
+
+    def before_shutdown(self) -> None:
+        """Close the server."""
+        self._open.close()
+
+    def _guarded(self, handle: object) -> object:
+        def receive(message: object) -> None:
+            try:
+                handle(message)
+                self._shown += 1
+            except QuietNavError as error:
+                self._fault = str(error)
+                self.get_logger().error(str(error), throttle_duration_sec=10.0)
+
+        return receive
+
+    def _on_reading(self, message: NearWall) -> None:
+        frame = message.header.frame_id.lstrip('/') or self._base_frame
+        self.scene.reading(reading_from_msg(message), frame)
+
+    def _on_distance(self, message: Range) -> None:
+        self.scene.wall_distance(stamp_ns(message.header.stamp), message.range)
+
+    def _on_map(self, message: OccupancyGrid) -> None:
+        header = message.header
+        self.scene.map(grid_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+
+    def _on_image(self, message: Image) -> None:
+        header = message.header
+        self.scene.image(pixels_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+
+    def _health(self) -> Status:
+        values = {'port': self.server.port, 'messages shown': self._shown}
+        if self._fault:
+            return Status(Level.ERROR, self._fault, values)
+        return Status(Level.OK, 'showing' if self._shown else 'nothing to show yet', values)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is stopped; returns the exit code."""
+    return run(LiveView, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""A bag in the web view: what it holds, in order of time, into a scene."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.mapping import MapSettings, NearWallMapper
+from quiet_nav.perception.messages import (
+    FrameListener,
+    grid_from_msg,
+    pixels_from_msg,
+    reading_from_msg,
+    stamp_ns,
+)
+from quiet_nav.perception.probability_grid import ProbabilityGrid
+from quiet_nav.perception.rig import Rig
+from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+from quiet_nav.recordings.depth import image_wall_distance
+from quiet_nav.view.scene import Scene
+
+_NEAR_WALL = 'quiet_nav/msg/NearWall'
+_RANGE, _GRID = 'sensor_msgs/msg/Range', 'nav_msgs/msg/OccupancyGrid'
+_TF = 'tf2_msgs/msg/TFMessage'
+#: A map is made this often of what was heard so far.
+_MAP_EVERY_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class BagView:
+    """What is shown of bags, by topic; '' what is not there.
+
+    bags: the recording and, where given, the predictions that `quiet_nav replay` made of it.
+    """
+
+    bags: tuple[Path, ...]
+    readings: str
+    topics: BagTopics
+    tf: tuple[str, str]
+    distance: str
+    grid: str
+
+    def messages(self) -> Iterator[tuple[int, str, object]]:
+        """Yield time of recording (ns), topic and message of all bags, in order."""
+        wanted = (
+            self.readings, self.topics.odometry, self.topics.color, self.topics.depth,
+            *self.tf, self.distance, self.grid,
+        )  # fmt: skip
+
+        def of(path: Path) -> Iterator[tuple[int, str, object]]:
+            with Bag(path) as bag:
+                for topic, time_ns, message in bag.messages([name for name in wanted if name]):
+                    yield time_ns, topic, message
+
+        yield from heapq.merge(*map(of, self.bags), key=lambda item: item[0])
+
+
+def look_into(
+    path: Path, predictions: Path | None = None, readings: str = '', odometry: str = ''
+) -> BagView:
+    """Return what can be shown of a bag.
+
+    predictions: bag of `quiet_nav replay` (or the folder it wrote for one bag), whose readings are
+    then shown. readings: topic of them where there are several. Raises QuietNavError, saying what
+    the bag holds, where there is neither a reading nor anything else to show.
+    """
+    second = predictions
+    if second is not None and (second / 'predictions').is_dir():
+        second = second / 'predictions'
+    with Bag(path) as bag:
+        topics = find_topics(bag, BagTopics(odometry=odometry))
+        said = ''
+        if second is None:
+            said = bag.pick('readings', (_NEAR_WALL,), ('/near_wall', ''), readings, '--readings')
+        tf = tuple(_first(bag, _TF, name) for name in ('/tf', '/tf_static'))
+        distance = _first(bag, _RANGE, '/wall_distance')
+        grid = _first(bag, _GRID, '/near_wall/map')
+        contents = bag.contents
+    if second is not None:
+        with Bag(second) as bag:
+            said = bag.pick('readings', (_NEAR_WALL,), ('/near_wall', ''), readings, '--readings')
+            distance = _first(bag, _RANGE, '/wall_distance') or distance
+            if not said:
+                raise QuietNavError(f'bag {second}: no readings ({_NEAR_WALL}); {bag.contents}')
+    if not any((said, topics.odometry, topics.color, distance, grid, *tf)):
+        raise QuietNavError(
+            f'bag {path}: nothing to show: no {_NEAR_WALL}, odometry, tf, images or distances; '
+            f'{contents}. `quiet_nav replay` makes readings of recorded sound; show them with '
+            '--predictions'
+        )
+    bags = (path,) if second is None else (path, second)
+    return BagView(bags, said, topics, tf, distance, grid)
+
+
+def _first(bag: Bag, kind: str, ending: str) -> str:
+    """Return the topic of a type whose name ends so, the shortest one; '' where there is none."""
+    found = [n for n, k in bag.topics.items() if k == kind and ('/' + n).endswith(ending)]
+    return min(found, key=len, default='')
+
+
+class BagPlayer:
+    """Puts messages into a scene; makes the near-wall map where the bag holds none.
+
+    After the last message ``finish`` places what was still waiting. ``shown`` counts by topic.
+    """
+
+    def __init__(
+        self, view: BagView, scene: Scene, rig: Rig, base_frame: str = 'base_link'
+    ) -> None:
+        self._view, self._scene = view, scene
+        self._frames = FrameListener(base_frame, self._placed)
+        self._base_frame, self._fixed_frame = base_frame, ''
+        self._rig, self._mapper = rig, None
+        self._map_ns = self._drawn = 0
+        self.shown: Counter[str] = Counter()
+        topics = view.topics
+        self._handlers = {
+            view.readings: self._on_reading,
+            topics.odometry: self._frames.on_odom,
+            topics.color: self._on_image,
+            view.tf[0]: self._frames.on_tf,
+            view.tf[1]: self._frames.on_tf_static,
+            view.grid: self._on_grid,
+            topics.depth: self._on_depth,
+        }
+        if view.distance:
+            # What was measured live or by the replay needs no second look at the images.
+            self._handlers.pop(topics.depth, None)
+            self._handlers[view.distance] = self._on_distance
+        self._handlers.pop('', None)
+
+    def show(self, time_ns: int, topic: str, message: object) -> None:
+        """Show a message that was recorded at a time."""
+        handler = self._handlers.get(topic)
+        if handler is None:
+            return
+        handler(message)
+        self.shown[topic] += 1
+        if self._mapper is not None and not 0 <= time_ns - self._map_ns < _MAP_EVERY_NS:
+            self._map_ns = time_ns
+            self._draw_map()
+
+    def finish(self) -> None:
+        """Show the whole map."""
+        self._draw_map()
+
+    def _on_reading(self, message: object) -> None:
+        reading = reading_from_msg(message)
+        frame = message.header.frame_id.lstrip('/') or self._base_frame
+        self._scene.reading(reading, frame)
+        if self._mapper is not None:
+            self._mapper.add(reading, frame)
+
+    def _placed(self, parent: str, frame: str, time_ns: int | None, at: object) -> None:
+        self._scene.placed(parent, frame, time_ns, at)
+        if frame == self._base_frame and parent != self._fixed_frame and not self._view.grid:
+            self._fixed_frame = parent
+            settings = MapSettings(parent, self._base_frame)
+            self._mapper = NearWallMapper(
+                ProbabilityGrid(), self._frames.buffer, self._rig, settings
+            )
+            self._drawn = 0
+
+    def _draw_map(self) -> None:
+        mapper = self._mapper
+        if mapper is None:
+            return
+        mapper.settle()
+        if mapper.changes != self._drawn:
+            self._drawn = mapper.changes
+            self._scene.map(mapper.grid.map(), self._fixed_frame, mapper.newest_ns)
+
+    def _on_grid(self, message: object) -> None:
+        frame, stamp = message.header.frame_id, stamp_ns(message.header.stamp)
+        self._scene.map(grid_from_msg(message), frame, stamp)
+
+    def _on_image(self, message: object) -> None:
+        header = message.header
+        self._scene.image(pixels_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+
+    def _on_depth(self, message: object) -> None:
+        distance = image_wall_distance(message)
+        self._scene.wall_distance(stamp_ns(message.header.stamp), distance.distance_m)
+
+    def _on_distance(self, message: object) -> None:
+        self._scene.wall_distance(stamp_ns(message.header.stamp), message.range)
+
+
+def rig_of(view: BagView, name: str, sides: Sequence[int] = ()) -> Rig:
+    """Return the rig named, else the smallest that ships with an ear for every side heard."""
+    from quiet_nav.perception.rig import find_rig
+
+    if name:
+        return find_rig(name)
+    heard = set(sides) or {m.side for _, topic, m in view.messages() if topic == view.readings}
+    rigs = [find_rig(one) for one in ('single', 'pair', 'trio')]
+    return next((rig for rig in rigs if heard <= {e.side for e in rig.ears}), rigs[-1])

@@ -1,0 +1,84 @@
+"""The web view as it is served: a client of the WebSocket gets what was played or published."""
+
+import asyncio
+import json
+import struct
+
+import pytest
+
+pytest.importorskip('foxglove', reason='the Foxglove SDK is not installed (make setup does)')
+pytest.importorskip('tornado', reason='tornado is not installed')
+
+from tornado.websocket import websocket_connect
+
+from quiet_nav.geometry import Side
+from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.view.scene import Scene
+from quiet_nav.view.serve import into_server
+
+S = 1_000_000_000
+WAIT_S = 60.0
+
+
+async def first_message(port, topic, say):
+    """Subscribe as Foxglove does and return the first message of a topic.
+
+    say: called again and again, because a channel comes up with its first message.
+    """
+    connection = await websocket_connect(f'ws://127.0.0.1:{port}', subprotocols=['foxglove.sdk.v1'])
+    pending = asyncio.ensure_future(connection.read_message())
+    while True:
+        say()
+        done, _ = await asyncio.wait({pending}, timeout=0.05)
+        if not done:
+            continue
+        message = pending.result()
+        assert message is not None, 'the server closed the connection'
+        pending = asyncio.ensure_future(connection.read_message())
+        if isinstance(message, str):
+            said = json.loads(message)
+            ids = [c['id'] for c in said.get('channels', ()) if c['topic'] == topic]
+            if ids:
+                wanted = [{'id': 7, 'channelId': ids[0]}]
+                await connection.write_message(
+                    json.dumps({'op': 'subscribe', 'subscriptions': wanted})
+                )
+        elif message[0] == 1:
+            subscription, time_ns = struct.unpack_from('<IQ', message, 1)
+            assert subscription == 7
+            pending.cancel()
+            connection.close()
+            return time_ns, json.loads(message[13:])
+
+
+def get(port, topic, say):
+    return asyncio.run(asyncio.wait_for(first_message(port, topic, say), WAIT_S))
+
+
+def test_a_client_gets_what_is_shown():
+    with into_server('127.0.0.1', 0) as (context, server):
+        scene = Scene(context, find_rig('pair'))
+        reading = NearWallReading(Side.LEFT, 0.25, 0, 3 * S)
+        found = get(server.port, '/near_wall/left', lambda: scene.reading(reading, 'base_link'))
+    assert found == (3 * S, {'valid': True, 'near': False, 'probability': 0.25})
+
+
+def test_the_node_shows_what_is_published(ros, node_process):
+    pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
+    import re
+
+    from quiet_nav.msg import NearWall
+    from quiet_nav.nodes.conversions import reading_to_msg
+
+    process = node_process('live_view', {'port': 0, 'rig': 'pair'})
+    robot = ros.node('robot')
+    publisher = robot.create_publisher(NearWall, 'near_wall', 10)
+    assert ros.spin_until(lambda: publisher.get_subscription_count(), WAIT_S), process.log
+    assert ros.spin_until(lambda: re.search(r'ws://localhost:(\d+)', process.log), WAIT_S)
+    port = int(re.search(r'ws://localhost:(\d+)', process.log).group(1))
+    message = reading_to_msg(NearWallReading(Side.FRONT, 0.5, 2 * S, 5 * S), 'base_link')
+    found = get(port, '/near_wall/front', lambda: publisher.publish(message))
+    assert found == (5 * S, {'valid': True, 'near': True, 'probability': 0.5})
+    assert process.stop() == 0
+    assert 'Traceback' not in process.log
