@@ -193,3 +193,32 @@ def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
     begin = round((json.loads(start.read_text())['start_ns'] - made.start_ns) * RATE / 1e9)
     assert np.array_equal(samples, written(made)[begin : begin + len(samples)])
     assert all(pair.first_nearer is not None for pair in load_pairs(out, 'SFS-Motion')['test'])
+
+
+def test_ears_are_labelled_by_what_the_camera_saw_after_a_turn(tmp_path):
+    def spin(seconds):
+        """Looks along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
+        yaw = np.pi / 2 * (np.clip(seconds - 4.0, 0, 1) - np.clip(seconds - 9.0, 0, 1))
+        return 0.1 * np.clip(seconds - 9.0, 0, 1), 0.0, yaw
+
+    def seen(seconds):
+        return 0.4 if 4.5 < seconds < 9.5 else 1.5
+
+    made = Recording().info().sound(14.0).odometry(spin, 14.0).depth(seen, 14.0)
+    path = made.write(tmp_path / 'drive')
+    rig = find_rig('pair')
+    found = label_bag(path, LabelSettings(rig=rig, sides=True))
+    # At 0 and 10 s the left ear faced what the camera saw from 5 s on; the wall to the left of
+    # that, and all to the right, it never saw. From 5 s on the right ear faced what it saw at 0 s.
+    begin = [round((place.start_ns - made.start_ns) / 1e9, 1) for place in found.places]
+    assert [place.side for place in found.places] == [Side.LEFT, Side.RIGHT, Side.LEFT]
+    assert begin[0] == 0.0 and 4.9 < begin[1] < 5.2 and 9.9 < begin[2] < 10.2
+    assert [place.distance_m for place in found.places] == pytest.approx([0.4, 1.5, 0.4], abs=0.01)
+    heard = written(made).reshape(-1, 2)[: found.places[0].samples.shape[1], 0]
+    assert np.array_equal(found.places[0].samples, heard[None])
+    assert found.places[0].depth[0, 0] == pytest.approx(400, abs=1)
+    with pytest.raises(QuietNavError, match='--sides needs --rig'):
+        label_bag(path, LabelSettings(sides=True))
+    still = Recording().info().sound(6.0).odometry(lambda s: (0, 0, 0), 6.0).depth(seen, 4.0)
+    none = label_bag(still.write(tmp_path / 'still'), LabelSettings(rig=rig, sides=True))
+    assert not none.places and 'the robot never turned the camera' in str(none.left_out)

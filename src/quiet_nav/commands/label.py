@@ -32,6 +32,10 @@ def main(
     rig: Annotated[
         str, typer.Option(help='Keep only the ear on the side of the camera; default: all.')
     ] = '',
+    sides: Annotated[
+        bool,
+        typer.Option('--sides', help='A place an ear of --rig, told where the robot turned to it.'),
+    ] = False,
     camera: Annotated[
         str, typer.Option(help='Side that the depth camera sees: front, left, back, right.')
     ] = 'front',
@@ -74,6 +78,7 @@ def main(
         find_rig(rig) if rig else None,
         parse_side(camera),
         BagTopics(audio, audio_info, depth, odom, color),
+        sides,
     )
     data = LabelledSet(out)
     names = []
@@ -96,13 +101,13 @@ def main(
                 moved = label_motion(item.bag, item.room, data.motion_root, settings, beside)
                 kept += len(moved.recordings)
             seconds = sum(place.duration_s for place in found.places)
-            why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
             if moved is not None:
                 found.left_out.pop('the robot moved', None)
-                why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
-                why += [f'{s:.1f} s: {reason}' for reason, s in moved.left_out.most_common()]
-                why.append(f'{moved.kept_s:.1f} s moving kept as {len(moved.recordings)} of '
-                           'SFS-Motion')  # fmt: skip
+                found.left_out.update(moved.left_out)
+            why = [f'{s:.1f} s: {reason}' for reason, s in found.left_out.most_common()]
+            if moved is not None:
+                count = len(moved.recordings)
+                why.append(f'{moved.kept_s:.1f} s moving kept as {count} of SFS-Motion')
             table.add_row(
                 found.name,
                 item.room,

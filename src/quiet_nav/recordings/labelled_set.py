@@ -195,6 +195,8 @@ def _write_place(folder: Path, place: LabelledPlace, bag: str) -> None:
         'bag': bag,
         'start_ns': place.start_ns,
     }
+    if place.side is not None:
+        annotation['side'] = place.side.name
     if place.depth is not None:
         annotation['Max depth in map'] = write_static_depth(folder / 'Depth.png', place.depth)
     if place.color is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Side
+from quiet_nav.geometry import Side, wrap_angle
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack, decode_depth
@@ -26,6 +27,9 @@ MOST_CHANGE_M = 0.1
 #: Gaps in the sound may cost a stretch so much more than is kept of it.
 _SPARE_S = 10.0
 _STEP_S = 1.0
+#: A turned robot stands at the same place within this, and faces a side within this (10 degrees).
+SAME_PLACE_M, MOST_OFF_RAD = 0.2, math.radians(10.0)
+_NOT_SEEN = 'the robot never turned the camera here to what an ear faced'
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class LabelSettings:
 
     longest_s: of one place. still: the robot (or whoever held the camera) stood all the time, so
     that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
-    kept where the rig has one; without a rig all channels are.
+    kept where the rig has one; without a rig all channels are. sides: a place an ear of the rig
+    instead, where the camera saw what that ear faced from the same place, turned.
     """
 
     longest_s: float = 30.0
@@ -42,13 +47,15 @@ class LabelSettings:
     rig: Rig | None = None
     camera: Side = Side.FRONT
     topics: BagTopics = field(default_factory=BagTopics)
+    sides: bool = False
 
 
 @dataclass(frozen=True)
 class LabelledPlace:
     """A place: sound (channels, n) at 16 kHz, metres to the wall, images where there are some.
 
-    depth: shape (h, w) in millimetres; color: (h, w, 3) uint8.
+    depth: shape (h, w) in millimetres; color: (h, w, 3) uint8. side: of the one ear kept, where
+    the camera had to turn for it; seen_ns: when it looked there, 0 while the sound was heard.
     """
 
     start_ns: int
@@ -56,6 +63,8 @@ class LabelledPlace:
     distance_m: float
     depth: np.ndarray | None = None
     color: np.ndarray | None = None
+    side: Side | None = None
+    seen_ns: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -79,6 +88,8 @@ def label_bag(path: str | Path, settings: LabelSettings, wav: Wav | None = None)
     Raises QuietNavError where it holds no sound, no depth, no distance in any of its depth images,
     no odometry (unless ``still``), or sound and depth that never overlap.
     """
+    if settings.sides and (settings.rig is None or settings.still):
+        raise QuietNavError('--sides needs --rig, and odometry that tells of turns (no --still)')
     with Bag(path) as bag:
         topics = find_topics(bag, settings.topics)
         for name, what, needed in (
@@ -142,7 +153,7 @@ class _Cut:
         self, settings: LabelSettings, stretches: list[Stretch], depth: DepthTrack
     ) -> None:
         self._settings = settings
-        self._waiting = list(stretches)
+        self._waiting, self._stretches = list(stretches), stretches
         self._times, self._distances = depth.times_ns, depth.distances_m
         self.places: list[LabelledPlace] = []
         self.left_out: Counter[str] = Counter()
@@ -151,10 +162,9 @@ class _Cut:
         """Cut what is due; ``ended``: nothing more will be heard."""
         while self._waiting and (ended or stream.end_ns >= self._until(self._waiting[0])):
             stretch = self._waiting.pop(0)
-            place, why = self._place(stream, stretch)
-            kept_s = place.duration_s if place else 0.0
-            if place is not None:
-                self.places.append(place)
+            places, why = self._places(stream, stretch)
+            kept_s = max((place.duration_s for place in places), default=0.0)
+            self.places += places
             self.left_out[why] += round(max(stretch.duration_s - kept_s, 0.0), 3)
 
     def _until(self, stretch: Stretch) -> int:
@@ -162,19 +172,47 @@ class _Cut:
         most_ns = round((self._settings.longest_s + _SPARE_S) * 1e9)
         return min(stretch.end_ns, stretch.start_ns + most_ns)
 
-    def _place(self, stream: AudioStream, stretch: Stretch) -> tuple[LabelledPlace | None, str]:
+    def _places(self, stream: AudioStream, stretch: Stretch) -> tuple[list[LabelledPlace], str]:
         first_why = ''
         for start_ns, seconds in self._pieces(stretch):
             samples, why = self._sound(stream, start_ns, seconds)
             if samples is None:
                 first_why = first_why or why
                 continue
+            longest = f'longer than {self._settings.longest_s:g} s at one place, or a rest of it'
+            if self._settings.sides:
+                places = self._sides(stretch, start_ns, samples)
+                return places, (first_why or longest) if places else _NOT_SEEN
             distance_m, why = self._distance(start_ns, start_ns + round(seconds * 1e9))
             if why:
-                return None, why
-            longest = f'longer than {self._settings.longest_s:g} s at one place, or a rest of it'
-            return LabelledPlace(start_ns, samples, distance_m), first_why or longest
-        return None, first_why or 'the robot stood too short'
+                return [], why
+            return [LabelledPlace(start_ns, samples, distance_m)], first_why or longest
+        return [], first_why or 'the robot stood too short'
+
+    def _sides(self, stretch: Stretch, start_ns: int, samples: np.ndarray) -> list[LabelledPlace]:
+        """Return a place for every ear whose side the camera saw from here, turned there."""
+        found, camera = [], self._settings.camera.yaw_rad
+        for ear in self._settings.rig.ears:
+            bearing = stretch.pose.yaw + ear.side.yaw_rad
+            for other in self._stretches:
+                off = wrap_angle(other.pose.yaw + camera - bearing)
+                apart = other.pose.distance_to(stretch.pose)
+                if abs(off) > MOST_OFF_RAD or apart > SAME_PLACE_M:
+                    continue
+                seen_m, why = self._distance(other.start_ns, other.end_ns)
+                if why:
+                    continue
+                ahead_x, ahead_y = other.pose.x - stretch.pose.x, other.pose.y - stretch.pose.y
+                ahead_m = ahead_x * math.cos(bearing) + ahead_y * math.sin(bearing)
+                heard = samples[ear.channel : ear.channel + 1]
+                middle_ns = (other.start_ns + other.end_ns) // 2
+                found.append(
+                    LabelledPlace(
+                        start_ns, heard, seen_m + ahead_m, side=ear.side, seen_ns=middle_ns
+                    )
+                )
+                break
+        return found
 
     def _pieces(self, stretch: Stretch) -> Iterator[tuple[int, float]]:
         """Yield (start, seconds) to try, the longest and earliest first, in steps of a second."""
@@ -213,40 +251,37 @@ class _Cut:
 def channels_kept(settings: LabelSettings, channels: int) -> list[int]:
     """Return which channels are kept: the ear on the camera's side of a rig, otherwise all."""
     rig = settings.rig
-    ear = rig.ear_toward(settings.camera) if rig else None
-    if ear is None:
-        return list(range(channels))
-    if ear.channel >= channels:
+    if rig is not None and rig.channels > channels:
         raise QuietNavError(
             f'rig {rig.name} needs {rig.channels} channels, the audio has {channels}: '
             'does the rig fit the microphone?'
         )
-    return [ear.channel]
+    ear = rig.ear_toward(settings.camera) if rig and not settings.sides else None
+    return list(range(channels)) if ear is None else [ear.channel]
 
 
 def _with_images(bag: Bag, topics: BagTopics, places: list[LabelledPlace]) -> list[LabelledPlace]:
     """Add the depth and colour image nearest in time to the middle of each place."""
     if not places:
         return []
-    middles = np.array([p.start_ns + round(p.duration_s * 5e8) for p in places])
+    middles = np.array([p.seen_ns or p.start_ns + round(p.duration_s * 5e8) for p in places])
     best: dict[tuple[str, int], tuple[int, object]] = {}
     wanted = [name for name in (topics.depth, topics.color) if name]
     for topic, _, message in bag.messages(wanted):
         off = np.abs(middles - stamp_ns(message))
-        nearest = int(off.argmin())
-        key = topic, nearest
-        if key not in best or off[nearest] < best[key][0]:
-            best[key] = int(off[nearest]), message
+        # The ears of two places may have been told by one image.
+        for nearest in np.flatnonzero(off == off.min()).tolist():
+            key = topic, nearest
+            if key not in best or off[nearest] < best[key][0]:
+                best[key] = int(off[nearest]), message
     found = []
     for i, place in enumerate(places):
         depth, color = (best.get((name, i), (0, None))[1] for name in (topics.depth, topics.color))
         found.append(
-            LabelledPlace(
-                place.start_ns,
-                place.samples,
-                place.distance_m,
-                None if depth is None else millimetres(depth),
-                None if color is None else rgb(color),
+            replace(
+                place,
+                depth=None if depth is None else millimetres(depth),
+                color=None if color is None else rgb(color),
             )
         )
     return found

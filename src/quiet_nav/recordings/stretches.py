@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.odometry import MAX_GAP_S, STILL_M, STILL_RAD
@@ -10,10 +10,11 @@ from quiet_nav.perception.odometry import MAX_GAP_S, STILL_M, STILL_RAD
 
 @dataclass(frozen=True)
 class Stretch:
-    """From one time to another, integer nanoseconds."""
+    """From one time to another, integer nanoseconds; pose: where it stood, if it did."""
 
     start_ns: int
     end_ns: int
+    pose: Pose2D | None = field(default=None, compare=False)
 
     @property
     def duration_s(self) -> float:
@@ -46,21 +47,16 @@ class StillStretches:
         if together and pose.distance_to(self._rest) <= STILL_M and turned <= STILL_RAD:
             self._last_ns = time_ns
             return
-        self._done.append(Stretch(self._begin_ns, self._last_ns))
+        self._done.append(Stretch(self._begin_ns, self._last_ns, self._rest))
         self._start(time_ns, pose)
 
     def stretches(self, least_s: float) -> list[Stretch]:
         """Return those that lasted at least so long, in order."""
-        every = [*self._done]
-        if self._rest is not None:
-            every.append(Stretch(self._begin_ns, self._last_ns))
-        return [s for s in every if s.duration_s >= least_s]
+        return [s for s in self._every() if s.duration_s >= least_s]
 
     def moving(self, least_s: float) -> list[Stretch]:
         """Return when it moved: between rests of at least so long, odometry without a pause."""
-        every = [*self._done]
-        if self._rest is not None:
-            every.append(Stretch(self._begin_ns, self._last_ns))
+        every = self._every()
         found: list[Stretch] = []
         begin = last = None
         for one in every:
@@ -78,6 +74,11 @@ class StillStretches:
         if begin is not None:
             found.append(Stretch(begin, last))
         return [stretch for stretch in found if stretch.end_ns > stretch.start_ns]
+
+    def _every(self) -> list[Stretch]:
+        if self._rest is None:
+            return [*self._done]
+        return [*self._done, Stretch(self._begin_ns, self._last_ns, self._rest)]
 
     def _start(self, time_ns: int, pose: Pose2D) -> None:
         self._rest, self._begin_ns, self._last_ns = pose, time_ns, time_ns
