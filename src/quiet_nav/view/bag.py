@@ -25,7 +25,7 @@ from quiet_nav.view.scene import Scene
 
 _NEAR_WALL = 'quiet_nav/msg/NearWall'
 _RANGE, _GRID = 'sensor_msgs/msg/Range', 'nav_msgs/msg/OccupancyGrid'
-_TF = 'tf2_msgs/msg/TFMessage'
+_MARKERS, _TF = 'visualization_msgs/msg/MarkerArray', 'tf2_msgs/msg/TFMessage'
 #: A map is made this often of what was heard so far.
 _MAP_EVERY_NS = 1_000_000_000
 
@@ -43,12 +43,13 @@ class BagView:
     tf: tuple[str, str]
     distance: str
     grid: str
+    markers: str = ''
 
     def messages(self) -> Iterator[tuple[int, str, object]]:
         """Yield time of recording (ns), topic and message of all bags, in order."""
         wanted = (
             self.readings, self.topics.odometry, self.topics.color, self.topics.depth,
-            *self.tf, self.distance, self.grid,
+            *self.tf, self.distance, self.grid, self.markers,
         )  # fmt: skip
 
         def of(path: Path) -> Iterator[tuple[int, str, object]]:
@@ -79,6 +80,7 @@ def look_into(
         tf = tuple(_first(bag, _TF, name) for name in ('/tf', '/tf_static'))
         distance = _first(bag, _RANGE, '/wall_distance')
         grid = _first(bag, _GRID, '/near_wall/map')
+        markers = _first(bag, _MARKERS, '/near_wall/markers')
         contents = bag.contents
     if second is not None:
         with Bag(second) as bag:
@@ -93,7 +95,7 @@ def look_into(
             '--predictions'
         )
     bags = (path,) if second is None else (path, second)
-    return BagView(bags, said, topics, tf, distance, grid)
+    return BagView(bags, said, topics, tf, distance, grid, markers)
 
 
 def _first(bag: Bag, kind: str, ending: str) -> str:
