@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._bag_options import (
+    AudioTopic,
+    Camera,
+    DepthTopic,
+    InfoTopic,
+    OdometryTopic,
+    WavDelays,
+    Wavs,
+)
+
 
 def main(
     bags: Annotated[
@@ -36,22 +46,14 @@ def main(
         bool,
         typer.Option('--sides', help='A place an ear of --rig, told where the robot turned to it.'),
     ] = False,
-    camera: Annotated[
-        str, typer.Option(help='Side that the depth camera sees: front, left, back, right.')
-    ] = 'front',
-    wav: Annotated[
-        list[Path] | None,
-        typer.Option(help='Sound recorded beside a bag; once a bag, in their order.'),
-    ] = None,
-    wav_delay: Annotated[
-        list[float] | None,
-        typer.Option(help='Seconds from the start of the bag to that of its WAV; once a WAV.'),
-    ] = None,
-    audio: Annotated[str, typer.Option(help='Audio topic; default: found by type.')] = '',
-    audio_info: Annotated[str, typer.Option(help='Topic of its format.')] = '',
-    depth: Annotated[str, typer.Option(help='Topic of depth images.')] = '',
+    camera: Camera = 'front',
+    wav: Wavs = None,
+    wav_delay: WavDelays = None,
+    audio: AudioTopic = '',
+    audio_info: InfoTopic = '',
+    depth: DepthTopic = '',
     color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
-    odom: Annotated[str, typer.Option(help='Topic of odometry.')] = '',
+    odom: OdometryTopic = '',
 ) -> None:
     """Cut the places where the robot stood, label them by depth, and say why the rest was not."""
     from rich.console import Console
@@ -100,7 +102,7 @@ def main(
             if motion:
                 moved = label_motion(item.bag, item.room, data.motion_root, settings, beside)
                 kept += len(moved.recordings)
-            seconds = sum(place.duration_s for place in found.places)
+            seconds = found.kept_s
             if moved is not None:
                 found.left_out.pop('the robot moved', None)
                 found.left_out.update(moved.left_out)

@@ -7,6 +7,16 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._bag_options import (
+    AudioTopic,
+    Camera,
+    DepthTopic,
+    InfoTopic,
+    OdometryTopic,
+    WavDelays,
+    Wavs,
+)
+
 
 def main(
     bags: Annotated[
@@ -21,9 +31,7 @@ def main(
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
     ] = '',
-    camera: Annotated[
-        str, typer.Option(help='Side that the depth camera sees: front, left, back, right.')
-    ] = 'front',
+    camera: Camera = 'front',
     context: Annotated[str, typer.Option(help='alone, reference, other_ears, both.')] = 'both',
     rate: Annotated[float, typer.Option(min=0.1, max=10.0, help='Decisions a second (Hz).')] = 2.0,
     clips: Annotated[int, typer.Option(min=1, max=100, help='Clips a window.')] = 20,
@@ -36,18 +44,12 @@ def main(
     use_odometry: Annotated[
         bool, typer.Option('--use-odometry/--no-odometry', help='As the node near_wall does.')
     ] = True,
-    wav: Annotated[
-        list[Path] | None,
-        typer.Option(help='Sound recorded beside a bag; once a bag, in their order.'),
-    ] = None,
-    wav_delay: Annotated[
-        list[float] | None,
-        typer.Option(help='Seconds from the start of the bag to that of its WAV; once a WAV.'),
-    ] = None,
-    audio: Annotated[str, typer.Option(help='Audio topic; default: found by type.')] = '',
-    audio_info: Annotated[str, typer.Option(help='Topic of its format.')] = '',
-    depth: Annotated[str, typer.Option(help='Topic of depth images.')] = '',
-    odom: Annotated[str, typer.Option(help='Topic of odometry.')] = '',
+    wav: Wavs = None,
+    wav_delay: WavDelays = None,
+    audio: AudioTopic = '',
+    audio_info: InfoTopic = '',
+    depth: DepthTopic = '',
+    odom: OdometryTopic = '',
     jobs: Annotated[int, typer.Option(min=0, help='Bags at a time; 0: one a core.')] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
@@ -74,7 +76,7 @@ def main(
     refuse_existing(out, names)
     wavs = wavs_beside(len(bags), wav or [], wav_delay or [])
     errors = Console(stderr=True)
-    with Progress(console=errors, transient=True) as bar:
+    with Progress(console=errors, transient=True, disable=not errors.is_terminal) as bar:
         tasks = [bar.add_task(name, total=1.0) for name in names]
 
         def tell(shares) -> None:

@@ -124,7 +124,7 @@ class LabelledSet:
             'room': item.room,
             'duration': found.duration_s,
             'places': len(found.places),
-            'kept': sum(place.duration_s for place in found.places),
+            'kept': found.kept_s,
             'left out': dict(sorted(found.left_out.items())),
             'notes': list(found.notes),
         }

@@ -81,6 +81,11 @@ class Labelled:
     left_out: Counter[str]
     notes: tuple[str, ...] = ()
 
+    @property
+    def kept_s(self) -> float:
+        """Seconds of sound in places; two ears of one place count once."""
+        return sum({place.start_ns: place.duration_s for place in self.places}.values())
+
 
 def label_bag(path: str | Path, settings: LabelSettings, wav: Wav | None = None) -> Labelled:
     """Cut a bag into places.
