@@ -42,6 +42,9 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'model', default_value='', description='ONNX model; empty: models/near_wall.onnx'
     ),
+    DeclareLaunchArgument(
+        'map', default_value='false', description='Start probability_map: the near-wall map'
+    ),
     DeclareLaunchArgument('rviz', default_value='false', description='Start RViz'),
     DeclareLaunchArgument(
         'rviz_config',
@@ -56,7 +59,7 @@ def typed(argument: str, kind: type) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
-def ours(executable: str, defaults: str = '', parameters: dict | None = None) -> Node:
+def ours(executable: str, defaults: str = '', parameters: dict | None = None, **options) -> Node:
     """Return one of the package's nodes: defaults, the robot's profile, your file, arguments."""
     files = [PathJoinSubstitution([CONFIG, defaults])] if defaults else []
     return Node(
@@ -71,6 +74,7 @@ def ours(executable: str, defaults: str = '', parameters: dict | None = None) ->
             LaunchConfiguration('params_file'),
             parameters or {},
         ],
+        **options,
     )
 
 
@@ -93,6 +97,12 @@ def generate_launch_description() -> LaunchDescription:
             'near_wall', 'near_wall.yaml', {'rig': typed('rig', str), 'model': typed('model', str)}
         ),
         ours('wall_distance'),
+        ours(
+            'probability_map',
+            'probability_map.yaml',
+            {'rig': typed('rig', str)},
+            condition=IfCondition(LaunchConfiguration('map')),
+        ),
         Node(
             package='rviz2',
             executable='rviz2',

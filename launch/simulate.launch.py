@@ -76,6 +76,9 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'max_distance', default_value='0.0', description='Way of that goal in metres; 0: no limit'
     ),
+    DeclareLaunchArgument(
+        'map', default_value='false', description='Start probability_map: the near-wall map'
+    ),
     DeclareLaunchArgument('rviz', default_value='false', description='Start RViz'),
     DeclareLaunchArgument(
         'rviz_config',
@@ -99,6 +102,7 @@ SHARED = (
     'algorithm',
     'side',
     'max_distance',
+    'map',
     'rviz',
     'rviz_config',
     'log_level',

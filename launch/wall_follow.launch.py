@@ -97,6 +97,9 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'max_distance', default_value='0.0', description='Way of that goal in metres; 0: no limit'
     ),
+    DeclareLaunchArgument(
+        'map', default_value='false', description='Start probability_map: the near-wall map'
+    ),
     DeclareLaunchArgument('rviz', default_value='false', description='Start RViz'),
     DeclareLaunchArgument(
         'rviz_config',
@@ -210,6 +213,12 @@ def generate_launch_description() -> LaunchDescription:
             },
             name='follow_wall_client',
             condition=IfCondition(LaunchConfiguration('drive')),
+        ),
+        ours(
+            'probability_map',
+            'probability_map.yaml',
+            {'rig': text('rig')},
+            condition=IfCondition(LaunchConfiguration('map')),
         ),
         Node(
             package='rviz2',

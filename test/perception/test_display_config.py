@@ -91,3 +91,15 @@ def test_rviz_shows_the_topics_that_nodes_publish():
         assert item['Class'].startswith('rviz_default_plugins/')
         assert item['Enabled'] == item['Value'], item['Name']
     assert config['Visualization Manager']['Global Options']['Fixed Frame'] == 'odom'
+
+
+def test_map_file_says_every_parameter_and_its_default():
+    pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+    pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
+    import dataclasses
+
+    from quiet_nav.nodes.probability_map import ProbabilityMapParameters
+
+    shipped = yaml.safe_load(shared_file('config/probability_map.yaml').read_text())
+    said = shipped['/**/probability_map']['ros__parameters']
+    assert said == dataclasses.asdict(ProbabilityMapParameters())
