@@ -11,13 +11,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import soundfile
 
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
-
+from quiet_nav.evaluation.plots import wall_spectra
 from quiet_nav.simulation.acoustics import SPEED_OF_SOUND, RoomAcoustics
 from quiet_nav.simulation.campus_places import CampusRequest, plan_room
 from quiet_nav.simulation.hearing import Hearing
@@ -59,26 +56,15 @@ def draw(rooms: int, path: Path) -> None:
     measured = np.mean([room_levels(seed) for seed in range(rooms)], axis=0)
     kd = 2 * np.pi * FREQUENCIES / SPEED_OF_SOUND * DISTANCES[:, None]
     diffuse = 10 * np.log10(1 + np.sinc(2 * kd / np.pi))
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout='constrained')
-    for axis, levels, title in (
-        (axes[0], measured, f'{rooms} simulated rooms, mean'),
-        (axes[1], diffuse, 'Diffuse field at a rigid wall: 1 + sin(2kd)/(2kd)'),
-    ):
-        image = axis.pcolormesh(
-            FREQUENCIES, DISTANCES, levels, vmin=-3, vmax=3, cmap='RdBu_r', shading='gouraud'
-        )
-        axis.set(xscale='log', xlabel='frequency (Hz)', ylabel='distance to the wall (m)')
-        axis.set_title(title, fontsize=10)
-    figure.colorbar(image, ax=axes[:2], label='level over the mean of the room (dB)')
-    for distance in (0.1, 0.3, 0.5, 1.2):
-        row = np.argmin(np.abs(DISTANCES - distance))
-        (line,) = axes[2].semilogx(FREQUENCIES, measured[row], label=f'{distance} m')
-        axes[2].semilogx(FREQUENCIES, diffuse[row], ':', color=line.get_color())
-    axes[2].set(xlabel='frequency (Hz)', ylabel='level over the mean of the room (dB)')
-    axes[2].set_title('Rooms (lines) and diffuse field (dots)', fontsize=10)
-    axes[2].legend(title='distance to the wall')
-    axes[2].grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    wall_spectra(
+        path,
+        FREQUENCIES,
+        DISTANCES,
+        measured,
+        diffuse,
+        f'{rooms} simulated rooms, mean',
+        'Diffuse field, rigid wall: 1 + sin(2kd)/(2kd)',
+    )
 
 
 def write_examples(folder: Path) -> None:

@@ -43,3 +43,20 @@ def test_command_says_what_is_wrong_with_a_file(tmp_path):
     done = CliRunner().invoke(build_app(), ['draw-map', str(tmp_path / 'none.yaml')])
     assert isinstance(done.exception, QuietNavError)
     assert 'none.yaml' in str(done.exception)
+
+
+def test_spectra_are_red_above_the_mean_of_the_room_and_blue_below(tmp_path):
+    from matplotlib.image import imread
+
+    from quiet_nav.evaluation.plots import wall_spectra
+
+    frequencies, distances = np.geomspace(60.0, 2000.0, 8), np.linspace(0.1, 1.5, 6)
+    ones = np.ones((6, 8))
+    wall_spectra(
+        tmp_path / 'spectra.png', frequencies, distances, 3.0 * ones, -3.0 * ones, 'left', 'right'
+    )
+    picture = imread(tmp_path / 'spectra.png')[..., :3].astype(float)
+    red = (picture[..., 0] > 0.3) & (picture[..., 1:].max(axis=-1) < 0.15)
+    blue = (picture[..., 2] > 0.3) & (picture[..., 0] < 0.05)
+    assert min(red.mean(), blue.mean()) > 0.15
+    assert np.nonzero(red)[1].mean() < np.nonzero(blue)[1].mean()

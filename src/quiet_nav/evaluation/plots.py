@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,3 +105,40 @@ def near_wall_map(path: str | Path, grid: GridMap, title: str = '') -> None:
         drawn.colorbar(cells, ax=axes, label='near-wall probability, mean', shrink=0.8)
         axes.set(xlabel='x, m', ylabel='y, m', title=title)
         axes.set_aspect('equal')
+
+
+def wall_spectra(
+    path: str | Path,
+    frequencies_hz: np.ndarray,
+    distances_m: np.ndarray,
+    measured_db: np.ndarray,
+    expected_db: np.ndarray,
+    title: str,
+    expected_title: str,
+    rows_m: Sequence[float] = (0.1, 0.3, 0.5, 1.2),
+) -> None:
+    """Draw spectra against the distance to a wall, measured beside expected, and some as lines.
+
+    measured_db, expected_db: levels over the mean of the room, (distances, frequencies). rows_m:
+    distances that are drawn as lines.
+    """
+    with figure(path, 14.0, 4.4, ncols=3) as (drawn, axes):
+        for axis, levels, text in (
+            (axes[0], measured_db, title),
+            (axes[1], expected_db, expected_title),
+        ):
+            axis.grid(False)
+            image = axis.pcolormesh(
+                frequencies_hz, distances_m, levels, vmin=-3, vmax=3, cmap='RdBu_r',
+                shading='gouraud', rasterized=True,
+            )  # fmt: skip
+            axis.set(xscale='log', xlabel='frequency, Hz', ylabel='distance to the wall, m')
+            axis.set_title(text, fontsize=11)
+        drawn.colorbar(image, ax=list(axes[:2]), label='level over the mean of the room, dB')
+        for metres in rows_m:
+            row = np.argmin(np.abs(distances_m - metres))
+            (line,) = axes[2].semilogx(frequencies_hz, measured_db[row], label=f'{metres} m')
+            axes[2].semilogx(frequencies_hz, expected_db[row], ':', color=line.get_color())
+        axes[2].set(xlabel='frequency, Hz', ylabel='level over the mean of the room, dB')
+        axes[2].set_title('Rooms (lines) and closed form (dots)', fontsize=11)
+        axes[2].legend(title='distance to the wall')
