@@ -15,7 +15,7 @@ class PaceSettings:
     """Limits of the time factor, and how it changes."""
 
     begin: float = 1.5
-    slowest: float = 0.5
+    slowest: float = 0.1
     fastest: float = 4.0
     up: float = 1.15
     down: float = 0.7

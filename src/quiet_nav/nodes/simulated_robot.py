@@ -43,8 +43,9 @@ from quiet_nav.sound.windows import SAMPLE_RATE
 ODOMETRY_TICKS = 2
 #: Most ticks in one go, so that commands are heard between them.
 MOST_TICKS = 10
-#: A machine that falls this far behind stops trying to catch up; time then runs slower.
-MOST_LAG_S = 1.0
+#: A machine that falls this far behind stops trying to catch up; time then runs slower. Short:
+#: while it catches up, time runs ahead of every other node that the same machine held back.
+MOST_LAG_S = 0.2
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 COLOR_FRAME, DEPTH_FRAME = 'camera_color_optical_frame', 'camera_depth_optical_frame'
 
