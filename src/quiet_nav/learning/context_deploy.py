@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,13 @@ def deploy_context(
 
 
 def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration, list[str]]:
-    """Return temperatures and offsets with the least log loss for each context, and a report."""
+    """Return temperatures and offsets with the least log loss for each context, and a report.
+
+    A unit normal prior on both weighs as much as one place: a few that the network tells apart
+    without a mistake would otherwise drive every probability to 0 and 1.
+    """
     fits, lines = [], []
+    places = sum(int(store.count.sum()) for store in val.stores)
     for withheld, name in zip(_WITHHELD, ('alone', 'reference', 'other ears', 'both'), strict=True):
         logits, distance, near, bins = _draw(network, val, *withheld)
 
@@ -89,7 +95,10 @@ def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration,
             scaled = z / np.exp(x[0]) + x[1]
             return float(np.mean(np.logaddexp(0.0, scaled) - y * scaled))
 
-        best = optimize.minimize(loss, np.zeros(2), method='Nelder-Mead').x
+        def penalised(x: np.ndarray, of: Callable = loss) -> float:
+            return of(x) + float(x @ x) / (2 * places)
+
+        best = optimize.minimize(penalised, np.zeros(2), method='Nelder-Mead').x
         spread = optimize.minimize_scalar(
             lambda t, d=distance, b=bins: float(
                 functional.cross_entropy(torch.from_numpy(d / np.exp(t)), torch.from_numpy(b))
