@@ -23,6 +23,7 @@ lint: setup
 
 # The shipped detector from nothing: simulated rooms, training, export, card. Hours on two cores.
 CAMPUS = out/campus
+MORE = out/more
 UNHEARD = out/unheard
 model: setup
 	@. ./env.sh && set -e; \
@@ -35,8 +36,15 @@ model: setup
 	quiet_nav campus $(CAMPUS)/steady --kind static --rooms 300 --seed 2 --no-images --steady; \
 	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall_finish \
 	    --recipe context_finish --init out/near_wall/best.ckpt; \
-	quiet_nav export out/near_wall_finish/last.ckpt --out models/near_wall.onnx --data $(CAMPUS); \
-	quiet_nav card models/near_wall.onnx --data $(CAMPUS) --rooms $(UNHEARD) \
+	quiet_nav export out/near_wall_finish/last.ckpt --out out/near_wall_finish.onnx --data $(CAMPUS); \
+	quiet_nav campus $(MORE)/steady --kind static --rooms 400 --seed 41 --no-images --steady; \
+	quiet_nav campus $(MORE)/steady --kind robot --rooms 220 --seed 42 --no-images --steady; \
+	quiet_nav campus $(MORE)/drift --kind robot --rooms 150 --seed 43 --no-images --sounds sounds \
+	    --distractors 0.1; \
+	quiet_nav train near-wall --data $(MORE) --out out/near_wall_more \
+	    --recipe context_more --init out/near_wall_finish.onnx; \
+	quiet_nav export out/near_wall_more/last.ckpt --out models/near_wall.onnx --data $(MORE); \
+	quiet_nav card models/near_wall.onnx --data $(MORE)/steady --rooms $(UNHEARD) \
 	    --about models/about_near_wall.md --out models/near_wall.md
 
 clean:
