@@ -317,6 +317,8 @@ class WallFollower(LifecycleNode):
 
     def _on_odom(self, message: Odometry) -> None:
         with self._lock:
+            if self._watch is None:
+                return  # Cleaned up while the message was on its way.
             twist = message.twist.twist
             self._twist = Twist2D(twist.linear.x, twist.angular.z)
             pose = pose_from_msg(message.pose.pose)
