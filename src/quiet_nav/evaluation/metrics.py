@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +27,11 @@ class Estimate:
     value: float
     low: float
     high: float
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return plain numbers; what is not finite becomes None."""
+        numbers = {'value': self.value, 'low': self.low, 'high': self.high}
+        return {key: one if math.isfinite(one) else None for key, one in numbers.items()}
 
     def __str__(self) -> str:
         return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
@@ -99,6 +105,35 @@ def median(values: np.ndarray) -> Metric:
         return np.where(below[:, -1] > 0, middle, np.nan)
 
     return metric
+
+
+def r2(output: np.ndarray, target: np.ndarray) -> Metric:
+    """Share of the targets' variance that is explained, as scikit-learn's, for weighted rows."""
+    output, target = np.asarray(output, float), np.asarray(target, float)
+    squared = (output - target) ** 2
+
+    def metric(weights: np.ndarray) -> np.ndarray:
+        total = weights.sum(axis=1)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            middle = weights @ target / total
+            spread = np.maximum(weights @ target**2 - total * middle**2, 0.0)
+            # Rows of one value have no variance: what is left of it is rounding.
+            known = spread > 1e-9 * (weights @ target**2)
+            return np.where(known, 1.0 - weights @ squared / spread, np.nan)
+
+    return metric
+
+
+def top_k(scores: np.ndarray, classes: np.ndarray, k: int) -> Metric:
+    """Share of rows whose class is among the k with the highest scores, shape (N, K).
+
+    Classes of one score share their places: scores that say nothing score as chance does.
+    """
+    classes = np.asarray(classes, int)
+    own = np.take_along_axis(scores, classes[:, None], axis=1)
+    above = (scores > own).sum(axis=1)
+    tied = (scores == own).sum(axis=1)
+    return mean(np.clip((k - above) / tied, 0.0, 1.0))
 
 
 def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BOOTSTRAPS,

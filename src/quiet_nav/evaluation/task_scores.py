@@ -1,0 +1,275 @@
+"""How well a task of the study was solved: the paper's figures, with chance and no input beside."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.evaluation import metrics
+from quiet_nav.evaluation.metrics import Estimate, Metric, estimate
+
+Kind = Literal['binary', 'multiclass', 'regression', 'ratio']
+KINDS = ('binary', 'multiclass', 'regression', 'ratio')
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of the rows of a split, N of them, in any order.
+
+    rooms: each row's room, (N,). target: (N,), a truth value (binary), a class from 0 on
+    (multiclass, in an order in which neighbours are alike), metres (regression) or the natural
+    logarithm of a ratio of two distances, first over second (ratio). output: probability (N,)
+    for binary, scores or probabilities (N, K) for multiclass, else the value said, (N,), in the
+    target's unit. train_target: what the training rows had, (M,), as ``target``: what is known
+    without any input. extra: more about the rows, each with N along its first axis:
+    ``depth_difference_m`` (N,), ``distractor_snr_db`` (N,), ``position_m`` (N, 2) true places and,
+    with these, ``cell_m`` (N, K, 2) the middle of every class in the row's room.
+    """
+
+    task: str
+    kind: Kind
+    rooms: np.ndarray
+    target: np.ndarray
+    output: np.ndarray
+    train_target: np.ndarray
+    extra: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.rooms)
+        if self.kind not in KINDS:
+            raise QuietNavError(f'{self.task}: kind {self.kind!r} is none of {", ".join(KINDS)}')
+        if not count or not len(self.train_target):
+            raise QuietNavError(f'{self.task}: no rows to evaluate, or none that were trained on')
+        parts = {'target': self.target, 'output': self.output, **self.extra}
+        wrong = [f'{name} {np.shape(part)}' for name, part in parts.items() if len(part) != count]
+        if np.ndim(self.output) != (2 if self.kind == 'multiclass' else 1):
+            wrong.append(f'output {np.shape(self.output)} of a {self.kind} task')
+        if wrong:
+            raise QuietNavError(f'{self.task}: {count} rooms, but {", ".join(wrong)}')
+        if not np.isfinite(self.output).all():
+            raise QuietNavError(f'{self.task}: outputs that are not finite')
+
+    def __len__(self) -> int:
+        return len(self.rooms)
+
+    def where(self, chosen: np.ndarray) -> Predictions:
+        """Return the chosen rows alone (a mask (N,) or indices)."""
+        extra = {name: part[chosen] for name, part in self.extra.items()}
+        return dataclasses.replace(
+            self,
+            rooms=self.rooms[chosen],
+            target=self.target[chosen],
+            output=self.output[chosen],
+            extra=extra,
+        )
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of merit, what chance reaches in it, and the best constant answer (no input).
+
+    chance: an answer drawn at random (a class: all alike; a value: from the training rows).
+    no_input: the answer that fits the training rows best whatever is heard: their more frequent
+    class (for bin distance the one in the middle), their median (errors) or mean (R2).
+    """
+
+    name: str
+    value: Estimate
+    chance: Estimate | None = None
+    no_input: Estimate | None = None
+    higher_is_better: bool = True
+
+    def clear_of(self, other: Estimate | None) -> bool | None:
+        """Return whether the figure is better and the two intervals do not touch."""
+        if other is None:
+            return None
+        if self.higher_is_better:
+            return self.value.low > other.high
+        return self.value.high < other.low
+
+    @property
+    def beats_baselines(self) -> bool | None:
+        """Whether it is clear of chance and of no input; None where there is neither."""
+        told = [self.clear_of(other) for other in (self.chance, self.no_input)]
+        known = [one for one in told if one is not None]
+        return all(known) if known else None
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """Every figure of a task on one split; the first is the task's own."""
+
+    task: str
+    kind: Kind
+    rows: int
+    rooms: int
+    figures: tuple[Figure, ...]
+
+    def __getitem__(self, name: str) -> Figure:
+        for figure in self.figures:
+            if figure.name == name:
+                return figure
+        known = ', '.join(figure.name for figure in self.figures)
+        raise QuietNavError(f'{self.task}: no figure {name!r}; known: {known}')
+
+    @property
+    def main(self) -> Figure:
+        return self.figures[0]
+
+    def to_json(self) -> dict:
+        """Return plain values; what is not finite becomes None."""
+        figures = {
+            one.name: {
+                'value': one.value.to_json(),
+                'chance': one.chance and one.chance.to_json(),
+                'no_input': one.no_input and one.no_input.to_json(),
+                'higher_is_better': one.higher_is_better,
+                'beats_baselines': one.beats_baselines,
+            }
+            for one in self.figures
+        }
+        return {
+            'task': self.task,
+            'kind': self.kind,
+            'rows': self.rows,
+            'rooms': self.rooms,
+            'figures': figures,
+        }
+
+
+def score(predictions: Predictions, seed: int = 0) -> TaskReport:
+    """Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.
+
+    binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average metres where
+    ``position_m`` is given. regression, ratio: MAE, median error, R2; for a ratio the AP of its
+    sign (which is nearer), too. Baselines: see ``Figure``; they come from ``train_target``.
+    """
+    found = tuple(_FIGURES[predictions.kind](predictions, seed))
+    rooms = len(np.unique(predictions.rooms))
+    return TaskReport(predictions.task, predictions.kind, len(predictions), rooms, found)
+
+
+def score_between(
+    predictions: Predictions, key: str, edges: tuple[float, ...], seed: int = 0
+) -> list[tuple[float, float, TaskReport]]:
+    """Return (low, high, report) of rows with low <= ``extra[key]`` < high, where there are any.
+
+    Raises QuietNavError where the predictions say nothing of the key.
+    """
+    if key not in predictions.extra:
+        known = ', '.join(predictions.extra) or 'nothing'
+        raise QuietNavError(f'{predictions.task}: rows say nothing of {key}; they say {known}')
+    values = np.asarray(predictions.extra[key], float)
+    parts = []
+    for low, high in itertools.pairwise(edges):
+        inside = (values >= low) & (values < high)
+        if inside.any():
+            parts.append((low, high, score(predictions.where(inside), seed)))
+    return parts
+
+
+def _binary(p: Predictions, seed: int) -> list[Figure]:
+    target = np.asarray(p.target) > 0.5
+    positive = float(np.mean(np.asarray(p.train_target) > 0.5))
+    constant = np.full(len(p), float(positive > 0.5))
+    said = _estimator(p, seed)
+    # Scores that say nothing have the share of positives as their precision at any recall.
+    share = said(metrics.mean(target))
+    half = Estimate(0.5, 0.5, 0.5)
+    figures = []
+    if target.any() and not target.all():
+        figures.append(
+            Figure('AP', said(metrics.average_precision(p.output, target)), share, share)
+        )
+    right = said(metrics.accuracy(p.output, target))
+    figures.append(Figure('accuracy', right, half, said(metrics.accuracy(constant, target))))
+    return figures
+
+
+def _multiclass(p: Predictions, seed: int) -> list[Figure]:
+    target, classes = np.asarray(p.target, int), p.output.shape[1]
+    if target.min() < 0 or target.max() >= classes:
+        raise QuietNavError(f'{p.task}: classes {target.min()} to {target.max()} of {classes}')
+    counts = np.bincount(np.asarray(p.train_target, int), minlength=classes)[:classes]
+    constant = np.broadcast_to(counts, (len(p), classes)).astype(float)
+    indifferent = np.zeros((len(p), classes))
+    said = _estimator(p, seed)
+    figures = []
+    for k in (1, 5):
+        if k < classes:
+            values = (
+                said(metrics.top_k(scores, target, k))
+                for scores in (p.output, indifferent, constant)
+            )
+            figures.append(Figure(f'top-{k}', *values))
+    away = np.abs(np.arange(classes)[None] - target[:, None])
+    middle = _weighted_median_class(counts)
+    values = (
+        said(metrics.mean(bins))
+        for bins in (
+            np.take_along_axis(away, p.output.argmax(axis=1)[:, None], axis=1)[:, 0],
+            away.mean(axis=1),
+            away[:, middle],
+        )
+    )
+    figures.append(Figure('bin distance', *values, higher_is_better=False))
+    if 'position_m' in p.extra and 'cell_m' in p.extra:
+        gap = np.linalg.norm(p.extra['cell_m'] - p.extra['position_m'][:, None], axis=2)
+        likely = int(np.argmax(counts))
+        values = (
+            said(metrics.mean(metres))
+            for metres in (
+                np.take_along_axis(gap, p.output.argmax(axis=1)[:, None], axis=1)[:, 0],
+                gap.mean(axis=1),
+                gap[:, likely],
+            )
+        )
+        figures.append(Figure('metres', *values, higher_is_better=False))
+    return figures
+
+
+def _regression(p: Predictions, seed: int) -> list[Figure]:
+    target, train = np.asarray(p.target, float), np.asarray(p.train_target, float)
+    said = _estimator(p, seed)
+    drawn = np.random.default_rng([seed, len(p)]).choice(train, len(p))
+    figures = []
+    for name, metric in (('MAE', metrics.mean), ('median error', metrics.median)):
+        values = (
+            said(metric(np.abs(output - target))) for output in (p.output, drawn, np.median(train))
+        )
+        figures.append(Figure(name, *values, higher_is_better=False))
+    mean = np.full(len(p), train.mean())
+    values = (said(metrics.r2(output, target)) for output in (p.output, drawn, mean))
+    figures.append(Figure('R2', *values))
+    return figures
+
+
+def _ratio(p: Predictions, seed: int) -> list[Figure]:
+    nearer = dataclasses.replace(
+        p, kind='binary', target=p.target < 0, output=-p.output, train_target=p.train_target < 0
+    )
+    # The sign of a ratio is no probability: its AP has a meaning, its accuracy at 0.5 has none.
+    order = [figure for figure in _binary(nearer, seed) if figure.name == 'AP']
+    return [*_regression(p, seed), *(dataclasses.replace(f, name='order AP') for f in order)]
+
+
+_FIGURES: dict[str, Callable[[Predictions, int], list[Figure]]] = {
+    'binary': _binary,
+    'multiclass': _multiclass,
+    'regression': _regression,
+    'ratio': _ratio,
+}
+
+
+def _estimator(p: Predictions, seed: int) -> Callable[[Metric], Estimate]:
+    return lambda metric: estimate(metric, p.rooms, seed)
+
+
+def _weighted_median_class(counts: np.ndarray) -> int:
+    return int(np.argmax(np.cumsum(counts) >= counts.sum() / 2.0))
