@@ -16,7 +16,7 @@ from quiet_nav.errors import QuietNavError
 
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """Which network: ``kind`` as registered in ``kinds``; width multiplies VGGish's channels.
+    """Which network: ``kind`` as registered in ``kinds``; width multiplies its channels.
 
     options: what the kind's own network takes beside that.
     """
@@ -64,6 +64,27 @@ class AugmentRecipe:
 
 
 @dataclass(frozen=True)
+class ImageRecipe:
+    """How images are seen, and what is drawn anew for every training example.
+
+    size: pixels across and down that an image is squeezed to. flip: probability of mirroring.
+    blur: probability, blur_sigma: pixels of 224. The defaults are the authors' (their public
+    code, ``--aug_img``). crop: least share of width and height that is kept. exposure: stops,
+    contrast, colour: shares, noise: grey values of 255; each drawn up to that, 0 for none.
+    """
+
+    size: int = 224
+    flip: float = 0.5
+    blur: float = 0.5
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    crop: float = 1.0
+    exposure: float = 0.0
+    contrast: float = 0.0
+    colour: float = 0.0
+    noise: float = 0.0
+
+
+@dataclass(frozen=True)
 class DataRecipe:
     """How often every place is visited in an epoch, and with how many loader processes."""
 
@@ -81,6 +102,7 @@ class Recipe:
     network: NetworkRecipe = NetworkRecipe()
     optim: OptimRecipe = OptimRecipe()
     augment: AugmentRecipe = AugmentRecipe()
+    image: ImageRecipe = ImageRecipe()
     data: DataRecipe = DataRecipe()
 
 
@@ -107,6 +129,8 @@ def recipe_from_dict(raw: object, where: str = 'recipe') -> Recipe:
         'network.width': 0 < recipe.network.width <= 4,
         'data.repeat': recipe.data.repeat >= 1,
         'augment.amplitude': 0 < recipe.augment.amplitude[0] <= recipe.augment.amplitude[1],
+        'image.size': 32 <= recipe.image.size <= 1024,
+        'image.crop (0.5 to 1)': 0.5 <= recipe.image.crop <= 1.0,
         'optim.name (sgd, adamw)': recipe.optim.name in ('sgd', 'adamw'),
         'optim.schedule (cosine, constant)': recipe.optim.schedule in ('cosine', 'constant'),
         'augment.distractors (needed by distractor_probability)': recipe.augment.distractors
