@@ -24,6 +24,7 @@ from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.plan_files import load_plan
 from quiet_nav.simulation.robot import RobotSettings
 from quiet_nav.simulation.trial_ears import ErrorProneEars, IdealEars, check_ears
+from quiet_nav.simulation.trial_hearing import scene_of_trial
 from quiet_nav.simulation.trials import TrialRequest, run_trial, run_trials
 
 MODEL = Path(__file__).parents[2] / 'models' / 'near_wall.onnx'
@@ -158,6 +159,26 @@ def test_the_command_prints_tables_and_writes_json(tmp_path):
     assert 'Fig. 10' in done.output
     assert 'times real time' in done.output
     assert len(json.loads(out.read_text())['trials']) == 3
+
+
+def test_several_seeds_are_several_draws_in_one_table(tmp_path):
+    out = tmp_path / 'trials.json'
+    done = CliRunner().invoke(build_app(), [
+        'trials', '--policy', 'straight', '--detector', 'ideal', '--trials', '2', '--workers', '1',
+        '--room', 'seminar_room', '--seed', '3', '--seeds', '2', '--json', str(out)])  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert 'seed 3 to 4' in done.output
+    trials = json.loads(out.read_text())['trials']
+    assert [(t['seed'], t['index']) for t in trials] == [(3, 0), (3, 1), (4, 0), (4, 1)]
+    assert trials[0]['distance_m'] != trials[2]['distance_m']
+
+
+def test_every_trial_has_sources_of_its_own():
+    plan = load_plan('seminar_room')
+    keys = [[seed, 7, index] for seed in (1, 2) for index in (0, 1)]
+    scenes = [scene_of_trial(plan, key, 'none') for key in keys]
+    assert len({scene.sources for scene in scenes}) == len(keys)
+    assert scene_of_trial(plan, keys[0], 'none') == scenes[0]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,9 @@ def main(
         float | None, typer.Option(help='p of Algorithms 1 and 2; their defaults without.')
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help='Of sources, slip, drift and policies.')] = 0,
+    seeds: Annotated[
+        int, typer.Option(min=1, help='Run all trials so often, with this and the following seeds.')
+    ] = 1,
     workers: Annotated[
         int, typer.Option(min=0, help='Processes; 0: one a core.')
     ] = 0,
@@ -56,7 +59,7 @@ def main(
 
     requests = _requests(
         room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
-        disturbance, threshold, seed,
+        disturbance, threshold, range(seed, seed + seeds),
     )  # fmt: skip
     started = time.monotonic()
     results = []
@@ -74,7 +77,7 @@ def main(
     console.print(
         f'{len(results)} trials, {simulated_s:.0f} s simulated in {took_s:.0f} s: '
         f'{simulated_s / took_s:.0f} times real time; detector {detector}, context {context}, '
-        f'disturbance {disturbance}, seed {seed}'
+        f'disturbance {disturbance}, seed {seed}' + (f' to {seed + seeds - 1}' if seeds > 1 else '')
     )
     if json is not None:
         _write_json(json, trials_to_json(results))
@@ -95,7 +98,7 @@ def _requests(
     context: str,
     disturbance: str,
     threshold: float | None,
-    seed: int,
+    seeds: range,
 ) -> list:
     """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
     from dataclasses import replace
@@ -130,6 +133,7 @@ def _requests(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
             settings,
         )
+        for seed in seeds
         for policy in policies
         for rig in rigs
         for name in rooms

@@ -26,7 +26,7 @@ PAPER_FIG_9 = {
 }
 HEADING_TITLES = {'left': '30° left', 'straight': 'straight', 'right': '30° right'}
 CAPTION = (
-    'Mean and 95 % interval by bootstrap over trials. '
+    'Mean and 95 % interval by bootstrap over trials, each with sources of its own. '
     '* The paper measured real robots in real rooms.'
 )
 
@@ -130,7 +130,7 @@ def trials_to_json(results: Sequence[TrialResult]) -> dict:
         }
     names = (
         'room', 'track', 'policy', 'rig', 'index', 'offset_m', 'heading', 'distance_m',
-        'length_m', 'share', 'outcome', 'steps', 'duration_s',
+        'length_m', 'share', 'outcome', 'steps', 'duration_s', 'seed',
     )  # fmt: skip
     trials = [{name: getattr(result, name) for name in names} for result in results]
     return {'share of track [mean, low, high]': figures, 'trials': trials}

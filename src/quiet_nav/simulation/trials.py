@@ -66,7 +66,7 @@ class TrialResult:
 
     distance_m: how far along the track it got before it collided or left it, length_m the
     track's. outcome: destination, collision, left the track, time-out, or why the machine ended.
-    path: true positions. duration_s: simulated time.
+    path: true positions. duration_s: simulated time. seed: the request's.
     """
 
     room: str
@@ -83,6 +83,7 @@ class TrialResult:
     duration_s: float
     path: tuple[tuple[float, float], ...] = ()
     listened: tuple[Listened, ...] = ()
+    seed: int = 0
 
     @property
     def share(self) -> float:
@@ -96,7 +97,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
     track = plan.track(request.track or None)
     starts = track.starts()
     start = starts[request.index % len(starts)]
-    # The same room, start and seed for every policy, so that policies compare.
+    # The same room, start and seed for every policy, so that policies compare; sources of its own
+    # for every trial, so that trials are as many draws of them.
     base = [request.seed, zlib.crc32(f'{request.room}/{track.name}'.encode()), request.index]
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(3)]
     robot = SimulatedRobot(plan, start.pose, streams[0], request.robot)
@@ -129,6 +131,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
         robot.state.time_s,
         tuple(drive.path),
         tuple(drive.listened),
+        request.seed,
     )
 
 
