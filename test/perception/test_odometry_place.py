@@ -120,3 +120,16 @@ def test_pair_that_looks_about_has_windows_of_both_ears_at_both_headings():
     bearings = [h.bearing_rad for h in (*looked.earlier, *looked.newest)]
     assert np.cos(bearings) == pytest.approx([0, 0, -1, 1], abs=1e-9)
     assert np.sin(bearings) == pytest.approx([1, -1, 0, 0], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('yaw', 'kept'), [(45, 0), (-46, 0), (80, 1), (118, 1), (135, 0), (180, 1)]
+)
+def test_only_windows_at_right_angles_are_context(yaw, kept):
+    """A turn by half a right angle begins anew, by however little odometry errs."""
+    rig = find_rig('single')
+    place = ListeningPlace(rig)
+    place.hear(windows_of(rig, 3.0), Pose2D(yaw=0.3))
+    heard = place.hear(windows_of(rig, 9.0), Pose2D(yaw=0.3 + math.radians(yaw)))
+    assert len(heard.earlier) == kept
+    assert heard.turned == bool(kept)

@@ -1,6 +1,7 @@
 """Trials without sound: repeatable, scored by the track, and told in the paper's layout."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from quiet_nav.evaluation.trial_tables import (
 )
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.listening import listen_stops
+from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.plan_files import load_plan
 from quiet_nav.simulation.robot import RobotSettings
 from quiet_nav.simulation.trial_ears import ErrorProneEars, IdealEars, check_ears
-from quiet_nav.simulation.trial_hearing import scene_of_trial
+from quiet_nav.simulation.trial_hearing import HearingEars, scene_of_trial
 from quiet_nav.simulation.trials import TrialRequest, run_trial, run_trials
+from quiet_nav.sound.windows import Window
 
 MODEL = Path(__file__).parents[2] / 'models' / 'near_wall.onnx'
 STRAIGHT = TrialRequest(
@@ -226,3 +229,43 @@ def test_disturbances_change_what_is_heard(disturbance):
         assert len(scene.sources) > 1
         t = np.array([1.0, HALF_WAY_S[False] - 1.0, HALF_WAY_S[False] + 2.0, 1500.0])
         assert stopping.schedule.at(t).tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+class SilentRoom:
+    """Hearing of nothing, at once."""
+
+    def rig(self, rig, pose, start, count):
+        return np.zeros((len(rig.ears), count), np.float32)
+
+
+class Asked:
+    """A session that remembers what it was asked."""
+
+    def __init__(self):
+        self.heard = []
+
+    def read(self, heard):
+        self.heard.append([(h.window.start_ns, round(h.bearing_rad, 6), h.learn) for h in heard])
+        return []
+
+
+def test_trials_keep_the_windows_that_the_live_listener_keeps():
+    """A survey's turn, a quarter turn on the spot, a drive: the same windows are context."""
+    rig = find_rig('pair')
+    asked, live, place = Asked(), Asked(), ListeningPlace(rig)
+    ears = HearingEars(SilentRoom(), rig, asked)
+    straight, turned = listen_stops(rig, {Side.LEFT})[0], listen_stops(rig, {Side.FRONT})[0]
+    for second, (degrees, x, stop) in enumerate(
+        [(0, 0, straight), (90, 0, turned), (45, 0, straight), (135, 0, straight),
+         (45, 0.2, straight), (135, 0.2, turned)]
+    ):  # fmt: skip
+        pose = Pose2D(x, yaw=math.radians(degrees))
+        ears.listen(pose, stop, 4_000_000_000 * second)
+        windows = [
+            Window.from_samples(np.zeros(48_000), 4_000_000_000 * second, ear.channel)
+            for ear in rig.ears
+        ]
+        heard = place.hear(windows, pose)
+        live.read([*heard.earlier, *heard.newest])
+    assert asked.heard == live.heard
+    assert [len(windows) for windows in asked.heard] == [2, 4, 2, 4, 2, 4]

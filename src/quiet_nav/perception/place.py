@@ -13,6 +13,9 @@ from quiet_nav.sound.windows import Window
 
 #: Headings nearer to each other than this are one: the newer windows take the older ones' place.
 SAME_HEADING_RAD = math.pi / 4.0
+#: A detector is given ears at right angles: windows of headings farther than this from one are
+#: no context, as after a turn by half a right angle.
+RIGHT_ANGLE_RAD = math.radians(30.0)
 
 
 @dataclass(frozen=True)
@@ -57,22 +60,25 @@ class ListeningPlace:
             self._origin = pose
         newest = heard_windows(self._rig, windows, pose.yaw, sides)
         now_ns = max(window.end_ns for window in windows)
-        known = len(self._stands)
+        away = [(wrap_angle(yaw - pose.yaw), yaw, heard) for yaw, heard in self._stands]
+        again = any(abs(angle) < SAME_HEADING_RAD for angle, _, _ in away)
         kept = [
             (yaw, heard)
-            for yaw, heard in self._stands
-            if abs(wrap_angle(yaw - pose.yaw)) >= SAME_HEADING_RAD
+            for angle, yaw, heard in away
+            if abs(angle) >= SAME_HEADING_RAD
+            and _off_right_angle(angle) <= RIGHT_ANGLE_RAD
+            and abs(now_ns - heard[0].window.end_ns) <= self._max_age_ns
         ]
-        turned = bool(known) and len(kept) == known
-        kept = [
-            (yaw, heard)
-            for yaw, heard in kept
-            if abs(now_ns - heard[0].window.end_ns) <= self._max_age_ns
-        ]
+        turned = bool(kept) and not again
         self._stands = [*kept, (pose.yaw, newest)]
         # A window is taught to the room's reference once, when it is the newest.
         earlier = tuple(replace(h, learn=False) for _, heard in kept for h in heard)
         return Heard(newest, earlier, turned)
+
+
+def _off_right_angle(angle_rad: float) -> float:
+    quarter = math.pi / 2.0
+    return abs(angle_rad - quarter * round(angle_rad / quarter))
 
 
 def heard_windows(

@@ -31,14 +31,12 @@ _BIN_PRIOR = np.array(BeliefSettings.bin_prior)
 class Ears(Protocol):
     """Readings of a robot that stands: what trials need of a detector."""
 
-    def begin_step(self) -> None:
-        """Forget the windows of the step before; the room's reference may stay."""
-
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
         """Return readings of a window from ``start_ns`` on at a true pose.
 
         Sides are in the axes of the step's beginning (``stop`` is how far it has turned since).
-        Readings of earlier windows of the same step may be given again, improved.
+        Readings of earlier windows of the same place may be given again, improved; those of an
+        earlier step are in that step's axes, which the machine knows by their times.
         """
 
 
@@ -84,9 +82,6 @@ class IdealEars:
 
     def __init__(self, plan: Plan, rig: Rig, rng: np.random.Generator, noise: float = 1.0) -> None:
         self._plan, self._rig, self._rng, self._noise = plan, rig, rng, noise
-
-    def begin_step(self) -> None:
-        pass
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
         readings = []

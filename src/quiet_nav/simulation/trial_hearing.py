@@ -38,7 +38,7 @@ _LONGEST_RUN_S = 1800.0
 
 
 class HearingEars:
-    """Ears in a scene, read by a detector's session; the windows of a step are read together."""
+    """Ears in a scene, read by a detector's session; the windows of a place are read together."""
 
     def __init__(self, hearing: Hearing, rig: Rig, session: DetectorSession) -> None:
         self._hearing, self._rig, self._session = hearing, rig, session
@@ -59,11 +59,8 @@ class HearingEars:
         scene = scene_of_trial(plan, seed, disturbance, rig.turns)
         return cls(Hearing(scene), rig, session)
 
-    def begin_step(self) -> None:
-        self._place.forget()
-
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
-        """Return readings of every window of the step so far; see ``trial_ears.Ears``."""
+        """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
         start = start_ns * SAMPLE_RATE // 1_000_000_000
         samples = self._hearing.rig(self._rig, pose, start, WINDOW_SAMPLES)
         end_ns = start_ns + WINDOW_SAMPLES * 1_000_000_000 // SAMPLE_RATE
@@ -72,7 +69,7 @@ class HearingEars:
             for ear, heard in zip(self._rig.ears, samples, strict=True)
         ]
         sides = [stop.side_of(ear.side) for ear in self._rig.ears]
-        heard = self._place.hear(windows, Pose2D(yaw=stop.turn_rad), sides)
+        heard = self._place.hear(windows, pose, sides)
         return self._session.read([*heard.earlier, *heard.newest])
 
 

@@ -155,7 +155,7 @@ class _Drive:
     def run(self) -> str:
         """Drive to the end; return the outcome in words."""
         machine, robot = self._machine, self._robot
-        step, stop = -1, None
+        stop = None
         while True:
             state = robot.state
             now_ns = round(state.time_s * 1e9)
@@ -166,9 +166,6 @@ class _Drive:
                 over_time = machine.reason.startswith('the time')
                 return 'time-out' if over_time else machine.outcome.name.lower()
             if machine.phase == Phase.LISTEN:
-                if machine.steps != step:
-                    step = machine.steps
-                    self._ears.begin_step()
                 fresh = machine.current_stop is not stop
                 stop = machine.current_stop
                 self._listen(fresh)
