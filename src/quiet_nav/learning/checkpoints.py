@@ -99,12 +99,16 @@ def network_of(path: str | Path) -> NetworkRecipe:
 def start_from(network: nn.Module, path: str | Path) -> None:
     """Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
 
+    A network with ``load_pretrained`` takes over what else a file of plain tensors holds.
     An ONNX file serves as long as it was neither quantised nor factorised. Its batch norms went
     into the convolutions before them: ``hold_folded`` keeps them from acting again.
     """
     path = Path(path)
     if path.suffix != '.onnx':
         weights = _strip(read_tensors(path).get('state_dict', {}), PREFIX)
+        if not weights and hasattr(network, 'load_pretrained'):
+            network.load_pretrained(path)
+            return
         if not weights:
             raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no weights in it)')
         load_weights(network, weights, str(path))

@@ -30,6 +30,16 @@ def distance_bin(distance_m: float) -> int:
     return int(np.searchsorted(DISTANCE_EDGES_M, distance_m, side='right'))
 
 
+def negatives_over_positives(rows: Sequence[Row]) -> float:
+    """Return what a positive weighs in the loss; QuietNavError where a class is missing."""
+    positives = sum(bool(row.near) for row in rows)
+    if positives in (0, len(rows)):
+        raise QuietNavError(
+            f'{positives} of {len(rows)} rows are near a wall: both classes are needed'
+        )
+    return (len(rows) - positives) / positives
+
+
 class AudioCache:
     """Whole recordings kept in memory as float32, the oldest dropped beyond a budget."""
 
@@ -78,12 +88,7 @@ class ClipDataset(Dataset):
     @property
     def positive_weight(self) -> float:
         """Negatives over positives."""
-        positives = sum(bool(row.near) for row in self.rows)
-        if positives in (0, len(self.rows)):
-            raise QuietNavError(
-                f'{positives} of {len(self.rows)} rows are near a wall: both classes are needed'
-            )
-        return (len(self.rows) - positives) / positives
+        return negatives_over_positives(self.rows)
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
         epoch, index = item if isinstance(item, tuple) else (0, item)

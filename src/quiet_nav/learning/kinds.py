@@ -23,16 +23,19 @@ class Kind:
     dict with at least ``near`` (float) and ``distance_bin`` (int, -1 unknown); the training set
     has ``positive_weight``.
     export: makes the module to be exported, its example inputs and names (``Exportable``).
+    input: what it learns from, audio or image.
     """
 
     network: Callable[[NetworkRecipe], nn.Module]
     datasets: Callable[[Path, Recipe], tuple[Dataset, Dataset]]
     export: Callable[..., object]
+    input: str = 'audio'
 
 
 #: Dotted paths, imported when asked for.
 KINDS = {
     'context': 'quiet_nav.learning.context_kind:KIND',
+    'resnet': 'quiet_nav.learning.resnet_kind:KIND',
     'vggish': 'quiet_nav.learning.vggish_kind:KIND',
 }
 

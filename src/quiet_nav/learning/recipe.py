@@ -38,6 +38,8 @@ class OptimRecipe:
     schedule: str = 'cosine'
     epochs: int = 100
     batch_size: int = 256
+    #: Lightning's: 32-true, or bf16-mixed where the processor computes with bfloat16.
+    precision: str = '32-true'
     #: Weight of a positive in the near-wall loss; None: negatives over positives of the list.
     positive_weight: float | None = None
     distance_weight: float = 0.5
@@ -132,6 +134,8 @@ def recipe_from_dict(raw: object, where: str = 'recipe') -> Recipe:
         'image.size': 32 <= recipe.image.size <= 1024,
         'image.crop (0.5 to 1)': 0.5 <= recipe.image.crop <= 1.0,
         'optim.name (sgd, adamw)': recipe.optim.name in ('sgd', 'adamw'),
+        'optim.precision (32-true, bf16-mixed)': recipe.optim.precision
+        in ('32-true', 'bf16-mixed'),
         'optim.schedule (cosine, constant)': recipe.optim.schedule in ('cosine', 'constant'),
         'augment.distractors (needed by distractor_probability)': recipe.augment.distractors
         is not None

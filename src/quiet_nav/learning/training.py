@@ -107,6 +107,7 @@ def fit(
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
+        precision=recipe.optim.precision,
         max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
         callbacks=callbacks,
         logger=TensorBoardLogger(str(out), name='', version='tensorboard'),

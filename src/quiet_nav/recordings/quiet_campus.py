@@ -95,13 +95,17 @@ def middle_frame(frame: int) -> int:
 
 
 def load_splits(
-    data: str | Path, subset: str | None = None, lists: str | Path | None = None
+    data: str | Path,
+    subset: str | None = None,
+    lists: str | Path | None = None,
+    needs: Sequence[str] = ('audio',),
 ) -> Splits:
     """Read the near-wall lists of a data set, all files checked.
 
     data: folder that holds one of SUBSETS, or one of these itself.
     subset: which of them, where both are there. lists: folder of train.csv, val.csv, test.csv
-    where they are elsewhere than in ``data-split/obstacle-detection``.
+    where they are elsewhere than in ``data-split/obstacle-detection``. needs: which files of a
+    row must be there: audio, image, depth_image.
     Raises QuietNavError for lists that share a room, rows that cannot be read and missing files,
     all of them at once.
     """
@@ -110,7 +114,7 @@ def load_splits(
     rows = {split: tuple(read_obstacle_list(folder / f'{split}.csv', root)) for split in SPLITS}
     refuse_shared_rooms({s: {row.room for row in rows[s]} for s in SPLITS}, folder)
     every = [row for split in SPLITS for row in rows[split]]
-    refuse_missing(every, name)
+    refuse_missing(every, name, needs)
     return Splits(**rows)
 
 
@@ -217,13 +221,9 @@ def refuse_shared_rooms(rooms: dict[str, set[str]], where: object) -> None:
                 )
 
 
-def refuse_missing(rows: Iterable[Row], name: str, images: bool = False) -> None:
-    """Raise QuietNavError naming every file that rows need and that is not there."""
-    needed: dict[Path, None] = {}
-    for row in rows:
-        needed[row.audio] = None
-        if images:
-            needed[row.image] = None
+def refuse_missing(rows: Iterable[Row], name: str, needs: Sequence[str] = ('audio',)) -> None:
+    """Raise QuietNavError naming every file (audio, image, depth_image) of rows that is missing."""
+    needed = dict.fromkeys(getattr(row, what) for row in rows for what in needs)
     missing = [path for path in needed if not path.is_file()]
     if missing:
         named = '\n  '.join(str(path) for path in missing[:NAMED_MISSING])
