@@ -8,7 +8,8 @@ import time
 import pytest
 from std_msgs.msg import String
 
-from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
+from quiet_nav.nodes.runtime import ns_to_stamp
+from quiet_nav.perception.messages import stamp_to_ns
 
 PLAIN = """
 import sys

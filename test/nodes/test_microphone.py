@@ -14,7 +14,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rosgraph_msgs.msg import Clock
 
 from quiet_nav.nodes.audio_input import AUDIO_QOS, INFO_QOS, AudioInput
-from quiet_nav.nodes.runtime import ns_to_stamp, stamp_to_ns
+from quiet_nav.nodes.runtime import ns_to_stamp
+from quiet_nav.perception.messages import stamp_to_ns
 
 RATE = 16_000
 

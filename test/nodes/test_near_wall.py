@@ -21,7 +21,8 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.audio_input import AUDIO_QOS, INFO_QOS
 from quiet_nav.nodes.conversions import pose_to_msg
-from quiet_nav.nodes.runtime import now_ns, ns_to_stamp, stamp_to_ns
+from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.sound.pcm import encode_pcm
 
 RATE = 16_000

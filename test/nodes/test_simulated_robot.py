@@ -17,7 +17,7 @@ from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from quiet_nav.nodes.conversions import pose_from_msg
-from quiet_nav.nodes.runtime import stamp_to_ns
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.hearing import Hearing
 from quiet_nav.simulation.plan_files import load_plan

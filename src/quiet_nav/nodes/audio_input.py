@@ -13,7 +13,8 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.diagnostics import Level, Status
-from quiet_nav.nodes.runtime import now_ns, stamp_to_ns
+from quiet_nav.nodes.runtime import now_ns
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.timeline import Break, StampTolerance

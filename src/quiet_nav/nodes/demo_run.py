@@ -30,7 +30,7 @@ from quiet_nav.navigation.step_machine import Phase
 from quiet_nav.nodes.conversions import pose_from_msg
 from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
 from quiet_nav.nodes.parameters import Parameters, parameter
-from quiet_nav.nodes.runtime import stamp_to_ns
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.simulation.plan_files import load_plan
 

@@ -28,7 +28,7 @@ from quiet_nav.perception.messages import (
     grid_from_msg,
     pixels_from_msg,
     reading_from_msg,
-    stamp_ns,
+    stamp_to_ns,
 )
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.view.scene import Scene
@@ -102,15 +102,15 @@ class LiveView(Node):
         self.scene.reading(reading_from_msg(message), frame)
 
     def _on_distance(self, message: Range) -> None:
-        self.scene.wall_distance(stamp_ns(message.header.stamp), message.range)
+        self.scene.wall_distance(stamp_to_ns(message.header.stamp), message.range)
 
     def _on_map(self, message: OccupancyGrid) -> None:
         header = message.header
-        self.scene.map(grid_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+        self.scene.map(grid_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
 
     def _on_image(self, message: Image) -> None:
         header = message.header
-        self.scene.image(pixels_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+        self.scene.image(pixels_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
 
     def _health(self) -> Status:
         values = {'port': self.server.port, 'messages shown': self._shown}

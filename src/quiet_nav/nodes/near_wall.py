@@ -23,8 +23,9 @@ from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.near_wall_display import NearWallDisplay
 from quiet_nav.nodes.near_wall_parameters import NearWallParameters
 from quiet_nav.nodes.parameters import Parameters
-from quiet_nav.nodes.runtime import now_ns, run, stamp_to_ns, transition
+from quiet_nav.nodes.runtime import now_ns, run, transition
 from quiet_nav.perception.detector import DetectorSession, NearWallDetector
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import Rig, find_rig
 from quiet_nav.perception.rolling import Decision, RollingListener, Tick, no_readings

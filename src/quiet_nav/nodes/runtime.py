@@ -29,11 +29,6 @@ CALLBACK_GRACE_S = 0.1
 FLUSH_S = 0.05
 
 
-def stamp_to_ns(stamp: Time) -> int:
-    """Return a message's stamp as integer nanoseconds."""
-    return stamp.sec * NS_PER_S + stamp.nanosec
-
-
 def ns_to_stamp(time_ns: int) -> Time:
     """Return integer nanoseconds as a message's stamp."""
     sec, nanosec = divmod(int(time_ns), NS_PER_S)

@@ -12,7 +12,8 @@ from sensor_msgs.msg import Image, Range
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import Parameters, parameter
-from quiet_nav.nodes.runtime import now_ns, run, stamp_to_ns
+from quiet_nav.nodes.runtime import now_ns, run
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.depth import LEAST_VALID, WallDistance, image_wall_distance
 
 

@@ -17,7 +17,7 @@ _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8
 _ENCODINGS['mono8'] = (1, False)
 
 
-def stamp_ns(stamp: object) -> int:
+def stamp_to_ns(stamp: object) -> int:
     """Return a builtin_interfaces/Time as integer nanoseconds."""
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
@@ -45,8 +45,8 @@ def reading_from_msg(message: object) -> NearWallReading:
     return NearWallReading(
         side=side,
         probability=message.probability,
-        start_ns=stamp_ns(message.window_start),
-        end_ns=stamp_ns(message.header.stamp),
+        start_ns=stamp_to_ns(message.window_start),
+        end_ns=stamp_to_ns(message.header.stamp),
         spread=message.spread,
         clips=message.clips,
         context=Context(message.context),
@@ -115,7 +115,7 @@ class FrameListener:
                 # Two sources of one frame would mix: tf knows better than wheels do.
                 self._base_from_tf = True
                 self.buffer.forget(frame)
-            parent, time_ns = item.header.frame_id.lstrip('/'), stamp_ns(item.header.stamp)
+            parent, time_ns = item.header.frame_id.lstrip('/'), stamp_to_ns(item.header.stamp)
             transform = _transform(item.transform.translation, item.transform.rotation)
             self.buffer.add(parent, frame, time_ns, transform)
             self._placed(parent, frame, time_ns, transform)
@@ -136,7 +136,7 @@ class FrameListener:
             return
         pose = message.pose.pose
         transform = Transform.of_pose(_transform(pose.position, pose.orientation).pose)
-        time_ns = stamp_ns(message.header.stamp)
+        time_ns = stamp_to_ns(message.header.stamp)
         self.buffer.add(parent, frame, time_ns, transform)
         self._placed(parent, frame, time_ns, transform)
 

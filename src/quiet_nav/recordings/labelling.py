@@ -12,10 +12,11 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack, decode_depth
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, spans_apart, stamp_ns
+from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, spans_apart
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -273,7 +274,7 @@ def _with_images(bag: Bag, topics: BagTopics, places: list[LabelledPlace]) -> li
     best: dict[tuple[str, int], tuple[int, object]] = {}
     wanted = [name for name in (topics.depth, topics.color) if name]
     for topic, _, message in bag.messages(wanted):
-        off = np.abs(middles - stamp_ns(message))
+        off = np.abs(middles - stamp_to_ns(message.header.stamp))
         # The ears of two places may have been told by one image.
         for nearest in np.flatnonzero(off == off.min()).tolist():
             key = topic, nearest

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack
 from quiet_nav.recordings.labelling import LabelSettings, channels_kept, millimetres, rgb
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, stamp_ns
+from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear
 from quiet_nav.recordings.quiet_campus import MOTION_FPS
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.simulation.campus_files import (
@@ -183,7 +184,7 @@ def _write_images(
         return
     every = np.concatenate([piece.times_ns for piece in pieces])
     where = [(f, i) for f, p in zip(folders, pieces, strict=True) for i in range(len(p.times_ns))]
-    stamps = np.array([stamp_ns(m) for _, _, m in bag.messages([topic])], np.int64)
+    stamps = np.array([stamp_to_ns(m.header.stamp) for _, _, m in bag.messages([topic])], np.int64)
     order = np.argsort(stamps, kind='stable')
     chosen = order[nearest(stamps[order], every)]
     wanted: dict[int, list[int]] = {}

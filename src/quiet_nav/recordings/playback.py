@@ -9,6 +9,7 @@ from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bags import UNSTAMPED, Bag, BagTopics, need_audio
 from quiet_nav.recordings.depth import WallDistance, image_wall_distance
 from quiet_nav.sound.pcm import PcmFormat
@@ -102,9 +103,9 @@ def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[t
     pcm_format: PcmFormat | None = None
     for topic, time_ns, message in bag.messages([name for name in wanted if name]):
         if topic == topics.odometry:
-            yield time_ns, Moved(stamp_ns(message), _pose(message.pose.pose))
+            yield time_ns, Moved(stamp_to_ns(message.header.stamp), _pose(message.pose.pose))
         elif topic == topics.depth:
-            yield time_ns, Seen(stamp_ns(message), _distance(bag, message), message)
+            yield time_ns, Seen(stamp_to_ns(message.header.stamp), _distance(bag, message), message)
         elif topic == topics.info:
             said = Info(
                 message.channels, message.sample_rate, message.sample_format, message.coding_format
@@ -113,7 +114,7 @@ def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[t
                 pcm_format = _known_format(said)
             yield time_ns, said
         elif not unstamped:
-            yield time_ns, Sound(memoryview(message.audio.data), stamp_ns(message))
+            yield time_ns, Sound(memoryview(message.audio.data), stamp_to_ns(message.header.stamp))
         else:
             # It was received when its last sample had been heard.
             data = memoryview(message.data)
@@ -147,12 +148,6 @@ def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> lis
             f'{bags} bags, {len(wavs)} --wav, {len(delays)} --wav-delay; expected one of each a bag'
         )
     return [Wav(path, delay) for path, delay in zip(wavs, delays or [0.0] * bags, strict=True)]
-
-
-def stamp_ns(message: object) -> int:
-    """Return the time of a message's header in integer nanoseconds."""
-    stamp = message.header.stamp
-    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def spans_apart(sound: tuple[int, int] | None, images: Iterable[int], where: object) -> str:

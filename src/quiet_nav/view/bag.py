@@ -15,7 +15,7 @@ from quiet_nav.perception.messages import (
     grid_from_msg,
     pixels_from_msg,
     reading_from_msg,
-    stamp_ns,
+    stamp_to_ns,
 )
 from quiet_nav.perception.probability_grid import ProbabilityGrid
 from quiet_nav.perception.rig import Rig
@@ -177,19 +177,19 @@ class BagPlayer:
             self._scene.map(mapper.grid.map(), self._fixed_frame, mapper.newest_ns)
 
     def _on_grid(self, message: object) -> None:
-        frame, stamp = message.header.frame_id, stamp_ns(message.header.stamp)
+        frame, stamp = message.header.frame_id, stamp_to_ns(message.header.stamp)
         self._scene.map(grid_from_msg(message), frame, stamp)
 
     def _on_image(self, message: object) -> None:
         header = message.header
-        self._scene.image(pixels_from_msg(message), header.frame_id, stamp_ns(header.stamp))
+        self._scene.image(pixels_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
 
     def _on_depth(self, message: object) -> None:
         distance = image_wall_distance(message)
-        self._scene.wall_distance(stamp_ns(message.header.stamp), distance.distance_m)
+        self._scene.wall_distance(stamp_to_ns(message.header.stamp), distance.distance_m)
 
     def _on_distance(self, message: object) -> None:
-        self._scene.wall_distance(stamp_ns(message.header.stamp), message.range)
+        self._scene.wall_distance(stamp_to_ns(message.header.stamp), message.range)
 
 
 def rig_of(view: BagView, name: str, sides: Sequence[int] = ()) -> Rig:

@@ -12,7 +12,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.plots import figure
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.perception.display import TRACE_SHEETS_S
-from quiet_nav.perception.messages import stamp_ns
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.probability_grid import GridMap
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer
@@ -34,7 +34,7 @@ class Shown:
 
     def over(self, now_ns: int) -> bool:
         """Whether its lifetime has run out; one of 0 s never does."""
-        lifetime_ns = stamp_ns(self.marker.lifetime)
+        lifetime_ns = stamp_to_ns(self.marker.lifetime)
         return bool(lifetime_ns) and now_ns > self.came_ns + lifetime_ns
 
 
@@ -99,7 +99,7 @@ class PictureScene:
             marker = shown.marker
             if shown.over(self.now_ns):
                 continue
-            when = self._placed_ns if marker.frame_locked else stamp_ns(marker.header.stamp)
+            when = self._placed_ns if marker.frame_locked else stamp_to_ns(marker.header.stamp)
             place = self._frames.lookup(self.fixed_frame, marker.header.frame_id, when)
             if place is not None:
                 p, q = marker.pose.position, marker.pose.orientation
