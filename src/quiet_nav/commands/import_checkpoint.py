@@ -9,19 +9,25 @@ import typer
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help='static- or motion-obstacle-detection.pth.tar.')],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help='static- or motion-obstacle-detection, static- or motion-relative-depth, '
+            'motion-avorder (.pth.tar).'
+        ),
+    ],
     out: Annotated[Path, typer.Option(help='ONNX file to write.')],
     dense: Annotated[
-        bool, typer.Option(help='Take windows of 3 s in one pass instead of clips of 0.96 s.')
+        bool,
+        typer.Option(
+            help='Take windows of 3 s in one pass instead of clips of 0.96 s (near wall alone).'
+        ),
     ] = False,
 ) -> None:
     """Make an ONNX model from the weights that the paper's authors publish (no code in it runs)."""
     from quiet_nav import __version__
-    from quiet_nav.learning.authors import authors_metadata, read_authors_checkpoint
-    from quiet_nav.learning.deploy import export_checked
+    from quiet_nav.learning.authors import import_checkpoint
 
-    network = read_authors_checkpoint(file)
-    metadata = authors_metadata(file, __version__)
-    difference = export_checked(network, out, metadata, dense=dense)
+    difference = import_checkpoint(file, out, __version__, dense)
     size = out.stat().st_size / 1e6
     print(f'{out}: {size:.1f} MB; largest difference to PyTorch on noise {difference:.1e}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +64,31 @@ def export_checked(
 
     Raises QuietNavError (and leaves no file) where the exported model does not agree to 1e-4.
     """
-    item = exportable(network, dense, calibration)
     metadata = dataclasses.replace(metadata, **_input(dense))
-    onnx_export.export(item, out, metadata)
     rng = np.random.default_rng(0)
     level = np.array([[0.003], [0.03], [0.3]])
     noise = (level * rng.standard_normal((3, metadata.input_samples))).astype(np.float32)
+    item = exportable(network, dense, calibration)
+    return export_verified(item, out, metadata, {'waveform': noise})
+
+
+def export_verified(
+    item: onnx_export.Exportable,
+    out: Path,
+    metadata: ModelMetadata,
+    examples: Mapping[str, np.ndarray],
+) -> float:
+    """Export anything; returns the largest difference of its first output to PyTorch.
+
+    examples: inputs of some batch, by name in the item's order. Raises QuietNavError (and leaves
+    no file) where the exported model does not agree to 1e-4.
+    """
+    onnx_export.export(item, out, metadata)
     with torch.no_grad():
-        expected = item.module(torch.from_numpy(noise))[0].numpy()
-    difference = float(np.abs(run(out, noise) - expected).max())
+        expected = item.module(*(torch.from_numpy(value) for value in examples.values()))
+    expected = expected if torch.is_tensor(expected) else expected[0]
+    found = onnxruntime.InferenceSession(str(out)).run(None, dict(examples))[0]
+    difference = float(np.abs(found - expected.numpy()).max())
     if not difference <= 1e-4:
         out.unlink()
         raise QuietNavError(f'{out}: exported model differs from PyTorch by {difference:.1e}')
