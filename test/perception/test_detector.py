@@ -198,7 +198,7 @@ def test_missing_empty_corrupt_and_foreign_files_are_refused(tmp_path, context_m
         ({'near_wall_m': 1.0}, 'near wall at 1.0 m, expected 0.5'),
         ({'distance_edges_m': [0.5, 1.0]}, 'other distance bins'),
         ({'modality': 'vision'}, 'modality vision, expected audio'),
-        ({'kind': 'image'}, "kind 'image' is not for sound"),
+        ({'kind': 'image'}, "kind 'image' is unknown here"),
         ({'kind': 'vggish'}, 'its metadata say vggish, which takes waveform'),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,12 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
-from quiet_nav.perception.model_file import ModelFile, open_model
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M, Context, NearWallReading
+from quiet_nav.perception.model_file import ModelFile, open_model, refuse_other
+from quiet_nav.perception.readings import Context, NearWallReading, finite
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
     CLIPS_PER_WINDOW,
-    SAMPLE_RATE,
     Window,
     clip_batch,
     clip_starts,
@@ -50,21 +49,9 @@ class NearWallDetector:
     def __init__(
         self, model: ModelFile, clips: int = CLIPS_PER_WINDOW, limits: ValidityLimits | None = None
     ) -> None:
-        meta = model.metadata
         if clips < 1:
             raise QuietNavError(f'{clips} clips a window; expected at least 1')
-        wrong = {
-            f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': meta.sample_rate
-            != SAMPLE_RATE,
-            f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
-            != NEAR_WALL_M,
-            'other distance bins than this version': bool(meta.distance_edges_m)
-            and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
-            f'modality {meta.modality}, expected audio': meta.modality != 'audio',
-        }
-        if any(wrong.values()):
-            found = '; '.join(text for text, bad in wrong.items() if bad)
-            raise QuietNavError(f'model {model.path}: {found}')
+        refuse_other(model, 'audio')
         self.model, self.clips, self.limits = model, clips, limits or ValidityLimits()
 
     @classmethod
@@ -201,7 +188,7 @@ class DetectorSession:
             context,
             tuple(float(p) for p in distance),
         )
-        return _finite(reading)
+        return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         """A network of single clips (the paper's), or of whole windows that it slides over."""
@@ -228,7 +215,7 @@ class DetectorSession:
             )
             counts = [shape[1]] * len(heard)
         return [
-            _finite(
+            finite(
                 NearWallReading(
                     h.side,
                     float(mean[i]),
@@ -247,10 +234,3 @@ class DetectorSession:
 def _used(reference: bool, others: bool) -> Context:
     used = Context.REFERENCE if reference else Context.ALONE
     return used | Context.OTHER_EARS if others else used
-
-
-def _finite(reading: NearWallReading) -> NearWallReading:
-    """Return the reading, marked as not valid where the model gave no number."""
-    if np.isfinite(reading.probability):
-        return reading
-    return replace(reading, probability=float('nan'), valid=False, reason='the model gave NaN')

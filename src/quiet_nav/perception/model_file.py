@@ -9,6 +9,8 @@ import onnxruntime
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.model_metadata import ModelMetadata
+from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Inputs that a kind of model takes.
 INPUTS = {
@@ -20,6 +22,7 @@ INPUTS = {
         'others',
         'simultaneous',
     ),
+    'resnet': ('image',),
     'vggish': ('waveform',),
     'window': ('waveform',),
 }
@@ -66,7 +69,7 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
     expected = INPUTS.get(metadata.kind)
     if expected is None:
         raise QuietNavError(
-            f'{where}: kind {metadata.kind!r} is not for sound; expected one of {", ".join(INPUTS)}'
+            f'{where}: kind {metadata.kind!r} is unknown here; expected one of {", ".join(INPUTS)}'
         )
     if sorted(found) != sorted(expected):
         raise QuietNavError(
@@ -74,3 +77,20 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
             f'{", ".join(expected)}'
         )
     return ModelFile(path, metadata, session)
+
+
+def refuse_other(model: ModelFile, modality: str) -> None:
+    """Raise QuietNavError where a model reads another modality or means other distances."""
+    meta = model.metadata
+    wrong = {
+        f'modality {meta.modality}, expected {modality}': meta.modality != modality,
+        f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
+        != NEAR_WALL_M,
+        'other distance bins than this version': bool(meta.distance_edges_m)
+        and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
+        f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': modality == 'audio'
+        and meta.sample_rate != SAMPLE_RATE,
+    }
+    if any(wrong.values()):
+        found = '; '.join(text for text, bad in wrong.items() if bad)
+        raise QuietNavError(f'model {model.path}: {found}')

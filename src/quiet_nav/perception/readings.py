@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
@@ -96,3 +96,10 @@ class NearWallReading:
     ) -> NearWallReading:
         """Return a reading that says only why there is none."""
         return cls(side, math.nan, start_ns, end_ns, modality=modality, valid=False, reason=reason)
+
+
+def finite(reading: NearWallReading) -> NearWallReading:
+    """Return the reading, marked as not valid where the model gave no number."""
+    if math.isfinite(reading.probability):
+        return reading
+    return replace(reading, probability=math.nan, valid=False, reason='the model gave NaN')

@@ -56,11 +56,11 @@ def checked(
     return replace(window, valid=False, reason=fault) if fault else window
 
 
-def stale_fault(end_ns: int, now_ns: int, max_age_s: float) -> str:
-    """Return the reason where sound ended too long ago, or lies in the future."""
+def stale_fault(end_ns: int, now_ns: int, max_age_s: float, what: str = 'sound') -> str:
+    """Return the reason where sound (or an image) ended too long ago, or lies in the future."""
     age_s = (now_ns - end_ns) / 1e9
     if age_s > max_age_s:
-        return f'stale: the newest sound is {age_s:.2f} s old, at most {max_age_s:.2f} s allowed'
+        return f'stale: the newest {what} is {age_s:.2f} s old, at most {max_age_s:.2f} s allowed'
     if age_s < -max_age_s:
         return f'stamped {-age_s:.2f} s in the future: the clocks of publisher and node differ'
     return ''

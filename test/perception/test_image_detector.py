@@ -1,0 +1,119 @@
+"""The vision detector from file to reading, with a model of two layers in place of a network."""
+
+import math
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip('onnx')
+
+from onnx import TensorProto, helper  # noqa: E402
+
+from quiet_nav.errors import QuietNavError  # noqa: E402
+from quiet_nav.geometry import Side  # noqa: E402
+from quiet_nav.perception.detector import NearWallDetector  # noqa: E402
+from quiet_nav.perception.image_detector import ImageDetector, LookedImage  # noqa: E402
+from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
+from quiet_nav.perception.readings import DISTANCE_BINS, Modality  # noqa: E402
+
+
+def write_model(path, metadata=None, near=0.5):
+    """Says the mean of the image over 255 as probability, and an even distance distribution."""
+    nodes = [
+        helper.make_node('Cast', ['image'], ['real'], to=TensorProto.FLOAT),
+        helper.make_node('ReduceMean', ['real', 'axes'], ['mean'], keepdims=0),
+        helper.make_node('Div', ['mean', 'full'], ['probability']),
+        helper.make_node('Unsqueeze', ['probability', 'one'], ['column']),
+        helper.make_node('Mul', ['column', 'zero'], ['nothing']),
+        helper.make_node('Add', ['nothing', 'even'], ['distance_probabilities']),
+    ]
+    constants = {
+        'axes': np.array([1, 2, 3]),
+        'full': np.float32(255.0),
+        'one': np.array([1]),
+        'zero': np.float32(0.0),
+        'even': np.full(DISTANCE_BINS, 1 / DISTANCE_BINS, np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        'mean',
+        [helper.make_tensor_value_info('image', TensorProto.UINT8, ['n', 'h', 'w', 3])],
+        [
+            helper.make_tensor_value_info('probability', TensorProto.FLOAT, ['n']),
+            helper.make_tensor_value_info('distance_probabilities', TensorProto.FLOAT, ['n', 12]),
+        ],
+        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    metadata = metadata or ModelMetadata('resnet', modality='vision')
+    for key, value in metadata.to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, str(path))
+    return path
+
+
+def room(level, seed=0, shape=(120, 160, 3)):
+    """Something to see: patches of 8 x 8 pixels, no two alike."""
+    rng = np.random.default_rng(seed)
+    patches = level + 25.0 * rng.standard_normal((-(-shape[0] // 8), shape[1] // 8, 1))
+    pixels = np.repeat(np.repeat(patches, 8, axis=0), 8, axis=1)[: shape[0]] * np.ones(3)
+    return np.clip(pixels, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def detector(tmp_path):
+    return ImageDetector.load(write_model(tmp_path / 'v.onnx'), threads=1)
+
+
+def test_each_image_gives_a_reading_of_its_side_and_time(detector):
+    left, right = room(80, 1), room(150, 2, (90, 200, 3))
+    readings = detector.read([LookedImage(left, Side.LEFT, 10), LookedImage(right, Side.RIGHT, 20)])
+    assert [r.side for r in readings] == [Side.LEFT, Side.RIGHT]
+    assert [(r.start_ns, r.end_ns) for r in readings] == [(10, 10), (20, 20)]
+    for reading, pixels in zip(readings, (left, right), strict=True):
+        assert reading.valid and reading.modality == Modality.VISION and reading.clips == 1
+        assert reading.probability == pytest.approx(pixels.mean() / 255, abs=1e-4)
+        assert sum(reading.distance_probabilities) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_image_that_must_not_be_used_says_why_and_spares_the_others(detector):
+    black = np.zeros((120, 160, 3), np.uint8)
+    dark, good, told = detector.read(
+        [
+            LookedImage(black, Side.LEFT, 10),
+            LookedImage(room(100), Side.FRONT, 20),
+            LookedImage(room(100, 5), Side.RIGHT, 30, fault='encoding 16UC1'),
+        ]
+    )
+    assert not dark.valid and dark.reason.startswith('too dark')
+    assert dark.modality == Modality.VISION and math.isnan(dark.probability)
+    assert good.valid
+    assert (told.valid, told.reason) == (False, 'encoding 16UC1')
+
+
+def test_camera_that_turned_and_saw_the_same_is_frozen(detector):
+    image = room(100)
+    readings = detector.read(
+        [LookedImage(image, Side.LEFT, 10), LookedImage(image.copy(), Side.RIGHT, 20)]
+    )
+    assert [r.valid for r in readings] == [False, False]
+    assert 'frozen' in readings[0].reason and 'RIGHT' in readings[0].reason
+
+
+def test_stale_image_is_refused_only_where_the_time_is_known(detector):
+    looked = [LookedImage(room(100), Side.LEFT, 0)]
+    assert detector.read(looked)[0].valid
+    assert 'stale' in detector.read(looked, now_ns=3 * 10**9)[0].reason
+
+
+def test_models_of_sound_and_of_sight_are_not_confused(tmp_path):
+    path = write_model(tmp_path / 'v.onnx')
+    with pytest.raises(QuietNavError, match='modality vision, expected audio'):
+        NearWallDetector.load(path)
+    odd = write_model(tmp_path / 'o.onnx', ModelMetadata('resnet', modality='audio'))
+    with pytest.raises(QuietNavError, match='modality audio, expected vision'):
+        ImageDetector.load(odd)
+    other = write_model(tmp_path / 'n.onnx', ModelMetadata('vggish', modality='vision'))
+    with pytest.raises(QuietNavError, match='takes image; its metadata say vggish'):
+        ImageDetector.load(other)
