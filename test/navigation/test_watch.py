@@ -75,7 +75,7 @@ def test_the_sensor_is_judged_by_the_end_of_its_newest_window(watch):
 def test_a_reading_that_is_not_valid_shows_that_the_sensor_lives_and_no_more(watch):
     watch.reading(reading(10 * S, valid=False))
     assert not watch.sensor_lost(10 * S)
-    assert not watch.had_reading
+    assert not watch.had_reading()
 
 
 class Rider:

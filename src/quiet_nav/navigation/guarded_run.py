@@ -6,14 +6,16 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.limits import STOP, Twist2D
 from quiet_nav.navigation.step_machine import Outcome, Phase, StepMachine
 from quiet_nav.navigation.watch import Watch
+from quiet_nav.perception.readings import Modality
 
 
 class GuardedRun:
     """One run on a robot: the same calls as the machine's, and never a motion that is not safe.
 
     It stands until odometry lives and a first valid reading has come; it stands while nothing
-    fresh is heard and begins the step again afterwards; each for no longer than a listen may
-    take. Contact and lost or jumping odometry end the run.
+    fresh is heard (or seen, whatever is driven by) and begins the step again afterwards; each for
+    no longer than a listen may take. Where there is another sense to go on with, it does.
+    Contact and lost or jumping odometry end the run.
     """
 
     def __init__(self, machine: StepMachine, watch: Watch, accepted_ns: int) -> None:
@@ -41,22 +43,30 @@ class GuardedRun:
         if self._hold(now_ns):
             return STOP
         command = machine.update(now_ns, pose, twist)
-        if machine.outcome == Outcome.NO_READING and watch.sensor_lost(now_ns):
+        if machine.outcome == Outcome.NO_READING and watch.sensor_lost(now_ns, *self._used):
             machine.outcome = Outcome.SENSOR_LOST
         return command
+
+    @property
+    def _used(self) -> tuple[Modality, ...]:
+        return self.machine.senses.used
 
     def _too_long(self, since_ns: int, now_ns: int) -> bool:
         return (now_ns - since_ns) * 1e-9 > self.machine.timing.listen_timeout_s
 
     def _await_start(self, now_ns: int) -> None:
-        watch = self._watch
+        watch, senses = self._watch, self.machine.senses
         fault = watch.fault(now_ns)
-        if watch.had_reading and fault is None:
+        waited_s = (now_ns - self.accepted_ns) * 1e-9
+        for modality in senses.used:
+            if waited_s > senses.settings.of(modality) and not watch.had_reading(modality):
+                senses.lose(modality, now_ns, 'no valid reading came')
+        if watch.had_reading(*senses.used) and fault is None:
             self._started = True
         elif self._too_long(self.accepted_ns, now_ns):
             if fault is not None:
                 self.machine.finish(fault.outcome, fault.reason)
-            elif watch.sensor_lost(now_ns):
+            elif watch.sensor_lost(now_ns, *senses.used):
                 self.machine.finish(Outcome.SENSOR_LOST, 'no reading came at all')
             else:
                 self.machine.finish(Outcome.NO_READING, 'no valid reading came')
@@ -64,7 +74,12 @@ class GuardedRun:
     def _hold(self, now_ns: int) -> bool:
         """Stand while nothing fresh is heard; listening itself is bounded by the machine."""
         machine, watch = self.machine, self._watch
-        if not watch.sensor_lost(now_ns) or machine.phase == Phase.LISTEN:
+        if machine.phase != Phase.LISTEN:
+            for modality in self._used:
+                if watch.sensor_lost(now_ns, modality):
+                    age_s = watch.sensor_age_s(now_ns, modality)
+                    machine.lose(modality, now_ns, f'silent for {age_s:.1f} s')
+        if machine.phase == Phase.LISTEN or not watch.sensor_lost(now_ns, *self._used):
             self._held_since_ns = None
             return False
         if self._held_since_ns is None:
@@ -73,6 +88,6 @@ class GuardedRun:
         elif self._too_long(self._held_since_ns, now_ns):
             machine.finish(
                 Outcome.SENSOR_LOST,
-                f'nothing was heard any more for {watch.sensor_age_s(now_ns):.1f} s',
+                f'nothing was heard any more for {watch.sensor_age_s(now_ns, *self._used):.1f} s',
             )
         return True

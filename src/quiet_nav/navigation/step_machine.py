@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
+from quiet_nav.navigation.fusion import fused
 from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
 from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.modality import ModalitySelector
 from quiet_nav.navigation.motion import Drive, Motion, Turn, wanted_twist
 from quiet_nav.navigation.policy import Look, Policy, Step
-from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import Rig
 
 #: After a longer pause between updates velocities still change no more than within this.
@@ -111,19 +113,21 @@ class StepMachine:
 
     It has no clock and no thread: every call gets the time. ``update`` is called at the rate of
     the command (20 Hz). ``outcome`` is UNKNOWN while it runs; afterwards ``update`` returns STOP.
+    senses: what it listens and looks with; a rig is ears alone. Where that changes the step begins
+    again at its heading, with the other sense; what the policy knows is kept.
     Source: the design's "step"; the paper, section 5.
     """
 
     def __init__(
         self,
         policy: Policy,
-        rig: Rig,
+        senses: ModalitySelector | Rig,
         limits: SafetyLimits | None = None,
         timing: StepTiming | None = None,
         goal: GoalLimits | None = None,
     ) -> None:
         self.policy = policy
-        self.rig = rig
+        self.senses = ModalitySelector.fixed(senses) if isinstance(senses, Rig) else senses
         self.limits = limits or SafetyLimits()
         self.timing = timing or StepTiming()
         self.goal = goal or GoalLimits()
@@ -133,13 +137,14 @@ class StepMachine:
         self.steps = 0
         self.distance_m = 0.0
         self.step = Step()
-        self.readings: dict[Side, NearWallReading] = {}
+        self._said: dict[tuple[Side, Modality], NearWallReading] = {}
         self._start_ns: int | None = None
         self._phase_ns = 0
         self._now_ns = 0
         self._last: Twist2D = STOP
         self._last_pose: Pose2D | None = None
         self._step_pose: Pose2D | None = None
+        self._heading_rad: float | None = None
         self._motion: Motion | None = None
         self._stops: list[ListenStop] = []
         self._heard: list[_Heard] = []
@@ -149,6 +154,15 @@ class StepMachine:
     @property
     def running(self) -> bool:
         return self.outcome == Outcome.UNKNOWN
+
+    @property
+    def readings(self) -> dict[Side, NearWallReading]:
+        """What was said of every side in this step; of a side heard and seen, both as one."""
+        sides = {side for side, _ in self._said}
+        return {
+            side: fused([r for (about, _), r in sorted(self._said.items()) if about == side])
+            for side in sides
+        }
 
     @property
     def current_stop(self) -> ListenStop | None:
@@ -173,14 +187,23 @@ class StepMachine:
         count. turned: ``side`` is asked in the axes of the robot as it stands at the stop (as
         NearWall.msg says); False where it is asked in those of the step's beginning.
         """
-        if not reading.valid or not self.running:
+        since_ns = self.listening_since_ns
+        self.senses.add_reading(reading, since_ns is not None and reading.end_ns >= since_ns)
+        if not reading.valid or not self.running or reading.modality not in self.senses.used:
             return False
         for heard in self._heard:
             if heard.covers(reading):
                 side = heard.stop.side_of(reading.side) if turned else reading.side
-                self.readings[side] = reading
+                self._said[side, reading.modality] = reading
                 return True
         return False
+
+    def lose(self, modality: Modality, now_ns: int, reason: str) -> bool:
+        """Give up a modality that a watch found silent; return whether another is used now."""
+        changed = self.senses.lose(modality, now_ns, reason)
+        if changed:
+            self.rest_again()
+        return changed
 
     def update(self, now_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
         """Return the velocity command for this instant.
@@ -205,8 +228,15 @@ class StepMachine:
         return self._last
 
     def rest_again(self) -> None:
-        """Stop where the robot is and begin the step again, by listening anew."""
+        """Stop where the robot is and begin the step again, by listening anew.
+
+        A step that nothing was decided in yet keeps its heading, wherever the robot looked.
+        """
+        undecided = self.phase not in (Phase.TURN, Phase.DRIVE) or self.step.stays
+        keeps = undecided and self._step_pose is not None
+        heading = self._step_pose.yaw if keeps else None
         self._begin_step()
+        self._heading_rad = heading
 
     def _elapsed_s(self, since_ns: int) -> float:
         return (self._now_ns - since_ns) * 1e-9
@@ -216,9 +246,10 @@ class StepMachine:
 
     def _begin_step(self) -> None:
         self._step_pose = None
+        self._heading_rad = None
         self._stops, self._heard = [], []
         self._looked.clear()
-        self.readings = {}
+        self._said = {}
         self._last = STOP
         self._enter(Phase.STOP)
 
@@ -261,9 +292,14 @@ class StepMachine:
             self._enter(Phase.STOP)
         elif self._elapsed_s(self._phase_ns) >= self.timing.settle_s:
             if self._step_pose is None:
-                self._step_pose = pose
-                self._stops = list(listen_stops(self.rig, self.policy.sides))
+                self.senses.prefer(self._now_ns)
+                yaw = pose.yaw if self._heading_rad is None else self._heading_rad
+                self._step_pose = Pose2D(pose.x, pose.y, yaw)
+                self._stops = self._stops_for(self.senses.sides(self.policy.sides))
             self._next_stop(pose)
+
+    def _stops_for(self, sides: frozenset[Side], turned: bool = False) -> list[ListenStop]:
+        return list(listen_stops(self.senses.rig, sides, turned))
 
     def _next_stop(self, pose: Pose2D) -> None:
         """Listen where the next stop's heading is reached, turn there where not."""
@@ -277,24 +313,22 @@ class StepMachine:
         else:
             self._enter(Phase.TURN_TO_LISTEN, turn)
 
-    def _sides_heard(self) -> set[Side]:
-        """Return the sides of the current stop that have a reading from it."""
+    def _sides_heard(self) -> set[tuple[Side, Modality]]:
+        """Return the sides of the current stop that have a reading from it, and by which sense."""
         heard = self._heard[-1]
-        return {
-            side
-            for side in heard.stop.sides
-            if side in self.readings and heard.covers(self.readings[side])
-        }
+        return {key for key, reading in self._said.items() if heard.covers(reading)}
 
     def _listen(self, pose: Pose2D, twist: Twist2D) -> None:
         if not self.limits.at_rest(twist):
             # Pushed or slipping: what was heard here is void, listen again from rest.
             heard = self._heard.pop()
-            self.readings = {s: r for s, r in self.readings.items() if not heard.covers(r)}
+            self._said = {s: r for s, r in self._said.items() if not heard.covers(r)}
             self._stops.insert(0, heard.stop)
             self._enter(Phase.STOP)
-        elif self._sides_heard() == self._heard[-1].stop.sides:
+        elif self._sides_heard() >= self.senses.expected(self._heard[-1].stop):
             self._leave_stop()
+        elif self.senses.judge(self._now_ns, self._heard[-1].from_ns):
+            self.rest_again()
 
     def _leave_stop(self) -> None:
         self._heard[-1].until_ns = self._now_ns
@@ -307,12 +341,12 @@ class StepMachine:
             self._enter(Phase.DECIDE)
 
     def _decide(self, pose: Pose2D, twist: Twist2D) -> None:
-        choice = self.policy.decide(dict(self.readings), self._step_pose)
+        choice = self.policy.decide(self.readings, self._step_pose)
         if isinstance(choice, Look):
             if choice.side in self._looked:
                 raise RuntimeError(f'{self.policy.name} asked to look {choice.side.name} twice')
             self._looked.add(choice.side)
-            self._stops = list(listen_stops(self.rig, {choice.side}, choice.turned))
+            self._stops = self._stops_for(frozenset({choice.side}), choice.turned)
             self._next_stop(pose)
             return
         self.step = choice

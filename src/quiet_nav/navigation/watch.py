@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.limits import SafetyLimits
 from quiet_nav.navigation.step_machine import Outcome
-from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.readings import Modality, NearWallReading
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Watch:
         self._pose: Pose2D | None = None
         self._pose_ns = 0
         self._jump: str = ''
-        self._heard_until_ns: int | None = None
+        self._heard_until_ns: dict[Modality, int] = {}
+        self._had: set[Modality] = set()
         self._pressed: dict[Outcome, bool] = {}
-        self.had_reading = False
 
     def start(self) -> None:
         """Forget jumps and readings of before; a new run begins."""
         self._jump = ''
-        self._heard_until_ns = None
-        self.had_reading = False
+        self._heard_until_ns.clear()
+        self._had.clear()
 
     def odometry(self, now_ns: int, pose: Pose2D) -> None:
         """Take a pose of odometry that arrived now."""
@@ -62,21 +62,34 @@ class Watch:
 
     def reading(self, reading: NearWallReading) -> None:
         """Take a reading, valid or not: both show that the sensor lives."""
-        self._heard_until_ns = max(reading.end_ns, self._heard_until_ns or reading.end_ns)
-        self.had_reading = self.had_reading or reading.valid
+        before_ns = self._heard_until_ns.get(reading.modality, reading.end_ns)
+        self._heard_until_ns[reading.modality] = max(reading.end_ns, before_ns)
+        if reading.valid:
+            self._had.add(reading.modality)
+
+    def had_reading(self, *modalities: Modality) -> bool:
+        """Return whether a valid reading of each (without any, of sound) came since the start."""
+        return self._had.issuperset(modalities or (Modality.AUDIO,))
 
     def pressed(self, outcome: Outcome, is_pressed: bool) -> None:
         """Take the state of a bumper (Outcome.BUMP) or cliff sensor (Outcome.CLIFF)."""
         self._pressed[outcome] = is_pressed
 
-    def sensor_age_s(self, now_ns: int) -> float:
-        """Return how long ago the newest window ended, in seconds; inf before the first."""
-        if self._heard_until_ns is None:
-            return math.inf
-        return (now_ns - self._heard_until_ns) * 1e-9
+    def sensor_age_s(self, now_ns: int, *modalities: Modality) -> float:
+        """Return how long ago the newest window (or image) ended, in seconds; inf before one came.
 
-    def sensor_lost(self, now_ns: int) -> bool:
-        return self.sensor_age_s(now_ns) > self._sensor_timeout_s
+        The oldest of some modalities; without any, sound's.
+        """
+        until_ns = [self._heard_until_ns.get(m) for m in modalities or (Modality.AUDIO,)]
+        return max(math.inf if ns is None else (now_ns - ns) * 1e-9 for ns in until_ns)
+
+    def sensor_lost(self, now_ns: int, *modalities: Modality) -> bool:
+        """Return whether one of the modalities (without any, sound) has gone silent.
+
+        So has one whose windows end as far ahead of now: its clock cannot be relied on.
+        """
+        ages = [self.sensor_age_s(now_ns, m) for m in modalities or (Modality.AUDIO,)]
+        return any(abs(age_s) > self._sensor_timeout_s for age_s in ages)
 
     def fault(self, now_ns: int) -> Fault | None:
         """Return what ends a run now (contact, odometry), None where nothing does."""
