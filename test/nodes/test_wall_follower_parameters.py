@@ -46,6 +46,6 @@ def test_settings_follow_the_parameters():
     parameters = WallFollowerParameters(wall_distance_m=0.7, threshold=0.3, threshold2=0.9)
     settings = parameters.policies()
     assert settings.tracker.wall_distance_m == 0.7
-    assert (settings.algorithm.threshold, settings.threshold2) == (0.3, 0.9)
+    assert (settings.algorithm.threshold, settings.algorithm2.threshold) == (0.3, 0.9)
     with pytest.raises(QuietNavError, match='max_linear_mps'):
         WallFollowerParameters(max_linear_mps=-1.0)

@@ -126,7 +126,7 @@ def _requests(
         settings = replace(
             settings,
             algorithm=replace(settings.algorithm, threshold=threshold),
-            threshold2=threshold,
+            algorithm2=replace(settings.algorithm2, threshold=threshold),
         )
     return [
         TrialRequest(

@@ -42,8 +42,28 @@ class AlgorithmSettings:
         return min(self.gain_rad * abs(error), self.max_turn_rad)
 
 
-#: The paper's threshold for images.
-ALGORITHM2_THRESHOLD = 0.97
+@dataclass(frozen=True)
+class Algorithm2Settings(AlgorithmSettings):
+    """Settings of Algorithm 2: its own threshold (the paper's), gain and cap, and what is ahead.
+
+    P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
+    ahead: where the front was seen (or heard) as well, a wall there of at least this P is turned
+    away from, by ahead_turn_rad; the paper's Algorithm 2 has no such rule, as with 1.0.
+    """
+
+    threshold: float = 0.97
+    gain_rad: float = 12.0
+    max_turn_rad: float = math.radians(20.0)
+    ahead: float = 0.5
+    ahead_turn_rad: float = math.radians(90.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0.0 < self.ahead <= 1.0 and 0.0 < self.ahead_turn_rad <= math.pi):
+            raise QuietNavError(
+                f'ahead {self.ahead}, ahead_turn_rad {self.ahead_turn_rad}; expected above 0, '
+                'up to 1 and pi'
+            )
 
 
 def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> float:
@@ -116,13 +136,15 @@ class Algorithm1Policy:
 class Algorithm2Policy:
     """Algorithm 2; ``near`` may be set beforehand, else the first step finds it."""
 
-    settings: AlgorithmSettings = field(
-        default_factory=lambda: AlgorithmSettings(threshold=ALGORITHM2_THRESHOLD)
-    )
+    settings: Algorithm2Settings = field(default_factory=Algorithm2Settings)
     near: Side | None = None
     name: str = 'algorithm2'
-    sides: frozenset[Side] = BOTH_SIDES
     wall_distance_m: float = math.nan
+
+    @property
+    def sides(self) -> frozenset[Side]:
+        """Both at first, then the near-wall side alone."""
+        return BOTH_SIDES if self.near is None else frozenset({self.near})
 
     def decide(self, readings: Readings, pose: Pose2D) -> Step:
         if self.near is None:
@@ -134,6 +156,14 @@ class Algorithm2Policy:
         p = usable_probability(readings, self.near)
         if p is None:
             return Step(reason=f'the {self.near.name} side has no reading')
+        ahead = usable_probability(readings, Side.FRONT)
+        if ahead is not None and ahead >= self.settings.ahead < 1.0:
+            away = -1.0 if self.near == Side.LEFT else 1.0
+            return Step(
+                away * self.settings.ahead_turn_rad,
+                self.settings.step_length_m,
+                f'P(FRONT) {ahead:.2f}',
+            )
         return Step(
             algorithm2(p, self.near, self.settings),
             self.settings.step_length_m,

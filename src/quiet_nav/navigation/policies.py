@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.navigation.algorithms import (
-    ALGORITHM2_THRESHOLD,
     Algorithm1Policy,
     Algorithm2Policy,
+    Algorithm2Settings,
     AlgorithmSettings,
 )
 from quiet_nav.navigation.baselines import RandomPolicy, StraightPolicy
 from quiet_nav.navigation.belief import BeliefSettings
 from quiet_nav.navigation.policy import BOTH_SIDES, Policy
 from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
-from quiet_nav.perception.rig import Rig
+from quiet_nav.perception.rig import CAMERA_RIG, Rig
 
 POLICIES = ('tracker', 'algorithm1', 'algorithm2', 'straight', 'random')
 
 
 @dataclass(frozen=True)
 class PolicySettings:
-    """Settings of every policy; ``algorithm`` is for Algorithms 1 and 2 and the baselines.
-
-    threshold2: Algorithm 2's own threshold.
-    """
+    """Settings of every policy; ``algorithm`` is for Algorithm 1 and the baselines."""
 
     algorithm: AlgorithmSettings = field(default_factory=AlgorithmSettings)
-    threshold2: float = ALGORITHM2_THRESHOLD
+    algorithm2: Algorithm2Settings = field(default_factory=Algorithm2Settings)
     tracker: TrackerSettings = field(default_factory=TrackerSettings)
     belief: BeliefSettings = field(default_factory=BeliefSettings)
 
@@ -43,11 +40,13 @@ def make_policy(
     rig: Rig,
     side: Side | None = None,
     settings: PolicySettings | None = None,
+    camera: Rig = CAMERA_RIG,
 ) -> Policy:
     """Return a new policy, with nothing remembered.
 
-    side: LEFT or RIGHT, the side to keep the wall on, None for the nearer one; Algorithm 1 and
-    the baselines have no such notion. Raises QuietNavError for an unknown name or another side.
+    rig: the ears; camera: the camera, for what is seen. side: LEFT or RIGHT, the side to keep the
+    wall on, None for the nearer one; Algorithm 1 and the baselines have no such notion.
+    Raises QuietNavError for an unknown name or another side.
     """
     if side not in (None, Side.LEFT, Side.RIGHT):
         raise QuietNavError(f'side to follow is {side.name}; expected LEFT or RIGHT')
@@ -57,11 +56,12 @@ def make_policy(
         offset = max(math.hypot(ear.x, ear.y) for ear in rig.ears)
         offsets = dict.fromkeys(Side, offset)
         others = any(ear.side in BOTH_SIDES for ear in rig.ears)
-        return WallTracker(rng, settings.tracker, settings.belief, side, offsets, others)
+        camera_m = camera.ears[0].x
+        return WallTracker(rng, settings.tracker, settings.belief, side, offsets, others, camera_m)
     if name == 'algorithm1':
         return Algorithm1Policy(algorithm)
     if name == 'algorithm2':
-        return Algorithm2Policy(replace(algorithm, threshold=settings.threshold2), side)
+        return Algorithm2Policy(settings.algorithm2, side)
     if name == 'straight':
         return StraightPolicy(algorithm.step_length_m)
     if name == 'random':

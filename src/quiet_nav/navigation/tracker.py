@@ -12,6 +12,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.navigation.belief import BeliefSettings, WallBelief, quantile
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Readings, Step
+from quiet_nav.perception.readings import Modality
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class WallTracker:
     """Bayes filter over side, distance and heading of the wall, and what to do about it.
 
     It asks to look ahead where it did not hear the front and the belief leaves too little way.
-    ear_offsets_m: how far from the robot's centre the ear sits that hears a side.
+    ear_offsets_m: how far from the robot's centre the ear sits that hears a side; camera_offset_m:
+    the same of the camera that sees it.
     second_look: an ear in front may be doubted: by turning another one hears the same.
     Raises QuietNavError where ``side`` is not LEFT, RIGHT or None.
     """
@@ -81,6 +83,7 @@ class WallTracker:
         side: Side | None = None,
         ear_offsets_m: Mapping[Side, float] | None = None,
         second_look: bool = False,
+        camera_offset_m: float = 0.0,
     ) -> None:
         if side not in (None, Side.LEFT, Side.RIGHT):
             raise QuietNavError(f'side to follow is {side.name}; expected LEFT or RIGHT')
@@ -88,6 +91,7 @@ class WallTracker:
         self.belief = WallBelief(rng, belief, side)
         self.side = side
         self._offsets = dict(ear_offsets_m or {})
+        self._camera_offset_m = camera_offset_m
         self._pose: Pose2D | None = None
         self._used: set[tuple[Side, int]] = set()
         self._looked = False
@@ -113,7 +117,9 @@ class WallTracker:
         for side, reading in sorted(usable.items()):
             if (side, reading.start_ns) not in self._used:
                 again = side in {heard for heard, _ in self._used}
-                self.belief.hear(side, reading, self._offsets.get(side, 0.0), again)
+                seen = reading.modality == Modality.VISION
+                offset_m = self._camera_offset_m if seen else self._offsets.get(side, 0.0)
+                self.belief.hear(side, reading, offset_m, again)
                 self._used.add((side, reading.start_ns))
         self._choose_side()
         heard = Side.FRONT in usable

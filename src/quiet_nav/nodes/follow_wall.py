@@ -10,12 +10,13 @@ from rclpy.node import Node
 
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.policies import POLICIES
 from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import now_ns
+from quiet_nav.perception.readings import Modality
 
-_MODALITIES = {'audio': 0, 'vision': 1, 'fusion': 2}
 _SIDES = {
     'any': FollowWall.Goal.SIDE_ANY,
     'left': FollowWall.Goal.SIDE_LEFT,
@@ -28,7 +29,10 @@ class FollowWallParameters:
     """Parameters of the node: the goal."""
 
     modality: str = parameter(
-        'audio', 'readings to drive by', choices=tuple(_MODALITIES), read_only=True
+        'audio',
+        'readings to drive by; auto: vision, and sound while it fails; fusion: both',
+        choices=tuple(mode.name.lower() for mode in Mode),
+        read_only=True,
     )
     algorithm: str = parameter(
         '', "policy; empty: the follower's own choice", choices=('', *POLICIES), read_only=True
@@ -62,7 +66,8 @@ class FollowWallClient(Node):
     def say(self, feedback: FollowWall.Feedback) -> None:
         wall = feedback.wall_distance
         self.get_logger().info(
-            f'step {feedback.steps}, {feedback.distance:.2f} m; '
+            f'step {feedback.steps}, {feedback.distance:.2f} m, '
+            f'by {Modality(feedback.modality).name.lower()}; '
             f'P(L) {feedback.probability_left:.2f}, P(R) {feedback.probability_right:.2f}'
             + (f', wall at {wall:.2f} m' if math.isfinite(wall) else ''),
             throttle_duration_sec=5.0,
@@ -74,7 +79,7 @@ def follow(client: GoalClient) -> int:
     node: FollowWallClient = client.node
     p = node.settings
     goal = FollowWall.Goal(
-        modality=_MODALITIES[p.modality],
+        modality=int(Mode[p.modality.upper()]),
         algorithm=p.algorithm,
         side=_SIDES[p.side],
         max_distance=p.max_distance,

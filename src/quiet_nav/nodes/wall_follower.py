@@ -25,6 +25,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.msg import NearWall
 from quiet_nav.navigation.guarded_run import GuardedRun
 from quiet_nav.navigation.limits import STOP, Twist2D
+from quiet_nav.navigation.modality import ModalitySelector
 from quiet_nav.navigation.policies import make_policy
 from quiet_nav.navigation.step_machine import Outcome, Phase, StepMachine
 from quiet_nav.navigation.watch import Watch
@@ -34,8 +35,7 @@ from quiet_nav.nodes.parameters import Parameters
 from quiet_nav.nodes.runtime import now_ns, run, transition
 from quiet_nav.nodes.wall_follower_goals import feedback_of, machine_of_goal, result_of
 from quiet_nav.nodes.wall_follower_parameters import WallFollowerParameters
-from quiet_nav.perception.readings import Modality
-from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 
 #: After a run zeros are sent this long, then the topic is left to others.
 ZEROS_AFTER_RUN_S = 1.0
@@ -50,9 +50,9 @@ class Run:
 
     handle: object
     guarded: GuardedRun
-    modality: Modality
     fed_back_ns: int = 0
     phase: Phase | None = None
+    switches: int = 0
     done: threading.Event = field(default_factory=threading.Event)
     answered: threading.Event = field(default_factory=threading.Event)
 
@@ -88,6 +88,7 @@ class WallFollower(LifecycleNode):
     def on_configure(self, _state: object) -> None:
         p = self._declared.value
         self._rig = find_rig(p.rig)
+        self._camera = load_rig(p.camera_rig) if p.camera_rig else CAMERA_RIG
         self._watch = Watch(p.limits(), p.odometry_timeout_s, p.sensor_timeout_s)
         self._stamped = p.enable_stamped_cmd_vel
         kind = TwistStamped if self._stamped else Twist
@@ -212,12 +213,13 @@ class WallFollower(LifecycleNode):
             raise QuietNavError(f'{self._latched} holds; release it with set_emergency_stop false')
         if self._run is not None or self._next is not None:
             raise QuietNavError('another goal is being followed; cancel it first')
-        return machine_of_goal(goal, self._declared.value, self._rig, self._make_policy)
+        p = self._declared.value
+        return machine_of_goal(goal, p, self._rig, self._camera, self._make_policy)
 
     def _on_accepted(self, handle: object) -> None:
         with self._lock:
             guarded = GuardedRun(self._next, self._watch, now_ns(self))
-            handle.run = Run(handle, guarded, Modality(handle.request.modality))
+            handle.run = Run(handle, guarded)
             self._run, self._next = handle.run, None
         handle.execute()
 
@@ -277,10 +279,23 @@ class WallFollower(LifecycleNode):
         if active.handle.is_cancel_requested:
             active.machine.finish(Outcome.CANCELED, 'cancelled by the client')
         command = active.guarded.update(now, self._pose, self._twist)
+        senses = active.machine.senses
+        if senses.switches != active.switches:
+            active.switches = senses.switches
+            self._say_modality(senses)
         if active.guarded.holds and not held:
-            age_s = self._watch.sensor_age_s(now)
+            age_s = self._watch.sensor_age_s(now, *senses.used)
             self.get_logger().warn(f'no fresh reading for {age_s:.1f} s: standing still')
         return command
+
+    def _say_modality(self, senses: ModalitySelector) -> None:
+        """Tell people and monitors that the robot drives by something else now."""
+        name = senses.modality.name.lower()
+        if senses.reason:
+            self.get_logger().warn(f'driving by {name} from here: {senses.reason}')
+        else:
+            self.get_logger().info(f'driving by {name} again')
+        self._diagnostics.publish()
 
     def _send(self, twist: Twist2D) -> None:
         if self._cmd_vel is None:
@@ -310,10 +325,9 @@ class WallFollower(LifecycleNode):
             self.get_logger().warn(str(error), throttle_duration_sec=5.0)
             return
         with self._lock:
-            active = self._run
-            if active is not None and reading.modality == active.modality:
+            if self._run is not None:
                 self._watch.reading(reading)
-                active.machine.add_reading(reading)
+                self._run.machine.add_reading(reading)
 
     def _on_odom(self, message: Odometry) -> None:
         with self._lock:
@@ -369,10 +383,18 @@ class WallFollower(LifecycleNode):
                 'last outcome': outcome.name.lower(),
                 'last reason': reason,
             }
+            used = () if active is None else active.machine.senses.used
             if self._watch is not None:
-                values['age of newest window s'] = self._watch.sensor_age_s(now_ns(self))
+                age_s = self._watch.sensor_age_s(now_ns(self), *used)
+                values['age of newest window s'] = age_s
             if active is not None:
-                values |= {'steps': active.machine.steps, 'way m': active.machine.distance_m}
+                senses = active.machine.senses
+                values |= {
+                    'steps': active.machine.steps,
+                    'way m': active.machine.distance_m,
+                    'modality': senses.modality.name.lower(),
+                    'modality switches': senses.switches,
+                }
             if self._latched:
                 return Status(Level.ERROR, self._latched, values)
             if active is None and outcome not in (
@@ -381,6 +403,9 @@ class WallFollower(LifecycleNode):
                 Outcome.CANCELED,
             ):
                 return Status(Level.WARN, f'last run: {reason}', values)
+            if active is not None and senses.reason:
+                text = f'driving by {values["modality"]}: {senses.reason}'
+                return Status(Level.WARN, text, values)
             return Status(Level.OK, values['state'], values)
 
 

@@ -10,14 +10,13 @@ import numpy as np
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.navigation.modality import ModalitySelector, Mode
 from quiet_nav.navigation.policies import POLICIES
 from quiet_nav.navigation.step_machine import GoalLimits, StepMachine
 from quiet_nav.nodes.wall_follower_parameters import WallFollowerParameters
 from quiet_nav.perception.readings import Modality
-from quiet_nav.perception.rig import Ear, Rig
+from quiet_nav.perception.rig import Rig
 
-#: One camera in front: to look to its sides the robot turns.
-CAMERA_RIG = Rig('camera', (Ear(0, 0.0, 0.0, 0.25, Side.FRONT),), turns=True)
 _SIDES = {
     FollowWall.Goal.SIDE_ANY: None,
     FollowWall.Goal.SIDE_LEFT: Side.LEFT,
@@ -26,31 +25,42 @@ _SIDES = {
 
 
 def machine_of_goal(
-    goal: FollowWall.Goal, parameters: WallFollowerParameters, rig: Rig, make_policy: Callable
+    goal: FollowWall.Goal,
+    parameters: WallFollowerParameters,
+    rig: Rig,
+    camera: Rig,
+    make_policy: Callable,
 ) -> StepMachine:
-    """Return the step machine that does what a goal asks.
+    """Return the step machine that does what a goal asks. rig: the ears; camera: the camera.
 
     Raises QuietNavError where the goal makes no sense.
     """
     limits = (goal.max_distance, goal.max_duration)
     if not all(math.isfinite(value) and value >= 0.0 for value in limits):
         raise QuietNavError(f'limits {limits}; expected finite numbers, 0 for none')
-    if goal.modality not in tuple(Modality):
+    if goal.modality not in tuple(Mode):
         raise QuietNavError(f'modality {goal.modality}; expected one of the MODALITY_ constants')
     if goal.side not in _SIDES:
         raise QuietNavError(f'side {goal.side}; expected SIDE_LEFT, SIDE_RIGHT or SIDE_ANY')
     name = goal.algorithm or parameters.algorithm
     if name not in POLICIES:
         raise QuietNavError(f'algorithm {name!r}; expected one of {", ".join(POLICIES)}')
-    if goal.modality == Modality.VISION:
-        rig = CAMERA_RIG
+    mode = Mode(goal.modality)
     policy = make_policy(
-        name, np.random.default_rng(parameters.seed), rig, _SIDES[goal.side], parameters.policies()
+        name,
+        np.random.default_rng(parameters.seed),
+        camera if mode == Mode.VISION else rig,
+        _SIDES[goal.side],
+        parameters.policies(),
+        camera,
+    )
+    senses = ModalitySelector(
+        mode, {Modality.AUDIO: rig, Modality.VISION: camera}, parameters.modality()
     )
     ends = GoalLimits(
         goal.max_distance or math.inf, goal.max_steps or math.inf, goal.max_duration or math.inf
     )
-    return StepMachine(policy, rig, parameters.limits(), parameters.timing(), ends)
+    return StepMachine(policy, senses, parameters.limits(), parameters.timing(), ends)
 
 
 def feedback_of(machine: StepMachine) -> FollowWall.Feedback:
@@ -67,6 +77,9 @@ def feedback_of(machine: StepMachine) -> FollowWall.Feedback:
         distance=machine.distance_m,
         steps=machine.steps,
         wall_distance=float(machine.policy.wall_distance_m),
+        modality=int(machine.senses.modality),
+        modality_reason=machine.senses.reason,
+        modality_switches=machine.senses.switches,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from quiet_nav.navigation.algorithms import ALGORITHM2_THRESHOLD, AlgorithmSettings
+from quiet_nav.navigation.algorithms import Algorithm2Settings, AlgorithmSettings
 from quiet_nav.navigation.belief import BeliefSettings
 from quiet_nav.navigation.limits import SafetyLimits
+from quiet_nav.navigation.modality import ModalitySettings
 from quiet_nav.navigation.policies import POLICIES, PolicySettings
 from quiet_nav.navigation.step_machine import StepTiming
 from quiet_nav.navigation.tracker import TrackerSettings
@@ -20,6 +21,22 @@ class WallFollowerParameters:
 
     algorithm: str = parameter('tracker', 'policy of goals that name none', choices=POLICIES)
     rig: str = parameter('pair', 'rig: a name in config/rigs or a YAML file', read_only=True)
+    camera_rig: str = parameter(
+        '', 'YAML of where the camera is, as a rig; empty: in front', read_only=True
+    )
+    patience_s: float = parameter(
+        ModalitySettings.patience_s,
+        'a robot that stands waits so long for a valid image (for sound a window longer) before '
+        'it goes on with the other, modality auto and fusion',
+        minimum=0.5,
+        maximum=30.0,
+    )
+    regain_s: float = parameter(
+        ModalitySettings.regain_s,
+        'what failed must have been valid for so long before it is used again',
+        minimum=0.5,
+        maximum=120.0,
+    )
     seed: int = parameter(0, 'seed of policies that draw', minimum=0, maximum=2**31 - 1)
     base_frame: str = parameter('base_link', 'frame of stamped velocities')
     enable_stamped_cmd_vel: bool = parameter(
@@ -74,22 +91,44 @@ class WallFollowerParameters:
         AlgorithmSettings.threshold, 'p of Algorithm 1', minimum=0.0, maximum=1.0
     )
     threshold2: float = parameter(
-        ALGORITHM2_THRESHOLD, 'p of Algorithm 2', minimum=0.0, maximum=1.0
+        Algorithm2Settings.threshold, 'p of Algorithm 2', minimum=0.0, maximum=1.0
     )
     dead_band: float = parameter(
         AlgorithmSettings.dead_band, 'a of Algorithm 1', minimum=0.0, maximum=1.0
     )
     gain_rad: float = parameter(
         AlgorithmSettings.gain_rad,
-        'angle per unit of probability, Algorithms 1 and 2',
+        'angle per unit of probability, Algorithm 1',
+        minimum=0.0,
+        maximum=20.0,
+    )
+    gain2_rad: float = parameter(
+        Algorithm2Settings.gain_rad,
+        'angle per unit of probability, Algorithm 2',
         minimum=0.0,
         maximum=20.0,
     )
     max_turn_rad: float = parameter(
         AlgorithmSettings.max_turn_rad,
-        'cap of one turn of Algorithms 1 and 2',
+        'cap of one turn of Algorithm 1',
         minimum=0.0,
         maximum=math.pi,
+    )
+    max_turn2_rad: float = parameter(
+        Algorithm2Settings.max_turn_rad,
+        'cap of one turn of Algorithm 2',
+        minimum=0.0,
+        maximum=math.pi,
+    )
+    ahead2: float = parameter(
+        Algorithm2Settings.ahead,
+        'Algorithm 2 turns away from a wall ahead of at least this P, where it sees the front; '
+        '1.0: never, as in the paper',
+        minimum=0.01,
+        maximum=1.0,
+    )
+    ahead_turn2_rad: float = parameter(
+        Algorithm2Settings.ahead_turn_rad, 'by this angle', minimum=0.05, maximum=math.pi
     )
 
     wall_distance_m: float = parameter(
@@ -114,13 +153,23 @@ class WallFollowerParameters:
     def limits(self) -> SafetyLimits:
         return _pick(SafetyLimits, self)
 
+    def modality(self) -> ModalitySettings:
+        return _pick(ModalitySettings, self)
+
     def timing(self) -> StepTiming:
         return _pick(StepTiming, self)
 
     def policies(self) -> PolicySettings:
         return PolicySettings(
             _pick(AlgorithmSettings, self),
-            self.threshold2,
+            Algorithm2Settings(
+                threshold=self.threshold2,
+                gain_rad=self.gain2_rad,
+                max_turn_rad=self.max_turn2_rad,
+                step_length_m=self.step_length_m,
+                ahead=self.ahead2,
+                ahead_turn_rad=self.ahead_turn2_rad,
+            ),
             TrackerSettings(
                 wall_distance_m=self.wall_distance_m,
                 step_length_m=self.tracker_step_m,
@@ -130,7 +179,7 @@ class WallFollowerParameters:
         )
 
     def __post_init__(self) -> None:
-        self.limits(), self.timing(), self.policies()
+        self.limits(), self.timing(), self.policies(), self.modality()
 
 
 def _pick(cls: type, parameters: WallFollowerParameters) -> object:
