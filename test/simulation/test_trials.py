@@ -23,9 +23,11 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.listening import listen_stops
 from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.simulation.camera_faults import CameraFault, covered_image
 from quiet_nav.simulation.plan_files import load_plan
 from quiet_nav.simulation.robot import RobotSettings
 from quiet_nav.simulation.trial_ears import ErrorProneEars, IdealEars, check_ears
+from quiet_nav.simulation.trial_eyes import fault_of_trial
 from quiet_nav.simulation.trial_hearing import HearingEars, scene_of_trial
 from quiet_nav.simulation.trials import TrialRequest, run_trial, run_trials
 from quiet_nav.sound.windows import Window
@@ -269,3 +271,44 @@ def test_trials_keep_the_windows_that_the_live_listener_keeps():
         live.read([*heard.earlier, *heard.newest])
     assert asked.heard == live.heard
     assert [len(windows) for windows in asked.heard] == [2, 4, 2, 4, 2, 4]
+
+
+BY_SIGHT = TrialRequest(
+    'classroom', 'tracker', find_rig('pair'), 'ideal', 1, 6, modality='auto', max_duration_s=160.0
+)
+
+
+def switches_of(**changes):
+    return run_trial(replace(BY_SIGHT, **changes)).switches
+
+
+def test_auto_by_sight_changes_to_sound_when_the_camera_fails_and_back():
+    assert switches_of() == 0
+    killed = run_trial(replace(BY_SIGHT, camera_fault='killed'))
+    assert killed.switches == 1 and killed.modality == 'auto'
+    assert killed.rig == 'auto pair+camera, killed'
+    assert switches_of(camera_fault='dark') == 1
+    assert switches_of(camera_fault='back') == 2
+
+
+@pytest.mark.parametrize('policy', ['tracker', 'algorithm2'])
+def test_an_idealised_camera_alone_reaches_the_destination(policy):
+    request = replace(BY_SIGHT, policy=policy, modality='vision', max_duration_s=1800.0)
+    result = run_trial(request)
+    assert (result.outcome, result.rig, result.switches) == ('destination', 'camera', 0)
+
+
+def test_a_camera_fault_is_one_that_there_is_and_falls_at_a_drawn_time():
+    with pytest.raises(QuietNavError, match='covered'):
+        CameraFault('stolen')
+    fault = fault_of_trial('back', [1, 2, 3], 100.0)
+    assert fault == fault_of_trial('back', [1, 2, 3], 100.0)
+    assert 0.0 < fault.at_s < 100.0 and fault != fault_of_trial('back', [1, 2, 4], 100.0)
+    times = (fault.at_s - 0.1, fault.at_s, fault.back_s - 0.1, fault.back_s)
+    assert [fault.now(t) for t in times] == ['none', 'killed', 'killed', 'none']
+
+
+def test_a_covered_lens_shows_almost_nothing():
+    image = covered_image((48, 64, 3), np.random.default_rng(0))
+    assert image.shape == (48, 64, 3) and image.dtype == np.uint8
+    assert abs(image[:24].mean() - image[24:].mean()) < 0.02 * image.mean()

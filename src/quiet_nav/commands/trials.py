@@ -32,6 +32,18 @@ def main(
     context: Annotated[
         str, typer.Option(help='What the detector may use: full, other-ears, reference or alone.')
     ] = 'full',
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(help='What is driven by: audio, vision, auto (vision, and sound while it '
+                     'fails) or fusion; again for more. audio by default.'),
+    ] = None,
+    vision_detector: Annotated[
+        str, typer.Option(help='An ONNX file for images, or "ideal": a camera without images.')
+    ] = 'models/near_wall_vision.onnx',
+    camera_fault: Annotated[
+        str,
+        typer.Option(help='none, dark, covered, killed or back (for a minute), at a random time.'),
+    ] = 'none',
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
     ] = 'none',
@@ -59,7 +71,8 @@ def main(
 
     requests = _requests(
         room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
-        disturbance, threshold, range(seed, seed + seeds),
+        disturbance, threshold, range(seed, seed + seeds), modality or ['audio'],
+        vision_detector, camera_fault,
     )  # fmt: skip
     started = time.monotonic()
     results = []
@@ -99,25 +112,36 @@ def _requests(
     disturbance: str,
     threshold: float | None,
     seeds: range,
+    modalities: list[str],
+    vision: str,
+    camera_fault: str,
 ) -> list:
     """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
     from dataclasses import replace
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.navigation.modality import Mode
     from quiet_nav.navigation.policies import POLICIES, PolicySettings
     from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.camera_faults import CameraFault
     from quiet_nav.simulation.plan_files import load_plan
     from quiet_nav.simulation.trial_ears import DETECTORS, check_ears
+    from quiet_nav.simulation.trial_eyes import EYES
     from quiet_nav.simulation.trials import PAPER_ROOMS, TrialRequest, paper_trials
 
     policies = list(POLICIES) if policies == ['all'] else policies
     unknown = set(policies) - set(POLICIES)
     if unknown:
         raise QuietNavError(f'no policy {sorted(unknown)}; policies: {", ".join(POLICIES)}, all')
-    check_ears(detector, disturbance, context)
-    if detector not in DETECTORS and not Path(detector).is_file():
-        known = ', '.join(DETECTORS)
-        raise QuietNavError(f'detector {detector} is not there; name an ONNX file, or {known}')
+    modes = {mode.name.lower() for mode in Mode}
+    if set(modalities) - modes:
+        raise QuietNavError(f'modality {modalities}; there are: {", ".join(sorted(modes))}')
+    CameraFault(camera_fault)
+    if 'audio' not in modalities or len(modalities) > 1:
+        _check_file('vision detector', vision, EYES)
+    if set(modalities) != {'vision'}:
+        check_ears(detector, disturbance, context)
+        _check_file('detector', detector, DETECTORS)
     rooms = list(PAPER_ROOMS) if room == 'all' else [room]
     for name in rooms:
         load_plan(name).track(track or None)
@@ -131,14 +155,22 @@ def _requests(
     return [
         TrialRequest(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
-            settings,
+            settings, modality=modality, vision=vision, camera_fault=camera_fault,
         )
         for seed in seeds
+        for modality in modalities
         for policy in policies
         for rig in rigs
         for name in rooms
         for index in range(trials or paper_trials(name))
     ]  # fmt: skip
+
+
+def _check_file(what: str, name: str, known: tuple[str, ...]) -> None:
+    from quiet_nav.errors import QuietNavError
+
+    if name not in known and not Path(name).is_file():
+        raise QuietNavError(f'{what} {name} is not there; name an ONNX file, or {", ".join(known)}')
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -131,6 +131,7 @@ def trials_to_json(results: Sequence[TrialResult]) -> dict:
     names = (
         'room', 'track', 'policy', 'rig', 'index', 'offset_m', 'heading', 'distance_m',
         'length_m', 'share', 'outcome', 'steps', 'duration_s', 'seed',
+        'modality', 'switches',
     )  # fmt: skip
     trials = [{name: getattr(result, name) for name in names} for result in results]
     return {'share of track [mean, low, high]': figures, 'trials': trials}

@@ -97,6 +97,7 @@ class WallTracker:
         self._looked = False
         self._unheard_m = math.inf
         self._second_look = second_look
+        self._may_look = True
         self._surveyed = 0
 
     @property
@@ -123,6 +124,9 @@ class WallTracker:
                 self._used.add((side, reading.start_ns))
         self._choose_side()
         heard = Side.FRONT in usable
+        # What an ear says of the front another one may doubt; what the camera saw none may.
+        ear = not heard or usable[Side.FRONT].modality == Modality.AUDIO
+        self._may_look = not heard or (self._second_look and ear)
         survey = self._survey(heard) if self._surveyed < 2 else None
         if survey is not None:
             return survey
@@ -130,7 +134,7 @@ class WallTracker:
         way = self._cautious_way(turn)
         if heard:
             self._unheard_m = 0.0
-        if not self._looked and (self._second_look or not heard) and self._must_look(turn, heard):
+        if not self._looked and self._may_look and self._must_look(turn, heard):
             self._looked = True
             return Look(Side.FRONT, 'a wall may be ahead', turned=heard)
         self._looked = False
@@ -142,7 +146,7 @@ class WallTracker:
 
         Readings of one heading leave open how the robot stands to the wall that they tell of.
         """
-        if not self._looked and (self._second_look or not heard):
+        if not self._looked and self._may_look:
             self._looked = True
             return Look(Side.FRONT, 'looking around', turned=heard)
         self._surveyed += 1

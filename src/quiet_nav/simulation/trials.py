@@ -12,13 +12,17 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.limits import SafetyLimits, Twist2D
+from quiet_nav.navigation.listening import ListenStop
+from quiet_nav.navigation.modality import ModalitySelector, Mode
 from quiet_nav.navigation.policies import PolicySettings, make_policy
 from quiet_nav.navigation.step_machine import GoalLimits, Phase, StepMachine, StepTiming
-from quiet_nav.perception.rig import Rig
+from quiet_nav.perception.readings import Modality
+from quiet_nav.perception.rig import CAMERA_RIG, Rig
 from quiet_nav.simulation.plan_files import load_plan
 from quiet_nav.simulation.robot import RobotSettings, SimulatedRobot
 from quiet_nav.simulation.tracks import Track
 from quiet_nav.simulation.trial_ears import Ears, make_ears
+from quiet_nav.simulation.trial_eyes import Eyes, fault_of_trial, make_eyes
 from quiet_nav.sound.windows import WINDOW_S
 
 #: The rooms of Fig. 10, the classroom of Fig. 9 first.
@@ -27,6 +31,14 @@ HEADINGS = ('left', 'straight', 'right')
 TICK_S = 0.05
 #: How often a window is asked for again where the first gave no valid reading.
 RETRY_S = 0.5
+#: How long an image takes to come and to be read.
+LOOK_S = 0.25
+#: A camera fails at a time from 0 to this: about what a run by sight takes.
+FAULT_LATEST_S = 400.0
+#: How often a robot that drives by sound looks whether the camera works again.
+GLANCE_S = 1.0
+#: As the robot stands, nothing asked.
+_HERE = ListenStop(0.0, frozenset())
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,8 @@ class TrialRequest:
 
     room, track: names ('' for the room's first track). index: which trial of the room it is; the
     start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
-    disturbance: one of ``trial_ears.DISTURBANCES``.
+    disturbance: one of ``trial_ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
+    vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
     """
 
     room: str
@@ -50,6 +63,21 @@ class TrialRequest:
     settings: PolicySettings = field(default_factory=PolicySettings)
     robot: RobotSettings = field(default_factory=RobotSettings)
     max_duration_s: float = 1800.0
+    modality: str = 'audio'
+    vision: str = 'ideal'
+    camera_fault: str = 'none'
+
+    @property
+    def mode(self) -> Mode:
+        return Mode[self.modality.upper()]
+
+    @property
+    def senses_name(self) -> str:
+        """What is heard and seen with, for tables."""
+        both = f'{self.rig.name}+{CAMERA_RIG.name}'
+        name = {Mode.AUDIO: self.rig.name, Mode.VISION: CAMERA_RIG.name, Mode.FUSION: both}
+        fault = '' if self.camera_fault == 'none' else f', {self.camera_fault}'
+        return name.get(self.mode, f'auto {both}') + fault
 
 
 @dataclass(frozen=True)
@@ -66,7 +94,8 @@ class TrialResult:
 
     distance_m: how far along the track it got before it collided or left it, length_m the
     track's. outcome: destination, collision, left the track, time-out, or why the machine ended.
-    path: true positions. duration_s: simulated time. seed: the request's.
+    path: true positions. duration_s: simulated time. seed: the request's. modality: what it was to
+    drive by; switches: how often that changed on the way.
     """
 
     room: str
@@ -84,6 +113,8 @@ class TrialResult:
     path: tuple[tuple[float, float], ...] = ()
     listened: tuple[Listened, ...] = ()
     seed: int = 0
+    modality: str = 'audio'
+    switches: int = 0
 
     @property
     def share(self) -> float:
@@ -100,27 +131,39 @@ def run_trial(request: TrialRequest) -> TrialResult:
     # The same room, start and seed for every policy, so that policies compare; sources of its own
     # for every trial, so that trials are as many draws of them.
     base = [request.seed, zlib.crc32(f'{request.room}/{track.name}'.encode()), request.index]
-    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(3)]
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(4)]
     robot = SimulatedRobot(plan, start.pose, streams[0], request.robot)
-    policy = make_policy(request.policy, streams[1], request.rig, None, request.settings)
-    ears = make_ears(
-        request.detector, plan, request.rig, streams[2], base, request.disturbance, request.context
+    mode, rig = request.mode, request.rig
+    policy = make_policy(
+        request.policy,
+        streams[1],
+        CAMERA_RIG if mode == Mode.VISION else rig,
+        None,
+        request.settings,
     )
+    ears = eyes = None
+    if mode != Mode.VISION:
+        ears = make_ears(
+            request.detector, plan, rig, streams[2], base, request.disturbance, request.context
+        )
+    if mode != Mode.AUDIO:
+        fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
+        eyes = make_eyes(request.vision, plan, streams[3], fault)
     timing = StepTiming(listen_timeout_s=WINDOW_S + 4 * RETRY_S)
     machine = StepMachine(
         policy,
-        request.rig,
+        ModalitySelector(mode, {Modality.AUDIO: rig, Modality.VISION: CAMERA_RIG}),
         SafetyLimits(),
         timing,
         GoalLimits(max_duration_s=request.max_duration_s),
     )
-    drive = _Drive(robot, machine, ears, track)
+    drive = _Drive(robot, machine, track, ears, eyes)
     outcome = drive.run()
     return TrialResult(
         request.room,
         track.name,
         request.policy,
-        request.rig.name,
+        request.senses_name,
         request.index,
         start.offset_m,
         start.heading_name,
@@ -132,6 +175,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
         tuple(drive.path),
         tuple(drive.listened),
         request.seed,
+        request.modality,
+        machine.senses.switches,
     )
 
 
@@ -141,16 +186,23 @@ def paper_trials(room: str) -> int:
 
 
 class _Drive:
-    """The loop of a trial: the machine's commands to the robot, its windows to the ears."""
+    """The loop of a trial: the machine's commands to the robot, its stops to ears and eyes."""
 
     def __init__(
-        self, robot: SimulatedRobot, machine: StepMachine, ears: Ears, track: Track
+        self,
+        robot: SimulatedRobot,
+        machine: StepMachine,
+        track: Track,
+        ears: Ears | None,
+        eyes: Eyes | None,
     ) -> None:
-        self._robot, self._machine, self._ears, self._track = robot, machine, ears, track
+        self._robot, self._machine, self._track = robot, machine, track
+        self._ears, self._eyes = ears, eyes
         self.distance_m = 0.0
         self.path: list[tuple[float, float]] = []
         self.listened: list[Listened] = []
         self._heard = False
+        self._glanced_s = 0.0
 
     def run(self) -> str:
         """Drive to the end; return the outcome in words."""
@@ -179,6 +231,9 @@ class _Drive:
     def _move(self) -> str:
         """Advance the robot by a tick; return how the trial ended, '' where it has not."""
         state = self._robot.step(TICK_S)
+        waits = Modality.VISION not in self._machine.senses.used
+        if waits and state.time_s - self._glanced_s >= GLANCE_S:
+            self._look(_HERE, 0.0)
         x, y = state.pose.x, state.pose.y
         if not self.path or np.hypot(x - self.path[-1][0], y - self.path[-1][1]) > 0.02:
             self.path.append((x, y))
@@ -193,15 +248,31 @@ class _Drive:
         return ''
 
     def _listen(self, fresh: bool) -> None:
-        """Let the time of a window pass and hand the machine what the ears say."""
+        """Let the time of a window (or image) pass; hand the machine what ears and eyes say."""
+        machine, stop = self._machine, self._machine.current_stop
         self._robot.command(0.0, 0.0)
-        self._robot.step(WINDOW_S if fresh else RETRY_S)
+        self._heard = True
+        if Modality.AUDIO not in machine.senses.used:
+            self._look(stop, LOOK_S)
+            return
+        whole_s = WINDOW_S if fresh else RETRY_S
+        # A robot that listens sees meanwhile: whether the camera works again.
+        looks = 1 if self._eyes is None else max(1, round(whole_s))
+        for _ in range(looks):
+            self._look(stop, whole_s / looks)
         state = self._robot.state
         end_ns = round(state.time_s * 1e9)
         start_ns = end_ns - round(WINDOW_S * 1e9)
-        for reading in self._ears.listen(state.pose, self._machine.current_stop, start_ns):
+        for reading in self._ears.listen(state.pose, stop, start_ns):
+            machine.add_reading(reading, turned=False)
+
+    def _look(self, stop: ListenStop, wait_s: float) -> None:
+        state = self._robot.step(wait_s)
+        if self._eyes is None:
+            return
+        self._glanced_s = state.time_s
+        for reading in self._eyes.look(state.pose, stop, round(state.time_s * 1e9)):
             self._machine.add_reading(reading, turned=False)
-        self._heard = True
 
     def _note_listen(self) -> None:
         if not self._heard:
