@@ -9,7 +9,9 @@ import typer
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help='ONNX model.')],
+    model: Annotated[
+        Path, typer.Argument(help="ONNX model, or the checkpoint (.ckpt) of a task's training.")
+    ],
     data: Annotated[Path, typer.Option(help='Folder in the Quiet Campus layout.')],
     split: Annotated[str, typer.Option(help='train, val or test.')] = 'test',
     lists: Annotated[Path | None, typer.Option(help='Folder of lists kept elsewhere.')] = None,
@@ -29,8 +31,16 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help='Of bootstrap and distractors.')] = 0,
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
 ) -> None:
-    """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them."""
+    """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
+
+    A checkpoint is judged by the figures of the task that it was trained for, beside chance and
+    the best answer without any input.
+    """
     from rich.console import Console
+
+    if model.suffix == '.ckpt':
+        _evaluate_checkpoint(model, data, split, lists, distractors, seed, json)
+        return
 
     from quiet_nav.evaluation.predictors import load_predictor
     from quiet_nav.evaluation.report import evaluate
@@ -67,6 +77,41 @@ def main(
         _write_json(json, report.to_json())
     if plots is not None:
         _plot(plots, rows, report)
+
+
+def _evaluate_checkpoint(
+    checkpoint: Path,
+    data: Path,
+    split: str,
+    lists: Path | None,
+    distractors: Path | None,
+    seed: int,
+    json: Path | None,
+) -> None:
+    from rich.console import Console
+
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.evaluation.report import SNRS_DB
+    from quiet_nav.evaluation.study_tables import report_table
+    from quiet_nav.evaluation.task_scores import score
+    from quiet_nav.learning.tasks.run import predict
+
+    if lists is not None:
+        raise QuietNavError('--lists is for ONNX models; put the lists into data-split of the data')
+    levels: list[float | None] = [None, *(SNRS_DB if distractors is not None else ())]
+    console, found = Console(), []
+    console.width = console.width if console.is_terminal else 160
+    for snr in levels:
+        folder = None if snr is None else distractors
+        said = predict(checkpoint, data, split, seed, distractors=folder, snr_db=snr or 0.0)
+        report = score(said, seed)
+        where = '' if snr is None else f', events {-snr:g} dB over the ambience'
+        title = f'{report.task} on {data.name} {split}{where}: {report.rows} rows'
+        console.print(report_table(report, f'{title} in {report.rooms} rooms'))
+        found.append({'snr_db': snr, **report.to_json()})
+    if json is not None:
+        _write_json(json, {'model': checkpoint.name, 'data': f'{data.name} {split}',
+                           'reports': found})  # fmt: skip
 
 
 def _write_json(path: Path, content: dict) -> None:

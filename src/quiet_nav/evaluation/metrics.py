@@ -33,6 +33,13 @@ class Estimate:
         numbers = {'value': self.value, 'low': self.low, 'high': self.high}
         return {key: one if math.isfinite(one) else None for key, one in numbers.items()}
 
+    @classmethod
+    def from_json(cls, raw: dict[str, float | None] | None) -> Estimate | None:
+        """Read ``to_json`` back; None stays None."""
+        if raw is None:
+            return None
+        return cls(**{key: math.nan if one is None else one for key, one in raw.items()})
+
     def __str__(self) -> str:
         return f'{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]'
 

@@ -87,6 +87,19 @@ class TaskReport:
             'figures': figures,
         }
 
+    @classmethod
+    def from_json(cls, raw: dict) -> TaskReport:
+        """Read ``to_json`` back."""
+        figures = tuple(
+            Figure(
+                name,
+                *(Estimate.from_json(one[key]) for key in ('value', 'chance', 'no_input')),
+                higher_is_better=one['higher_is_better'],
+            )
+            for name, one in raw['figures'].items()
+        )
+        return cls(raw['task'], raw['kind'], raw['rows'], raw['rooms'], figures)
+
 
 def score(predictions: Predictions, seed: int = 0) -> TaskReport:
     """Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.

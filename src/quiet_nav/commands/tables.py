@@ -1,0 +1,70 @@
+"""`quiet_nav tables`: the paper's experiments, trained and measured, as text, JSON and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def main(
+    data: Annotated[
+        Path, typer.Option(help='Folder that holds SFS-Static (and SFS-Dense, SFS-Motion).')
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(help='Experiments; without any they are listed.')
+    ] = None,
+    all_: Annotated[bool, typer.Option('--all', help='Every one that the data can serve.')] = False,
+    small: Annotated[
+        bool, typer.Option(help='The small recipes, minutes a network on two cores.')
+    ] = False,
+    out: Annotated[Path, typer.Option(help='Folder for networks, scores and tables.')] = Path(
+        'tables'
+    ),
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes'.")] = None,
+    sounds: Annotated[
+        Path | None, typer.Option(help='Folder of event-* for distractors. Default: the shipped.')
+    ] = None,
+    imagenet: Annotated[
+        Path | None, typer.Option(help="ResNet-18's ImageNet weights, for probes of images.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help='Of recipes and bootstrap.')] = 0,
+    workers: Annotated[int, typer.Option(min=0, help='Networks at a time; 0: one a core.')] = 1,
+    cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
+) -> None:
+    """Train and measure; run again with the same OUT it goes on where it was stopped.
+
+    OUT receives NAME.txt, NAME.json and NAME.png of every experiment, and summary.txt: what the
+    study must show, and whether it does.
+    """
+    from rich.console import Console
+
+    from quiet_nav.evaluation.study import EXPERIMENTS, chosen
+    from quiet_nav.evaluation.study_files import write_study
+    from quiet_nav.evaluation.study_run import refuse_unserved, run_study, serving
+    from quiet_nav.evaluation.study_tasks import TaskRunner, served
+
+    if not names and not all_:
+        for one in EXPERIMENTS:
+            print(f'{one.name:22} {one.source}: {one.title}')
+        return
+    runner = TaskRunner.of(data, small, epochs, seed, sounds, imagenet)
+    errors = Console(stderr=True)
+    asked = chosen(names or [])
+    if all_:
+        asked, left = served(EXPERIMENTS, runner)
+        for line in left:
+            errors.print(f'left out: {line}', markup=False)
+    asked = serving(asked, runner)
+    refuse_unserved(asked, runner)
+    outcomes = run_study(
+        asked,
+        runner,
+        out,
+        workers=workers,
+        cluster=cluster,
+        seed=seed,
+        tell=lambda text: errors.print(text, markup=False),
+    )
+    write_study(outcomes, out, Console(width=160))
