@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.recordings import labelling
 from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
 from quiet_nav.recordings.labelling import LabelSettings, label_bag
 from quiet_nav.recordings.quiet_campus import (
@@ -32,6 +34,32 @@ def wall(seconds):
     return 0.9 - 0.5 * np.clip(seconds - 6.0, 0.0, 1.0)
 
 
+class Kept:
+    """Keeps what labelling gives; `held`: how many sounds were alive at once beside our copies."""
+
+    def __init__(self):
+        self.sounds, self.depths, self.held, self._given = {}, {}, 0, []
+
+    def sound(self, place, samples):
+        self._given = [given for given in self._given if given() is not None]
+        self._given.append(weakref.ref(samples))
+        self.held = max(self.held, len(self._given))
+        self.sounds[place] = samples.copy()
+
+    def depth(self, place, image):
+        self.depths[place] = image
+
+    def color(self, place, image):
+        raise AssertionError('no bag here has colour images')
+
+
+def label(path, settings=None):
+    kept = Kept()
+    found = label_bag(path, settings or LabelSettings(), kept)
+    assert set(kept.sounds) == set(kept.depths) == {place.name for place in found.places}
+    return found, kept
+
+
 def drive(seed=0, channels=1, seconds=12.0):
     made = Recording().info(channels=channels).sound(seconds, channels=channels, seed=seed)
     return made.odometry(lambda s: (0.9 - wall(s), 0.0, 0.0), seconds).depth(wall, seconds)
@@ -44,18 +72,38 @@ def written(recording):
 
 def test_places_are_where_the_robot_stood_with_the_distance_seen(tmp_path):
     made = drive()
-    found = label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+    found, kept = label(made.write(tmp_path / 'drive'))
+    assert [place.name for place in found.places] == ['drive-000', 'drive-001']
     assert [place.distance_m for place in found.places] == pytest.approx([0.9, 0.4])
     assert found.places[0].duration_s == pytest.approx(6.0)
     assert found.places[1].duration_s == pytest.approx(5.0, abs=1.0)
     for place in found.places:
         begin = round((place.start_ns - made.start_ns) * RATE / 1e9)
-        sound = written(made)[begin : begin + place.samples.shape[1]]
-        assert np.array_equal(place.samples[0], sound)
-        assert place.depth.shape == (24, 32) and place.depth[0, 0] == pytest.approx(
-            1000 * place.distance_m
-        )
+        samples, depth = kept.sounds[place.name], kept.depths[place.name]
+        assert samples.shape[1] == place.duration_s * RATE
+        assert np.array_equal(samples[0], written(made)[begin : begin + samples.shape[1]])
+        assert depth.shape == (24, 32) and depth[0, 0] == pytest.approx(1000 * place.distance_m)
     assert found.left_out['the robot moved'] == pytest.approx(1.0, abs=0.15)
+
+
+def test_only_one_place_is_held_at_a_time(tmp_path):
+    made = Recording().info(channels=1).sound(25.0, channels=1)
+    made.odometry(lambda s: (0.3 * (s // 5), 0.0, 0.0), 25.0).depth(lambda s: 0.4, 25.0)
+    found, kept = label(made.write(tmp_path / 'drive'))
+    assert len(found.places) == 5 and kept.held == 1
+
+
+def test_a_bag_that_fails_on_the_way_leaves_no_places_behind(tmp_path, monkeypatch):
+    def fail(*_):
+        sounds = list((tmp_path / 'data').rglob('*.wav'))
+        raise QuietNavError(f'{len(sounds)} sounds on the way')
+
+    monkeypatch.setattr(labelling, 'nearest_images', fail)
+    data = LabelledSet(tmp_path / 'data')
+    item = Assigned(drive().write(tmp_path / 'drive'), 'hall', 'train')
+    with pytest.raises(QuietNavError, match='2 sounds on the way'):
+        data.add(item, LabelSettings())
+    assert not list((tmp_path / 'data').rglob('*.wav')) and data.bags == {}
 
 
 def test_stretches_end_where_the_robot_moves_or_odometry_pauses():
@@ -71,7 +119,7 @@ def test_stretches_end_where_the_robot_moves_or_odometry_pauses():
 def test_gap_is_left_out_and_named(tmp_path):
     made = Recording().info(channels=1).sound(4.5, channels=1).sound(5.5, 6.5, channels=1)
     made.odometry(lambda s: (0, 0, 0), 12.0).depth(lambda s: 0.3, 12.0)
-    found = label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+    found, _ = label(made.write(tmp_path / 'drive'))
     (place,) = found.places
     assert place.start_ns >= made.start_ns + 6_500_000_000 and place.duration_s == 5.0
     assert any('a gap of 2.0 s' in reason for reason in found.left_out)
@@ -80,18 +128,18 @@ def test_gap_is_left_out_and_named(tmp_path):
 def test_only_the_ear_beside_the_camera_is_kept(tmp_path):
     made = drive(channels=2)
     settings = LabelSettings(rig=find_rig('pair'), camera=Side.RIGHT)
-    found = label_bag(made.write(tmp_path / 'drive'), settings)
+    _, kept = label(made.write(tmp_path / 'drive'), settings)
     right = written(made).reshape(-1, 2)[:, 1]
-    assert np.array_equal(found.places[0].samples[0], right[: 6 * RATE])
-    assert label_bag(tmp_path / 'drive', LabelSettings()).places[0].samples.shape[0] == 2
+    assert np.array_equal(kept.sounds['drive-000'][0], right[: 6 * RATE])
+    assert label(tmp_path / 'drive')[1].sounds['drive-000'].shape[0] == 2
 
 
 def test_standing_all_the_time_needs_no_odometry(tmp_path):
     made = Recording().info(channels=1).sound(6.0, channels=1).depth(lambda s: 0.3, 6.0)
     path = made.write(tmp_path / 'drive.bag', 'ros1')
     with pytest.raises(QuietNavError, match=r'no odometry \(was the robot still.*--still'):
-        label_bag(path, LabelSettings())
-    (place,) = label_bag(path, LabelSettings(still=True)).places
+        label(path)
+    (place,) = label(path, LabelSettings(still=True))[0].places
     assert place.duration_s == 5.0 and place.distance_m == pytest.approx(0.3)
 
 
@@ -107,14 +155,14 @@ def test_depth_that_cannot_teach_is_said(tmp_path, change, message):
     made = drive()
     made.messages = [m for m in made.messages if 'depth' not in m[1]]
     with pytest.raises(QuietNavError, match=message):
-        label_bag(change(made).write(tmp_path / 'drive'), LabelSettings())
+        label(change(made).write(tmp_path / 'drive'))
 
 
 def test_mp3_cannot_be_labelled(tmp_path):
     made = drive().info(coding='mp3')
     made.messages = [m for m in made.messages if 'info' not in m[1] or m[2].coding_format == 'mp3']
     with pytest.raises(QuietNavError, match='format:=wave'):
-        label_bag(made.write(tmp_path / 'drive'), LabelSettings())
+        label(made.write(tmp_path / 'drive'))
 
 
 def test_command_makes_a_data_set_that_can_be_read(tmp_path):
@@ -207,18 +255,19 @@ def test_ears_are_labelled_by_what_the_camera_saw_after_a_turn(tmp_path):
     made = Recording().info().sound(14.0).odometry(spin, 14.0).depth(seen, 14.0)
     path = made.write(tmp_path / 'drive')
     rig = find_rig('pair')
-    found = label_bag(path, LabelSettings(rig=rig, sides=True))
+    found, kept = label(path, LabelSettings(rig=rig, sides=True))
     # At 0 and 10 s the left ear faced what the camera saw from 5 s on; the wall to the left of
     # that, and all to the right, it never saw. From 5 s on the right ear faced what it saw at 0 s.
     begin = [round((place.start_ns - made.start_ns) / 1e9, 1) for place in found.places]
     assert [place.side for place in found.places] == [Side.LEFT, Side.RIGHT, Side.LEFT]
     assert begin[0] == 0.0 and 4.9 < begin[1] < 5.2 and 9.9 < begin[2] < 10.2
     assert [place.distance_m for place in found.places] == pytest.approx([0.4, 1.5, 0.4], abs=0.01)
-    heard = written(made).reshape(-1, 2)[: found.places[0].samples.shape[1], 0]
-    assert np.array_equal(found.places[0].samples, heard[None])
-    assert found.places[0].depth[0, 0] == pytest.approx(400, abs=1)
+    samples = kept.sounds['drive-000']
+    heard = written(made).reshape(-1, 2)[: samples.shape[1], 0]
+    assert np.array_equal(samples, heard[None])
+    assert kept.depths['drive-000'][0, 0] == pytest.approx(400, abs=1)
     with pytest.raises(QuietNavError, match='--sides needs --rig'):
-        label_bag(path, LabelSettings(sides=True))
+        label(path, LabelSettings(sides=True))
     still = Recording().info().sound(6.0).odometry(lambda s: (0, 0, 0), 6.0).depth(seen, 4.0)
-    none = label_bag(still.write(tmp_path / 'still'), LabelSettings(rig=rig, sides=True))
+    none, _ = label(still.write(tmp_path / 'still'), LabelSettings(rig=rig, sides=True))
     assert not none.places and 'the robot never turned the camera' in str(none.left_out)

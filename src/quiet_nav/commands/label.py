@@ -64,7 +64,7 @@ def main(
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.recordings.bags import Bag, BagTopics
     from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
-    from quiet_nav.recordings.labelling import LabelSettings, label_bag
+    from quiet_nav.recordings.labelling import LabelSettings
     from quiet_nav.recordings.motion import label_motion
     from quiet_nav.recordings.playback import wavs_beside
 
@@ -95,8 +95,7 @@ def main(
     with errors.status('reading') as status:
         for item, beside in zip(assigned, wavs, strict=True):
             status.update(f'reading {item.bag}')
-            found = label_bag(item.bag, settings, beside)
-            near = data.add(item, found)
+            found = data.add(item, settings, beside)
             kept += len(found.places)
             moved = None
             if motion:
@@ -115,7 +114,7 @@ def main(
                 item.room,
                 item.split,
                 str(len(found.places)),
-                str(near),
+                str(sum(place.near for place in found.places)),
                 f'{seconds:.1f} of {found.duration_s:.1f} s',
                 '\n'.join([*why, *found.notes]),
             )

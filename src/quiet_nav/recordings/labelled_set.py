@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -9,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.readings import NEAR_WALL_M
-from quiet_nav.recordings.labelling import Labelled, LabelledPlace
+from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
+from quiet_nav.recordings.playback import Wav
 from quiet_nav.recordings.quiet_campus import OBSTACLE, ORDER, SPLITS
 from quiet_nav.simulation.campus_files import (
     SUBSETS,
@@ -111,15 +115,12 @@ class LabelledSet:
             raise QuietNavError(f'two bags are called {", ".join(sorted(twice))}; rename one')
         self.rooms = rooms
 
-    def add(self, item: Assigned, found: Labelled) -> int:
-        """Write the places of a bag; return how many are near a wall."""
-        near = 0
-        for number, place in enumerate(found.places):
-            name = f'{found.name}-{number:03d}'
-            target = self.root / 'ProcessedData' / item.room / name
-            with whole_folder(target) as folder:
-                _write_place(folder, place, found.name)
-            near += place.distance_m <= NEAR_WALL_M
+    def add(self, item: Assigned, settings: LabelSettings, wav: Wav | None = None) -> Labelled:
+        """Label a bag into its room's folder; where ``label_bag`` raises nothing is left."""
+        with _PlaceFolders(self.root / 'ProcessedData' / item.room) as folders:
+            found = label_bag(item.bag, settings, folders, wav)
+            for place in found.places:
+                folders.annotate(place, found.name)
         self.bags[found.name] = {
             'room': item.room,
             'duration': found.duration_s,
@@ -128,7 +129,7 @@ class LabelledSet:
             'left out': dict(sorted(found.left_out.items())),
             'notes': list(found.notes),
         }
-        return near
+        return found
 
     @property
     def motion_root(self) -> Path:
@@ -187,18 +188,40 @@ def _listed(*parts: str) -> str:
     return '/'.join(('.', 'data', SUBSET, 'ProcessedData', *parts))
 
 
-def _write_place(folder: Path, place: LabelledPlace, bag: str) -> None:
-    write_sound(folder / 'sound.wav', place.samples)
-    annotation = {
-        'Audio Length': place.duration_s,
-        'depth': place.distance_m,
-        'bag': bag,
-        'start_ns': place.start_ns,
-    }
-    if place.side is not None:
-        annotation['side'] = place.side.name
-    if place.depth is not None:
-        annotation['Max depth in map'] = write_static_depth(folder / 'Depth.png', place.depth)
-    if place.color is not None:
-        write_color(folder / 'RGB.png', place.color)
-    write_annotation(folder / 'annotation.json', annotation)
+class _PlaceFolders:
+    """Places on their way to the disk: each a folder, all of which appear when the context ends."""
+
+    def __init__(self, room: Path) -> None:
+        self._room = room
+        self._open = contextlib.ExitStack()
+        self._folders: dict[str, Path] = {}
+        self._most_depth: dict[str, float] = {}
+
+    def __enter__(self) -> _PlaceFolders:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._open.__exit__(*failure)
+
+    def sound(self, place: str, samples: np.ndarray) -> None:
+        self._folders[place] = self._open.enter_context(whole_folder(self._room / place))
+        write_sound(self._folders[place] / 'sound.wav', samples)
+
+    def depth(self, place: str, image: np.ndarray) -> None:
+        self._most_depth[place] = write_static_depth(self._folders[place] / 'Depth.png', image)
+
+    def color(self, place: str, image: np.ndarray) -> None:
+        write_color(self._folders[place] / 'RGB.png', image)
+
+    def annotate(self, place: LabelledPlace, bag: str) -> None:
+        annotation = {
+            'Audio Length': place.duration_s,
+            'depth': place.distance_m,
+            'bag': bag,
+            'start_ns': place.start_ns,
+        }
+        if place.side is not None:
+            annotation['side'] = place.side.name
+        if place.name in self._most_depth:
+            annotation['Max depth in map'] = self._most_depth[place.name]
+        write_annotation(self._folders[place.name] / 'annotation.json', annotation)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
 from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack, decode_depth
@@ -53,23 +55,35 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class LabelledPlace:
-    """A place: sound (channels, n) at 16 kHz, metres to the wall, images where there are some.
+    """A place: when its sound began, how long it is, metres to the wall.
 
-    depth: shape (h, w) in millimetres; color: (h, w, 3) uint8. side: of the one ear kept, where
-    the camera had to turn for it; seen_ns: when it looked there, 0 while the sound was heard.
+    name: of its folder. side: of the one ear kept, where the camera had to turn for it; seen_ns:
+    when it looked there, 0 while the sound was heard.
     """
 
+    name: str
     start_ns: int
-    samples: np.ndarray
+    duration_s: float
     distance_m: float
-    depth: np.ndarray | None = None
-    color: np.ndarray | None = None
     side: Side | None = None
     seen_ns: int = 0
 
     @property
-    def duration_s(self) -> float:
-        return self.samples.shape[1] / SAMPLE_RATE
+    def near(self) -> bool:
+        return self.distance_m <= NEAR_WALL_M
+
+
+class Keeper(Protocol):
+    """Takes what belongs to a place as it is found: a bag of hours is never held as a whole."""
+
+    def sound(self, place: str, samples: np.ndarray) -> None:
+        """Take the sound of a place, float32 (channels, n) at 16 kHz; it comes first."""
+
+    def depth(self, place: str, image: np.ndarray) -> None:
+        """Take its depth image, float64 (h, w) in millimetres, 0 where there is no reading."""
+
+    def color(self, place: str, image: np.ndarray) -> None:
+        """Take its colour image, uint8 (h, w, 3), RGB."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +102,10 @@ class Labelled:
         return sum({place.start_ns: place.duration_s for place in self.places}.values())
 
 
-def label_bag(path: str | Path, settings: LabelSettings, wav: Wav | None = None) -> Labelled:
-    """Cut a bag into places.
+def label_bag(
+    path: str | Path, settings: LabelSettings, keeper: Keeper, wav: Wav | None = None
+) -> Labelled:
+    """Cut a bag into places; their sound and images go to ``keeper``, one at a time.
 
     Raises QuietNavError where it holds no sound, no depth, no distance in any of its depth images,
     no odometry (unless ``still``), or sound and depth that never overlap.
@@ -106,7 +122,7 @@ def label_bag(path: str | Path, settings: LabelSettings, wav: Wav | None = None)
             if needed and not name:
                 raise QuietNavError(f'bag {bag.path}: no {what}; {bag.contents}')
         depth, stretches, moved_s = _look(bag, topics, settings.still)
-        cut = _Cut(settings, stretches, depth)
+        cut = _Cut(settings, stretches, depth, bag.name, keeper)
         receiver = AudioReceiver(settings.longest_s + 2 * _SPARE_S + 10.0)
         sound, notes, errors = None, {}, []
         for _, event in events(bag, topics, wav, depth=False):
@@ -126,9 +142,9 @@ def label_bag(path: str | Path, settings: LabelSettings, wav: Wav | None = None)
         if receiver.stream is not None:
             cut.take(receiver.stream, ended=True)
         left = cut.left_out + Counter({'the robot moved': round(moved_s, 3)})
-        places = _with_images(bag, topics, cut.places)
+        _give_images(bag, topics, cut.places, keeper)
         duration_s = (sound[1] - sound[0]) / 1e9
-        return Labelled(bag.name, duration_s, tuple(places), +left, tuple(notes))
+        return Labelled(bag.name, duration_s, tuple(cut.places), +left, tuple(notes))
 
 
 def _look(bag: Bag, topics: BagTopics, still: bool) -> tuple[DepthTrack, list[Stretch], float]:
@@ -156,9 +172,14 @@ class _Cut:
     """Cuts a place from every stretch once its sound has been heard."""
 
     def __init__(
-        self, settings: LabelSettings, stretches: list[Stretch], depth: DepthTrack
+        self,
+        settings: LabelSettings,
+        stretches: list[Stretch],
+        depth: DepthTrack,
+        bag: str,
+        keeper: Keeper,
     ) -> None:
-        self._settings = settings
+        self._settings, self._bag, self._keeper = settings, bag, keeper
         self._waiting, self._stretches = list(stretches), stretches
         self._times, self._distances = depth.times_ns, depth.distances_m
         self.places: list[LabelledPlace] = []
@@ -168,9 +189,9 @@ class _Cut:
         """Cut what is due; ``ended``: nothing more will be heard."""
         while self._waiting and (ended or stream.end_ns >= self._until(self._waiting[0])):
             stretch = self._waiting.pop(0)
-            places, why = self._places(stream, stretch)
-            kept_s = max((place.duration_s for place in places), default=0.0)
-            self.places += places
+            before = len(self.places)
+            why = self._cut(stream, stretch)
+            kept_s = max((place.duration_s for place in self.places[before:]), default=0.0)
             self.left_out[why] += round(max(stretch.duration_s - kept_s, 0.0), 3)
 
     def _until(self, stretch: Stretch) -> int:
@@ -178,7 +199,8 @@ class _Cut:
         most_ns = round((self._settings.longest_s + _SPARE_S) * 1e9)
         return min(stretch.end_ns, stretch.start_ns + most_ns)
 
-    def _places(self, stream: AudioStream, stretch: Stretch) -> tuple[list[LabelledPlace], str]:
+    def _cut(self, stream: AudioStream, stretch: Stretch) -> str:
+        """Keep what can be kept of a stretch; returns why the rest is not."""
         first_why = ''
         for start_ns, seconds in self._pieces(stretch):
             samples, why = self._sound(stream, start_ns, seconds)
@@ -187,17 +209,31 @@ class _Cut:
                 continue
             longest = f'longer than {self._settings.longest_s:g} s at one place, or a rest of it'
             if self._settings.sides:
-                places = self._sides(stretch, start_ns, samples)
-                return places, (first_why or longest) if places else _NOT_SEEN
+                seen = self._sides(stretch, start_ns, samples)
+                return (first_why or longest) if seen else _NOT_SEEN
             distance_m, why = self._distance(start_ns, start_ns + round(seconds * 1e9))
             if why:
-                return [], why
-            return [LabelledPlace(start_ns, samples, distance_m)], first_why or longest
-        return [], first_why or 'the robot stood too short'
+                return why
+            self._keep(start_ns, samples, distance_m)
+            return first_why or longest
+        return first_why or 'the robot stood too short'
 
-    def _sides(self, stretch: Stretch, start_ns: int, samples: np.ndarray) -> list[LabelledPlace]:
-        """Return a place for every ear whose side the camera saw from here, turned there."""
-        found, camera = [], self._settings.camera.yaw_rad
+    def _keep(
+        self,
+        start_ns: int,
+        samples: np.ndarray,
+        distance_m: float,
+        side: Side | None = None,
+        seen_ns: int = 0,
+    ) -> None:
+        name = f'{self._bag}-{len(self.places):03d}'
+        seconds = samples.shape[1] / SAMPLE_RATE
+        self._keeper.sound(name, samples)
+        self.places.append(LabelledPlace(name, start_ns, seconds, distance_m, side, seen_ns))
+
+    def _sides(self, stretch: Stretch, start_ns: int, samples: np.ndarray) -> bool:
+        """Keep a place for every ear whose side the camera saw from here, turned there."""
+        seen_any, camera = False, self._settings.camera.yaw_rad
         for ear in self._settings.rig.ears:
             bearing = stretch.pose.yaw + ear.side.yaw_rad
             for other in self._stretches:
@@ -212,13 +248,10 @@ class _Cut:
                 ahead_m = ahead_x * math.cos(bearing) + ahead_y * math.sin(bearing)
                 heard = samples[ear.channel : ear.channel + 1]
                 middle_ns = (other.start_ns + other.end_ns) // 2
-                found.append(
-                    LabelledPlace(
-                        start_ns, heard, seen_m + ahead_m, side=ear.side, seen_ns=middle_ns
-                    )
-                )
+                self._keep(start_ns, heard, seen_m + ahead_m, ear.side, middle_ns)
+                seen_any = True
                 break
-        return found
+        return seen_any
 
     def _pieces(self, stretch: Stretch) -> Iterator[tuple[int, float]]:
         """Yield (start, seconds) to try, the longest and earliest first, in steps of a second."""
@@ -266,31 +299,52 @@ def channels_kept(settings: LabelSettings, channels: int) -> list[int]:
     return list(range(channels)) if ear is None else [ear.channel]
 
 
-def _with_images(bag: Bag, topics: BagTopics, places: list[LabelledPlace]) -> list[LabelledPlace]:
-    """Add the depth and colour image nearest in time to the middle of each place."""
-    if not places:
-        return []
-    middles = np.array([p.seen_ns or p.start_ns + round(p.duration_s * 5e8) for p in places])
-    best: dict[tuple[str, int], tuple[int, object]] = {}
-    wanted = [name for name in (topics.depth, topics.color) if name]
-    for topic, _, message in bag.messages(wanted):
-        off = np.abs(middles - stamp_to_ns(message.header.stamp))
-        # The ears of two places may have been told by one image.
-        for nearest in np.flatnonzero(off == off.min()).tolist():
-            key = topic, nearest
-            if key not in best or off[nearest] < best[key][0]:
-                best[key] = int(off[nearest]), message
-    found = []
-    for i, place in enumerate(places):
-        depth, color = (best.get((name, i), (0, None))[1] for name in (topics.depth, topics.color))
-        found.append(
-            replace(
-                place,
-                depth=None if depth is None else millimetres(depth),
-                color=None if color is None else rgb(color),
-            )
-        )
-    return found
+def _give_images(
+    bag: Bag, topics: BagTopics, places: Sequence[LabelledPlace], keeper: Keeper
+) -> None:
+    """Give the depth and colour image nearest in time to the middle of each place."""
+    middles = [p.seen_ns or p.start_ns + round(p.duration_s * 5e8) for p in places]
+    for topic, look, take in (
+        (topics.depth, millimetres, keeper.depth),
+        (topics.color, rgb, keeper.color),
+    ):
+        for numbers, message in nearest_images(bag, topic, np.array(middles, np.int64)):
+            image = look(message)
+            for number in numbers:
+                if image is not None:
+                    take(places[number].name, image)
+
+
+def nearest_images(
+    bag: Bag, topic: str, times_ns: np.ndarray
+) -> Iterator[tuple[list[int], object]]:
+    """Yield every image that is nearest to some of the times, and which; one in memory at a time.
+
+    Nothing where no time or no such topic is asked about.
+    """
+    if not topic or not len(times_ns):
+        return
+    stamps = np.array(
+        [stamp_to_ns(message.header.stamp) for _, _, message in bag.messages([topic])], np.int64
+    )
+    if not len(stamps):
+        return
+    order = np.argsort(stamps, kind='stable')
+    chosen = order[nearest(stamps[order], times_ns)]
+    wanted: dict[int, list[int]] = {}
+    for number, image in enumerate(chosen.tolist()):
+        wanted.setdefault(image, []).append(number)
+    for number, (_, _, message) in enumerate(bag.messages([topic])):
+        if number in wanted:
+            yield wanted[number], message
+
+
+def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return for each wanted time the number of the nearest in ascending ``times``."""
+    after = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
+    if len(times) < 2:
+        return np.zeros(len(wanted), int)
+    return after - (wanted - times[after - 1] <= times[after] - wanted)
 
 
 def millimetres(image: object) -> np.ndarray:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack
-from quiet_nav.recordings.labelling import LabelSettings, channels_kept, millimetres, rgb
+from quiet_nav.recordings.labelling import (
+    LabelSettings,
+    channels_kept,
+    millimetres,
+    nearest,
+    nearest_images,
+    rgb,
+)
 from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear
 from quiet_nav.recordings.quiet_campus import MOTION_FPS
 from quiet_nav.recordings.stretches import StillStretches, Stretch
@@ -51,7 +57,6 @@ class _Piece:
     name: str
     times_ns: np.ndarray
     distances_m: np.ndarray
-    samples: np.ndarray | None = None
 
     @property
     def start_ns(self) -> int:
@@ -74,14 +79,15 @@ def label_motion(
         topics = find_topics(bag, settings.topics)
         depth, moving = _look(bag, topics)
         pieces, left = _pieces(bag.name, moving, depth, settings)
-        heard, silent = _hear(bag, topics, wav, pieces, settings)
+        folders: list[Path] = []
         with contextlib.ExitStack() as stack:
-            folders = [
-                stack.enter_context(whole_folder(root / 'ProcessedData' / piece.name))
-                for piece in heard
-            ]
-            for folder, piece in zip(folders, heard, strict=True):
-                _write(folder, piece, bag.name, room)
+
+            def write(piece: _Piece, samples: np.ndarray) -> None:
+                folder = stack.enter_context(whole_folder(root / 'ProcessedData' / piece.name))
+                _write(folder, piece, samples, bag.name, room)
+                folders.append(folder)
+
+            heard, silent = _hear(bag, topics, wav, pieces, settings, write)
             _write_images(bag, topics.depth, heard, folders, 'Depth/d', _depth_png)
             _write_images(bag, topics.color, heard, folders, 'RGB/c', _color_png)
     kept_s = sum(piece.duration_s for piece in heard)
@@ -131,8 +137,9 @@ def _hear(
     wav: Wav | None,
     pieces: Sequence[_Piece],
     settings: LabelSettings,
+    write: Callable[[_Piece, np.ndarray], None],
 ) -> tuple[list[_Piece], Counter[str]]:
-    """Return the pieces with their sound, and why others have none."""
+    """Give ``write`` the pieces with their sound; return those, and why others have none."""
     receiver = AudioReceiver(settings.longest_s + 10.0)
     waiting, found, left = list(pieces), [], Counter()
 
@@ -150,8 +157,8 @@ def _hear(
             if faults:
                 left[faults[0].split(',')[0].split(':')[0]] += piece.duration_s
                 continue
-            samples = np.stack([window.samples for window in windows])
-            found.append(_Piece(piece.name, piece.times_ns, piece.distances_m, samples))
+            write(piece, np.stack([window.samples for window in windows]))
+            found.append(piece)
 
     for _, event in events(bag, topics, wav, depth=False):
         if hear(receiver, event) and receiver.stream.has_sound:
@@ -161,10 +168,10 @@ def _hear(
     return found, left
 
 
-def _write(folder: Path, piece: _Piece, bag: str, room: str) -> None:
+def _write(folder: Path, piece: _Piece, samples: np.ndarray, bag: str, room: str) -> None:
     for name in ('Audio', 'RGB', 'Depth'):
         (folder / name).mkdir()
-    write_sound(folder / 'Audio' / 'sound.wav', piece.samples)
+    write_sound(folder / 'Audio' / 'sound.wav', samples)
     annotation = {
         'Audio Length': piece.duration_s,
         'depth': [round(float(d), 6) for d in piece.distances_m],
@@ -180,18 +187,12 @@ def _write_images(
     bag: Bag, topic: str, pieces: Sequence[_Piece], folders: Sequence[Path], name: str, write
 ) -> None:
     """Write for every frame the nearest image that can be used, one image in memory at a time."""
-    if not topic or not pieces:
+    if not pieces:
         return
     every = np.concatenate([piece.times_ns for piece in pieces])
     where = [(f, i) for f, p in zip(folders, pieces, strict=True) for i in range(len(p.times_ns))]
-    stamps = np.array([stamp_to_ns(m.header.stamp) for _, _, m in bag.messages([topic])], np.int64)
-    order = np.argsort(stamps, kind='stable')
-    chosen = order[nearest(stamps[order], every)]
-    wanted: dict[int, list[int]] = {}
-    for frame, number in enumerate(chosen.tolist()):
-        wanted.setdefault(number, []).append(frame)
-    for number, (_, _, message) in enumerate(bag.messages([topic])):
-        for frame in wanted.get(number, ()):
+    for frames, message in nearest_images(bag, topic, every):
+        for frame in frames:
             folder, i = where[frame]
             write(folder / f'{name}{i:03d}.png', message)
 
@@ -204,11 +205,3 @@ def _color_png(path: Path, message: object) -> None:
     image = rgb(message)
     if image is not None:
         write_color(path, image)
-
-
-def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return for each wanted time the number of the nearest in ascending ``times``."""
-    after = np.clip(np.searchsorted(times, wanted), 1, max(len(times) - 1, 1))
-    if len(times) < 2:
-        return np.zeros(len(wanted), int)
-    return after - (wanted - times[after - 1] <= times[after] - wanted)
