@@ -123,9 +123,10 @@ def test_demo_names_a_node_that_cannot_start_and_stops_the_rest(tmp_path, room):
     assert nodes_of(out) == []
 
 
+@shipped
 def test_interrupted_demo_stops_every_node(tmp_path, room):
     out = tmp_path / 'demo'
-    process = demo(out, '--room', str(room), '--model', str(tmp_path / 'none.onnx'))
+    process = demo(out, '--room', str(room))
     read_until(process, 'starting near wall', out)
     assert len(nodes_of(out)) == 4
     process.send_signal(signal.SIGINT)
@@ -135,9 +136,10 @@ def test_interrupted_demo_stops_every_node(tmp_path, room):
     assert nodes_of(out) == []
 
 
+@shipped
 def test_killed_demo_leaves_no_node_behind(tmp_path, room):
     out = tmp_path / 'demo'
-    process = demo(out, '--room', str(room), '--model', str(tmp_path / 'none.onnx'))
+    process = demo(out, '--room', str(room))
     read_until(process, 'starting near wall', out)
     assert len(nodes_of(out)) == 4
     os.kill(process.pid, signal.SIGKILL)

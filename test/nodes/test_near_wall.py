@@ -139,11 +139,11 @@ def test_both_sides_are_read_twice_a_second_with_their_times(robot, start):
         assert m.header.frame_id == 'ears' and m.clips == 20 and m.reason == ''
         assert 0.0 <= m.probability <= 1.0 and m.context & NearWall.CONTEXT_OTHER_EARS
         assert sum(m.distance_probabilities) == pytest.approx(1.0, abs=1e-5)
-    assert robot.ros.spin_until(lambda: 'latency s' in robot.values(), 10)
+    # Diagnostics come once a second: the first may be of a decision before the window was full.
+    assert robot.ros.spin_until(lambda: 'other_ears' in robot.values().get('context', ''), 10)
     values = robot.values()
     assert values['rig'] == 'pair' and values['drops'] == '0' and 'reference places' in values
     assert float(values['latency s']) < 5.0 and values['robot'] == 'no odometry'
-    assert 'other_ears' in values['context']
 
 
 def nan(frames):
