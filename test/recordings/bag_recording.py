@@ -15,12 +15,14 @@ from quiet_nav.sound.pcm import encode_pcm
 S = 1_000_000_000
 RATE = 16_000
 AUDIO, INFO = '/audio/audio_stamped', '/audio/audio_info'
+UNSTAMPED = '/audio'
 DEPTH, ODOM = '/camera/camera/depth/image_rect_raw', '/odom'
 TYPES = {
     AUDIO: 'audio_common_msgs/msg/AudioDataStamped',
     INFO: 'audio_common_msgs/msg/AudioInfo',
     DEPTH: 'sensor_msgs/msg/Image',
     ODOM: 'nav_msgs/msg/Odometry',
+    UNSTAMPED: 'audio_common_msgs/msg/AudioData',
 }
 
 
@@ -159,7 +161,7 @@ class Recording:
         from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
         store = get_typestore(Stores.ROS1_NOETIC)
-        for name in (*TYPES.values(), 'audio_common_msgs/msg/AudioData'):
+        for name in TYPES.values():
             if name.startswith('audio_common_msgs'):
                 text, _ = self.store.generate_msgdef(name)
                 definition = text.split('=' * 80)[0]

@@ -2,17 +2,26 @@
 
 import numpy as np
 import pytest
-from bag_recording import AUDIO, RATE, TYPES, S
+from bag_recording import AUDIO, RATE, TYPES, Recording, S
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.playback import Info, Moved, Seen, Sound, Wav, events
 from quiet_nav.sound.files import PcmFile
+from quiet_nav.sound.pcm import parse_format
 
 
 def heard(path, topics=None, **options):
     with Bag(path) as bag:
         return list(events(bag, find_topics(bag, topics or BagTopics()), **options))
+
+
+class Unstamped(Recording):
+    """Sound as AudioData, which has no header."""
+
+    def write(self, path, storage):
+        self.messages = [(time, '/audio', m.audio) for time, _, m in self.messages]
+        return super().write(path, storage)
 
 
 @pytest.fixture
@@ -68,6 +77,19 @@ def test_missing_info_is_said(recording, tmp_path):
     path = recording.sound(1.0).write(tmp_path / 'drive')
     with pytest.raises(QuietNavError, match='no topic of audio_common_msgs/msg/AudioInfo'):
         heard(path)
+
+
+def test_format_can_be_said_where_no_info_does(tmp_path):
+    """As ROS 1 bags of audio_common hold it: bytes alone, timed by when they were received."""
+    said = parse_format('S16LE,2,16000')
+    made = Unstamped().sound(1.0)
+    path = made.write(tmp_path / 'drive.bag', 'ros1')
+    with pytest.raises(QuietNavError, match=r'no topic of .*AudioInfo.*--audio-format'):
+        heard(path)
+    found = [event for _, event in heard(path, BagTopics(format=said))]
+    assert found[0] == Info(2, RATE, 'S16LE', 'wave')
+    begin = made.start_ns
+    assert [s.stamp_ns for s in found[1:]] == [begin + i * S // 10 for i in range(10)]
 
 
 def test_topic_asked_for_must_be_there_and_of_its_type(full, tmp_path):

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.pcm import SAMPLE_BYTES, PcmDecoder, PcmFormat, decode_pcm, encode_pcm
+from quiet_nav.sound.pcm import (
+    SAMPLE_BYTES,
+    PcmDecoder,
+    PcmFormat,
+    decode_pcm,
+    encode_pcm,
+    parse_format,
+)
 
 STEP = {'S16LE': 2.0**-15, 'S24LE': 2.0**-23, 'S32LE': 2.0**-31, 'F32LE': 2.0**-24}
 
@@ -112,3 +119,9 @@ def test_bytes_that_fill_no_frame_are_refused_where_nothing_follows():
         decode_pcm(bytes(7), PcmFormat('S16LE', 2, 16_000))
     with pytest.raises(QuietNavError, match='U8'):
         encode_pcm(np.zeros(3), 'U8')
+
+
+@pytest.mark.parametrize('text', ['S16LE', 'S16LE,one,16000', 'MP3,1,16000', 'S16LE,0,16000'])
+def test_formats_that_cannot_be_are_refused(text):
+    with pytest.raises(QuietNavError, match=r'S16LE,1,16000|not known|0 audio channels'):
+        parse_format(text)

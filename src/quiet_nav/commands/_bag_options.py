@@ -17,6 +17,10 @@ WavDelays = Annotated[
     typer.Option(help='Seconds from the start of the bag to that of its WAV; once a WAV.'),
 ]
 AudioTopic = Annotated[str, typer.Option(help='Audio topic; default: found by type.')]
+AudioFormat = Annotated[
+    str,
+    typer.Option(help='Sample format, channels and rate where no info says them: S16LE,1,16000.'),
+]
 InfoTopic = Annotated[str, typer.Option(help='Topic of its format.')]
 DepthTopic = Annotated[str, typer.Option(help='Topic of depth images.')]
 OdometryTopic = Annotated[str, typer.Option(help='Topic of odometry.')]

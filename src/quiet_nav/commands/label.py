@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from quiet_nav.commands._bag_options import (
+    AudioFormat,
     AudioTopic,
     Camera,
     DepthTopic,
@@ -51,6 +52,7 @@ def main(
     wav_delay: WavDelays = None,
     audio: AudioTopic = '',
     audio_info: InfoTopic = '',
+    audio_format: AudioFormat = '',
     depth: DepthTopic = '',
     color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
     odom: OdometryTopic = '',
@@ -67,6 +69,7 @@ def main(
     from quiet_nav.recordings.labelling import LabelSettings
     from quiet_nav.recordings.motion import label_motion
     from quiet_nav.recordings.playback import wavs_beside
+    from quiet_nav.sound.pcm import parse_format
 
     if motion and still:
         raise QuietNavError('--still says that nothing moved: leave out --motion')
@@ -74,12 +77,13 @@ def main(
         raise QuietNavError('name the bags with --room and --split, or all of them in --rooms')
     assigned = read_assignment(rooms) if rooms else [Assigned(bag, room, split) for bag in bags]
     wavs = wavs_beside(len(assigned), wav or [], wav_delay or [])
+    known = parse_format(audio_format) if audio_format else None
     settings = LabelSettings(
         longest,
         still,
         find_rig(rig) if rig else None,
         parse_side(camera),
-        BagTopics(audio, audio_info, depth, odom, color),
+        BagTopics(audio, audio_info, depth, odom, color, known),
         sides,
     )
     data = LabelledSet(out)

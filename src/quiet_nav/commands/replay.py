@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from quiet_nav.commands._bag_options import (
+    AudioFormat,
     AudioTopic,
     Camera,
     DepthTopic,
@@ -48,6 +49,7 @@ def main(
     wav_delay: WavDelays = None,
     audio: AudioTopic = '',
     audio_info: InfoTopic = '',
+    audio_format: AudioFormat = '',
     depth: DepthTopic = '',
     odom: OdometryTopic = '',
     jobs: Annotated[int, typer.Option(min=0, help='Bags at a time; 0: one a core.')] = 0,
@@ -63,9 +65,11 @@ def main(
     from quiet_nav.recordings.bags import Bag, BagTopics
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.recordings.replay import ReplaySettings
+    from quiet_nav.sound.pcm import parse_format
 
     side = parse_side(camera)
-    topics = BagTopics(audio, audio_info, depth, odom)
+    known = parse_format(audio_format) if audio_format else None
+    topics = BagTopics(audio, audio_info, depth, odom, format=known)
     settings = ReplaySettings(
         model, rig, context, rate, clips, seed, threads, use_odometry, reference, topics=topics
     )

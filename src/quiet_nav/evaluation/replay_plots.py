@@ -49,10 +49,12 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
             for axis in axes:
                 axis.axvspan((start - begin) / 1e9, (end - begin) / 1e9, color='#eeeeee', zorder=0)
         axes[1].axhline(NEAR_WALL_M, color='#888888', linewidth=1, linestyle=':')
-        axes[0].set(ylabel='near-wall probability', ylim=(-0.08, 1.04), title=found.name)
+        axes[0].set(ylabel='near-wall probability', ylim=(-0.08, 1.04))
+        axes[0].set_title(found.name, loc='left')
         axes[1].set(ylabel='distance (m)', ylim=(0.0, TOP_M * 1.04), xlabel='time (s)')
         for axis in axes:
-            axis.legend(loc='upper right', ncols=4)
+            # Above the lines: they may be anywhere below.
+            axis.legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=5, borderaxespad=0.2)
     return counts
 
 

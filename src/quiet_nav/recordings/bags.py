@@ -9,6 +9,7 @@ from types import TracebackType
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bag_types import bag_typestore
+from quiet_nav.sound.pcm import PcmFormat
 
 STAMPED = 'audio_common_msgs/msg/AudioDataStamped'
 UNSTAMPED = 'audio_common_msgs/msg/AudioData'
@@ -24,13 +25,17 @@ _MEND = {
 
 @dataclass(frozen=True)
 class BagTopics:
-    """Names of the topics that are read; empty: found by type and usual name, or not there."""
+    """Names of the topics that are read; empty: found by type and usual name, or not there.
+
+    format: of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
+    """
 
     audio: str = ''
     info: str = ''
     depth: str = ''
     odometry: str = ''
     color: str = ''
+    format: PcmFormat | None = None
 
 
 class Bag:
@@ -173,6 +178,7 @@ def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
             asked.color,
             '--color',
         ),
+        asked.format,
     )  # fmt: skip
 
 
@@ -183,10 +189,10 @@ def need_audio(bag: Bag, topics: BagTopics) -> None:
             f'bag {bag.path}: no audio (expected a topic of {STAMPED}, as audio_capture and '
             f'the microphone node publish); {bag.contents}'
         )
-    if not topics.info:
+    if not topics.info and topics.format is None:
         raise QuietNavError(
             f'bag {bag.path}: audio in {topics.audio}, but no topic of {INFO} that says its '
-            f'format; {bag.contents}'
+            f'format; say it by --audio-format, as S16LE,1,16000; {bag.contents}'
         )
 
 

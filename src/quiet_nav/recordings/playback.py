@@ -97,10 +97,14 @@ def hear(receiver: AudioReceiver, event: Event) -> bool:
 
 def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[tuple[int, Event]]:
     wanted = [topics.odometry]
-    wanted += [topics.audio, topics.info] if sound else []
+    # A format that the user gives stands above what the bag says.
+    wanted += [topics.audio, topics.info if topics.format is None else ''] if sound else []
     wanted += [topics.depth] if depth else []
     unstamped = bag.topics.get(topics.audio) == UNSTAMPED
-    pcm_format: PcmFormat | None = None
+    pcm_format = topics.format
+    if sound and pcm_format is not None:
+        kind = pcm_format
+        yield bag.start_ns, Info(kind.channels, kind.sample_rate, kind.sample_format, 'wave')
     for topic, time_ns, message in bag.messages([name for name in wanted if name]):
         if topic == topics.odometry:
             yield time_ns, Moved(stamp_to_ns(message.header.stamp), _pose(message.pose.pose))

@@ -100,7 +100,7 @@ def replay(
     with Bag(path) as bag:
         topics = find_topics(bag, settings.topics)
         if not settings.use_odometry:
-            topics = BagTopics(topics.audio, topics.info, topics.depth, '', topics.color)
+            topics = replace(topics, odometry='')
         run = _Run(settings, detector, str(bag.path))
         tell, told = progress or (lambda share: None), bag.start_ns
         for time_ns, event in events(bag, topics, wav, settings.depth):

@@ -51,6 +51,18 @@ class PcmFormat:
         return f'{self.channels} x {self.sample_format} at {self.sample_rate} Hz'
 
 
+def parse_format(text: str) -> PcmFormat:
+    """Return the format that a user writes as sample format, channels, rate: S16LE,1,16000."""
+    try:
+        sample_format, channels, rate = text.split(',')
+        numbers = int(channels), int(rate)
+    except ValueError as error:
+        raise QuietNavError(
+            f'audio format {text!r}: expected sample format, channels and rate, as S16LE,1,16000'
+        ) from error
+    return PcmFormat(sample_format, *numbers)
+
+
 class PcmDecoder:
     """Decode a byte stream cut at arbitrary places; a frame's first part waits for the rest."""
 
