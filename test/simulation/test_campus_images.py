@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, with_distance
-from quiet_nav.simulation import campus_lists, campus_places, campus_rooms
+from quiet_nav.simulation import campus_lists, campus_places, campus_rooms, campus_views
+from quiet_nav.simulation.camera import D415_DEPTH, Mount, RoomCamera
 from quiet_nav.simulation.campus import make_campus
 from quiet_nav.simulation.campus_places import CampusRequest, plan_room
 
@@ -80,3 +82,49 @@ def test_dense_places_stand_in_every_cell_at_many_headings():
         assert np.diff(yaws) == pytest.approx(np.full(7, np.pi / 4))
     for place in room.places:
         assert room.scene.room.contains(np.array([place.pose.x, place.pose.y]), 0.1)
+
+
+def test_views_hold_images_with_the_distance_along_their_axis(tmp_path):
+    request = CampusRequest('views', 3, 5)
+    root = make_campus(request, tmp_path, workers=1)
+    splits = load_splits(root, needs=('image',))
+    rows = [row for split in ('train', 'val', 'test') for row in splits[split]]
+    assert len(rows) == len({row.image for row in rows}) == 3 * 24
+    assert {row.near for row in rows} == {True, False}
+    assert all(row.near == (row.distance_m <= 0.5) for row in rows)
+    assert cv2.imread(str(rows[0].image)).shape == (240, 320, 3)
+    room = plan_room(request, 0)
+    plan = campus_views.furnished(
+        room.scene.seed, '', room.scene.room.footprint, room.scene.room.height
+    )
+    for place in room.places:
+        camera = RoomCamera(
+            plan,
+            np.random.default_rng(0),
+            Mount(campus_views.CAMERA_AHEAD_M, 0.0, place.height),
+            depth=D415_DEPTH.scaled(0.1),
+        )
+        depth = camera.true_depth(place.pose)
+        said = place.notes['distance']
+        # The axis lies between the pixels in the middle, which see another thing at an edge.
+        assert depth[23:25, 31:33].min() - 0.05 <= said <= depth[23:25, 31:33].max() * 1.05
+
+
+def test_views_look_left_ahead_and_right_at_each_place():
+    places = plan_room(CampusRequest('views', 4, 1), 2).places
+    for first in range(0, len(places), 3):
+        left, ahead, right = (place.pose for place in places[first : first + 3])
+        assert (left.x, left.y) == (ahead.x, ahead.y) == (right.x, right.y)
+        assert np.cos(left.yaw - ahead.yaw - np.pi / 2) == pytest.approx(1.0)
+        assert np.cos(ahead.yaw - right.yaw - np.pi / 2) == pytest.approx(1.0)
+    near = [
+        place.notes['distance'] <= 0.5
+        for index in range(30)
+        for place in plan_room(CampusRequest('views', 30, 1), index).places
+    ]
+    assert 0.1 < np.mean(near) < 0.4
+
+
+def test_views_without_images_are_refused():
+    with pytest.raises(QuietNavError, match='images alone'):
+        CampusRequest('views', 3, 5, images=False)

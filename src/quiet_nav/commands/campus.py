@@ -10,7 +10,7 @@ import typer
 
 def main(
     out: Annotated[Path, typer.Argument(help='Folder to write; SFS-Static (...) appears in it.')],
-    kind: Annotated[str, typer.Option(help='static, dense, motion or robot.')] = 'static',
+    kind: Annotated[str, typer.Option(help='static, dense, motion, robot or views.')] = 'static',
     rooms: Annotated[int, typer.Option(min=1, help='How many (motion: recordings).')] = 46,
     seed: Annotated[int, typer.Option(min=0, help='Of everything that is drawn.')] = 0,
     workers: Annotated[int, typer.Option(min=0, help='Processes; 0: one a core.')] = 0,

@@ -17,8 +17,8 @@ from quiet_nav.geometry import Side
 from quiet_nav.sound.windows import CLIP_S, SAMPLE_RATE
 
 SPLITS = ('train', 'val', 'test')
-#: The released subsets, and two more of the simulated campus.
-SUBSETS = ('SFS-Static', 'SFS-Motion', 'SFS-Dense', 'SFS-Robot')
+#: The released subsets, and three more of the simulated campus.
+SUBSETS = ('SFS-Static', 'SFS-Motion', 'SFS-Dense', 'SFS-Robot', 'SFS-Views')
 MOTION_FPS = 15
 #: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0

@@ -23,6 +23,7 @@ SUBSETS = {
     'dense': 'SFS-Dense',
     'motion': 'SFS-Motion',
     'robot': 'SFS-Robot',
+    'views': 'SFS-Views',
 }
 #: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0

@@ -28,7 +28,8 @@ def write_lists(kind: str, root: Path, splits: dict[str, list[str]], seed: int) 
 
     Static lists have a row a place in train and a row a whole second in val and test, as the
     official ones. ``robot`` adds channel and side: a row an ear. Near and far as in the official
-    lists where a camera faces the wall; every pose with its label for ``robot`` and ``dense``.
+    lists where a camera faces the wall; every pose with its label for ``robot``, ``dense`` and
+    ``views`` (a row an image).
     """
     for split, rooms in splits.items():
         rng = generator(seed, 'lists', split)
@@ -68,7 +69,7 @@ def _static(
                 continue
             path = _listed(kind, room, place.name)
             row = [path, repr(said['depth'])]
-            if split == 'train':
+            if split == 'train' or kind == 'views':
                 rows.append([*row, str(int(close))])
             else:
                 rows += [[*row, str(s), str(int(close))] for s in range(int(said['Audio Length']))]
@@ -81,7 +82,7 @@ def _static(
         if len(both) > _ROOM_PAIRS:
             both = [both[i] for i in sorted(rng.choice(len(both), _ROOM_PAIRS, replace=False))]
         pairs += both
-    start = [] if split == 'train' else ['start second']
+    start = [] if split == 'train' or kind == 'views' else ['start second']
     write_list(near, ['path', 'depth', *start, 'IfObstacle'], rows)
     write_list(order, ['path', 'clip_1', 'clip_2', 'label'], pairs)
 

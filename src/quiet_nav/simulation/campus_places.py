@@ -14,7 +14,7 @@ from quiet_nav.simulation.acoustic_room import AcousticRoom
 from quiet_nav.simulation.scenes import Scene, SceneRanges, draw_event, draw_scene, with_events
 from quiet_nav.simulation.streams import generator
 
-KINDS = ('static', 'dense', 'motion', 'robot')
+KINDS = ('static', 'dense', 'motion', 'robot', 'views')
 #: Quantiles (0, 5, 10, 20 ... 90, 95, 100 %) of the distances in the official static lists, m.
 QUANTILES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 NEAR_M = (
@@ -59,6 +59,8 @@ class CampusRequest:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise QuietNavError(f'kind {self.kind!r} is none of {", ".join(KINDS)}')
+        if self.kind == 'views' and not self.images:
+            raise QuietNavError('kind views holds images alone: leave --no-images out')
         if self.rooms < 1:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
@@ -105,6 +107,7 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
         'dense': _dense,
         'motion': _motion,
         'robot': _robot,
+        'views': lambda room, _: _views(room, room_seed),
     }[request.kind]
     places = draw(scene.room, rng)
     events = [
@@ -242,6 +245,29 @@ def _robot(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
             )
         )
     return places
+
+
+def _views(room: AcousticRoom, seed: int) -> list[Place]:
+    """Images alone: a camera in a furnished room, a place an image."""
+    from quiet_nav.simulation.campus_views import draw_looks, furnished
+
+    looks = draw_looks(furnished(seed, '', room.footprint, room.height), seed)
+    return [
+        Place(
+            f'view-{i:03d}',
+            look.pose,
+            look.height,
+            0.0,
+            0.0,
+            notes={
+                'situation': look.situation,
+                'light': look.light,
+                'focal': look.focal,
+                'distance': look.distance_m,
+            },
+        )
+        for i, look in enumerate(looks)
+    ]
 
 
 def _near_pose(room: AcousticRoom, rng: np.random.Generator, situation: str) -> Pose2D:

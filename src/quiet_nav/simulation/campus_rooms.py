@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,10 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
     room = plan_room(request, index)
     target = Path(out) / SUBSETS[request.kind] / 'ProcessedData' / room.name
     if target.exists():
+        return room.name
+    if request.kind == 'views':
+        with whole_folder(target) as folder:
+            _write_views(folder, room)
         return room.name
     hearing = Hearing(room.scene)
     camera = _Camera(room) if request.images else None
@@ -170,6 +175,41 @@ def _write_pose(
         write_color(folder / 'RGB.png', image)
         annotation['Max depth in map'] = write_static_depth(folder / 'Depth.png', depth)
     write_annotation(folder / 'annotation.json', annotation)
+
+
+def _write_views(folder: Path, room: RoomPlan) -> None:
+    """Images of a furnished room without any sound; depth is along the optical axis."""
+    from quiet_nav.simulation.camera import D415_COLOR, Mount, RoomCamera
+    from quiet_nav.simulation.campus_views import CAMERA_AHEAD_M, furnished
+
+    scene = room.scene
+    plan = furnished(scene.seed, room.name, scene.room.footprint, scene.room.height)
+    focal = room.places[0].notes['focal']
+    color = replace(D415_COLOR, fx=D415_COLOR.fx * focal, fy=D415_COLOR.fy * focal)
+    camera = RoomCamera(plan, generator(scene.seed, 'camera'), color=color)
+    for place in room.places:
+        (folder / place.name).mkdir()
+        camera.mount = Mount(CAMERA_AHEAD_M, 0.0, place.height, 0.0)
+        rng = generator(scene.seed, 'image', place.name)
+        image = camera.color(place.pose, rng, place.notes['light'])
+        write_color(folder / place.name / 'RGB.png', halved(image))
+        notes = {key: value for key, value in place.notes.items() if key != 'distance'}
+        annotation = {
+            'depth': place.notes['distance'],
+            'Audio Length': 0.0,
+            'Max depth in map': MOTION_DEPTH_M,
+            'pose': _pose(place.pose),
+            'height': place.height,
+            **notes,
+        }
+        write_annotation(folder / place.name / 'annotation.json', annotation)
+
+
+def halved(image: np.ndarray) -> np.ndarray:
+    """Return uint8 (h, w, 3) at half the size, each pixel the mean of four."""
+    h, w = image.shape[0] // 2, image.shape[1] // 2
+    four = image[: 2 * h, : 2 * w].reshape(h, 2, w, 2, 3).astype(np.uint16)
+    return ((four.sum(axis=(1, 3)) + 2) // 4).astype(np.uint8)
 
 
 def _write_motion(
