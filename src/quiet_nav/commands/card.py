@@ -20,7 +20,7 @@ def main(
         Path | None, typer.Option(help='Markdown that goes before the figures.')
     ] = None,
 ) -> None:
-    """Measure on the test rooms, boosted trees beside, and write text and JSON."""
+    """Write the card of a model: its figures on test rooms, boosted trees beside."""
     from rich.console import Console
 
     from quiet_nav.evaluation.card import measure, tables, to_json

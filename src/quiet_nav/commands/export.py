@@ -25,7 +25,7 @@ def main(
     calibrate: Annotated[bool, typer.Option(help='Fit the probabilities on the val rooms.')] = True,
     max_mb: Annotated[float, typer.Option(help='Refuse a larger file.')] = 25.0,
 ) -> None:
-    """Factorise, quantise and write; with --data also AP and the largest probability difference."""
+    """Make the ONNX model that a robot runs from the checkpoint of a training."""
     from quiet_nav.errors import QuietNavError
     from quiet_nav.learning.checkpoints import load_checkpoint
     from quiet_nav.learning.context_deploy import deploy_context

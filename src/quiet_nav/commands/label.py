@@ -57,7 +57,10 @@ def main(
     color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
-    """Cut the places where the robot stood, label them by depth, and say why the rest was not."""
+    """Make a data set of bags: places where the robot stood, labelled by the depth camera.
+
+    Prints what was kept of every bag and why the rest was not.
+    """
     from rich.console import Console
     from rich.table import Table
 

@@ -38,7 +38,7 @@ def main(
     num_nodes: Annotated[int, typer.Option(min=1, help='Machines that train together.')] = 1,
     progress: Annotated[bool, typer.Option(help='Show a progress bar.')] = True,
 ) -> None:
-    """Train; run again with the same OUT it goes on where it was stopped.
+    """Train a network on recordings; run again with the same OUT, it goes on where it stopped.
 
     OUT receives best.ckpt (highest validation AP), last.ckpt, result.json and a TensorBoard log.
     """
