@@ -130,7 +130,7 @@ def wall_spectra(
             axis.grid(False)
             # Filled contours: a smooth mesh of the same would be a file of nearly a megabyte.
             image = axis.contourf(
-                frequencies_hz, distances_m, levels, np.linspace(-3, 3, 25), cmap='RdBu_r',
+                frequencies_hz, distances_m, levels, np.linspace(-3.125, 3.125, 26), cmap='RdBu_r',
                 extend='both',
             )  # fmt: skip
             axis.set(xscale='log', xlabel='frequency, Hz', ylabel='distance to the wall, m')
