@@ -136,7 +136,7 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
         bench.display.show([heard(Side.LEFT, 0.5, (200 + 3 * i) * S)], True)
     assert len(collected) == 1200
     assert len(set().union(*collected)) == 2 + TRACE_LENGTH * len(TRACE_SHEETS_S)
-    assert len(bench.display._trace) == 1
+    assert len(bench.display._shown._trace) == 1
 
 
 def test_range_says_half_a_metre_or_clear_in_the_frame_of_its_ear(ros):

@@ -1,14 +1,17 @@
 """Replay: readings of a bag without ROS, the same again, with everything odd in it said."""
 
+import math
+
 import numpy as np
 import pytest
 from bag_recording import standing
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import Context
 from quiet_nav.recordings.playback import Wav
-from quiet_nav.recordings.predictions import NEAR_WALL, write_predictions
+from quiet_nav.recordings.predictions import MARKERS, NEAR_WALL, write_predictions
 from quiet_nav.recordings.replay import ReplaySettings, replay
 
 
@@ -63,13 +66,24 @@ def test_predictions_are_a_bag_with_the_readings_in_it(recording, tmp_path, dete
     write_predictions(tmp_path / 'said', found)
     with Bag(tmp_path / 'said') as bag:
         said = [message for _, _, message in bag.messages([NEAR_WALL])]
-        assert set(bag.topics) == {NEAR_WALL, '/replay/wall_distance'}
+        arrays = [message.markers for _, _, message in bag.messages([MARKERS])]
+        assert set(bag.topics) == {NEAR_WALL, MARKERS, '/replay/wall_distance'}
     readings = [r for _, decision in found.decisions for r in decision.readings]
     assert np.array_equal(
         [m.probability for m in said], [r.probability for r in readings], equal_nan=True
     )
     assert [m.reason for m in said] == [r.reason for r in readings]
     assert said[-1].distance_probabilities.tolist() == list(readings[-1].distance_probabilities)
+    # A fan and its number an ear, on the robot of the original, as the live node shows them.
+    assert len(arrays) == len(found.decisions)
+    left, number = next(m for m in arrays[-1] if m.ns == 'near_wall'), arrays[-1][1]
+    ear = found.rig.ears[0]
+    assert (left.header.frame_id, left.id, left.type) == ('base_link', int(ear.side), 11)
+    assert (left.pose.position.x, left.pose.position.y) == (ear.x, ear.y)
+    assert stamp_to_ns(left.header.stamp) == found.decisions[-1][1].end_ns
+    assert number.text == f'{said[-2].probability:.2f}' and number.type == 9
+    longest = max(math.hypot(p.x, p.y) for p in left.points)
+    assert longest == pytest.approx(0.1 + 0.4 * said[-2].probability)
 
 
 def test_sound_beside_a_bag_gives_the_readings_of_sound_in_it(recording, tmp_path, detector):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import Point, Quaternion
+from geometry_msgs.msg import Point
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
@@ -20,19 +18,16 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.nodes.camera_messages import image_to_msg
-from quiet_nav.nodes.conversions import transform_to_msg
+from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display import (
     CLEAR_RANGE_M,
-    FAN_LIFETIME_S,
     NEAR_PROBABILITY,
     RANGE_FIELD_OF_VIEW_RAD,
-    Fan,
-    Trace,
-    fan,
     label,
     range_m,
 )
+from quiet_nav.perception.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.overlay import ProbabilityStrip
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
@@ -47,6 +42,26 @@ def ear_frame(base_frame: str, ear: Ear) -> str:
     """Return the frame of an ear, x axis toward its side: microphone_CHANNEL beside the base's."""
     prefix, slash, _ = base_frame.rpartition('/')
     return f'{prefix}{slash}microphone_{ear.channel}'
+
+
+def marker_to_msg(shown: ShownMarker, frame_id: str) -> Marker:
+    """Return the message of a marker."""
+    kind = Marker.TRIANGLE_LIST if shown.triangles else Marker.TEXT_VIEW_FACING
+    marker = Marker(ns=shown.namespace, id=shown.number, type=kind, action=Marker.ADD)
+    marker.header.frame_id = frame_id
+    marker.header.stamp = ns_to_stamp(shown.time_ns)
+    marker.pose = pose_to_msg(shown.place, shown.z)
+    if shown.triangles:
+        marker.scale.x = marker.scale.y = 1.0
+    marker.scale.z = shown.text_m or 1.0
+    r, g, b = shown.colour
+    marker.color = ColorRGBA(r=r, g=g, b=b, a=shown.alpha)
+    marker.points = [Point(x=x, y=y) for x, y in shown.triangles]
+    marker.colors = [marker.color] * len(shown.triangles)
+    marker.text = shown.text
+    marker.frame_locked = shown.frame_locked
+    marker.lifetime = _duration(shown.lifetime_s)
+    return marker
 
 
 class NearWallDisplay:
@@ -65,10 +80,9 @@ class NearWallDisplay:
         near_probability: float = NEAR_PROBABILITY,
     ) -> None:
         self._node, self._base_frame, self._threshold = node, base_frame, near_probability
-        self._ears = {ear.side: ear for ear in reversed(rig.ears)}
         self._strip = ProbabilityStrip(threshold=near_probability)
         self._lock = threading.Lock()
-        self._trace = Trace()
+        self._shown = ReadingMarkers(rig)
         self._bridge = None
         self._images = None
         # The base class's publishers: a lifecycle node's own ones would need managing beside.
@@ -76,7 +90,8 @@ class NearWallDisplay:
         self._markers = make(MarkerArray, 'near_wall/markers', 10)
         self._range = make(Range, 'near_wall/range', 10)
         self._ranges = {
-            side: make(Range, f'near_wall/range/{side.name.lower()}', 10) for side in self._ears
+            side: make(Range, f'near_wall/range/{side.name.lower()}', 10)
+            for side in {ear.side for ear in rig.ears}
         }
         self._image = make(Image, 'near_wall/image', 1)
         self._frames = make(TFMessage, '/tf_static', _LATCHED)
@@ -96,69 +111,15 @@ class NearWallDisplay:
 
     def show(self, readings: Sequence[NearWallReading], still: bool | None = None) -> None:
         """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile."""
-        markers = MarkerArray()
+        shown: list[ShownMarker] = []
         for reading in readings:
-            ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
             with self._lock:
                 self._strip.add(reading)
-            markers.markers += self._live(reading, ear)
-            if reading.valid and still is not False:
-                markers.markers += self._left_behind(reading, ear)
-            self._publish_range(reading, ear, still)
-        if markers.markers:
-            self._markers.publish(markers)
-
-    # Markers
-
-    def _live(self, reading: NearWallReading, ear: Ear) -> list[Marker]:
-        """Return the fan at the ear and its label; both go where the robot goes."""
-        drawn = fan(reading)
-        sector = self._fan_marker('near_wall', int(reading.side), drawn, reading, ear)
-        sector.frame_locked = True
-        sector.lifetime = _duration(FAN_LIFETIME_S)
-        text = self._marker('probability', int(reading.side), Marker.TEXT_VIEW_FACING, reading)
-        pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
-        x, y = pose.transform(*drawn.label_at)
-        text.pose.position = Point(x=x, y=y, z=ear.z + 0.05)
-        text.text = drawn.label
-        text.scale.z = 0.12 if reading.valid else 0.07
-        text.color = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0 if reading.valid else 0.6)
-        text.frame_locked = True
-        text.lifetime = _duration(FAN_LIFETIME_S)
-        return [sector, text]
-
-    def _left_behind(self, reading: NearWallReading, ear: Ear) -> list[Marker]:
-        """Return the fan that stays where the robot was, as sheets that expire one by one."""
-        name, drawn = f'trace/{reading.side.name.lower()}', fan(reading)
-        markers = []
-        for sheet in self._trace.leave(reading):
-            thin = replace(drawn, alpha=sheet.alpha)
-            marker = self._fan_marker(name, sheet.number, thin, reading, ear)
-            marker.lifetime = _duration(sheet.lifetime_s)
-            marker.pose.position.z = sheet.z
-            markers.append(marker)
-        return markers
-
-    def _fan_marker(
-        self, name: str, number: int, drawn: Fan, reading: NearWallReading, ear: Ear
-    ) -> Marker:
-        marker = self._marker(name, number, Marker.TRIANGLE_LIST, reading)
-        marker.pose.position = Point(x=ear.x, y=ear.y, z=ear.z)
-        half = ear.side.yaw_rad / 2.0
-        marker.pose.orientation = Quaternion(z=math.sin(half), w=math.cos(half))
-        marker.scale.x = marker.scale.y = marker.scale.z = 1.0
-        marker.points = [Point(x=x, y=y) for x, y in drawn.triangles]
-        r, g, b = drawn.colour
-        marker.color = ColorRGBA(r=r, g=g, b=b, a=drawn.alpha)
-        marker.colors = [ColorRGBA(r=r, g=g, b=b, a=drawn.alpha) for _ in drawn.triangles]
-        return marker
-
-    def _marker(self, name: str, number: int, kind: int, reading: NearWallReading) -> Marker:
-        marker = Marker(ns=name, id=number, type=kind, action=Marker.ADD)
-        marker.header.frame_id = self._base_frame
-        marker.header.stamp = ns_to_stamp(reading.end_ns)
-        marker.pose.orientation.w = 1.0
-        return marker
+            shown += self._shown.live(reading) + self._shown.left_behind(reading, still)
+            self._publish_range(reading, self._shown.ear_of(reading), still)
+        if shown:
+            markers = [marker_to_msg(item, self._base_frame) for item in shown]
+            self._markers.publish(MarkerArray(markers=markers))
 
     # Ranges
 

@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
+from quiet_nav.perception.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.replay import Replayed
 
 NEAR_WALL = '/replay/near_wall'
+MARKERS = '/replay/near_wall/markers'
 DISTANCE = '/replay/wall_distance'
 _NEAR_WALL_TYPE, _RANGE_TYPE = 'quiet_nav/msg/NearWall', 'sensor_msgs/msg/Range'
+_MARKERS_TYPE, _MARKER_TYPE = 'visualization_msgs/msg/MarkerArray', 'visualization_msgs/msg/Marker'
+_TEXT, _TRIANGLES = 9, 11
 _FRAME, _CAMERA_FRAME = 'base_link', 'camera_depth_optical_frame'
 _INFRARED = 1
+_NOTHING = np.zeros(0, np.uint8)
 
 
 def write_predictions(path: str | Path, found: Replayed) -> int:
     """Write readings and the depth camera's distances as an mcap bag; return how many messages.
+
+    Readings come as messages, and as fans with their numbers, which RViz and Foxglove draw at the
+    robot of the original.
 
     They go under /replay, so that a recorded near_wall can be looked at beside them, at the times
     of the original's sound. The same replay gives the same bytes. Raises QuietNavError where the
     folder is there already.
     """
     store = bag_typestore()
+    markers = ReadingMarkers(found.rig)
     items: list[tuple[int, str, bytes]] = []
     for time_ns, decision in found.decisions:
         for reading in (*decision.revised, *decision.readings):
             message = near_wall_message(store, reading, _FRAME)
             data = bytes(store.serialize_cdr(message, _NEAR_WALL_TYPE))
             items.append((time_ns, NEAR_WALL, data))
+        shown = [marker for reading in decision.readings for marker in markers.live(reading)]
+        items.append((time_ns, MARKERS, _markers(store, shown)))
     for time_ns, metres in zip(found.depth.times_ns, found.depth.distances_m, strict=True):
         message = _range(store, int(time_ns), float(metres))
         items.append((int(time_ns), DISTANCE, bytes(store.serialize_cdr(message, _RANGE_TYPE))))
-    topics = [BagTopic(NEAR_WALL, _NEAR_WALL_TYPE)]
+    topics = [BagTopic(NEAR_WALL, _NEAR_WALL_TYPE), BagTopic(MARKERS, _MARKERS_TYPE)]
     if len(found.depth.times_ns):
         topics.append(BagTopic(DISTANCE, _RANGE_TYPE))
     with BagWriter(path, topics) as bag:
@@ -45,8 +59,6 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
 
 def near_wall_message(store: object, reading: NearWallReading, frame_id: str) -> object:
     """Return a reading as quiet_nav/msg/NearWall of a rosbags type store."""
-    import numpy as np
-
     bins = reading.distance_probabilities
     return store.types[_NEAR_WALL_TYPE](
         header=_header(store, reading.end_ns, frame_id),
@@ -61,6 +73,49 @@ def near_wall_message(store: object, reading: NearWallReading, frame_id: str) ->
         distance_probabilities=np.array(bins, np.float64),
         valid=bool(reading.valid),
         reason=reading.reason,
+    )
+
+
+def _markers(store: object, shown: Sequence[ShownMarker]) -> bytes:
+    messages = [_marker(store, item) for item in shown]
+    return bytes(store.serialize_cdr(store.types[_MARKERS_TYPE](markers=messages), _MARKERS_TYPE))
+
+
+def _marker(store: object, shown: ShownMarker) -> object:
+    def make(name: str, **values: object) -> object:
+        return store.types[name](**values)
+
+    point, header = 'geometry_msgs/msg/Point', _header(store, shown.time_ns, _FRAME)
+    r, g, b = shown.colour
+    half = shown.place.yaw / 2.0
+    wide = 1.0 if shown.triangles else 0.0
+    return make(
+        _MARKER_TYPE,
+        header=header,
+        ns=shown.namespace,
+        id=shown.number,
+        type=_TRIANGLES if shown.triangles else _TEXT,
+        action=0,
+        pose=make(
+            'geometry_msgs/msg/Pose',
+            position=make(point, x=shown.place.x, y=shown.place.y, z=shown.z),
+            orientation=make(
+                'geometry_msgs/msg/Quaternion', x=0.0, y=0.0, z=math.sin(half), w=math.cos(half)
+            ),
+        ),
+        scale=make('geometry_msgs/msg/Vector3', x=wide, y=wide, z=shown.text_m or 1.0),
+        color=make('std_msgs/msg/ColorRGBA', r=r, g=g, b=b, a=shown.alpha),
+        lifetime=make('builtin_interfaces/msg/Duration', sec=int(shown.lifetime_s), nanosec=0),
+        frame_locked=shown.frame_locked,
+        points=[make(point, x=x, y=y, z=0.0) for x, y in shown.triangles],
+        colors=[],
+        texture_resource='',
+        texture=make('sensor_msgs/msg/CompressedImage', header=header, format='', data=_NOTHING),
+        uv_coordinates=[],
+        text=shown.text,
+        mesh_resource='',
+        mesh_file=make('visualization_msgs/msg/MeshFile', filename='', data=_NOTHING),
+        mesh_use_embedded_materials=False,
     )
 
 

@@ -160,7 +160,9 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
         for marker, pose in alive:
             if marker.type == _TRIANGLES:
                 corners = [pose.transform(p.x, p.y) for p in marker.points]
-                colours = [(c.r, c.g, c.b, c.a) for c in marker.colors[::3]]
+                # One colour serves for all where the corners have none.
+                every = marker.colors[::3] or [marker.color]
+                colours = [(c.r, c.g, c.b, c.a) for c in every]
                 triangles = np.array(corners).reshape(-1, 3, 2)
                 axes.add_collection(PolyCollection(triangles, facecolors=colours, zorder=4))
             elif marker.type == _TEXT:
