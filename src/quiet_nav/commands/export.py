@@ -31,6 +31,8 @@ def main(
     from quiet_nav.learning.context_deploy import deploy_context
     from quiet_nav.learning.context_net import ContextVggish
     from quiet_nav.learning.deploy import Compression, deploy, describe
+    from quiet_nav.learning.image_deploy import deploy_images
+    from quiet_nav.learning.resnet_kind import NearWallResnet
     from quiet_nav.learning.vggish import NearWallVggish
 
     network, recipe, _ = load_checkpoint(checkpoint)
@@ -38,6 +40,12 @@ def main(
         found = deploy_context(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
         print(f'{out}: {found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch')
         for line in found.compared:
+            print(line)
+        return
+    if isinstance(network, NearWallResnet):
+        seen = deploy_images(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
+        print(f'{out}: {seen.megabytes:.1f} MB, within {seen.difference:.1e} of PyTorch')
+        for line in seen.compared:
             print(line)
         return
     if not isinstance(network, NearWallVggish):

@@ -11,11 +11,11 @@ import numpy as np
 import onnxruntime
 import torch
 from scipy import optimize
-from torch.nn import functional
 
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning import onnx_export
+from quiet_nav.learning.calibration import fit_class_temperature
 from quiet_nav.learning.context_data import ContextDataset, context_datasets
 from quiet_nav.learning.context_kind import exportable
 from quiet_nav.learning.context_net import Calibration, ContextVggish
@@ -99,14 +99,8 @@ def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration,
             return of(x) + float(x @ x) / (2 * places)
 
         best = optimize.minimize(penalised, np.zeros(2), method='Nelder-Mead').x
-        spread = optimize.minimize_scalar(
-            lambda t, d=distance, b=bins: float(
-                functional.cross_entropy(torch.from_numpy(d / np.exp(t)), torch.from_numpy(b))
-            ),
-            bounds=(-1.5, 1.5),
-            method='bounded',
-        )
-        fits.append((float(np.exp(best[0])), float(best[1]), float(np.exp(spread.x))))
+        spread = fit_class_temperature(distance, bins)
+        fits.append((float(np.exp(best[0])), float(best[1]), spread))
         lines.append(
             f'{name}: temperature {fits[-1][0]:.3f}, offset {fits[-1][1]:+.3f}, log loss '
             f'{loss(np.zeros(2)):.4f} before, {loss(best):.4f} after'

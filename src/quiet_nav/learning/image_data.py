@@ -10,24 +10,15 @@ import torch
 from torch.utils.data import Dataset
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Side
 from quiet_nav.learning.clips import distance_bin, negatives_over_positives
 from quiet_nav.learning.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.recordings.quiet_campus import Row, load_splits, with_distance
-
-
-def image_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the labelled rows that an image answers, each image once.
-
-    Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
-    direction that its camera does not look in.
-    """
-    kept: dict[Path, Row] = {}
-    for row in rows:
-        if row.near is not None and row.side in (None, Side.FRONT):
-            kept.setdefault(row.image, row)
-    return list(kept.values())
+from quiet_nav.recordings.quiet_campus import (
+    Row,
+    image_rows,
+    load_splits,
+    with_distance,
+)
 
 
 class ImageDataset(Dataset):

@@ -7,29 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageEnhance, ImageFilter, UnidentifiedImageError
+from PIL import Image, ImageEnhance, ImageFilter
 
-from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.recipe import ImageRecipe
+from quiet_nav.recordings.quiet_campus import read_image
 
 #: Pixels across and down of what networks see (the authors' ``img_size``).
 IMAGE_SIZE = 224
 #: Mean and standard deviation of ImageNet's RGB, values 0 to 1 (the authors' ``Normalize``).
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Return an image file as uint8 RGB, shape (h, w, 3).
-
-    Raises QuietNavError where the file is missing, cut short or no image.
-    """
-    try:
-        with Image.open(path) as image:
-            return np.array(image.convert('RGB'))
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        first = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        raise QuietNavError(f'{path}: no readable image ({first})') from error
 
 
 def squeeze(pixels: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:

@@ -56,6 +56,13 @@ class ImageDetector:
         """
         return [self._read(image, images, now_ns) for image in images]
 
+    def probabilities(self, pixels: np.ndarray) -> tuple[float, tuple[float, ...]]:
+        """Return near-wall probability and distance distribution of an image, usable or not."""
+        # One by one: sizes may differ, and two together take no less time than one after another.
+        outputs = self.model.session.run(None, {'image': np.ascontiguousarray(pixels[None])})
+        distance = outputs[1][0] if len(outputs) > 1 else ()
+        return float(outputs[0][0]), tuple(float(p) for p in distance)
+
     def _read(
         self, looked: LookedImage, images: Sequence[LookedImage], now_ns: int | None
     ) -> NearWallReading:
@@ -68,16 +75,14 @@ class ImageDetector:
             return NearWallReading.invalid(
                 looked.side, looked.stamp_ns, looked.stamp_ns, fault, Modality.VISION
             )
-        # One by one: sizes may differ, and two together take no less time than one after another.
-        outputs = self.model.session.run(None, {'image': np.ascontiguousarray(looked.pixels[None])})
-        distance = outputs[1][0] if len(outputs) > 1 else ()
+        near, distance = self.probabilities(looked.pixels)
         reading = NearWallReading(
             looked.side,
-            float(outputs[0][0]),
+            near,
             looked.stamp_ns,
             looked.stamp_ns,
             clips=1,
-            distance_probabilities=tuple(float(p) for p in distance),
+            distance_probabilities=distance,
             modality=Modality.VISION,
         )
         return finite(reading)

@@ -235,6 +235,21 @@ def refuse_missing(rows: Iterable[Row], name: str, needs: Sequence[str] = ('audi
         )
 
 
+def read_image(path: str | Path) -> np.ndarray:
+    """Return an image file as uint8 RGB, shape (h, w, 3).
+
+    Raises QuietNavError where the file is missing, cut short or no image.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return np.array(image.convert('RGB'))
+    except (OSError, ValueError, SyntaxError) as error:
+        first = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+        raise QuietNavError(f'{path}: no readable image ({first})') from error
+
+
 def duration_s(row: Row) -> float:
     """Return the length of a row's recording in seconds."""
     info = _sound_info(row.audio)
@@ -281,6 +296,19 @@ def read_annotation(row: Row) -> dict:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise QuietNavError(f'{path}: annotation cannot be read ({error})') from error
+
+
+def image_rows(rows: Sequence[Row]) -> list[Row]:
+    """Return the labelled rows that an image answers, each image once.
+
+    Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
+    direction that its camera does not look in.
+    """
+    kept: dict[Path, Row] = {}
+    for row in rows:
+        if row.near is not None and row.side in (None, Side.FRONT):
+            kept.setdefault(row.image, row)
+    return list(kept.values())
 
 
 def rooms_of(rows: Sequence[Row]) -> np.ndarray:
