@@ -1,5 +1,7 @@
 """Training the image detector: examples, a little training, what is exported of it."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ from quiet_nav.learning.images import squeeze  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
 from quiet_nav.learning.resnet_kind import NearWallResnet, exportable  # noqa: E402
 from quiet_nav.learning.training import train  # noqa: E402
+from quiet_nav.learning.vggish import NearWallVggish  # noqa: E402
+from quiet_nav.learning.vggish_kind import exportable as vggish_exportable  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 from quiet_nav.recordings.quiet_campus import image_rows, load_splits  # noqa: E402
 
@@ -116,12 +120,25 @@ def test_exported_graph_squeezes_images_of_any_size_as_training_does(tmp_path):
         assert distance.sum(axis=1) == pytest.approx(np.ones(shape[0]), abs=1e-5)
 
 
-def test_train_command_takes_images(seen, tmp_path):
+def test_export_and_evaluate_print_sound_and_image_together(seen, tmp_path):
     import yaml
 
     recipe = tmp_path / 'tiny.yaml'
-    recipe.write_text(yaml.safe_dump({**RECIPE, 'optim': {'epochs': 1, 'batch_size': 16}}))
-    said = run('train', 'near-wall', '--input', 'image', '--data', seen, '--out',
-               tmp_path / 'run', '--recipe', recipe, '--accelerator', 'cpu',
-               '--no-progress')  # fmt: skip
-    assert 'validation AP' in said
+    recipe.write_text(yaml.safe_dump(RECIPE))
+    run('train', 'near-wall', '--input', 'image', '--data', seen, '--out', tmp_path / 'run',
+        '--recipe', recipe, '--accelerator', 'cpu', '--no-progress')  # fmt: skip
+    model = tmp_path / 'vision.onnx'
+    said = run('export', tmp_path / 'run' / 'best.ckpt', '--out', model, '--data', seen)
+    assert 'of PyTorch' in said and '8 validation images: log loss' in said
+    said = run('evaluate', model, '--data', seen)
+    assert '12 rows in 3 rooms' in said and 'By frequency band' not in said
+    network = NearWallVggish(0.0625).eval()
+    sound = tmp_path / 'sound.onnx'
+    onnx_export.export(vggish_exportable(network, False), sound, ModelMetadata('vggish'))
+    figures = tmp_path / 'figures.json'
+    said = run('evaluate', sound, '--image-model', model, '--data', seen, '--no-bands',
+               '--json', figures)  # fmt: skip
+    lines = json.loads(figures.read_text())['lines']
+    alone, image = (next(x for x in lines if x['name'] == name) for name in ('alone', 'image'))
+    assert alone['rows'] == image['rows'] == 12
+    assert image['ap']['value'] > 0.9

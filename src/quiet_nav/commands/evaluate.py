@@ -19,6 +19,9 @@ def main(
         list[str] | None,
         typer.Option(help='alone, reference, other_ears, both; again for more. Default: all.'),
     ] = None,
+    image_model: Annotated[
+        Path | None, typer.Option(help="Vision model to judge on the same places' images.")
+    ] = None,
     distractors: Annotated[
         Path | None, typer.Option(help='Folder of distractor sounds (event-*): by level, A.7.')
     ] = None,
@@ -42,15 +45,19 @@ def main(
         _evaluate_checkpoint(model, data, split, lists, distractors, seed, json)
         return
 
+    from quiet_nav.evaluation.image_predictor import ImagePredictor, with_images
     from quiet_nav.evaluation.predictors import load_predictor
     from quiet_nav.evaluation.report import evaluate
     from quiet_nav.evaluation.tables import full
     from quiet_nav.perception.readings import parse_context
-    from quiet_nav.recordings.quiet_campus import load_splits, with_distance
+    from quiet_nav.recordings.quiet_campus import image_rows, load_splits, with_distance
 
     predictor = load_predictor(model, threads, clips)
     contexts = [parse_context(text) for text in context] if context else None
-    rows = [with_distance(row) for row in load_splits(data, lists=lists)[split]]
+    sees = isinstance(predictor, ImagePredictor)
+    needs = ('image',) if sees else ('audio', 'image') if image_model else ('audio',)
+    listed = load_splits(data, lists=lists, needs=needs)[split]
+    rows = [with_distance(row) for row in (image_rows(listed) if sees else listed)]
     draw = None
     if distractors is not None:
         from quiet_nav.learning.augment import DistractorBank
@@ -63,12 +70,15 @@ def main(
             rows,
             contexts=contexts,
             distractor=draw,
-            bands=bands,
+            bands=bands and not sees,
             model=model.name,
             data=f'{data.name} {split}',
             seed=seed,
             progress=status.update,
         )
+        if image_model is not None:
+            status.update('images')
+            report = with_images(report, image_model, rows, threads, seed)
     console = Console()
     # A table cut to 80 columns in a pipe or a log would lose its figures.
     console.width = console.width if console.is_terminal else 160
@@ -131,7 +141,11 @@ def _plot(folder: Path, rows: list, report) -> None:
     from quiet_nav.evaluation import plots
 
     labels = np.array([bool(row.near) for row in rows if row.near is not None])
-    curves = {name: (found.near, labels) for name, found in report.predictions.items()}
+    curves = {
+        name: (found.near, labels)
+        for name, found in report.predictions.items()
+        if len(found.near) == len(labels)
+    }
     plots.precision_recall(folder / 'precision_recall.png', curves)
     for name, (near, _) in curves.items():
         plots.reliability(folder / f'reliability_{name.replace(" ", "_")}.png', near, labels)

@@ -27,6 +27,7 @@ Change = Callable[[np.ndarray, Row], np.ndarray]
 #: Model kinds (``ModelMetadata.kind``) and the predictor that serves each, as dotted paths.
 PREDICTORS = {
     'context': 'quiet_nav.evaluation.context_predictor:ContextPredictor',
+    'resnet': 'quiet_nav.evaluation.image_predictor:ImagePredictor',
     'vggish': 'quiet_nav.evaluation.predictors:ClipPredictor',
     'window': 'quiet_nav.evaluation.predictors:WindowPredictor',
 }
