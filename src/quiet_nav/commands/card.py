@@ -9,8 +9,8 @@ import typer
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help='ONNX model with context.')],
-    data: Annotated[Path, typer.Option(help='Campus with SFS-Static and SFS-Robot.')],
+    model: Annotated[Path, typer.Argument(help='ONNX model with context, or of images.')],
+    data: Annotated[Path, typer.Option(help='Campus with SFS-Static and SFS-Robot, or SFS-Views.')],
     out: Annotated[Path, typer.Option(help='Markdown file to write; a .json goes beside it.')],
     rooms: Annotated[
         Path | None,
@@ -24,14 +24,26 @@ def main(
     from rich.console import Console
 
     from quiet_nav.evaluation.card import measure, tables, to_json
-    from quiet_nav.perception.detector import NearWallDetector
+    from quiet_nav.evaluation.image_card import measure_images
+    from quiet_nav.perception.model_file import open_model
 
-    metadata = NearWallDetector.load(model).model.metadata
+    metadata = open_model(model).metadata
+    refused = ''
     with Console(stderr=True).status('measuring') as status:
-        measured = measure(model, data, rooms, status.update)
+        if metadata.modality == 'vision':
+            found = measure_images(model, data, rooms, status.update)
+            measured = found.measured
+            refused = (
+                f'{100 * found.refused:.1f} % of the {found.images} images would be refused on a '
+                'robot (dark, covered, blurred ...); the figures count them all.\n\n'
+            )
+        else:
+            measured = measure(model, data, rooms, status.update)
     text = about.read_text() if about else f'# {model.name}\n'
     fitted = '\n'.join(f'- {key}: {value}' for key, value in metadata.extra.items())
-    text = f'{text.rstrip()}\n\n## Figures\n\n{tables(measured)}\n## Metadata\n\n{fitted}\n'
+    text = (
+        f'{text.rstrip()}\n\n## Figures\n\n{refused}{tables(measured)}\n## Metadata\n\n{fitted}\n'
+    )
     out.write_text(text)
     out.with_suffix('.json').write_text(to_json(measured))
     print(f'{out}: {len(measured)} measurements')

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.context_predictor import ContextPredictor
@@ -114,7 +112,7 @@ def _robot(
     found = eight.predict(test, BOTH)
     for name, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
         which = [i for i, row in enumerate(test) if row.side in wanted]
-        part = Predictions(found.near[which], _part(found.distance, which))
+        part = part_of(found, which)
         rows = [test[i] for i in which]
         out.append(Measured(section, judge('robot', f'trio: {name}, all context', rows, part)))
     add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
@@ -122,8 +120,10 @@ def _robot(
     return out
 
 
-def _part(distance: np.ndarray | None, which: list[int]) -> np.ndarray | None:
-    return None if distance is None else distance[which]
+def part_of(found: Predictions, which: list[int]) -> Predictions:
+    """Return the predictions of some of the rows."""
+    distance = None if found.distance is None else found.distance[which]
+    return Predictions(found.near[which], distance)
 
 
 def to_json(measured: Sequence[Measured]) -> str:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import Platt, fit_class_temperature, fit_platt
-from quiet_nav.learning.deploy import describe
+from quiet_nav.learning.deploy import describe, export_verified
 from quiet_nav.learning.image_data import ImageDataset, image_datasets
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.learning.resnet_kind import NearWallResnet, exportable
@@ -70,12 +69,13 @@ def deploy_images(
             'distance_temperature': temperature,
         },
     )
-    path = onnx_export.export(item, out, metadata)
+    path = Path(out)
+    # Patches, not noise: squeezed noise is the same grey everywhere.
+    patches = np.random.default_rng(0).integers(0, 256, (3, 12, 16, 3), np.uint8)
+    images = np.repeat(np.repeat(patches, 20, axis=1), 20, axis=2)
+    difference = export_verified(item, path, metadata, {'image': images})
     try:
         size = onnx_export.refuse_large(path, limit_mb)
-        difference = _difference(item, path)
-        if not difference <= 1e-4:
-            raise QuietNavError(f'{path}: exported model differs from PyTorch by {difference:.1e}')
     except QuietNavError:
         path.unlink()
         raise
@@ -114,25 +114,3 @@ def logits_of(network: NearWallResnet, images: ImageDataset) -> tuple[np.ndarray
 def _log_loss(probability: np.ndarray, labels: np.ndarray) -> float:
     chosen: Sequence[float] = np.where(labels, probability, 1.0 - probability)
     return float(-np.mean(np.log(np.maximum(chosen, 1e-12))))
-
-
-def _difference(item: onnx_export.Exportable, path: Path) -> float:
-    """Largest difference of probabilities to PyTorch on smooth random images of two sizes."""
-    rng = np.random.default_rng(0)
-    session = onnxruntime.InferenceSession(str(path))
-    worst = 0.0
-    for shape in ((2, 12, 16, 3), (1, 30, 40, 3)):
-        patches = rng.integers(0, 256, shape, np.uint8)
-        images = np.repeat(np.repeat(patches, 20, axis=1), 20, axis=2)
-        with torch.no_grad():
-            expected = item.module(torch.from_numpy(images))
-        found = session.run(None, {'image': images})
-        worst = max(
-            worst,
-            *(
-                float(np.abs(a.numpy() - b).max())
-                for a, b in zip(expected, found, strict=True)
-                if b.size
-            ),
-        )
-    return worst

@@ -1,0 +1,65 @@
+"""What a vision model's card says: figures on furnished rooms that it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.evaluation.card import Measured, part_of
+from quiet_nav.evaluation.image_predictor import ImagePredictor
+from quiet_nav.evaluation.report import by_distance, judge
+from quiet_nav.recordings.quiet_campus import Row, image_rows, load_splits, read_annotation
+
+SUBSET = 'SFS-Views'
+LOOKS = 'Furnished rooms, 8 places each, looked at to the left, ahead and to the right'
+BY_DISTANCE = 'The same images by true distance along the optical axis'
+
+
+@dataclass(frozen=True)
+class ImageFigures:
+    """measured: lines of the card. refused: share of images that a robot would not use."""
+
+    measured: tuple[Measured, ...]
+    images: int
+    refused: float
+
+
+def measure_images(
+    model: str | Path,
+    data: str | Path,
+    rooms: str | Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> ImageFigures:
+    """Measure a vision model on a campus of kind ``views``.
+
+    rooms: another such campus, of which every room is tested; else the test rooms of ``data`` are.
+    Raises QuietNavError where there is none.
+    """
+    folder = Path(rooms or data)
+    if not (folder / SUBSET).is_dir():
+        raise QuietNavError(f'{folder}: no {SUBSET}; make it with quiet_nav campus --kind views')
+    splits = load_splits(folder, SUBSET, needs=('image',))
+    listed = splits.test if rooms is None else (*splits.train, *splits.val, *splits.test)
+    rows = image_rows(listed)
+    predictor = ImagePredictor(model)
+    say(f'{len(rows)} images')
+    found = predictor.predict(rows)
+    notes = [read_annotation(row) for row in rows]
+    parts: dict[str, Callable[[dict], bool]] = {
+        'every image': lambda note: True,
+        'as a robot stands: along walls, any heading': lambda note: note['situation'] != 'facing',
+        'facing the nearest wall, camera 0.2-1.2 m up': lambda note: note['situation'] == 'facing',
+        'light on': lambda note: note['light'] == 1.0,
+        'dim: 2 to 79 % of the light': lambda note: note['light'] < 1.0,
+    }
+    measured = []
+    for name, wanted in parts.items():
+        which = [i for i, note in enumerate(notes) if wanted(note)]
+        part: Sequence[Row] = [rows[i] for i in which]
+        if which:
+            line = judge('views', name, part, part_of(found, which))
+            measured.append(Measured(LOOKS, line))
+    measured += [Measured(BY_DISTANCE, line) for line in by_distance(rows, found)]
+    return ImageFigures(tuple(measured), len(rows), predictor.refused)
