@@ -1,7 +1,7 @@
-# setup, test, demo, bench, lint, model, clean: everything happens inside this folder.
+# setup, test, demo, bench, lint, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that tools/setup.sh names.
 
-.PHONY: setup test demo bench lint model clean
+.PHONY: setup test demo bench lint model model-vision clean
 
 export PYTHON TORCH_INDEX LEARN
 
@@ -46,6 +46,18 @@ model: setup
 	quiet_nav export out/near_wall_more/last.ckpt --out models/near_wall.onnx --data $(MORE); \
 	quiet_nav card models/near_wall.onnx --data $(MORE)/steady --rooms $(UNHEARD) \
 	    --about models/about_near_wall.md --out models/near_wall.md
+
+# The shipped vision detector: images of simulated rooms, training, export, card.
+VIEWS = out/views
+UNSEEN = out/unseen
+model-vision: setup
+	@. ./env.sh && set -e; \
+	quiet_nav campus $(VIEWS) --kind views --rooms 340 --seed 301; \
+	quiet_nav campus $(UNSEEN) --kind views --rooms 80 --seed 9301; \
+	quiet_nav train near-wall --input image --recipe image --data $(VIEWS) --out out/near_wall_vision; \
+	quiet_nav export out/near_wall_vision/best.ckpt --out models/near_wall_vision.onnx --data $(VIEWS); \
+	quiet_nav card models/near_wall_vision.onnx --data $(VIEWS) --rooms $(UNSEEN) \
+	    --about models/about_near_wall_vision.md --out models/near_wall_vision.md
 
 clean:
 	rm -rf .venv .ros build install log .pytest_cache .ruff_cache .hypothesis src/*.egg-info

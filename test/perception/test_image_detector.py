@@ -5,52 +5,16 @@ import math
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip('onnx')
+pytest.importorskip('onnx')
 
-from onnx import TensorProto, helper  # noqa: E402
+from brightness_model import write_model
 
-from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.geometry import Side  # noqa: E402
-from quiet_nav.perception.detector import NearWallDetector  # noqa: E402
-from quiet_nav.perception.image_detector import ImageDetector, LookedImage  # noqa: E402
-from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
-from quiet_nav.perception.readings import DISTANCE_BINS, Modality  # noqa: E402
-
-
-def write_model(path, metadata=None, near=0.5):
-    """Says the mean of the image over 255 as probability, and an even distance distribution."""
-    nodes = [
-        helper.make_node('Cast', ['image'], ['real'], to=TensorProto.FLOAT),
-        helper.make_node('ReduceMean', ['real', 'axes'], ['mean'], keepdims=0),
-        helper.make_node('Div', ['mean', 'full'], ['probability']),
-        helper.make_node('Unsqueeze', ['probability', 'one'], ['column']),
-        helper.make_node('Mul', ['column', 'zero'], ['nothing']),
-        helper.make_node('Add', ['nothing', 'even'], ['distance_probabilities']),
-    ]
-    constants = {
-        'axes': np.array([1, 2, 3]),
-        'full': np.float32(255.0),
-        'one': np.array([1]),
-        'zero': np.float32(0.0),
-        'even': np.full(DISTANCE_BINS, 1 / DISTANCE_BINS, np.float32),
-    }
-    graph = helper.make_graph(
-        nodes,
-        'mean',
-        [helper.make_tensor_value_info('image', TensorProto.UINT8, ['n', 'h', 'w', 3])],
-        [
-            helper.make_tensor_value_info('probability', TensorProto.FLOAT, ['n']),
-            helper.make_tensor_value_info('distance_probabilities', TensorProto.FLOAT, ['n', 12]),
-        ],
-        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
-    metadata = metadata or ModelMetadata('resnet', modality='vision')
-    for key, value in metadata.to_strings().items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    onnx.save(model, str(path))
-    return path
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.perception.detector import NearWallDetector
+from quiet_nav.perception.image_detector import ImageDetector, LookedImage
+from quiet_nav.perception.model_metadata import ModelMetadata
+from quiet_nav.perception.readings import Modality
 
 
 def room(level, seed=0, shape=(120, 160, 3)):

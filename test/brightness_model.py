@@ -1,0 +1,44 @@
+"""A vision model without a network: says an image's mean over 255 as near-wall probability."""
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from quiet_nav.perception.model_metadata import ModelMetadata
+from quiet_nav.perception.readings import DISTANCE_BINS
+
+
+def write_model(path, metadata=None):
+    """Says the mean of the image over 255 as probability, and an even distance distribution."""
+    nodes = [
+        helper.make_node('Cast', ['image'], ['real'], to=TensorProto.FLOAT),
+        helper.make_node('ReduceMean', ['real', 'axes'], ['mean'], keepdims=0),
+        helper.make_node('Div', ['mean', 'full'], ['probability']),
+        helper.make_node('Unsqueeze', ['probability', 'one'], ['column']),
+        helper.make_node('Mul', ['column', 'zero'], ['nothing']),
+        helper.make_node('Add', ['nothing', 'even'], ['distance_probabilities']),
+    ]
+    constants = {
+        'axes': np.array([1, 2, 3]),
+        'full': np.float32(255.0),
+        'one': np.array([1]),
+        'zero': np.float32(0.0),
+        'even': np.full(DISTANCE_BINS, 1 / DISTANCE_BINS, np.float32),
+    }
+    graph = helper.make_graph(
+        nodes,
+        'mean',
+        [helper.make_tensor_value_info('image', TensorProto.UINT8, ['n', 'h', 'w', 3])],
+        [
+            helper.make_tensor_value_info('probability', TensorProto.FLOAT, ['n']),
+            helper.make_tensor_value_info('distance_probabilities', TensorProto.FLOAT, ['n', 12]),
+        ],
+        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    metadata = metadata or ModelMetadata('resnet', modality='vision')
+    for key, value in metadata.to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, str(path))
+    return path
