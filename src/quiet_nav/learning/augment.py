@@ -76,11 +76,17 @@ class Augment:
     def waveform(self, rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
         """Return float32 audio with a distractor, a gain and a clip to full scale."""
         r = self.recipe
+        audio = self.distracted(rng, audio)
+        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
+        return np.clip(audio * np.float32(factor), -1.0, 1.0)
+
+    def distracted(self, rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
+        """Return audio with a distractor, as often and as loud as the recipe says."""
+        r = self.recipe
         if self.bank is not None and rng.random() < r.distractor_probability:
             event = self.bank.draw(rng, len(audio))
             audio = mix_at_snr(audio, event, rng.uniform(*r.distractor_snr_db))
-        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
-        return np.clip(audio * np.float32(factor), -1.0, 1.0)
+        return audio
 
     def keep_bands(self, rng: np.random.Generator, bands: int) -> np.ndarray:
         """Return float32 of shape (bands,), 0 over a run of hidden bands, 1 elsewhere."""

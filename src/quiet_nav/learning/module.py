@@ -10,7 +10,7 @@ from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
 
 from quiet_nav.learning.checkpoints import hold_folded
 from quiet_nav.learning.clips import UNKNOWN_BIN
-from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+from quiet_nav.learning.recipe import OptimRecipe, Recipe, recipe_to_dict
 from quiet_nav.learning.vggish import Logits
 
 MONITOR = 'val/ap'
@@ -70,17 +70,21 @@ class NearWallModule(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict[str, object]:
-        optim = self.recipe.optim
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        if optim.name == 'sgd':
-            optimizer: torch.optim.Optimizer = torch.optim.SGD(
-                parameters, optim.learning_rate, optim.momentum, weight_decay=optim.weight_decay
-            )
-        else:
-            optimizer = torch.optim.AdamW(
-                parameters, optim.learning_rate, weight_decay=optim.weight_decay
-            )
-        if optim.schedule == 'constant':
-            return {'optimizer': optimizer}
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, optim.epochs)
-        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule}}
+        return optimisers(self.network, self.recipe.optim)
+
+
+def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
+    """Return what ``configure_optimizers`` gives Lightning: optimiser and schedule of a recipe."""
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    if optim.name == 'sgd':
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            parameters, optim.learning_rate, optim.momentum, weight_decay=optim.weight_decay
+        )
+    else:
+        optimizer = torch.optim.AdamW(
+            parameters, optim.learning_rate, weight_decay=optim.weight_decay
+        )
+    if optim.schedule == 'constant':
+        return {'optimizer': optimizer}
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, optim.epochs)
+    return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule}}

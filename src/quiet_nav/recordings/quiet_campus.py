@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -224,6 +224,11 @@ def refuse_shared_rooms(rooms: dict[str, set[str]], where: object) -> None:
 def refuse_missing(rows: Iterable[Row], name: str, needs: Sequence[str] = ('audio',)) -> None:
     """Raise QuietNavError naming every file (audio, image, depth_image) of rows that is missing."""
     needed = dict.fromkeys(getattr(row, what) for row in rows for what in needs)
+    refuse_missing_files(needed, name)
+
+
+def refuse_missing_files(needed: Collection[Path], name: str) -> None:
+    """Raise QuietNavError naming the files that are not there, NAMED_MISSING of them at most."""
     missing = [path for path in needed if not path.is_file()]
     if missing:
         named = '\n  '.join(str(path) for path in missing[:NAMED_MISSING])
@@ -281,16 +286,26 @@ def with_distance(row: Row) -> Row:
         return row
     if row.frame < 0:
         return replace(row, distance_m=float(read_annotation(row)['depth']))
-    import matplotlib.image
+    return replace(row, distance_m=_motion_depth(row.depth_image))
 
-    depth = matplotlib.image.imread(row.depth_image)
-    # Matplotlib scales a 16-bit PNG to 0..1 by 65535; the format counts metres by 2**16.
-    scale = MOTION_DEPTH_M * 65535 / 2**16
-    return replace(row, distance_m=float(_central(depth).mean() * scale))
+
+def motion_distances(row: Row) -> np.ndarray:
+    """Return the distance at every frame of a motion recording, metres, shape (frames,).
+
+    From the annotation where it has them all, else from the depth images.
+    """
+    if (row.folder / 'annotation.json').is_file():
+        said = read_annotation(row).get('depth')
+        if isinstance(said, list):
+            return np.array(said, float)
+    count = len(list((row.folder / 'Depth').glob('d*.png')))
+    if not count:
+        raise QuietNavError(f'{row.folder}: neither distances in its annotation nor depth images')
+    return np.array([_motion_depth(row.folder / 'Depth' / f'd{i:03d}.png') for i in range(count)])
 
 
 def read_annotation(row: Row) -> dict:
-    """Return ``annotation.json`` of a static place."""
+    """Return ``annotation.json`` of a place or of a recording."""
     path = row.folder / 'annotation.json'
     try:
         return json.loads(path.read_text())
@@ -375,6 +390,14 @@ def _flag(text: str) -> bool:
 
 def _frame(name: str) -> int:
     return int(Path(name).stem.lstrip('d'))
+
+
+def _motion_depth(path: Path) -> float:
+    import matplotlib.image
+
+    depth = matplotlib.image.imread(path)
+    # Matplotlib scales a 16-bit PNG to 0..1 by 65535; the format counts metres by 2**16.
+    return float(_central(depth).mean() * (MOTION_DEPTH_M * 65535 / 2**16))
 
 
 def _central(image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,56 @@
+"""What ``recipe.network.options`` may say of a task's network and examples."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.recipe import Recipe, typed
+
+KIND = 'task'
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """Beside ``network.width`` (of VGGish); every one may be set by name.
+
+    image_width: of ResNet-18. image_augment: change images at random as ``recipe.image`` says.
+    probe: the trunks stay as they are, a linear layer on their mean features learns. starts: so
+    many places of a recording that a clip may begin at, evenly spread; 0 for anywhere. bins: of a
+    classification. examples, val_examples: most examples an epoch, drawn anew every epoch, and
+    most to validate on; 0 for all. fraction: of the training rooms. band_hz: mel bands that are
+    heard (Fig. 8). equaliser_db: spread of a random equaliser that is the same for all sounds of
+    an example. precision: Lightning's.
+    """
+
+    image_width: float = 1.0
+    image_augment: bool = False
+    probe: bool = False
+    starts: int = 0
+    bins: int = 8
+    examples: int = 0
+    val_examples: int = 0
+    fraction: float = 1.0
+    band_hz: tuple[float, float] = (0.0, 8000.0)
+    equaliser_db: float = 0.0
+    precision: str = '32-true'
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> TaskOptions:
+        """Read a recipe's options; QuietNavError names what is not known."""
+        if recipe.network.kind != KIND:
+            raise QuietNavError(
+                f'recipe {recipe.name}: network kind {recipe.network.kind!r}, expected {KIND!r}'
+            )
+        return typed(cls, recipe.network.options, f'recipe {recipe.name}: options')
+
+
+def with_options(recipe: Recipe, **options: object) -> Recipe:
+    """Return a recipe with some options set."""
+    network = dataclasses.replace(
+        recipe.network, options={**recipe.network.options, **options}
+    )
+    changed = dataclasses.replace(recipe, network=network)
+    TaskOptions.of(changed)
+    return changed

@@ -1,0 +1,103 @@
+"""Tasks of one place: is a wall near, and how far is it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.tasks.bins import Bins
+from quiet_nav.learning.tasks.data import TaskData
+from quiet_nav.learning.tasks.task import Example, Task, softmax
+from quiet_nav.recordings.quiet_campus import Row
+
+#: Farther counts as so far (the authors' ``depth_max``).
+FARTHEST_M = 3.0766138931115465
+
+
+class Placed(Task):
+    """A task with an example a row of the near-wall lists."""
+
+    def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:
+        return [
+            Example(
+                row.room,
+                target=self.target(row),
+                extra={'distance_m': row.distance_m},
+                **self.places(row),
+            )
+            for row in data.rows(split)
+        ]
+
+    def target(self, row: Row) -> float:
+        raise NotImplementedError
+
+
+class NearWall(Placed):
+    """Is a wall within 0.5 m (the lists' label)? Section 3; Tables 1 and 2."""
+
+    NAME = 'near-wall'
+
+    def target(self, row: Row) -> float:
+        return float(bool(row.near))
+
+    def learn(self, train: Sequence[Example]) -> None:
+        positives = sum(example.target for example in train)
+        if positives in (0, len(train)):
+            raise QuietNavError(
+                f'task {self.NAME}: {positives:.0f} of {len(train)} training rows are near a wall: '
+                'both classes are needed'
+            )
+        self.state['positive_weight'] = (len(train) - positives) / positives
+
+
+class Distance(Placed):
+    """How far is the wall ahead, up to 3.08 m.
+
+    regression: L1 loss on distances scaled to [-0.5, 0.5], as the authors scale them.
+    classification: bins found by k-means of the training distances.
+    """
+
+    NAME = 'distance'
+    VARIANTS = ('regression', 'classification')
+
+    @property
+    def KIND(self) -> str:  # noqa: N802
+        return 'regression' if self.variant == 'regression' else 'multiclass'
+
+    def target(self, row: Row) -> float:
+        return min(row.distance_m, FARTHEST_M)
+
+    @property
+    def outputs(self) -> int:
+        return 1 if self.variant == 'regression' else len(self.state['centres'])
+
+    def learn(self, train: Sequence[Example]) -> None:
+        if self.variant == 'classification':
+            values = np.array([example.target for example in train])
+            self.state['centres'] = Bins.fit(values, self.bins, f'task {self.NAME}').listed()
+
+    def encoded(self, target: np.ndarray) -> np.ndarray:
+        if self.variant == 'regression':
+            return scaled(target)
+        return Bins.of(self.state).numbers(target)
+
+    def answers(self, output: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        if self.variant == 'regression':
+            return metres(output[:, 0])
+        return softmax(output)
+
+    def truth(self, examples: Sequence[Example]) -> np.ndarray:
+        target = super().truth(examples)
+        return target if self.variant == 'regression' else Bins.of(self.state).numbers(target)
+
+
+def scaled(distance_m: np.ndarray) -> np.ndarray:
+    """Return distances up to FARTHEST_M scaled to [-0.5, 0.5]."""
+    return np.clip(distance_m, 0.0, FARTHEST_M) / FARTHEST_M - 0.5
+
+
+def metres(scaled_distance: np.ndarray) -> np.ndarray:
+    """Return distances from scaled ones, kept between 0 and FARTHEST_M."""
+    return np.clip(scaled_distance.astype(float) + 0.5, 0.0, 1.0) * FARTHEST_M

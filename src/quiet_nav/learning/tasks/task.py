@@ -1,0 +1,213 @@
+"""What every task says: examples, inputs, loss, and how outputs become predictions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.recordings.task_predictions import Kind, Predictions
+from quiet_nav.learning.tasks.data import TaskData
+from quiet_nav.recordings.quiet_campus import SPLITS, Row
+
+#: Embedding of a clip or an image (the paper's ``feat_dim``).
+EMBEDDING = 128
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: what is heard, what is seen, and the answer.
+
+    sounds, images: places whose clip or image goes in, in order. target: in the task's unit.
+    known: numbers that go in beside (a reference's distance). extra: more for ``Predictions``.
+    """
+
+    room: str
+    sounds: tuple[Row, ...]
+    images: tuple[Row, ...]
+    target: float
+    known: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+
+
+class Task:
+    """One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
+
+    state: what was learnt from the training examples beside the weights (bins, cells): plain
+    lists and numbers that a checkpoint keeps. KIND: as ``Predictions``. INPUTS, VARIANTS: what may
+    be asked for, defaults first. FAMILY: which network and which recipes (single, pair, av).
+    METRICS: names of the figures that ``evaluation.task_scores`` gives, the first of which picks
+    the best checkpoint.
+    """
+
+    NAME: ClassVar[str]
+    KIND: ClassVar[Kind] = 'binary'
+    FAMILY: ClassVar[str] = 'single'
+    INPUTS: ClassVar[tuple[str, ...]] = ('audio', 'image', 'both')
+    VARIANTS: ClassVar[tuple[str, ...]] = ()
+    #: Sounds and images of an example, where that input is given.
+    VIEWS: ClassVar[int] = 1
+    #: Every split needs so many rooms: with one room nothing is said of rooms unseen.
+    LEAST_ROOMS: ClassVar[int] = 2
+
+    def __init__(
+        self, variant: str = '', inputs: str = 'audio', state: dict[str, Any] | None = None
+    ) -> None:
+        self.variant, self.inputs = variant, inputs
+        self.state: dict[str, Any] = dict(state or {})
+
+    # What an example is.
+
+    @property
+    def hears(self) -> bool:
+        return self.inputs in ('audio', 'both')
+
+    @property
+    def sees(self) -> bool:
+        return self.inputs in ('image', 'both')
+
+    def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:
+        """Return the examples of a split, the same for the same seed."""
+        raise NotImplementedError
+
+    def draw(self, example: Example, data: TaskData, rng: np.random.Generator) -> Example:
+        """Return what a training example is this time; as it is listed by default."""
+        return example
+
+    def examples(self, data: TaskData, split: str, seed: int = 0) -> list[Example]:
+        """Return ``listed`` with its files checked.
+
+        Raises QuietNavError, before any training, where the data cannot serve the task: too few
+        rooms in the split, places of one distance alone, missing sounds or images (all named).
+        """
+        found = self.listed(data, split, seed)
+        rooms = {example.room for example in found}
+        if len(rooms) < self.LEAST_ROOMS:
+            raise QuietNavError(
+                f'task {self.NAME}: {data.name} {split} has {len(rooms)} '
+                f'{"rooms" if len(rooms) != 1 else "room"} that serve it, at least '
+                f'{self.LEAST_ROOMS} are needed{self.needs}'
+            )
+        data.refuse_missing(
+            self.NAME,
+            [row for example in found for row in example.sounds],
+            [row for example in found for row in example.images],
+        )
+        return found
+
+    #: What a room must have, as the end of an error's sentence.
+    needs: ClassVar[str] = ''
+
+    def places(self, *rows: Row) -> dict[str, tuple[Row, ...]]:
+        """Return rows as ``sounds`` and ``images`` of an example, as far as they go in."""
+        return {'sounds': rows if self.hears else (), 'images': rows if self.sees else ()}
+
+    # What is learnt.
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the network gives for an example."""
+        return 1
+
+    def learn(self, train: Sequence[Example]) -> None:
+        """Set ``state`` from the training examples; nothing by default."""
+
+    def head(self, modalities: int) -> nn.Module:
+        """Return the module from embeddings to outputs.
+
+        It is called as ``head(views, batch)``, views a dict of embeddings (N, V, 128) by modality
+        (``modalities`` of them, ``VIEWS`` views each), and returns (N, outputs).
+        """
+        from quiet_nav.learning.tasks.networks import Fusion
+
+        return Fusion(modalities * self.VIEWS, self.outputs)
+
+    def encoded(self, target: np.ndarray) -> np.ndarray:
+        """Return targets as the loss takes them, (N,), from those of examples."""
+        return target
+
+    def loss(self, output: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return the loss of outputs (N, outputs) on a batch with ``target`` (N,), encoded."""
+        target = batch['target']
+        if self.KIND == 'binary':
+            weight = output.new_tensor(float(self.state.get('positive_weight', 1.0)))
+            return functional.binary_cross_entropy_with_logits(
+                output.squeeze(-1), target, pos_weight=weight
+            )
+        if self.KIND == 'multiclass':
+            return functional.cross_entropy(output, target.long())
+        return functional.l1_loss(output.squeeze(-1), target)
+
+    def judged(
+        self, output: torch.Tensor, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return scores and truths, (N,) each, of which validation picks the best checkpoint.
+
+        Binary: logits and 0 or 1, by AP. Multiclass: chosen and true class, by accuracy. Else
+        values in the loss's unit, by mean absolute error.
+        """
+        if self.KIND == 'multiclass':
+            return output.argmax(dim=-1), batch['target'].long()
+        return output.squeeze(-1), batch['target']
+
+    # What is answered.
+
+    def answers(self, output: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
+        """Return ``Predictions.output`` from network outputs (N, outputs)."""
+        if self.KIND == 'binary':
+            return 1.0 / (1.0 + np.exp(-output[:, 0].astype(float)))
+        if self.KIND == 'multiclass':
+            return softmax(output)
+        return output[:, 0].astype(float)
+
+    def truth(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return ``Predictions.target``."""
+        return np.array([example.target for example in examples])
+
+    def extra(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
+        """Return ``Predictions.extra``."""
+        names = examples[0].extra
+        return {name: np.array([e.extra[name] for e in examples]) for name in names}
+
+    def predictions(
+        self, output: np.ndarray, examples: Sequence[Example], train_target: np.ndarray
+    ) -> Predictions:
+        """Return what evaluation scores, of network outputs (N, outputs)."""
+        return Predictions(
+            task=self.title,
+            kind=self.KIND,
+            rooms=np.array([example.room for example in examples]),
+            target=self.truth(examples),
+            output=self.answers(output, examples),
+            train_target=train_target,
+            extra=self.extra(examples),
+        )
+
+    # How it is told from others.
+
+    @property
+    def title(self) -> str:
+        """Name and variant."""
+        return f'{self.NAME} {self.variant}'.strip()
+
+    def described(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of the task."""
+        return {
+            'name': self.NAME,
+            'variant': self.variant,
+            'inputs': self.inputs,
+            'state': self.state,
+        }
+
+
+def softmax(output: np.ndarray) -> np.ndarray:
+    """Return class probabilities of logits (N, K)."""
+    shifted = np.exp(output - output.max(axis=1, keepdims=True), dtype=float)
+    return shifted / shifted.sum(axis=1, keepdims=True)

@@ -1,0 +1,165 @@
+"""What goes into networks: clips cut out of log-mels computed once, and images squeezed once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from quiet_nav.learning.augment import Augment
+from quiet_nav.learning.clips import AudioCache
+from quiet_nav.learning.images import ImageAugment, ImageCache, to_tensor
+from quiet_nav.learning.recipe import Recipe
+from quiet_nav.learning.tasks.options import TaskOptions
+from quiet_nav.recordings.quiet_campus import Row, duration_s, read_audio
+from quiet_nav.sound.logmel import HOP_SAMPLES, MEL_BANDS, log_mel, mel_centres_hz
+from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
+
+CLIP_FRAMES = CLIP_SAMPLES // HOP_SAMPLES
+FRAMES_PER_S = SAMPLE_RATE // HOP_SAMPLES
+#: Folder beside ``ProcessedData`` that keeps log-mels.
+CACHE = '.log_mel'
+_NEPERS_PER_DB = np.log(10.0) / 10.0
+#: Bands at which a random equaliser is drawn; between them it is straight.
+_KNOTS = 9
+
+#: Changes a clip's waveform (15360,); called with the row, too.
+Change = Callable[[Row, np.ndarray], np.ndarray]
+
+
+class LogMels:
+    """Log-mels of whole recordings, computed once, kept on disk as float16 and in memory.
+
+    A clip cut out of one differs from the log-mel of the clip alone in its first and last frame
+    only (neighbours there, mirrored audio here).
+    """
+
+    def __init__(self, megabytes: int) -> None:
+        self.budget, self.used = megabytes * 2**20, 0
+        self.kept: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
+
+    def whole(self, row: Row) -> np.ndarray:
+        """Return float16, shape (frames, 64), of a row's recording, at least one clip long."""
+        key = (row.audio, row.channel)
+        found = self.kept.get(key)
+        if found is None:
+            found = self._load(row)
+            self.kept[key] = found
+            self.used += found.nbytes
+            while self.used > self.budget and len(self.kept) > 1:
+                self.used -= self.kept.popitem(last=False)[1].nbytes
+        return found
+
+    def clip(self, row: Row, start_s: float) -> np.ndarray:
+        """Return float32, shape (96, 64), of the 0.96 s from the 10 ms at which it starts."""
+        whole = self.whole(row)
+        first = min(max(round(start_s * FRAMES_PER_S), 0), len(whole) - CLIP_FRAMES)
+        return whole[first : first + CLIP_FRAMES].astype(np.float32)
+
+    def _load(self, row: Row) -> np.ndarray:
+        stat = row.audio.stat()
+        place = row.folder
+        name = f'{place.parent.name}-{place.name}-{row.audio.stem}-{row.channel}'
+        kept = place.parents[1] / CACHE / f'{name}-{stat.st_size:x}-{stat.st_mtime_ns:x}.npy'
+        with contextlib.suppress(OSError, ValueError, EOFError):
+            return np.load(kept, allow_pickle=False)
+        length = max(duration_s(row), CLIP_S)
+        found = log_mel(read_audio(row, 0.0, length), pad=True).astype(np.float16)
+        # Folders of others may not be written to: then memory alone keeps it.
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(exist_ok=True)
+            part = kept.with_name(f'.{kept.stem}.{np.random.default_rng().integers(1 << 48)}.npy')
+            np.save(part, found)
+            part.replace(kept)
+        return found
+
+
+class Views:
+    """Clips and images of rows as a recipe says; everything random comes from the generator given.
+
+    change: makes clips anew from their waveform first (a distractor in evaluation).
+    """
+
+    def __init__(self, recipe: Recipe, training: bool, change: Change | None = None) -> None:
+        self.options = TaskOptions.of(recipe)
+        self.recipe, self.training, self.change = recipe, training, change
+        self.log_mels = LogMels(recipe.data.cache_mb)
+        self.images = ImageCache(recipe.data.cache_mb, recipe.image.size)
+        self.augment = Augment(recipe.augment) if training else None
+        self.image_augment = ImageAugment(recipe.image) if training else None
+        self.waves = AudioCache(recipe.data.cache_mb)
+        self.lengths: dict[Path, float] = {}
+        centres = mel_centres_hz()
+        low, high = self.options.band_hz
+        self.band = (centres >= low) & (centres <= high)
+
+    def start_s(self, row: Row, rng: np.random.Generator) -> float:
+        """Return where a row's clip begins: where it says, in training anywhere, else 0 s."""
+        if row.start_s is not None:
+            return row.start_s
+        if not self.training:
+            return 0.0
+        if row.audio not in self.lengths:
+            self.lengths[row.audio] = duration_s(row)
+        free = max(self.lengths[row.audio] - CLIP_S, 0.0)
+        if self.options.starts:
+            return free * int(rng.integers(self.options.starts)) / max(self.options.starts - 1, 1)
+        return rng.uniform(0.0, free)
+
+    def sounds(self, rows: tuple[Row, ...], rng: np.random.Generator) -> torch.Tensor:
+        """Return log-mels (V, 96, 64); gain, equaliser and hidden bands are those of all rows."""
+        starts = [self.start_s(row, rng) for row in rows]
+        if self.augment is None:
+            clips = [self.plain(row, s) for row, s in zip(rows, starts, strict=True)]
+            return torch.from_numpy(np.stack(clips))
+        r = self.recipe.augment
+        take = self._distracted if r.distractor_probability > 0.0 else self._clip
+        clips = np.stack([take(row, s, rng) for row, s in zip(rows, starts, strict=True)])
+        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
+        clips += np.float32(2.0 * np.log(factor))
+        if self.options.equaliser_db > 0.0:
+            knots = rng.normal(0.0, self.options.equaliser_db * _NEPERS_PER_DB, _KNOTS)
+            bands = np.linspace(0.0, _KNOTS - 1.0, MEL_BANDS)
+            clips += np.interp(bands, np.arange(_KNOTS), knots).astype(np.float32)
+        clips = hide_bands(clips, self.band & (self.augment.keep_bands(rng, MEL_BANDS) > 0.0))
+        return torch.from_numpy(np.ascontiguousarray(clips, np.float32))
+
+    def plain(self, row: Row, start_s: float) -> np.ndarray:
+        """Return the clip alone, (96, 64), nothing drawn: what evaluation and probes take."""
+        if self.change is not None:
+            clip = log_mel(self.change(row, self.waves.read(row, start_s, CLIP_SAMPLES)), pad=True)
+        else:
+            clip = self.log_mels.clip(row, start_s)
+        return hide_bands(clip[None], self.band)[0]
+
+    def seen(self, rows: tuple[Row, ...], rng: np.random.Generator) -> torch.Tensor:
+        """Return uint8 images (V, 3, size, size)."""
+        found = []
+        for row in rows:
+            pixels = self.images.read(row.image)
+            if self.image_augment is not None and self.options.image_augment:
+                pixels = self.image_augment(rng, pixels)
+            found.append(to_tensor(pixels))
+        return torch.stack(found)
+
+    def _clip(self, row: Row, start_s: float, _rng: np.random.Generator) -> np.ndarray:
+        return self.log_mels.clip(row, start_s)
+
+    def _distracted(self, row: Row, start_s: float, rng: np.random.Generator) -> np.ndarray:
+        wave = self.augment.distracted(rng, self.waves.read(row, start_s, CLIP_SAMPLES))
+        return log_mel(wave, pad=True)
+
+
+def hide_bands(clips: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """Return log-mels (V, T, 64) whose bands not in ``keep`` (64,) have each clip's mean level.
+
+    The mean is that of the bands kept: what is hidden says nothing.
+    """
+    if keep.all():
+        return clips
+    mean = clips[..., keep].mean(axis=(1, 2), keepdims=True) if keep.any() else np.float32(0.0)
+    return np.where(keep, clips, mean)
