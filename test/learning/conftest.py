@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from task_campus import write_task_campus
 
 RATE = 16_000
 ROOMS = {'train': ('A', 'B', 'C', 'D'), 'val': ('E', 'F'), 'test': ('G', 'H', 'I')}
@@ -41,3 +42,8 @@ def write_campus(root: Path, places: int = 4, seconds: float = 3.0) -> Path:
 @pytest.fixture(scope='session')
 def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_campus(tmp_path_factory.mktemp('campus') / 'SFS-Static')
+
+
+@pytest.fixture(scope='session')
+def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_task_campus(tmp_path_factory.mktemp('tasks') / 'SFS-Static')

@@ -42,9 +42,27 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
     return loaded
 
 
+def task_of(loaded: dict[str, Any]) -> str:
+    """Return name, variant and input of the task that a loaded checkpoint is of."""
+    said = loaded.get('hyper_parameters', {}).get('task')
+    if not said:
+        return 'near-wall'
+    return ' '.join(part for part in (said['name'], said['variant'], f'({said["inputs"]})') if part)
+
+
+def refuse_study(path: str | Path, loaded: dict[str, Any]) -> None:
+    """Raise QuietNavError for a checkpoint of a task of the study: it is no detector."""
+    if 'task' in loaded.get('hyper_parameters', {}):
+        raise QuietNavError(
+            f'{path}: a checkpoint of the task {task_of(loaded)}; expected a near-wall detector '
+            '(its trunk can be taken over by --trunk)'
+        )
+
+
 def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]]:
     """Return the network of one of our checkpoints in evaluation mode, its recipe and the rest."""
     loaded = read_tensors(path)
+    refuse_study(path, loaded)
     parameters = loaded.get('hyper_parameters', {})
     if 'recipe' not in parameters or 'state_dict' not in loaded:
         raise QuietNavError(
@@ -53,7 +71,7 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]
         )
     recipe = recipe_from_dict(parameters['recipe'], f'{path}: recipe')
     network = kind_of(recipe).network(recipe.network)
-    load_weights(network, _strip(loaded['state_dict'], PREFIX), str(path))
+    load_weights(network, strip(loaded['state_dict'], PREFIX), str(path))
     network.eval()
     return network, recipe, {k: v for k, v in loaded.items() if k != 'state_dict'}
 
@@ -81,7 +99,9 @@ def network_of(path: str | Path) -> NetworkRecipe:
     """
     path = Path(path)
     if path.suffix != '.onnx':
-        parameters = read_tensors(path).get('hyper_parameters', {})
+        loaded = read_tensors(path)
+        refuse_study(path, loaded)
+        parameters = loaded.get('hyper_parameters', {})
         if 'recipe' not in parameters:
             raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no recipe in it)')
         return recipe_from_dict(parameters['recipe'], f'{path}: recipe').network
@@ -105,7 +125,9 @@ def start_from(network: nn.Module, path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix != '.onnx':
-        weights = _strip(read_tensors(path).get('state_dict', {}), PREFIX)
+        loaded = read_tensors(path)
+        refuse_study(path, loaded)
+        weights = strip(loaded.get('state_dict', {}), PREFIX)
         if not weights and hasattr(network, 'load_pretrained'):
             network.load_pretrained(path)
             return
@@ -170,5 +192,6 @@ def _identity(norm: nn.Module, name: str, value: torch.Tensor) -> torch.Tensor:
     return torch.ones_like(value) if name == 'weight' else torch.zeros_like(value)
 
 
-def _strip(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def strip(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin with a prefix, without it."""
     return {k[len(prefix) :]: v for k, v in state.items() if k.startswith(prefix)}

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.checkpoints import read_tensors, start_from
+from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.clips import EpochSampler
 from quiet_nav.learning.kinds import kind_of
 from quiet_nav.learning.module import MONITOR, NearWallModule
@@ -29,14 +30,23 @@ RESULT = 'result.json'
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where the best validation model lies, its validation AP, and what it took."""
+    """Where the best validation model lies, its figure in validation, and what it took.
+
+    figure: which, as it is logged (``val/ap``).
+    """
 
     best: Path
-    val_ap: float
+    val_score: float
     epochs: int
     hours: float
     train_rows: int
     val_rows: int
+    figure: str = MONITOR
+
+    @property
+    def val_ap(self) -> float:
+        """The score of tasks that are judged by average precision."""
+        return self.val_score
 
 
 def train(
@@ -60,13 +70,19 @@ def train(
     """
     kind = kind_of(recipe)
     train_set, val_set = kind.datasets(Path(data), recipe)
+
+    def build(resumed: bool) -> NearWallModule:
+        network = kind.network(recipe.network)
+        if init is not None and not resumed:
+            start_from(network, init)
+        return NearWallModule(network, recipe, train_set.positive_weight)
+
     return fit(
-        kind.network,
+        build,
         train_set,
         val_set,
         recipe,
         Path(out),
-        init=init,
         accelerator=accelerator,
         devices=devices,
         num_nodes=num_nodes,
@@ -76,28 +92,31 @@ def train(
 
 
 def fit(
-    build_network,
+    build: Callable[[bool], lightning.LightningModule],
     train_set: Dataset,
     val_set: Dataset,
     recipe: Recipe,
     out: Path,
     *,
-    init: str | Path | None = None,
+    monitor: tuple[str, str] = (MONITOR, 'max'),
     accelerator: str = 'auto',
     devices: str | int = 'auto',
     num_nodes: int = 1,
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
-    """Train ``build_network(recipe.network)`` on any data sets of a ``Kind``'s form."""
+    """Train any Lightning module; goes on from ``out/last.ckpt`` where there is one.
+
+    build: makes the module, after the seed was set; told whether weights come from ``last.ckpt``.
+    monitor: the logged figure that picks ``best.ckpt``, and whether its 'max' or 'min' is best.
+    """
     out.mkdir(parents=True, exist_ok=True)
     resume = resume_from(out, recipe)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
-    network = build_network(recipe.network)
-    if init is not None and resume is None:
-        start_from(network, init)
-    module = NearWallModule(network, recipe, train_set.positive_weight)
-    best = ModelCheckpoint(out, 'best', monitor=MONITOR, mode='max', enable_version_counter=False)
+    module = build(resume is not None)
+    refuse_other_task(resume, module)
+    figure, mode = monitor
+    best = ModelCheckpoint(out, 'best', monitor=figure, mode=mode, enable_version_counter=False)
     last = ModelCheckpoint(out, 'last', enable_version_counter=False, save_on_train_epoch_end=True)
     callbacks = [best, last, LearningRateMonitor('epoch')]
     if progress:
@@ -128,11 +147,12 @@ def fit(
     )
     result = TrainingResult(
         best=out / BEST,
-        val_ap=float(best.best_model_score) if best.best_model_score is not None else float('nan'),
+        val_score=float('nan') if best.best_model_score is None else float(best.best_model_score),
         epochs=trainer.current_epoch,
         hours=(time.monotonic() - began) / 3600.0,
         train_rows=len(train_set),
         val_rows=len(val_set),
+        figure=figure,
     )
     if trainer.is_global_zero:
         text = json.dumps({**asdict(result), 'best': BEST}, indent=2)
@@ -169,6 +189,19 @@ def resume_from(out: Path, recipe: Recipe) -> Path | None:
             'folder or remove this one'
         )
     return last
+
+
+def refuse_other_task(resume: Path | None, module: lightning.LightningModule) -> None:
+    """Raise QuietNavError where ``last.ckpt`` is of another task than the module."""
+    if resume is None:
+        return
+    kept = task_of(read_tensors(resume))
+    own = task_of({'hyper_parameters': dict(module.hparams)})
+    if kept != own:
+        raise QuietNavError(
+            f'{resume}: begun for the task {kept}, not {own}; take another folder or remove this '
+            'one'
+        )
 
 
 class _Progress(RichProgressBar):

@@ -12,6 +12,7 @@ from quiet_nav.errors import QuietNavError
 
 if TYPE_CHECKING:
     from quiet_nav.learning.tasks.task import Task
+    from quiet_nav.recordings.task_predictions import Predictions
 
 #: Dotted paths, imported when asked for: importing this package imports no torch.
 TASKS = {
@@ -45,3 +46,10 @@ def get_task(name: str, variant: str = '', inputs: str = '') -> Task:
             listed = ', '.join(known) or 'none: leave it out'
             raise QuietNavError(f'task {name}: {what} {said!r} is none of {listed}')
     return found(variant or next(iter(found.VARIANTS), ''), inputs or found.INPUTS[0])
+
+
+def predict(*args: object, **kwargs: object) -> Predictions:
+    """Return what a checkpoint says of a split; see ``run.predict``."""
+    from quiet_nav.learning.tasks import run
+
+    return run.predict(*args, **kwargs)

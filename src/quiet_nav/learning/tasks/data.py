@@ -157,5 +157,3 @@ def comparable(rows: Sequence[Row]) -> list[tuple[Row, Row]]:
         for other in rows
         if abs(one.distance_m - other.distance_m) >= LEAST_DIFFERENCE_M
     ]
-
-

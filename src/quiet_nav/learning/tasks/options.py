@@ -21,7 +21,7 @@ class TaskOptions:
     classification. examples, val_examples: most examples an epoch, drawn anew every epoch, and
     most to validate on; 0 for all. fraction: of the training rooms. band_hz: mel bands that are
     heard (Fig. 8). equaliser_db: spread of a random equaliser that is the same for all sounds of
-    an example. precision: Lightning's.
+    an example.
     """
 
     image_width: float = 1.0
@@ -34,7 +34,6 @@ class TaskOptions:
     fraction: float = 1.0
     band_hz: tuple[float, float] = (0.0, 8000.0)
     equaliser_db: float = 0.0
-    precision: str = '32-true'
 
     @classmethod
     def of(cls, recipe: Recipe) -> TaskOptions:
@@ -48,9 +47,7 @@ class TaskOptions:
 
 def with_options(recipe: Recipe, **options: object) -> Recipe:
     """Return a recipe with some options set."""
-    network = dataclasses.replace(
-        recipe.network, options={**recipe.network.options, **options}
-    )
+    network = dataclasses.replace(recipe.network, options={**recipe.network.options, **options})
     changed = dataclasses.replace(recipe, network=network)
     TaskOptions.of(changed)
     return changed

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
-from quiet_nav.learning.tasks.bins import Bins
 from quiet_nav.learning.tasks.data import LEAST_DIFFERENCE_M, MARGIN, TaskData
-from quiet_nav.learning.tasks.task import Example, Task, softmax
+from quiet_nav.learning.tasks.task import Example, Task
+from quiet_nav.learning.tasks.valued import Valued
 from quiet_nav.recordings.quiet_campus import Row
 
 #: Pairs that are listed of a motion recording to learn bins from, and draws that are tried.
@@ -74,44 +73,17 @@ class Order(Paired):
         return float(first_m < second_m)
 
 
-class Ratio(Paired):
-    """The natural logarithm of the first distance over the second.
-
-    regression: L1 loss. classification: bins found by k-means of the training ratios.
-    """
+class Ratio(Valued, Paired):
+    """The natural logarithm of the first distance over the second."""
 
     NAME = 'ratio'
-    VARIANTS = ('regression', 'classification')
-
-    @property
-    def KIND(self) -> str:  # noqa: N802
-        return 'ratio' if self.variant == 'regression' else 'multiclass'
+    VALUE = 'ratio'
 
     def target(self, first_m: float, second_m: float) -> float:
         return float(np.log(first_m / second_m))
 
-    @property
-    def outputs(self) -> int:
-        return 1 if self.variant == 'regression' else len(self.state['centres'])
 
-    def learn(self, train: Sequence[Example]) -> None:
-        if self.variant == 'classification':
-            values = np.array([example.target for example in train])
-            self.state['centres'] = Bins.fit(values, self.bins, f'task {self.NAME}').listed()
-
-    def encoded(self, target: np.ndarray) -> np.ndarray:
-        return target if self.variant == 'regression' else Bins.of(self.state).numbers(target)
-
-    def answers(self, output: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
-        return softmax(output) if self.variant == 'classification' else output[:, 0].astype(float)
-
-    def truth(self, examples: Sequence[Example]) -> np.ndarray:
-        return self.encoded(super().truth(examples))
-
-
-def drawn_pair(
-    recording: Row, data: TaskData, rng: np.random.Generator
-) -> tuple[Row, Row] | None:
+def drawn_pair(recording: Row, data: TaskData, rng: np.random.Generator) -> tuple[Row, Row] | None:
     """Return two frames of a motion recording that a pair may have, None where there are none."""
     last = len(data.distances(recording)) - 2 * MARGIN
     if last <= MARGIN:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.tasks.bins import Bins
 from quiet_nav.learning.tasks.data import TaskData
-from quiet_nav.learning.tasks.task import Example, Task, softmax
+from quiet_nav.learning.tasks.options import TaskOptions
+from quiet_nav.learning.tasks.task import Example, Task
+from quiet_nav.learning.tasks.valued import Valued
 from quiet_nav.recordings.quiet_campus import Row
 
 #: Farther counts as so far (the authors' ``depth_max``).
@@ -42,7 +43,7 @@ class NearWall(Placed):
     def target(self, row: Row) -> float:
         return float(bool(row.near))
 
-    def learn(self, train: Sequence[Example]) -> None:
+    def learn(self, train: Sequence[Example], options: TaskOptions) -> None:
         positives = sum(example.target for example in train)
         if positives in (0, len(train)):
             raise QuietNavError(
@@ -52,52 +53,26 @@ class NearWall(Placed):
         self.state['positive_weight'] = (len(train) - positives) / positives
 
 
-class Distance(Placed):
-    """How far is the wall ahead, up to 3.08 m.
-
-    regression: L1 loss on distances scaled to [-0.5, 0.5], as the authors scale them.
-    classification: bins found by k-means of the training distances.
-    """
+class Distance(Valued, Placed):
+    """How far is the wall ahead, up to 3.08 m; regression scales that to [-0.5, 0.5]."""
 
     NAME = 'distance'
-    VARIANTS = ('regression', 'classification')
-
-    @property
-    def KIND(self) -> str:  # noqa: N802
-        return 'regression' if self.variant == 'regression' else 'multiclass'
 
     def target(self, row: Row) -> float:
         return min(row.distance_m, FARTHEST_M)
 
-    @property
-    def outputs(self) -> int:
-        return 1 if self.variant == 'regression' else len(self.state['centres'])
+    def scaled(self, value: np.ndarray) -> np.ndarray:
+        return scaled_distance(value)
 
-    def learn(self, train: Sequence[Example]) -> None:
-        if self.variant == 'classification':
-            values = np.array([example.target for example in train])
-            self.state['centres'] = Bins.fit(values, self.bins, f'task {self.NAME}').listed()
-
-    def encoded(self, target: np.ndarray) -> np.ndarray:
-        if self.variant == 'regression':
-            return scaled(target)
-        return Bins.of(self.state).numbers(target)
-
-    def answers(self, output: np.ndarray, examples: Sequence[Example]) -> np.ndarray:
-        if self.variant == 'regression':
-            return metres(output[:, 0])
-        return softmax(output)
-
-    def truth(self, examples: Sequence[Example]) -> np.ndarray:
-        target = super().truth(examples)
-        return target if self.variant == 'regression' else Bins.of(self.state).numbers(target)
+    def unscaled(self, value: np.ndarray) -> np.ndarray:
+        return unscaled_distance(value)
 
 
-def scaled(distance_m: np.ndarray) -> np.ndarray:
-    """Return distances up to FARTHEST_M scaled to [-0.5, 0.5]."""
+def scaled_distance(distance_m: np.ndarray) -> np.ndarray:
+    """Return distances up to FARTHEST_M scaled to [-0.5, 0.5], as the authors scale them."""
     return np.clip(distance_m, 0.0, FARTHEST_M) / FARTHEST_M - 0.5
 
 
-def metres(scaled_distance: np.ndarray) -> np.ndarray:
+def unscaled_distance(scaled: np.ndarray) -> np.ndarray:
     """Return distances from scaled ones, kept between 0 and FARTHEST_M."""
-    return np.clip(scaled_distance.astype(float) + 0.5, 0.0, 1.0) * FARTHEST_M
+    return np.clip(scaled + 0.5, 0.0, 1.0) * FARTHEST_M

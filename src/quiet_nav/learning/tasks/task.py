@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -13,9 +12,10 @@ from torch import nn
 from torch.nn import functional
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.task_predictions import Kind, Predictions
 from quiet_nav.learning.tasks.data import TaskData
+from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.recordings.quiet_campus import SPLITS, Row
+from quiet_nav.recordings.task_predictions import Kind, Predictions
 
 #: Embedding of a clip or an image (the paper's ``feat_dim``).
 EMBEDDING = 128
@@ -82,23 +82,31 @@ class Task:
         return example
 
     def examples(self, data: TaskData, split: str, seed: int = 0) -> list[Example]:
-        """Return ``listed`` with its files checked.
+        """Return the examples of one split, checked as ``all_examples`` does."""
+        return self.all_examples(data, (split,), seed)[split]
+
+    def all_examples(
+        self, data: TaskData, splits: Sequence[str] = SPLITS, seed: int = 0
+    ) -> dict[str, list[Example]]:
+        """Return the examples of splits, their files checked.
 
         Raises QuietNavError, before any training, where the data cannot serve the task: too few
-        rooms in the split, places of one distance alone, missing sounds or images (all named).
+        rooms in a split, no places to compare, missing sounds or images (all named at once).
         """
-        found = self.listed(data, split, seed)
-        rooms = {example.room for example in found}
-        if len(rooms) < self.LEAST_ROOMS:
-            raise QuietNavError(
-                f'task {self.NAME}: {data.name} {split} has {len(rooms)} '
-                f'{"rooms" if len(rooms) != 1 else "room"} that serve it, at least '
-                f'{self.LEAST_ROOMS} are needed{self.needs}'
-            )
+        found = {split: self.listed(data, split, seed) for split in splits}
+        for split, examples in found.items():
+            rooms = len({example.room for example in examples})
+            if rooms < self.LEAST_ROOMS:
+                raise QuietNavError(
+                    f'task {self.NAME}: {data.name} {split} has {rooms} '
+                    f'{"room" if rooms == 1 else "rooms"} that can serve it, at least '
+                    f'{self.LEAST_ROOMS} needed{self.needs}'
+                )
+        every = [example for examples in found.values() for example in examples]
         data.refuse_missing(
             self.NAME,
-            [row for example in found for row in example.sounds],
-            [row for example in found for row in example.images],
+            [row for example in every for row in example.sounds],
+            [row for example in every for row in example.images],
         )
         return found
 
@@ -116,8 +124,11 @@ class Task:
         """Numbers that the network gives for an example."""
         return 1
 
-    def learn(self, train: Sequence[Example]) -> None:
-        """Set ``state`` from the training examples; nothing by default."""
+    def learn(self, train: Sequence[Example], options: TaskOptions) -> None:
+        """Set ``state`` from the training examples; nothing by default.
+
+        Raises QuietNavError where they cannot serve the task.
+        """
 
     def head(self, modalities: int) -> nn.Module:
         """Return the module from embeddings to outputs.
@@ -167,9 +178,9 @@ class Task:
             return softmax(output)
         return output[:, 0].astype(float)
 
-    def truth(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return ``Predictions.target``."""
-        return np.array([example.target for example in examples])
+    def truth(self, target: np.ndarray) -> np.ndarray:
+        """Return ``Predictions.target`` from targets of examples, (N,)."""
+        return target
 
     def extra(self, examples: Sequence[Example]) -> dict[str, np.ndarray]:
         """Return ``Predictions.extra``."""
@@ -177,14 +188,15 @@ class Task:
         return {name: np.array([e.extra[name] for e in examples]) for name in names}
 
     def predictions(
-        self, output: np.ndarray, examples: Sequence[Example], train_target: np.ndarray
+        self, output: np.ndarray, examples: Sequence[Example], train: Sequence[Example]
     ) -> Predictions:
         """Return what evaluation scores, of network outputs (N, outputs)."""
+        train_target = self.truth(np.array([example.target for example in train]))
         return Predictions(
             task=self.title,
             kind=self.KIND,
             rooms=np.array([example.room for example in examples]),
-            target=self.truth(examples),
+            target=self.truth(np.array([example.target for example in examples])),
             output=self.answers(output, examples),
             train_target=train_target,
             extra=self.extra(examples),

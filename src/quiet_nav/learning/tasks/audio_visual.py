@@ -1,0 +1,133 @@
+"""Tasks that learn from sounds and images together, without distances (section 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from quiet_nav.learning.authors_nets import PAIRINGS
+from quiet_nav.learning.tasks.data import TaskData
+from quiet_nav.learning.tasks.networks import mlp
+from quiet_nav.learning.tasks.pairs import Paired
+from quiet_nav.learning.tasks.task import EMBEDDING, Example, Task
+from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.recordings.task_predictions import Predictions
+
+#: Pairings in which image and sound stand in one order.
+_IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
+
+
+class AVSync(Task):
+    """Were this sound and this image recorded at one place?
+
+    Half of the images are those of another place of the room (motion: another moment of the
+    recording), so that knowing the room does not help.
+    """
+
+    NAME = 'av-sync'
+    FAMILY = 'av'
+    INPUTS = ('both',)
+    needs = ', each with two places'
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self._others: dict[str, list[Row]] = {}
+
+    def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:
+        rng = np.random.default_rng([seed, len(split)])
+        rooms = {room: rows for room, rows in data.places(split).items() if len(rows) > 1}
+        found = []
+        for room, rows in rooms.items():
+            for row in rows:
+                other = _another(row, rows, rng)
+                found += [Example(room, (row,), (row,), 1.0), Example(room, (row,), (other,), 0.0)]
+        if split == 'train':
+            self._others = rooms
+        return found
+
+    def draw(self, example: Example, data: TaskData, rng: np.random.Generator) -> Example:
+        if example.target:
+            return example
+        other = _another(example.sounds[0], self._others[example.room], rng)
+        return dataclasses.replace(example, images=(other,))
+
+    def head(self, modalities: int) -> nn.Module:
+        from quiet_nav.learning.tasks.networks import Fusion
+
+        return Fusion(2, 1)
+
+
+class AVOrder(Paired):
+    """Do two images and two sounds stand in one order? All four pairings (Figs. 4 and 15)."""
+
+    NAME = 'av-order'
+    FAMILY = 'av'
+    INPUTS = ('both',)
+
+    def target(self, first_m: float, second_m: float) -> float:
+        return float(first_m < second_m)
+
+    @property
+    def outputs(self) -> int:
+        return len(PAIRINGS)
+
+    def head(self, modalities: int) -> nn.Module:
+        return Pairings()
+
+    def loss(self, output: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        truth = output.new_tensor(_IN_ORDER).expand_as(output)
+        return functional.binary_cross_entropy_with_logits(output, truth)
+
+    def judged(
+        self, output: torch.Tensor, batch: dict[str, torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return output.flatten(), output.new_tensor(_IN_ORDER).expand_as(output).flatten()
+
+    def predictions(
+        self, output: np.ndarray, examples: Sequence[Example], train: Sequence[Example]
+    ) -> Predictions:
+        """Return four rows an example, one a pairing."""
+        four = len(PAIRINGS)
+        extra = {name: np.repeat(values, four) for name, values in self.extra(examples).items()}
+        return Predictions(
+            task=self.title,
+            kind='binary',
+            rooms=np.repeat([example.room for example in examples], four),
+            target=np.tile(_IN_ORDER, len(examples)),
+            output=1.0 / (1.0 + np.exp(-output.astype(float).reshape(-1))),
+            train_target=np.tile(_IN_ORDER, len(train)),
+            extra=extra,
+        )
+
+
+class Pairings(nn.Module):
+    """Sounds in either order, images in either order, and whether the orders are one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sounds = mlp(2 * EMBEDDING, EMBEDDING)
+        self.images = mlp(2 * EMBEDDING, EMBEDDING)
+        self.fusion = mlp(2 * EMBEDDING, 1)
+
+    def forward(
+        self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        sounds = _both_ways(self.sounds, views['audio'])
+        images = _both_ways(self.images, views['image'])
+        return torch.cat(
+            [self.fusion(torch.cat([images[i], sounds[s]], dim=-1)) for i, s in PAIRINGS], dim=-1
+        )
+
+
+def _both_ways(fuse: nn.Module, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return fuse(views.flatten(1)), fuse(views.flip(1).flatten(1))
+
+
+def _another(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> Row:
+    others = [other for other in rows if other.image != row.image]
+    return others[int(rng.integers(len(others)))] if others else row

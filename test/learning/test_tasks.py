@@ -1,0 +1,284 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch')
+pytest.importorskip('lightning')
+
+from task_campus import ROOMS, write_task_campus  # noqa: E402
+
+from quiet_nav.errors import QuietNavError  # noqa: E402
+from quiet_nav.evaluation.task_scores import score  # noqa: E402
+from quiet_nav.learning.checkpoints import load_checkpoint, read_tensors  # noqa: E402
+from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
+from quiet_nav.learning.tasks import TASKS, get_task  # noqa: E402
+from quiet_nav.learning.tasks.data import TaskData  # noqa: E402
+from quiet_nav.learning.tasks.examples import FeatureDataset, TaskDataset  # noqa: E402
+from quiet_nav.learning.tasks.networks import TaskNetwork  # noqa: E402
+from quiet_nav.learning.tasks.options import with_options  # noqa: E402
+from quiet_nav.learning.tasks.run import (  # noqa: E402
+    like_trunk,
+    load_trained,
+    outputs,
+    predict,
+    recipe_for,
+    train_task,
+)
+from quiet_nav.learning.training import train  # noqa: E402
+
+CPU = {'accelerator': 'cpu', 'devices': 1, 'progress': False}
+RECIPE = recipe_from_dict(
+    {
+        'name': 'tiny',
+        'network': {'kind': 'task', 'width': 0.0625, 'options': {'image_width': 0.125, 'bins': 3}},
+        'optim': {'name': 'adamw', 'learning_rate': 3e-3, 'epochs': 3, 'batch_size': 16},
+        'augment': {'amplitude': [0.9, 1.1]},
+        'image': {'size': 32},
+        'data': {'repeat': 4},
+    }
+)
+VARIANTS = [(name, variant) for name in TASKS for variant in (get_task(name).VARIANTS or ('',))]
+
+
+def epochs(count: int, **options):
+    optim = dataclasses.replace(RECIPE.optim, epochs=count)
+    return with_options(dataclasses.replace(RECIPE, optim=optim), **options)
+
+
+@pytest.fixture(scope='module')
+def trained(task_campus, tmp_path_factory):
+    """Checkpoints of small trainings, each made when first asked for."""
+    made = {}
+
+    def get(name, variant='', inputs=''):
+        key = (name, variant, inputs)
+        if key not in made:
+            out = tmp_path_factory.mktemp('trained')
+            task = get_task(name, variant, inputs)
+            made[key] = train_task(task, RECIPE, task_campus, out, **CPU).best
+        return made[key]
+
+    return get
+
+
+@pytest.fixture(scope='module')
+def dense(tmp_path_factory):
+    return write_task_campus(tmp_path_factory.mktemp('dense') / 'SFS-Dense', cells=True)
+
+
+@pytest.mark.parametrize('name', ['order', 'distance'])
+def test_a_little_training_learns_what_can_be_learnt(trained, task_campus, name):
+    report = score(predict(trained(name), task_campus))
+    assert report.rows == (84 if name == 'order' else 18)
+    assert report.main.beats_baselines
+
+
+@pytest.mark.parametrize(('name', 'variant'), [pair for pair in VARIANTS if pair[0] != 'locate'])
+def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_path, name, variant):
+    task = get_task(name, variant)
+    optim = dataclasses.replace(RECIPE.optim, epochs=1)
+    recipe = dataclasses.replace(
+        RECIPE, optim=optim, data=dataclasses.replace(RECIPE.data, repeat=1)
+    )
+    best = train_task(task, recipe, task_campus, tmp_path, **CPU).best
+    found = predict(best, task_campus, 'test')
+    assert set(found.rooms) == set(ROOMS['test'])
+    assert found.kind == task.KIND
+    assert score(found).figures
+
+
+def test_location_is_learnt_in_the_rooms_it_is_tested_in(dense, tmp_path):
+    task = get_task('locate')
+    best = train_task(task, epochs(4), dense, tmp_path, **CPU).best
+    found = predict(best, dense, 'test')
+    assert len(set(found.rooms)) == 9
+    assert found.output.shape == (len(found), 3)
+    assert found.extra['cell_m'].shape == (len(found), 3, 2)
+    assert score(found)['top-1'].value.value > 0.5
+
+
+def test_location_under_a_time_shift_never_trains_on_the_recordings_it_is_tested_on(dense):
+    data = TaskData(dense)
+    recordings = {}
+    for variant in ('later', 'together'):
+        task = get_task('locate', variant)
+        train, test = (
+            {row.audio for e in task.examples(data, split) for row in e.sounds}
+            for split in ('train', 'test')
+        )
+        recordings[variant] = train & test
+    assert not recordings['later']
+    assert recordings['together']
+
+
+def test_which_examples_are_drawn_depends_on_seed_epoch_and_index_alone(task_campus):
+    def made(seed=0):
+        task, data = get_task('av-sync'), TaskData(task_campus)
+        recipe = dataclasses.replace(epochs(1, examples=20, equaliser_db=3.0), seed=seed)
+        return TaskDataset(task, task.examples(data, 'train'), data, recipe, True)
+
+    one, other = made(), made()
+    other[(1, 3)]
+    first, second = one[(2, 7)], other[(2, 7)]
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(one[(3, 7)]['audio'], first['audio'])
+    assert not torch.equal(made(seed=1)[(2, 7)]['audio'], first['audio'])
+    assert len(one) == 20
+
+
+def test_sounds_of_a_pair_share_gain_and_equaliser(task_campus):
+    task, data = get_task('order'), TaskData(task_campus)
+    examples = task.examples(data, 'train')
+    plain = TaskDataset(task, examples, data, epochs(1, starts=1), True)
+    changed = TaskDataset(task, examples, data, epochs(1, starts=1, equaliser_db=6.0), True)
+    difference = changed[(0, 5)]['audio'] - plain[(0, 5)]['audio']
+    torch.testing.assert_close(difference[0], difference[1], atol=2e-5, rtol=0)
+    assert difference[0].std(0).max() < 1e-4 < difference[0].std()
+
+
+def test_fewer_rooms_are_among_those_of_a_larger_fraction(task_campus):
+    few, more = (TaskData(task_campus, fraction, 3).train_rooms for fraction in (0.5, 0.75))
+    assert len(few) == 2
+    assert few < more < TaskData(task_campus, 1.0, 3).train_rooms
+    data = TaskData(task_campus, 0.5, 3)
+    assert {row.room for row in data.rows('train')} == few
+    assert {row.room for row in data.rows('test')} == set(ROOMS['test'])
+
+
+def test_interrupted_training_goes_on_to_the_same_bits(trained, task_campus, tmp_path):
+    whole = read_tensors(trained('order').with_name('last.ckpt'))['state_dict']
+    train_task(get_task('order'), RECIPE, task_campus, tmp_path, limit_epochs=1, **CPU)
+    train_task(get_task('order'), RECIPE, task_campus, tmp_path, **CPU)
+    again = read_tensors(tmp_path / 'last.ckpt')['state_dict']
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    with pytest.raises(QuietNavError, match=r'task order \(audio\), not near-wall \(audio\)'):
+        train_task(get_task('near-wall'), RECIPE, task_campus, tmp_path, **CPU)
+
+
+def test_predictions_of_shared_views_equal_those_of_plain_batches(trained, task_campus):
+    found = load_trained(trained('order'))
+    data = TaskData(task_campus)
+    examples = found.task.examples(data, 'test')
+    batches = TaskDataset(found.task, examples, data, found.recipe, False)
+    with torch.no_grad():
+        plain = torch.cat([
+            found.network({'audio': batches[i]['audio'][None]}) for i in range(len(examples))
+        ])  # fmt: skip
+    np.testing.assert_allclose(outputs(found, examples), plain.numpy(), atol=1e-4)
+
+
+def test_probe_leaves_the_trunk_as_it_was(trained, task_campus, tmp_path):
+    source = trained('order')
+    recipe = like_trunk(epochs(2, probe=True, starts=3), source)
+    best = train_task(
+        get_task('near-wall'), recipe, task_campus, tmp_path, trunk=source, **CPU
+    ).best
+    before, after = (read_tensors(path)['state_dict'] for path in (source, best))
+    trunk = [name for name in after if name.startswith('network.encoders.audio.trunk.')]
+    assert trunk
+    assert all(torch.equal(before[name], after[name]) for name in trunk)
+    assert len(predict(best, task_campus)) == 18
+
+
+def test_features_of_a_probe_are_those_of_its_clips(task_campus):
+    task, data = get_task('order'), TaskData(task_campus)
+    loud = dataclasses.replace(RECIPE.augment, amplitude=(1.0, 1.0))
+    recipe = dataclasses.replace(epochs(1, probe=True, starts=4), augment=loud)
+    network = TaskNetwork(task, recipe).eval()
+    examples = task.examples(data, 'train')
+    kept = FeatureDataset(task, examples, data, recipe, True, network=network)
+    clips = TaskDataset(task, examples, data, recipe, True)
+    features, views = kept[(1, 9)], clips[(1, 9)]
+    with torch.no_grad():
+        direct = network.encode('audio', views['audio'])
+    torch.testing.assert_close(features['audio_features'], direct, atol=1e-4, rtol=1e-4)
+
+
+def test_checkpoint_of_another_task_is_refused_by_name(trained, task_campus, tmp_path):
+    order = trained('order')
+    with pytest.raises(QuietNavError, match=r'of the task order \(audio\), expected near-wall'):
+        train_task(get_task('near-wall'), RECIPE, task_campus, tmp_path, init=order, **CPU)
+    with pytest.raises(QuietNavError, match='of the task order from audio; its task is order'):
+        predict(order, task_campus, task='distance')
+    with pytest.raises(QuietNavError, match=r'a checkpoint of the task order \(audio\)'):
+        load_checkpoint(order)
+    with pytest.raises(QuietNavError, match='without a trunk for image'):
+        train_task(get_task('order', inputs='image'), RECIPE, task_campus, tmp_path, trunk=order,
+                   **CPU)  # fmt: skip
+
+
+def test_fine_tuning_takes_the_trunk_of_another_task_where_it_is_asked_for(
+    trained, task_campus, tmp_path
+):
+    still = dataclasses.replace(
+        RECIPE, optim=dataclasses.replace(RECIPE.optim, epochs=1, learning_rate=1e-9)
+    )
+    best = train_task(get_task('near-wall'), still, task_campus, tmp_path,
+                      trunk=trained('order'), **CPU).best  # fmt: skip
+    name = 'network.encoders.audio.trunk.features.0.weight'
+    one, other = (read_tensors(path)['state_dict'][name] for path in (trained('order'), best))
+    torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
+
+
+def test_near_wall_detectors_give_predictions_and_trunks_too(task_campus, tmp_path):
+    detector = recipe_from_dict({
+        'name': 'detector', 'network': {'width': 0.0625},
+        'optim': {'name': 'adamw', 'epochs': 1, 'batch_size': 16}, 'data': {'repeat': 1},
+    })  # fmt: skip
+    best = train(detector, task_campus, tmp_path / 'detector', **CPU).best
+    found = predict(best, task_campus)
+    assert found.task == 'near-wall'
+    assert len(found) == 18
+    recipe = like_trunk(epochs(1, probe=True), best)
+    probe = train_task(
+        get_task('order'), recipe, task_campus, tmp_path / 'probe', trunk=best, **CPU
+    )
+    assert load_trained(probe.best).recipe.network.width == 0.0625
+
+
+def test_what_data_cannot_serve_is_said_before_any_training(tmp_path):
+    blind = write_task_campus(tmp_path / 'blind' / 'SFS-Static', images=False)
+    with pytest.raises(QuietNavError, match='needs images and SFS-Static has none'):
+        train_task(get_task('av-order'), RECIPE, blind, tmp_path / 'out', **CPU)
+    alone = write_task_campus(tmp_path / 'alone' / 'SFS-Static', {**ROOMS, 'val': ('E',)})
+    with pytest.raises(QuietNavError, match='SFS-Static val has 1 room that can'):
+        train_task(get_task('order'), RECIPE, alone, tmp_path / 'out', **CPU)
+    flat = write_task_campus(tmp_path / 'flat' / 'SFS-Static', distances=(0.4, 0.4))
+    with pytest.raises(QuietNavError, match='two places of different distances'):
+        train_task(get_task('conditional-distance'), RECIPE, flat, tmp_path / 'out', **CPU)
+    with pytest.raises(QuietNavError, match='both classes'):
+        train_task(get_task('near-wall'), RECIPE, flat, tmp_path / 'out', **CPU)
+    with pytest.raises(QuietNavError, match='several recordings in each of several cells'):
+        train_task(get_task('locate'), RECIPE, alone, tmp_path / 'out', **CPU)
+    with pytest.raises(QuietNavError, match='fewer than 8 bins'):
+        task = get_task('distance', 'classification')
+        train_task(task, epochs(1, bins=8), alone.with_name('SFS-Static'), tmp_path / 'o', **CPU)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_missing_images_are_all_named(tmp_path):
+    data = write_task_campus(tmp_path / 'SFS-Static')
+    for place in ('A/clip-001', 'H/clip-002'):
+        (data / 'ProcessedData' / place / 'RGB.png').unlink()
+    with pytest.raises(QuietNavError, match=r'A/clip-001/RGB\.png') as raised:
+        train_task(get_task('near-wall', inputs='image'), RECIPE, data, tmp_path / 'out', **CPU)
+    assert 'H/clip-002/RGB.png' in str(raised.value)
+
+
+def test_unknown_tasks_variants_and_inputs_are_refused():
+    with pytest.raises(QuietNavError, match="'fly' is none of near-wall, distance"):
+        get_task('fly')
+    with pytest.raises(QuietNavError, match="variant 'loud' is none of regression"):
+        get_task('ratio', 'loud')
+    with pytest.raises(QuietNavError, match="input 'audio' is none of both"):
+        get_task('av-order', inputs='audio')
+
+
+@pytest.mark.parametrize('name', TASKS)
+@pytest.mark.parametrize('size', ['paper', 'small'])
+def test_every_task_has_recipes(name, size):
+    recipe = recipe_for(get_task(name), size)
+    assert recipe.name.startswith(size)
+    assert recipe.network.kind == 'task'
+    assert recipe_for(get_task(name), size, probe=True).network.options['probe']
