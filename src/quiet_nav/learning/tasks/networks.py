@@ -24,6 +24,12 @@ class SoundEncoder(nn.Module):
         super().__init__()
         self.trunk = Vggish(width)
         self.features = scaled(LAYOUT[-2], width)
+        # By PyTorch's default three layers leave a hundredth of what differs between clips: narrow
+        # networks then hardly begin to learn.
+        for layer in self.trunk.embeddings:
+            if isinstance(layer, nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+                nn.init.zeros_(layer.bias)
 
     def pooled(self, log_mel: torch.Tensor) -> torch.Tensor:
         return self.trunk.features(log_mel[:, None]).mean(dim=(2, 3))
