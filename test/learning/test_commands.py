@@ -49,6 +49,31 @@ def test_train_export_and_evaluate_one_after_the_other(campus, tmp_path):
     assert (tmp_path / 'p' / 'precision_recall.png').is_file()
 
 
+def test_a_task_its_probe_and_its_fine_tuning_train_as_commands(task_campus, tmp_path):
+    recipe = tmp_path / 'tiny.yaml'
+    recipe.write_text("""
+name: tiny
+network: {kind: task, width: 0.0625, options: {examples: 32, val_examples: 32}}
+optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
+""")
+    with_data = ('--data', task_campus, '--recipe', recipe, '--accelerator', 'cpu', '--no-progress')
+    order = tmp_path / 'order'
+    said = run('train', 'order', *with_data, '--out', order)
+    assert 'order/best.ckpt: validation AP' in said
+    said = run('train', 'ratio', *with_data, '--variant', 'regression', '--fraction', 0.5, '--out',
+               tmp_path / 'ratio', '--trunk', order / 'best.ckpt')  # fmt: skip
+    assert 'validation mean absolute error' in said
+    run('train', 'near-wall', *with_data, '--probe', '--trunk', order / 'best.ckpt', '--out',
+        tmp_path / 'probe')  # fmt: skip
+    run('train', 'order', *with_data, '--init', order / 'best.ckpt', '--out', tmp_path / 'more')
+    result = CliRunner().invoke(
+        build_app(),
+        [str(a) for a in ('train', 'distance', *with_data, '--init', order / 'best.ckpt', '--out',
+                          tmp_path / 'other')],
+    )  # fmt: skip
+    assert 'a checkpoint of the task order (audio), expected distance' in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [

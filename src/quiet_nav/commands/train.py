@@ -1,34 +1,62 @@
-"""`quiet_nav train`: fit a detector to recordings, simulated or real."""
+"""`quiet_nav train`: fit a detector, or a network of the paper's study, to recordings."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-TASKS = ('near-wall',)
+if TYPE_CHECKING:
+    from quiet_nav.learning.recipe import Recipe
+    from quiet_nav.learning.training import TrainingResult
+
+DETECTOR = 'near-wall'
 
 
 def main(
-    task: Annotated[str, typer.Argument(help='near-wall.')],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help='near-wall, distance, order, ratio, conditional-distance, av-sync, av-order or '
+            'locate.'
+        ),
+    ],
     data: Annotated[Path, typer.Option(help='Folder in the Quiet Campus layout.')],
     out: Annotated[Path, typer.Option(help='Folder for checkpoints and logs.')],
     input: Annotated[
-        str, typer.Option(help="audio or image. Default: what the recipe's network takes.")
+        str, typer.Option(help="audio, image or both. Default: the task's or the recipe's first.")
     ] = '',
     recipe: Annotated[
         str,
         typer.Option(
-            help='Name in config/learning or a YAML file. Default: paper (paper_image); with '
-            "--init fine_tune, the model's own network in it."
+            help='Name in config/learning or a YAML file; paper and small stand for those of the '
+            'task (small_pair ...). Default: paper; for near-wall with --init fine_tune, the '
+            "model's own network in it."
         ),
     ] = '',
+    variant: Annotated[
+        str, typer.Option(help='regression or classification (locate: later or together).')
+    ] = '',
+    probe: Annotated[
+        bool, typer.Option('--probe', help='A linear layer on the frozen trunk that --trunk names.')
+    ] = False,
+    trunk: Annotated[
+        str,
+        typer.Option(
+            help="Of which the trunks alone are taken: a checkpoint of any task, ResNet-18's "
+            'ImageNet weights, or random.'
+        ),
+    ] = '',
+    fraction: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help='Share of the training rooms that is used.')
+    ] = 1.0,
     init: Annotated[
         Path | None,
         typer.Option(
-            help='Checkpoint or ONNX model to start from (fine-tuning); for images also '
-            "ResNet-18's ImageNet weights (with --recipe)."
+            help='Checkpoint of the same task to start from (fine-tuning); for near-wall also an '
+            "ONNX model or ResNet-18's ImageNet weights (with --recipe)."
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
@@ -40,21 +68,66 @@ def main(
 ) -> None:
     """Train a network on recordings; run again with the same OUT, it goes on where it stopped.
 
-    OUT receives best.ckpt (highest validation AP), last.ckpt, result.json and a TensorBoard log.
+    OUT receives best.ckpt (best in validation), last.ckpt, result.json and a TensorBoard log.
     """
-    import dataclasses
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.learning.checkpoints import of_study
+    from quiet_nav.learning.recipe import load_recipe, recipe_file
 
+    changes = {'probe': probe} if probe else {}
+    changes |= {'fraction': fraction} if fraction < 1.0 else {}
+    study = task != DETECTOR or bool(changes or variant or trunk or input == 'both')
+    if not study and recipe:
+        study = load_recipe(recipe_file(recipe)).network.kind == 'task'
+    elif not study and init is not None:
+        study = of_study(init)
+    how = {
+        'accelerator': accelerator,
+        'devices': devices if devices == 'auto' or ',' in devices else int(devices),
+        'num_nodes': num_nodes,
+        'progress': progress,
+    }
+
+    def settled(chosen: Recipe) -> Recipe:
+        if seed is not None:
+            chosen = dataclasses.replace(chosen, seed=seed)
+        if epochs is not None:
+            optim = dataclasses.replace(chosen.optim, epochs=epochs)
+            chosen = dataclasses.replace(chosen, optim=optim)
+        return chosen
+
+    if not study:
+        chosen = settled(_detector_recipe(input, recipe, init))
+        from quiet_nav.learning.training import train
+
+        _say(train(chosen, data, out, init=init, **how))
+        return
+
+    from quiet_nav.learning.tasks import get_task
+    from quiet_nav.learning.tasks.options import with_options
+    from quiet_nav.learning.tasks.run import RANDOM, like_trunk, recipe_for, train_task
+
+    if init is not None and trunk:
+        raise QuietNavError('--init and --trunk: one of them')
+    found = get_task(task, variant, input)
+    chosen = with_options(recipe_for(found, recipe or 'paper', probe), **changes)
+    if not recipe and init is not None:
+        chosen = like_trunk(chosen, init)
+    if trunk and trunk != RANDOM:
+        chosen = like_trunk(chosen, trunk)
+    _say(train_task(found, settled(chosen), data, out, init=init, trunk=trunk or None, **how))
+
+
+def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
+    """Return the recipe of a near-wall detector; QuietNavError where it takes another input."""
     from quiet_nav.errors import QuietNavError
     from quiet_nav.learning.checkpoints import network_of
     from quiet_nav.learning.kinds import kind_of
     from quiet_nav.learning.recipe import load_recipe, recipe_file
-    from quiet_nav.learning.training import train
 
-    if task not in TASKS:
-        raise QuietNavError(f'task {task!r} is none of {", ".join(TASKS)}')
     usual = {'': 'paper', 'audio': 'paper', 'image': 'paper_image'}
     if input not in usual:
-        raise QuietNavError(f'input {input!r} is none of audio, image')
+        raise QuietNavError(f'input {input!r} is none of audio, image, both')
     chosen = load_recipe(recipe_file(recipe or ('fine_tune' if init else usual[input])))
     if init and not recipe:
         own = network_of(init)
@@ -66,22 +139,12 @@ def main(
             f'--input {input}: recipe {chosen.name} is for a network of kind '
             f'{chosen.network.kind}, which takes {takes}'
         )
-    if seed is not None:
-        chosen = dataclasses.replace(chosen, seed=seed)
-    if epochs is not None:
-        optim = dataclasses.replace(chosen.optim, epochs=epochs)
-        chosen = dataclasses.replace(chosen, optim=optim)
-    result = train(
-        chosen,
-        data,
-        out,
-        init=init,
-        accelerator=accelerator,
-        devices=devices if devices == 'auto' or ',' in devices else int(devices),
-        num_nodes=num_nodes,
-        progress=progress,
-    )
+    return chosen
+
+
+def _say(result: TrainingResult) -> None:
+    names = {'val/ap': 'AP', 'val/mae': 'mean absolute error', 'val/accuracy': 'accuracy'}
     print(
-        f'{result.best}: validation AP {result.val_ap:.3f} after {result.epochs} epochs on '
-        f'{result.train_rows} examples, {result.hours * 60:.1f} min'
+        f'{result.best}: validation {names[result.figure]} {result.val_score:.3f} after '
+        f'{result.epochs} epochs on {result.train_rows} examples, {result.hours * 60:.1f} min'
     )

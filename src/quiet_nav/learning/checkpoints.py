@@ -50,6 +50,12 @@ def task_of(loaded: dict[str, Any]) -> str:
     return ' '.join(part for part in (said['name'], said['variant'], f'({said["inputs"]})') if part)
 
 
+def of_study(path: str | Path) -> bool:
+    """Return whether a file is a checkpoint of a task of the study, not of a detector."""
+    path = Path(path)
+    return path.suffix != '.onnx' and 'task' in read_tensors(path).get('hyper_parameters', {})
+
+
 def refuse_study(path: str | Path, loaded: dict[str, Any]) -> None:
     """Raise QuietNavError for a checkpoint of a task of the study: it is no detector."""
     if 'task' in loaded.get('hyper_parameters', {}):
