@@ -207,15 +207,17 @@ class _Cut:
             if samples is None:
                 first_why = first_why or why
                 continue
-            longest = f'longer than {self._settings.longest_s:g} s at one place, or a rest of it'
+            rest = 'rests of less than a second: places are whole seconds long'
+            if seconds == self._settings.longest_s:
+                rest = f'longer than {seconds:g} s at one place'
             if self._settings.sides:
                 seen = self._sides(stretch, start_ns, samples)
-                return (first_why or longest) if seen else _NOT_SEEN
+                return (first_why or rest) if seen else _NOT_SEEN
             distance_m, why = self._distance(start_ns, start_ns + round(seconds * 1e9))
             if why:
                 return why
             self._keep(start_ns, samples, distance_m)
-            return first_why or longest
+            return first_why or rest
         return first_why or 'the robot stood too short'
 
     def _keep(
