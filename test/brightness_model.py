@@ -42,3 +42,11 @@ def write_model(path, metadata=None):
         entry.key, entry.value = key, value
     onnx.save(model, str(path))
     return path
+
+
+def room(level, seed=0, shape=(120, 160, 3)):
+    """Something to see: patches of 8 x 8 pixels, no two alike."""
+    rng = np.random.default_rng(seed)
+    patches = level + 25.0 * rng.standard_normal((-(-shape[0] // 8), shape[1] // 8, 1))
+    pixels = np.repeat(np.repeat(patches, 8, axis=0), 8, axis=1)[: shape[0]] * np.ones(3)
+    return np.clip(pixels, 0, 255).astype(np.uint8)

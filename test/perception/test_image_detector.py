@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip('onnx')
 
-from brightness_model import write_model
+from brightness_model import room, write_model
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
@@ -15,14 +15,6 @@ from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.image_detector import ImageDetector, LookedImage
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Modality
-
-
-def room(level, seed=0, shape=(120, 160, 3)):
-    """Something to see: patches of 8 x 8 pixels, no two alike."""
-    rng = np.random.default_rng(seed)
-    patches = level + 25.0 * rng.standard_normal((-(-shape[0] // 8), shape[1] // 8, 1))
-    pixels = np.repeat(np.repeat(patches, 8, axis=0), 8, axis=1)[: shape[0]] * np.ones(3)
-    return np.clip(pixels, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture

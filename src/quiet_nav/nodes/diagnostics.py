@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -27,6 +27,14 @@ class Status:
     level: Level = Level.OK
     message: str = 'ok'
     values: Mapping[str, object] = field(default_factory=dict)
+
+
+def merged(found: Sequence[Status]) -> Status:
+    """Return several parts' health as one: the worst level, what is said at it, all values."""
+    worst = max(status.level for status in found)
+    message = '; '.join(status.message for status in found if status.level == worst)
+    values = {key: value for status in found for key, value in status.values.items()}
+    return Status(worst, message, values)
 
 
 class Diagnostics:

@@ -1,4 +1,4 @@
-"""Node `near_wall`: listens with a rig and says for each ear how likely a wall is within 0.5 m."""
+"""Node `near_wall`: listens with a rig, looks with a camera; says how likely a wall is in 0.5 m."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.audio_input import AudioInput
 from quiet_nav.nodes.conversions import pose_from_msg, reading_to_msg
-from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status, merged
+from quiet_nav.nodes.image_input import make_bridge
 from quiet_nav.nodes.near_wall_display import NearWallDisplay
 from quiet_nav.nodes.near_wall_parameters import NearWallParameters
+from quiet_nav.nodes.near_wall_vision import NearWallVision
 from quiet_nav.nodes.parameters import Parameters
 from quiet_nav.nodes.runtime import now_ns, run, transition
 from quiet_nav.perception.detector import DetectorSession, NearWallDetector
+from quiet_nav.perception.image_detector import ImageDetector
+from quiet_nav.perception.image_validity import ImageLimits
 from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.reference import RoomReference
-from quiet_nav.perception.rig import Rig, find_rig
+from quiet_nav.perception.rig import CAMERA_RIG, Rig, find_rig
 from quiet_nav.perception.rolling import Decision, RollingListener, Tick, no_readings
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.stream import AudioStream
@@ -38,7 +43,7 @@ BACKLOG = 2
 
 
 class NearWallNode(LifecycleNode):
-    """Publishes `near_wall`, one message an ear and decision; computes beside the executor."""
+    """Publishes `near_wall`, a message an ear and decision, or image; computes in a worker."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('near_wall', **options)
@@ -48,6 +53,7 @@ class NearWallNode(LifecycleNode):
         self._fault = ''
         self._rig: Rig | None = None
         self._session: DetectorSession | None = None
+        self._eyes: ImageDetector | None = None
         self._publisher = None
         self._stop_listening()
         self._diagnostics = Diagnostics(self, 'detector', self._health)
@@ -55,6 +61,7 @@ class NearWallNode(LifecycleNode):
     def _stop_listening(self) -> None:
         self._audio: AudioInput | None = None
         self._listener: RollingListener | None = None
+        self._vision: NearWallVision | None = None
         self._worker: ThreadPoolExecutor | None = None
         self._display: NearWallDisplay | None = None
         self._entities: list = []
@@ -72,24 +79,43 @@ class NearWallNode(LifecycleNode):
     def on_configure(self, _state: object) -> None:
         p = self._settings = self._declared.value
         try:
-            self._rig = find_rig(p.rig)
-            model = p.model or shared_file('models/near_wall.onnx')
-            detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
-            self._session = detector.session(p.context_wanted(), _reference(p), p.seed_or_none())
+            if p.hears:
+                self._rig = find_rig(p.rig)
+                model = p.model or shared_file('models/near_wall.onnx')
+                detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
+                self._session = detector.session(
+                    p.context_wanted(), _reference(p), p.seed_or_none()
+                )
+            if p.sees:
+                make_bridge()
+                model = p.vision_model or shared_file('models/near_wall_vision.onnx')
+                self._eyes = ImageDetector.load(model, p.threads, ImageLimits(p.max_age_s))
         except QuietNavError as error:
             self._fault = str(error)
             self._diagnostics.publish()
             raise
         self._publisher = self.create_lifecycle_publisher(NearWall, 'near_wall', 10)
         self._fault = ''
-        self.get_logger().info(f'{detector.model.path}, rig {self._rig.name}: ready')
+        if self._session is not None:
+            path = self._session.detector.model.path
+            self.get_logger().info(f'{path}, rig {self._rig.name}: ready')
+        if self._eyes is not None:
+            self.get_logger().info(f'{self._eyes.model.path}, camera {p.image_topic}: ready')
 
     @transition
     def on_activate(self, state: object) -> None:
         p = self._settings
-        self._listener = RollingListener(self._session, self._rig, p.rolling())
         self._worker = ThreadPoolExecutor(1, thread_name_prefix='detector')
-        self._display = NearWallDisplay(self, self._rig, p.frame_id)
+        self._display = NearWallDisplay(self, self._rig or CAMERA_RIG, p.frame_id)
+        if self._session is not None:
+            self._listen()
+        if self._eyes is not None:
+            self._vision = NearWallVision(self, self._eyes, p, self._worker, self._publish_seen)
+        super().on_activate(state)
+
+    def _listen(self) -> None:
+        p = self._settings
+        self._listener = RollingListener(self._session, self._rig, p.rolling())
         self._audio = AudioInput(self, self._on_sound)
         timer = self.create_timer(1.0 / p.rate_hz, self._on_silence, clock=self._steady)
         self._entities = [(self.destroy_timer, timer)]
@@ -98,7 +124,6 @@ class NearWallNode(LifecycleNode):
                 Odometry, 'odom', self._on_odom, qos_profile_sensor_data
             )
             self._entities.append((self.destroy_subscription, odometry))
-        super().on_activate(state)
 
     @transition
     def on_deactivate(self, state: object) -> None:
@@ -115,10 +140,12 @@ class NearWallNode(LifecycleNode):
         self._release()
 
     def _end(self) -> None:
-        """Stop to listen and keep what was learnt of the room."""
-        if self._audio is None:
+        """Stop to listen and look, and keep what was learnt of the room."""
+        if self._worker is None:
             return
-        self._audio.destroy()
+        for half in (self._audio, self._vision):
+            if half is not None:
+                half.destroy()
         for destroy, entity in self._entities:
             destroy(entity)
         self._ticks.clear()
@@ -126,7 +153,7 @@ class NearWallNode(LifecycleNode):
         self._display.destroy()
         self._stop_listening()
         path = self._settings.reference_file
-        if path:
+        if path and self._session is not None:
             try:
                 self._session.reference.save(path)
             except QuietNavError as error:
@@ -135,7 +162,7 @@ class NearWallNode(LifecycleNode):
     def _release(self) -> None:
         if self._publisher is not None:
             self.destroy_publisher(self._publisher)
-        self._publisher = self._session = self._rig = None
+        self._publisher = self._session = self._rig = self._eyes = None
 
     # What arrives
 
@@ -194,11 +221,28 @@ class NearWallNode(LifecycleNode):
         self._reasons |= {r.reason for r in decision.readings if not r.valid}
         self._display.show(decision.readings, decision.still)
 
+    def _publish_seen(self, reading: NearWallReading, frame: str) -> None:
+        self._publisher.publish(reading_to_msg(reading, frame))
+        ears = () if self._rig is None else self._rig.ears
+        if reading.side not in {ear.side for ear in ears}:
+            self._display.show((reading,))
+
     def _health(self) -> Status:
         if self._fault:
-            return Status(Level.ERROR, self._fault, {'model': self._settings.model})
-        if self._session is None:
+            p = self._settings
+            models = {'model': p.model, 'vision model': p.vision_model}
+            return Status(Level.ERROR, self._fault, models)
+        if self._session is None and self._eyes is None:
             return Status(Level.OK, 'not configured')
+        if self._worker is None:
+            return Status(Level.OK, 'inactive', self._hearing().values if self._session else {})
+        found = [self._hearing()] if self._session is not None else []
+        if self._vision is not None:
+            found.append(self._vision.status())
+        return merged(found)
+
+    def _hearing(self) -> Status:
+        """Return what there is to say of sound and the readings of it."""
         meta, reference = self._session.detector.model.metadata, self._session.reference
         values: dict[str, object] = {
             'model': self._session.detector.model.path,

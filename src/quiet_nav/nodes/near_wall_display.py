@@ -19,6 +19,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from quiet_nav.geometry import Pose2D
 from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
+from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display import (
     CLEAR_RANGE_M,
@@ -34,7 +35,6 @@ from quiet_nav.perception.rig import Ear, Rig
 
 #: The overlay asks so often whether anybody looks.
 LOOK_EVERY_S = 0.5
-IMAGE_TOPIC = 'camera/camera/color/image_raw'
 _LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -156,9 +156,7 @@ class NearWallDisplay:
         """Take images only while somebody looks at the overlay: they are most of the traffic."""
         wanted = self._image.get_subscription_count() > 0
         if wanted and self._images is None:
-            from cv_bridge import CvBridge
-
-            self._bridge = CvBridge()
+            self._bridge = make_bridge()
             self._images = self._node.create_subscription(
                 Image, IMAGE_TOPIC, self._on_image, qos_profile_sensor_data
             )
@@ -169,17 +167,14 @@ class NearWallDisplay:
     def _on_image(self, message: Image) -> None:
         if self._bridge is None:
             return
-        try:
-            image = self._bridge.imgmsg_to_cv2(message, 'rgb8')
-        except Exception as error:
-            # cv_bridge and OpenCV raise errors of their own; none may end the node.
+        picture = picture_of(message, self._bridge)
+        if picture.pixels is None:
             self._node.get_logger().error(
-                f'image of encoding {message.encoding!r} cannot be shown as rgb8: {error}',
-                throttle_duration_sec=10.0,
+                f'image cannot be shown: {picture.fault}', throttle_duration_sec=10.0
             )
             return
         with self._lock:
-            drawn = self._strip.draw(image)
+            drawn = self._strip.draw(picture.pixels)
             newest = [self._strip.newest[side] for side in self._strip.sides]
             row = self._strip.row_height(len(drawn))
         header = message.header

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quiet_nav.geometry import Side
+from quiet_nav.nodes.image_input import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import parameter
+from quiet_nav.perception.looking import LookingSettings
 from quiet_nav.perception.readings import CONTEXT_NAMES, Context, parse_context
 from quiet_nav.perception.rolling import RollingSettings
 from quiet_nav.sound.validity import ValidityLimits
+
+MODALITIES = ('audio', 'vision', 'both')
 
 
 @dataclass(frozen=True)
 class NearWallParameters:
     """Set them before configuring; a change later counts from the next configuration on."""
 
+    modality: str = parameter(
+        'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
+    )
     model: str = parameter('', 'ONNX file of quiet_nav; empty: the one that ships')
     rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
@@ -31,7 +39,7 @@ class NearWallParameters:
         choices=tuple(CONTEXT_NAMES),
     )
     max_age_s: float = parameter(
-        1.0, 'older sound gives no valid reading (s)', minimum=0.1, maximum=60.0
+        1.0, 'older sound (or an older image) gives no valid reading (s)', minimum=0.1, maximum=60.0
     )
     max_clipped: float = parameter(
         0.001, 'largest share of samples at full scale', minimum=0.0, maximum=1.0
@@ -54,7 +62,31 @@ class NearWallParameters:
     reference_file: str = parameter(
         '', "the room's reference, read on configure and written on deactivate; empty: none"
     )
-    frame_id: str = parameter('base_link', 'frame of the messages')
+    frame_id: str = parameter(
+        'base_link', "frame of the messages about sound; an image's have the camera's"
+    )
+    vision_model: str = parameter('', 'ONNX file for images; empty: the one that ships')
+    image_rate_hz: float = parameter(2.0, 'images read a second', minimum=0.1, maximum=30.0)
+    image_topic: str = parameter(IMAGE_TOPIC, 'images; camera_info is looked for beside them')
+    image_transport: str = parameter(
+        'raw', 'compressed: IMAGE_TOPIC/compressed', choices=('raw', 'compressed')
+    )
+    camera_side: str = parameter(
+        '',
+        'where the camera looks: front, left, right, back; empty: ask tf, front where it is silent',
+        choices=('', *(side.name.lower() for side in Side)),
+    )
+
+    @property
+    def hears(self) -> bool:
+        return self.modality != 'vision'
+
+    @property
+    def sees(self) -> bool:
+        return self.modality != 'audio'
+
+    def looking(self) -> LookingSettings:
+        return LookingSettings(self.image_rate_hz, self.max_age_s)
 
     def limits(self) -> ValidityLimits:
         return ValidityLimits(self.max_age_s, self.max_clipped, self.silence_dbfs)

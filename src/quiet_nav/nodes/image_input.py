@@ -1,0 +1,134 @@
+"""The subscriber of every node that looks: image messages in, pictures of uint8 RGB out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.nodes.runtime import now_ns
+from quiet_nav.perception.looking import Picture, side_of_camera
+from quiet_nav.perception.messages import FrameListener, stamp_to_ns
+
+IMAGE_TOPIC = 'camera/camera/color/image_raw'
+#: Encodings that say how a wall looks; depth and raw Bayer do not.
+ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')
+#: An image is worth nothing once the next is there.
+IMAGE_QOS = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
+_STATIC_QOS = QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def make_bridge() -> Any:
+    """Return a CvBridge; QuietNavError where cv_bridge is missing."""
+    try:
+        from cv_bridge import CvBridge
+    except ImportError as error:
+        raise QuietNavError(f'images need cv_bridge, which is not installed ({error})') from error
+    return CvBridge()
+
+
+def picture_of(message: Image | CompressedImage, bridge: Any) -> Picture:
+    """Return the picture of a message; one without pixels and with the reason where it has none."""
+    stamp_ns = stamp_to_ns(message.header.stamp)
+    fault = _fault(message)
+    if fault:
+        return Picture(None, stamp_ns, fault)
+    try:
+        if isinstance(message, CompressedImage):
+            pixels = bridge.compressed_imgmsg_to_cv2(message, 'bgr8')[..., ::-1]
+        else:
+            pixels = bridge.imgmsg_to_cv2(message, 'rgb8')
+    except Exception as error:
+        # cv_bridge and OpenCV raise errors of their own; none may end the node.
+        return Picture(None, stamp_ns, f'image cannot be decoded: {error}')
+    return Picture(np.ascontiguousarray(pixels), stamp_ns)
+
+
+def _fault(message: Image | CompressedImage) -> str:
+    size = len(message.data)
+    if isinstance(message, CompressedImage):
+        return '' if size else 'empty: a compressed image without data'
+    if not (message.width and message.height and size):
+        return f'zero-sized: {message.width} x {message.height} pixels, {size} bytes'
+    if message.encoding not in ENCODINGS:
+        known = ', '.join(ENCODINGS)
+        return f'encoded as {message.encoding!r}; expected one of {known} or a compressed image'
+    if size < message.step * message.height:
+        return f'not whole: {size} bytes, {message.height} rows of {message.step} expected'
+    return ''
+
+
+class ImageInput:
+    """Subscribes to images, their camera_info and the camera's place on the robot.
+
+    on_image is called with every message; whoever wants its pixels asks ``picture``.
+    side: where the camera looks, '' asks tf (from base_frame), FRONT where tf does not know it.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        on_image: Callable[[Image | CompressedImage], None],
+        topic: str = IMAGE_TOPIC,
+        compressed: bool = False,
+        side: str = '',
+        base_frame: str = 'base_link',
+    ) -> None:
+        self._node, self._base_frame = node, base_frame
+        self._bridge = make_bridge()
+        self._named_side = Side[side.upper()] if side else None
+        self._frames = FrameListener(base_frame)
+        self._known: dict[str, Side] = {}
+        self.fov_rad = math.nan
+        kind, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
+        folder, slash, _ = topic.rpartition('/')
+        subscribe = node.create_subscription
+        self._images = subscribe(kind, topic + suffix, on_image, IMAGE_QOS)
+        self._subscriptions = [
+            self._images,
+            subscribe(CameraInfo, f'{folder}{slash}camera_info', self._on_info, IMAGE_QOS),
+            subscribe(TFMessage, '/tf_static', self._on_frames, _STATIC_QOS),
+        ]
+
+    def destroy(self) -> None:
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+
+    @property
+    def publishers(self) -> int:
+        return self._node.count_publishers(self._images.topic_name)
+
+    def picture(self, message: Image | CompressedImage) -> Picture:
+        """Return the message's picture."""
+        return picture_of(message, self._bridge)
+
+    def side(self, frame: str) -> Side:
+        """Return the side that a camera of a frame looks at."""
+        if self._named_side is not None:
+            return self._named_side
+        if frame not in self._known:
+            camera = self._frames.buffer.lookup(self._base_frame, frame, now_ns(self._node))
+            if camera is None:
+                return Side.FRONT
+            self._known[frame] = side_of_camera(camera, frame)
+        return self._known[frame]
+
+    def knows_side(self, frame: str) -> bool:
+        """Return whether somebody has said where the camera looks."""
+        return self._named_side is not None or frame in self._known
+
+    def _on_info(self, info: CameraInfo) -> None:
+        if info.k[0] > 0.0 and info.width:
+            self.fov_rad = 2.0 * math.atan(0.5 * info.width / info.k[0])
+
+    def _on_frames(self, message: TFMessage) -> None:
+        self._frames.on_tf_static(message)
+        self._known.clear()

@@ -1,0 +1,226 @@
+"""The near_wall node that looks, over real DDS: readings of images, faults of cameras."""
+
+import math
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+pytest.importorskip('audio_common_msgs', reason='the messages are not built (make setup does)')
+pytest.importorskip('cv_bridge', reason='cv_bridge is not installed (make setup does)')
+pytest.importorskip('onnx')
+
+import cv2
+from brightness_model import room, write_model
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from tf2_msgs.msg import TFMessage
+
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.msg import NearWall
+from quiet_nav.nodes.camera_messages import camera_info_to_msg, image_to_msg, optical_rotation
+from quiet_nav.nodes.conversions import transform_to_msg
+from quiet_nav.nodes.image_input import picture_of
+from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
+from quiet_nav.simulation.raycast import Intrinsics
+
+FRAME = 'camera_color_optical_frame'
+COLOR = 'camera/camera/color'
+SOUND_MODEL = Path(__file__).parents[2] / 'models' / 'near_wall.onnx'
+
+
+class Camera:
+    """A camera with its place on the robot, and what the node says of its images."""
+
+    def __init__(self, ros):
+        self.ros, self.node = ros, ros.node('camera')
+        self.said, self.statuses, self.shots = [], [], 0
+        deep = QoSProfile(depth=1000)
+        self.node.create_subscription(NearWall, 'near_wall', self.said.append, deep)
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_status, 100)
+        self.plug()
+        self.compressed = self.node.create_publisher(
+            CompressedImage, f'{COLOR}/image_raw/compressed', qos_profile_sensor_data
+        )
+        self.info = self.node.create_publisher(
+            CameraInfo, f'{COLOR}/camera_info', qos_profile_sensor_data
+        )
+        latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+        self.frames = self.node.create_publisher(TFMessage, '/tf_static', latched)
+
+    def plug(self):
+        self.images = self.node.create_publisher(
+            Image, f'{COLOR}/image_raw', qos_profile_sensor_data
+        )
+
+    def _on_status(self, message):
+        self.statuses += [s for s in message.status if s.name.startswith('near_wall')]
+
+    def look_to(self, side):
+        frame = transform_to_msg(Pose2D(0.1, 0.0, 0.0), 0, 'base_link', FRAME)
+        frame.transform.rotation = optical_rotation(side.yaw_rad)
+        self.frames.publish(TFMessage(transforms=[frame]))
+
+    def shoot(self, change=None, level=100, ahead_s=0.0):
+        self.shots += 1
+        stamp = ns_to_stamp(now_ns(self.node) + round(ahead_s * 1e9))
+        message = image_to_msg(room(level, self.shots), 'rgb8', stamp, FRAME)
+        if change is not None:
+            change(message)
+        self.images.publish(message)
+
+    def until(self, told, **shot):
+        """Take ten images a second until the node has said something of a kind."""
+
+        def found():
+            self.shoot(**shot)
+            self.ros.spin_for(0.1)
+            return any(told(m) for m in self.said)
+
+        assert self.ros.spin_until(found, 30), [m.reason for m in self.said[-3:]]
+
+    def values(self):
+        items = self.statuses[-1].values if self.statuses else ()
+        return defaultdict(str, {item.key: item.value for item in items})
+
+
+@pytest.fixture
+def camera(ros):
+    return Camera(ros)
+
+
+@pytest.fixture(scope='module')
+def model(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp('model') / 'vision.onnx')
+
+
+@pytest.fixture
+def start(node_process, model):
+    def start(**parameters):
+        known = {'modality': 'vision', 'vision_model': model, 'threads': 1, 'image_rate_hz': 8.0}
+        return node_process('near_wall', {**known, **parameters})
+
+    return start
+
+
+def valid(message):
+    return message.valid
+
+
+def test_images_are_read_toward_the_side_that_tf_gives_the_camera(camera, start):
+    start()
+    camera.until(valid)
+    said = camera.said[-1]
+    assert said.side == int(Side.FRONT) and said.modality == NearWall.MODALITY_VISION
+    assert said.header.stamp == said.window_start and said.header.frame_id == FRAME
+    assert said.probability == pytest.approx(100 / 255, abs=0.1)
+    assert len(said.distance_probabilities) == len(said.distance_edges) + 1
+    camera.look_to(Side.LEFT)
+    camera.until(lambda m: m.valid and m.side == int(Side.LEFT))
+    assert camera.ros.spin_until(lambda: camera.values()['camera side'] == 'left', 10)
+    # Without camera_info all goes on; it is said.
+    assert camera.values()['camera field of view deg'] == 'no camera_info'
+    camera.info.publish(camera_info_to_msg(Intrinsics(160, 120, 154.0, 154.0, 79.5, 59.5),
+                                           ns_to_stamp(0), FRAME))  # fmt: skip
+    assert camera.ros.spin_until(
+        lambda: camera.values()['camera field of view deg'].startswith('54.9'), 10
+    )
+
+
+def depth(message):
+    message.encoding, message.step = '16UC1', 2 * message.width
+
+
+def empty(message):
+    message.width = message.height = message.step = 0
+    message.data = []
+
+
+def cut(message):
+    message.data = message.data[:100]
+
+
+def test_bad_images_give_invalid_readings_with_the_reason_and_a_diagnostic(camera, start):
+    start()
+    camera.until(valid)
+    for shot, word in (
+        ({'change': depth}, '16UC1'),
+        ({'change': empty}, 'zero-sized'),
+        ({'change': cut}, 'not whole'),
+        ({'level': -200}, 'dark'),
+        ({'ahead_s': 5.0}, 'future'),
+        ({'ahead_s': -5.0}, 'stale'),
+    ):
+        camera.said.clear(), camera.statuses.clear()
+        camera.until(lambda m, word=word: not m.valid and word in m.reason, **shot)
+        assert all(math.isnan(m.probability) for m in camera.said if not m.valid)
+        assert camera.ros.spin_until(
+            lambda word=word: any(word in s.message for s in camera.statuses), 10
+        )
+    camera.said.clear()
+    camera.until(valid)
+
+
+def test_a_camera_unplugged_is_said_and_one_plugged_in_again_is_read(camera, start):
+    start()
+    camera.until(valid)
+    camera.node.destroy_publisher(camera.images)
+    camera.said.clear()
+    assert camera.ros.spin_until(lambda: any('no image for' in m.reason for m in camera.said), 15)
+    camera.plug()
+    camera.said.clear()
+    camera.until(valid)
+
+
+def test_compressed_images_are_read(camera, start):
+    start(image_transport='compressed')
+
+    def shoot():
+        pixels = room(100, len(camera.said))
+        message = CompressedImage(format='jpeg')
+        message.header.stamp = ns_to_stamp(now_ns(camera.node))
+        message.data = cv2.imencode('.jpg', pixels)[1].tobytes()
+        camera.compressed.publish(message)
+        camera.ros.spin_for(0.1)
+        return any(m.valid for m in camera.said)
+
+    assert camera.ros.spin_until(shoot, 30)
+
+
+def test_one_node_hears_and_sees(camera, start):
+    if not SOUND_MODEL.is_file():
+        pytest.skip('models/near_wall.onnx is not there')
+    start(modality='both', model=SOUND_MODEL)
+    camera.until(valid)
+    assert camera.ros.spin_until(
+        lambda: (
+            {m.modality for m in camera.said} == {NearWall.MODALITY_AUDIO, NearWall.MODALITY_VISION}
+        ),
+        15,
+    )
+    # No microphone is there: that is said, and the camera is read all the same.
+    heard = [m for m in camera.said if m.modality == NearWall.MODALITY_AUDIO]
+    assert all(not m.valid and m.reason for m in heard)
+
+
+@pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'])
+def test_every_encoding_of_colour_becomes_rgb(encoding):
+    from cv_bridge import CvBridge
+
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[..., 0], pixels[..., 2] = 200, 50
+    raw = {
+        'rgb8': pixels,
+        'bgr8': pixels[..., ::-1],
+        'rgba8': np.dstack([pixels, np.full((4, 6), 255, np.uint8)]),
+        'bgra8': np.dstack([pixels[..., ::-1], np.full((4, 6), 255, np.uint8)]),
+        'mono8': pixels[..., 0],
+    }[encoding]
+    message = image_to_msg(np.ascontiguousarray(raw), encoding, ns_to_stamp(5), FRAME)
+    picture = picture_of(message, CvBridge())
+    assert picture.fault == '' and picture.stamp_ns == 5 and picture.pixels.shape == (4, 6, 3)
+    expected = pixels if encoding != 'mono8' else np.full((4, 6, 3), 200)
+    assert np.array_equal(picture.pixels, expected)
