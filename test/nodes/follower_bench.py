@@ -14,7 +14,7 @@ from quiet_nav.action import FollowWall
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.conversions import pose_to_msg, reading_to_msg
-from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.simulation.plan import shoebox
 from quiet_nav.simulation.robot import RobotSettings, SimulatedRobot
 
@@ -40,6 +40,8 @@ class Bench:
         self.feedback = []
         self.hears = self.has_odometry = True
         self.valid = True
+        #: The camera: 'none' is there, it 'works', or it is 'dark'.
+        self.camera = 'none'
         self.lag_ns = 0
         self.offset_m = 0.0
         self._stamped = stamped
@@ -56,6 +58,7 @@ class Bench:
         self.client = ActionClient(self.node, FollowWall, 'follow_wall')
         self.node.create_timer(0.02, self._step)
         self.node.create_timer(0.05, self._hear)
+        self.node.create_timer(0.1, self._see)
 
     def _on_command(self, message):
         twist = message.twist if self._stamped else message
@@ -87,6 +90,17 @@ class Bench:
                 else NearWallReading.invalid(side, end - WINDOW_NS, end, 'clipped')
             )
             self._near_wall.publish(reading_to_msg(reading, 'mic'))
+
+    def _see(self):
+        if self.camera == 'none':
+            return
+        now = self.node.get_clock().now().nanoseconds
+        reading = (
+            NearWallReading(Side.FRONT, 0.5, now, now, modality=Modality.VISION)
+            if self.camera == 'works'
+            else NearWallReading.invalid(Side.FRONT, now, now, 'too dark', Modality.VISION)
+        )
+        self._near_wall.publish(reading_to_msg(reading, 'camera'))
 
     def say(self, name, value=True):
         self._bool[name].publish(Bool(data=value))

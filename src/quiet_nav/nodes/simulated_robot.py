@@ -33,6 +33,7 @@ from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.camera import D415_COLOR_LEFT_M
+from quiet_nav.simulation.camera_faults import CAMERA_FAULTS, CameraFault
 from quiet_nav.simulation.plan_files import load_plan
 from quiet_nav.simulation.robot import RobotSettings, RobotState
 from quiet_nav.simulation.scenes import scene_in_plan
@@ -78,7 +79,23 @@ class SimulatedRobotParameters:
     light: float = parameter(1.0, "share of the room's light that is on", minimum=0.0, maximum=1.0)
     audio: bool = parameter(True, 'false stops audio, as a microphone that fails')
     camera: bool = parameter(True, 'false stops images, as a camera that fails')
+    camera_fault: str = parameter(
+        'none',
+        'what befalls the camera: dark (lights off), covered, killed, back (killed for a while)',
+        choices=CAMERA_FAULTS,
+    )
+    camera_fault_s: float = parameter(
+        30.0, 'when, from the start of the simulation (s)', minimum=0.0, maximum=86400.0
+    )
+    camera_away_s: float = parameter(
+        60.0, 'how long a camera that comes back is away (s)', minimum=0.0, maximum=86400.0
+    )
     odometry: bool = parameter(True, 'false stops odom and its tf, as a base that fails')
+
+    def fault(self) -> CameraFault:
+        back = self.camera_fault == 'back'
+        back_s = self.camera_fault_s + self.camera_away_s if back else math.inf
+        return CameraFault(self.camera_fault, self.camera_fault_s, back_s)
 
     def __post_init__(self) -> None:
         if len(self.pose) not in (0, 3):
@@ -249,11 +266,12 @@ class SimulatedRobot(Node):
         period_ns = int(NS_PER_S / p.camera_rate_hz)
         # Counted from when the last was due, so that ticks do not round the rate down.
         self._next_image_ns = max(self._next_image_ns, self.now_ns - period_ns) + period_ns
-        if not p.camera:
+        wrong = p.fault().now(self._world.time_ns / NS_PER_S)
+        if not p.camera or wrong == 'killed':
             return
         stamp = ns_to_stamp(self.now_ns)
         if self._color_pub.get_subscription_count():
-            image = self._world.color_image(p.light)
+            image = self._world.color_image(p.light, wrong)
             self._color_pub.publish(image_to_msg(image, 'rgb8', stamp, COLOR_FRAME))
         if self._depth_pub.get_subscription_count():
             image = self._world.depth_image()

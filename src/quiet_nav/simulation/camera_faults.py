@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D
+from quiet_nav.simulation.camera import RoomCamera
 
 #: back: killed, and started again after a while.
 CAMERA_FAULTS = ('none', 'dark', 'covered', 'killed', 'back')
@@ -36,6 +38,21 @@ class CameraFault:
         if not self.at_s <= time_s < self.back_s:
             return 'none'
         return 'killed' if self.kind == 'back' else self.kind
+
+
+def color_image(
+    camera: RoomCamera, pose: Pose2D, rng: np.random.Generator, wrong: str, light: float = 1.0
+) -> np.ndarray | None:
+    """Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
+
+    None where none comes. light: share of the room's light that is on.
+    """
+    if wrong == 'killed':
+        return None
+    if wrong == 'covered':
+        color = camera.color_intrinsics
+        return covered_image((color.height, color.width, 3), rng)
+    return camera.color(pose, rng, 0.0 if wrong == 'dark' else light)
 
 
 def covered_image(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -14,14 +14,12 @@ from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG
 from quiet_nav.simulation.camera import Mount, RoomCamera
-from quiet_nav.simulation.camera_faults import CameraFault, covered_image
+from quiet_nav.simulation.camera_faults import CameraFault, color_image
 from quiet_nav.simulation.plan import Plan
 from quiet_nav.simulation.trial_ears import IdealEars
 
 #: Cameras that need no image.
 EYES = ('ideal',)
-#: Share of the light that is left where the lights are off.
-DARK = 0.0
 
 
 class Eyes(Protocol):
@@ -83,14 +81,9 @@ class SeeingEyes:
     def look(self, pose: Pose2D, stop: ListenStop, time_ns: int) -> list[NearWallReading]:
         from quiet_nav.perception.image_detector import LookedImage
 
-        wrong = self._fault.now(time_ns * 1e-9)
-        if wrong == 'killed':
+        pixels = color_image(self._camera, pose, self._rng, self._fault.now(time_ns * 1e-9))
+        if pixels is None:
             return []
-        if wrong == 'covered':
-            color = self._camera.color_intrinsics
-            pixels = covered_image((color.height, color.width, 3), self._rng)
-        else:
-            pixels = self._camera.color(pose, self._rng, DARK if wrong == 'dark' else 1.0)
         return self._detector.read([LookedImage(pixels, stop.side_of(self._side), time_ns)])
 
 

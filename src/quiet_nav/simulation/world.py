@@ -9,6 +9,7 @@ import numpy as np
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.camera import Mount, RoomCamera
+from quiet_nav.simulation.camera_faults import color_image
 from quiet_nav.simulation.ears import StreamingEars
 from quiet_nav.simulation.hearing import Hearing
 from quiet_nav.simulation.plan import Plan
@@ -101,9 +102,13 @@ class SimulatedWorld:
         self._ears.skip(len(self._active) * _TICK_SAMPLES)
         self._next_chunk()
 
-    def color_image(self, light: float = 1.0) -> np.ndarray:
-        """Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on."""
-        return self.camera.color(self.robot.state.pose, self._image_rng, light)
+    def color_image(self, light: float = 1.0, wrong: str = 'none') -> np.ndarray | None:
+        """Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
+
+        wrong: what is with the camera, as ``camera_faults.color_image`` has it.
+        """
+        pose = self.robot.state.pose
+        return color_image(self.camera, pose, self._image_rng, wrong, light)
 
     def depth_image(self) -> np.ndarray:
         """Return the depth image now: uint16 millimetres, (h, w), 0 = no reading."""
