@@ -4,67 +4,20 @@ from pathlib import Path
 
 import yaml
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, GroupAction, OpaqueFunction
-from launch.conditions import IfCondition
-from launch.substitutions import (
-    EqualsSubstitution,
-    LaunchConfiguration,
-    PathJoinSubstitution,
-    PythonExpression,
-)
-from launch_ros.actions import Node, PushRosNamespace, SetParameter
-from launch_ros.parameter_descriptions import ParameterValue
-from launch_ros.substitutions import FindPackageShare
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 
-CONFIG = PathJoinSubstitution([FindPackageShare('quiet_nav'), 'config'])
+from quiet_nav.launch_arguments import CONFIG, chosen, ours, realsense, shared, together, typed
 
 ARGUMENTS = [
-    DeclareLaunchArgument(
-        'namespace', default_value='', description='Namespace of every node and relative topic'
-    ),
-    DeclareLaunchArgument(
-        'use_sim_time', default_value='false', description='Take time from /clock'
-    ),
-    DeclareLaunchArgument(
-        'robot',
-        default_value='turtlebot4',
-        choices=['turtlebot3', 'turtlebot4'],
-        description='Profile: config/ROBOT.yaml is read after the defaults in config/',
-    ),
-    DeclareLaunchArgument(
-        'params_file',
-        default_value=[CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
-        description='Parameters of your own for any node, read after the profile',
-    ),
-    DeclareLaunchArgument(
-        'rig',
-        default_value='pair',
-        description='Where the microphones are: single, pair, trio, or a YAML file',
-    ),
-    DeclareLaunchArgument(
-        'model', default_value='', description='ONNX model; empty: models/near_wall.onnx'
-    ),
+    *shared('namespace', 'use_sim_time', 'robot', 'params_file', 'rig', 'model'),
     DeclareLaunchArgument(
         'audio',
         default_value='microphone',
         choices=['microphone', 'none'],
         description='none: something else publishes audio/audio_stamped',
     ),
-    DeclareLaunchArgument(
-        'device', default_value='', description='Input device: index or name; empty: the default'
-    ),
-    DeclareLaunchArgument(
-        'channels',
-        default_value=PythonExpression(
-            [
-                "importlib.import_module('quiet_nav.perception.rig').find_rig('",
-                LaunchConfiguration('rig'),
-                "').channels",
-            ],
-            python_modules=['importlib'],
-        ),
-        description='Channels to record; default: those that the rig needs',
-    ),
+    *shared('device', 'channels'),
     DeclareLaunchArgument(
         'camera',
         default_value='realsense',
@@ -80,30 +33,6 @@ ARGUMENTS = [
         'bag', default_value='', description='Folder of the bag; empty: named by the time'
     ),
 ]
-
-
-def typed(argument: str, kind: type) -> ParameterValue:
-    """Return an argument as a parameter of a type."""
-    return ParameterValue(LaunchConfiguration(argument), value_type=kind)
-
-
-def ours(executable: str, defaults: str = '', parameters: dict | None = None, **options) -> Node:
-    """Return one of the package's nodes: defaults, the robot's profile, your file, arguments."""
-    files = [PathJoinSubstitution([CONFIG, defaults])] if defaults else []
-    return Node(
-        package='quiet_nav',
-        executable=executable,
-        # Named, so that what launch hands over stands above every pattern in the files.
-        name=executable,
-        output='screen',
-        parameters=[
-            *files,
-            [CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
-            LaunchConfiguration('params_file'),
-            parameters or {},
-        ],
-        **options,
-    )
 
 
 def record(context: LaunchContext) -> list[ExecuteProcess]:
@@ -125,37 +54,11 @@ def generate_launch_description() -> LaunchDescription:
         ours(
             'microphone',
             'microphone.yaml',
-            {'device': typed('device', str), 'channels': typed('channels', int)},
-            condition=IfCondition(EqualsSubstitution(LaunchConfiguration('audio'), 'microphone')),
+            {'device': typed('device'), 'channels': typed('channels', int)},
+            condition=chosen('audio', 'microphone'),
         ),
-        Node(
-            package='realsense2_camera',
-            executable='realsense2_camera_node',
-            name='camera',
-            namespace='camera',
-            output='screen',
-            parameters=[
-                {
-                    'enable_color': True,
-                    'enable_depth': True,
-                    'enable_infra1': False,
-                    'enable_infra2': False,
-                    'rgb_camera.color_profile': '640x480x6',
-                    'depth_module.depth_profile': '640x480x6',
-                }
-            ],
-            condition=IfCondition(EqualsSubstitution(LaunchConfiguration('camera'), 'realsense')),
-        ),
-        ours(
-            'near_wall', 'near_wall.yaml', {'rig': typed('rig', str), 'model': typed('model', str)}
-        ),
+        realsense(depth=True),
+        ours('near_wall', 'near_wall.yaml', {'rig': typed('rig'), 'model': typed('model')}),
         ours('wall_distance'),
     ]
-    group = GroupAction(
-        [
-            PushRosNamespace(LaunchConfiguration('namespace')),
-            SetParameter('use_sim_time', LaunchConfiguration('use_sim_time')),
-            *nodes,
-        ]
-    )
-    return LaunchDescription([*ARGUMENTS, group, OpaqueFunction(function=record)])
+    return LaunchDescription([*ARGUMENTS, together(nodes), OpaqueFunction(function=record)])

@@ -5,15 +5,10 @@ from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDesc
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
 from launch_ros.actions import Node, PushRosNamespace
-from launch_ros.parameter_descriptions import ParameterValue
-from launch_ros.substitutions import FindPackageShare
 
-CONFIG = PathJoinSubstitution([FindPackageShare('quiet_nav'), 'config'])
+from quiet_nav.launch_arguments import CONFIG, log_level, shared, typed
 
 ARGUMENTS = [
-    DeclareLaunchArgument(
-        'namespace', default_value='', description='Namespace of every node and relative topic'
-    ),
     DeclareLaunchArgument(
         'room',
         default_value='classroom',
@@ -30,64 +25,14 @@ ARGUMENTS = [
         'time_factor', default_value='1.0', description='Speed of time, where the machine can'
     ),
     DeclareLaunchArgument(
-        'use_sim_time', default_value='true', description='Take time from the simulated robot'
+        'camera_fault',
+        default_value='none',
+        choices=['none', 'dark', 'covered', 'killed', 'back'],
+        description='What befalls the camera half a minute after the start',
     ),
-    DeclareLaunchArgument(
-        'robot',
-        default_value='turtlebot4',
-        choices=['turtlebot3', 'turtlebot4'],
-        description='Profile: config/ROBOT.yaml is read after the defaults in config/',
-    ),
-    DeclareLaunchArgument(
-        'params_file',
-        default_value=[CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
-        description='Parameters of your own for any node, read after the profile',
-    ),
-    DeclareLaunchArgument(
-        'rig',
-        default_value='trio',
-        description='Where the microphones are: single, pair, trio, or a YAML file',
-    ),
-    DeclareLaunchArgument(
-        'model', default_value='', description='ONNX model; empty: models/near_wall.onnx'
-    ),
-    DeclareLaunchArgument(
-        'autostart',
-        default_value='true',
-        description='Configure and activate the lifecycle nodes; false: a lifecycle manager does',
-    ),
-    DeclareLaunchArgument(
-        'drive',
-        default_value='true',
-        description='Send a follow_wall goal; false: wait for one from elsewhere',
-    ),
-    DeclareLaunchArgument(
-        'algorithm',
-        default_value='tracker',
-        choices=['tracker', 'algorithm1', 'algorithm2', 'straight', 'random'],
-        description='Policy of that goal',
-    ),
-    DeclareLaunchArgument(
-        'side',
-        default_value='any',
-        choices=['any', 'left', 'right'],
-        description='Side of the wall in that goal',
-    ),
-    DeclareLaunchArgument(
-        'max_distance', default_value='0.0', description='Way of that goal in metres; 0: no limit'
-    ),
-    DeclareLaunchArgument(
-        'map', default_value='false', description='Start probability_map: the near-wall map'
-    ),
-    DeclareLaunchArgument('rviz', default_value='false', description='Start RViz'),
-    DeclareLaunchArgument(
-        'rviz_config',
-        default_value=PathJoinSubstitution([CONFIG, 'quiet_nav.rviz']),
-        description='What RViz shows',
-    ),
-    DeclareLaunchArgument(
-        'log_level', default_value='info', description='debug, info, warn, error or fatal'
-    ),
+    *shared('namespace', 'robot', 'params_file', 'modality', 'model', 'vision_model', 'autostart'),
+    *shared('drive', 'algorithm', 'side', 'max_distance', 'map', 'rviz', 'rviz_config'),
+    *shared('log_level', use_sim_time='true', rig='trio'),
 ]
 #: Arguments of wall_follow.launch.py that are handed on as they are.
 SHARED = (
@@ -96,7 +41,9 @@ SHARED = (
     'robot',
     'params_file',
     'rig',
+    'modality',
     'model',
+    'vision_model',
     'autostart',
     'drive',
     'algorithm',
@@ -107,11 +54,6 @@ SHARED = (
     'rviz_config',
     'log_level',
 )
-
-
-def typed(argument: str, kind: type) -> ParameterValue:
-    """Return an argument as a parameter of a type."""
-    return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -125,15 +67,16 @@ def generate_launch_description() -> LaunchDescription:
             PathJoinSubstitution([CONFIG, 'simulated_robot.yaml']),
             LaunchConfiguration('params_file'),
             {
-                'room': typed('room', str),
-                'track': typed('track', str),
-                'rig': typed('rig', str),
+                'room': typed('room'),
+                'track': typed('track'),
+                'rig': typed('rig'),
                 'start': typed('start', int),
                 'seed': typed('seed', int),
                 'time_factor': typed('time_factor', float),
+                'camera_fault': typed('camera_fault'),
             },
         ],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        ros_arguments=log_level(),
         sigterm_timeout='15',
     )
     rest = IncludeLaunchDescription(

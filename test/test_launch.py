@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(ROOT.glob('launch/*.launch.py'))
+#: What they share.
+COMMON = ROOT / 'src' / 'quiet_nav' / 'launch_arguments.py'
 WALL_FOLLOW = ROOT / 'launch' / 'wall_follow.launch.py'
 SIMULATE = ROOT / 'launch' / 'simulate.launch.py'
 #: Not in any package index: a robot has them from apt.
@@ -53,9 +55,26 @@ def our_nodes(path):
 
 def declared(path):
     """Return the declared arguments: name to description."""
-    return {
+    own = {
         constant(call.args[0]): keyword(call, 'description')
         for call in calls(path, 'DeclareLaunchArgument')
+    }
+    for call in calls(path, 'shared'):
+        names = [constant(name) for name in call.args] + [k.arg for k in call.keywords]
+        own |= {name: shared_arguments()[name].get('description') for name in names}
+    return own
+
+
+def shared_arguments():
+    """Return the table of arguments that launch files share: name to keywords and their nodes."""
+    table = next(
+        node.value
+        for node in ast.parse(COMMON.read_text()).body
+        if isinstance(node, ast.Assign) and node.targets[0].id == '_SHARED'
+    )
+    return {
+        constant(name): {constant(k): v for k, v in zip(said.keys, said.values, strict=True)}
+        for name, said in zip(table.keys, table.values, strict=True)
     }
 
 
@@ -64,7 +83,7 @@ def test_every_argument_has_a_description_and_is_used(path):
     arguments = declared(path)
     assert {'namespace', 'use_sim_time', 'params_file', 'rig'} <= set(arguments)
     assert all(description is not None for description in arguments.values())
-    text = path.read_text()
+    text = path.read_text() + COMMON.read_text()
     for name in arguments:
         assert len(re.findall(rf"'{name}'", text)) >= 2, f'{name} is declared, but not used'
 
@@ -72,7 +91,7 @@ def test_every_argument_has_a_description_and_is_used(path):
 @pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
 def test_every_configuration_argument_that_is_read_is_declared(path):
     read = {constant(call.args[0]) for call in calls(path, 'LaunchConfiguration')}
-    read |= {constant(call.args[0]) for call in calls(path, 'text', 'typed', 'chosen')}
+    read |= {constant(call.args[0]) for call in calls(path, 'typed', 'chosen')}
     assert read - {None} <= set(declared(path))
 
 
@@ -91,17 +110,65 @@ def test_every_executable_is_installed_and_takes_the_parameters_it_gets(path):
 @pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
 def test_every_configuration_file_exists(path):
     names = set(re.findall(r"'(\w+\.(?:yaml|rviz))'", path.read_text()))
-    robots = next(
-        call for call in calls(path, 'DeclareLaunchArgument') if constant(call.args[0]) == 'robot'
-    )
-    names |= {f'{constant(choice)}.yaml' for choice in keyword(robots, 'choices').elts}
+    names |= {f'{constant(choice)}.yaml' for choice in shared_arguments()['robot']['choices'].elts}
     assert len(names) >= 3
     for name in names:
         assert (ROOT / 'config' / name).is_file(), name
 
 
+@pytest.mark.parametrize(
+    ('modality', 'started', 'senses'),
+    [
+        ('audio', {'microphone', 'near_wall', 'wall_follower'}, 'audio'),
+        ('vision', {'realsense2_camera_node', 'near_wall', 'wall_follower'}, 'vision'),
+        ('auto', {'microphone', 'realsense2_camera_node', 'near_wall', 'wall_follower'}, 'both'),
+        ('fusion', {'microphone', 'realsense2_camera_node', 'near_wall', 'wall_follower'}, 'both'),
+    ],
+)
+def test_a_modality_starts_what_it_needs_and_no_more(modality, started, senses):
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
+    from launch import LaunchContext
+    from launch.utilities import perform_substitutions
+
+    sources = importlib.import_module('launch.launch_description_sources')
+    description = sources.get_launch_description_from_python_launch_file(str(WALL_FOLLOW))
+    context = LaunchContext()
+    camera = 'none' if modality == 'audio' else 'realsense'
+    given = context.launch_configurations
+    # What stands for files of the installed package is not asked here.
+    given.update(modality=modality, camera=camera, drive='false', params_file='', rviz_config='')
+    for argument in description.get_launch_arguments():
+        if argument.name not in given:
+            given[argument.name] = perform_substitutions(context, argument.default_value)
+    group = next(e for e in description.entities if type(e).__name__ == 'GroupAction')
+    nodes = [e for e in group.get_sub_entities() if hasattr(e, 'node_executable')]
+    wanted = {
+        node.node_executable: node
+        for node in nodes
+        if node.condition is None or node.condition.evaluate(context)
+    }
+    assert set(wanted) == started
+    assert modality_of(wanted['near_wall'], context) == senses
+
+
+def modality_of(node, context):
+    """Return the parameter `modality` that a node would get."""
+    (value,) = [
+        value
+        for parameters in node._Node__parameters
+        if isinstance(parameters, dict)
+        for name, value in parameters.items()
+        if name[0].text == 'modality'
+    ]
+    return ''.join(part.perform(context) for part in value)
+
+
 def test_packages_of_others_are_dependencies():
-    named = {constant(keyword(call, 'package')) for call in calls(WALL_FOLLOW, 'Node')}
+    named = {
+        constant(keyword(call, 'package'))
+        for path in (WALL_FOLLOW, COMMON)
+        for call in calls(path, 'Node')
+    }
     assert named - {'quiet_nav'} == OTHERS
     text = (ROOT / 'package.xml').read_text()
     for name in OTHERS:
