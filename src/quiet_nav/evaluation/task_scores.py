@@ -155,8 +155,11 @@ def _multiclass(p: Predictions, seed: int) -> list[Figure]:
     if target.min() < 0 or target.max() >= classes:
         raise QuietNavError(f'{p.task}: classes {target.min()} to {target.max()} of {classes}')
     counts = np.bincount(np.asarray(p.train_target, int), minlength=classes)[:classes]
-    constant = np.broadcast_to(counts, (len(p), classes)).astype(float)
-    indifferent = np.zeros((len(p), classes))
+    # Rooms may have fewer classes than the largest: where a middle is not known there is no class.
+    cells = p.extra.get('cell_m')
+    there = np.ones((len(p), classes), bool) if cells is None else np.isfinite(cells).all(axis=2)
+    constant = np.where(there, counts, -1.0)
+    indifferent = np.where(there, 0.0, -np.inf)
     said = _estimator(p, seed)
     figures = []
     for k in (1, 5):
@@ -172,20 +175,19 @@ def _multiclass(p: Predictions, seed: int) -> list[Figure]:
         said(metrics.mean(bins))
         for bins in (
             np.take_along_axis(away, p.output.argmax(axis=1)[:, None], axis=1)[:, 0],
-            away.mean(axis=1),
+            np.mean(away, axis=1, where=there),
             away[:, middle],
         )
     )
     figures.append(Figure('bin distance', *values, higher_is_better=False))
-    if 'position_m' in p.extra and 'cell_m' in p.extra:
-        gap = np.linalg.norm(p.extra['cell_m'] - p.extra['position_m'][:, None], axis=2)
-        likely = int(np.argmax(counts))
+    if 'position_m' in p.extra and cells is not None:
+        gap = np.linalg.norm(cells - p.extra['position_m'][:, None], axis=2)
         values = (
             said(metrics.mean(metres))
             for metres in (
                 np.take_along_axis(gap, p.output.argmax(axis=1)[:, None], axis=1)[:, 0],
-                gap.mean(axis=1),
-                gap[:, likely],
+                np.mean(gap, axis=1, where=there),
+                np.take_along_axis(gap, constant.argmax(axis=1)[:, None], axis=1)[:, 0],
             )
         )
         figures.append(Figure('metres', *values, higher_is_better=False))
