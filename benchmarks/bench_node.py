@@ -1,13 +1,16 @@
 """The near_wall node: CPU and memory at a steady rate, and one decision beside its period.
 
-Run as `python benchmarks/bench_node.py [--rate 2] [--seconds 30] [--rig pair]` after `. ./env.sh`.
-The microphone node plays noise in real time in a process of its own; the node's CPU is what the
-kernel charged it between two decisions, its memory the peak of its resident set.
+Run as `python benchmarks/bench_node.py [--rate 2] [--seconds 30] [--rig pair] [--modality both]`
+after `. ./env.sh`. The microphone node plays noise in real time in a process of its own, this one
+publishes images of 640 x 480 as a camera does, 6 a second; the node's CPU is what the kernel
+charged it between two decisions, its memory the peak of its resident set. `both` is what the
+follower's modality auto needs.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import signal
 import subprocess
@@ -28,6 +31,7 @@ from quiet_nav.resources import shared_file
 from quiet_nav.sound.windows import WINDOW_SAMPLES, Window
 
 RATE = 16_000
+CAMERA_HZ = 6.0
 #: What a robot's computer must have left for everything else.
 CPU_LIMIT, MEMORY_LIMIT_MB = 25.0, 300.0
 
@@ -79,7 +83,7 @@ def start(node: str, **parameters: object) -> subprocess.Popen:
 class Counter:
     """Counts the valid messages of near_wall and how late they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, sees: bool) -> None:
         import rclpy
 
         from quiet_nav.msg import NearWall
@@ -88,6 +92,27 @@ class Counter:
         self._rclpy, self._node = rclpy, rclpy.create_node('bench')
         self.valid, self.invalid, self.delays_s = 0, 0, []
         self._node.create_subscription(NearWall, 'near_wall', self._on_message, 100)
+        if sees:
+            self._begin_camera()
+
+    def _begin_camera(self) -> None:
+        from rclpy.qos import qos_profile_sensor_data
+        from sensor_msgs.msg import Image
+
+        from quiet_nav.nodes.camera_messages import image_to_msg
+
+        publisher = self._node.create_publisher(
+            Image, 'camera/camera/color/image_raw', qos_profile_sensor_data
+        )
+        rng = np.random.default_rng(0)
+        patches = rng.uniform(30.0, 220.0, (4, 60, 80, 3)).repeat(8, axis=1).repeat(8, axis=2)
+        images = itertools.cycle(patches.astype(np.uint8))
+
+        def shoot() -> None:
+            stamp = self._node.get_clock().now().to_msg()
+            publisher.publish(image_to_msg(next(images), 'rgb8', stamp, 'camera'))
+
+        self._node.create_timer(1.0 / CAMERA_HZ, shoot)
 
     def _on_message(self, message: object) -> None:
         if not message.valid:
@@ -113,6 +138,8 @@ class Counter:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--model', type=Path, default=None)
+    parser.add_argument('--modality', choices=('audio', 'vision', 'both'), default='audio')
+    parser.add_argument('--vision-model', type=Path, default=None)
     parser.add_argument('--rig', default='pair')
     parser.add_argument('--rate', type=float, default=2.0)
     parser.add_argument('--seconds', type=float, default=30.0)
@@ -128,9 +155,15 @@ def main() -> None:
         sound = Path(folder) / 'noise.wav'
         rng = np.random.default_rng(0)
         soundfile.write(sound, 0.02 * rng.standard_normal((20 * RATE, ears)), RATE, 'PCM_16')
-        counter = Counter()
+        hears, sees = options.modality != 'vision', options.modality != 'audio'
+        counter = Counter(sees)
+        known = {'modality': options.modality, 'image_rate_hz': options.rate}
+        if sees:
+            known['vision_model'] = options.vision_model or shared_file(
+                'models/near_wall_vision.onnx'
+            )
         node = start('near_wall', model=model, rig=options.rig, rate_hz=options.rate,
-                     threads=options.threads)  # fmt: skip
+                     threads=options.threads, **known)  # fmt: skip
         microphone = start('microphone', file=sound, loop=True)
         try:
             counter.spin_until_valid(60.0)
@@ -146,17 +179,21 @@ def main() -> None:
             for process in (node, microphone):
                 process.wait(20)
 
-    table = Table(title=f'near_wall, rig {options.rig}, {options.rate:g} decisions a second')
+    wanted = options.rate * (ears * hears + sees)
+    table = Table(
+        title=f'near_wall, {options.modality}, rig {options.rig}, '
+        f'{options.rate:g} decisions a second'
+    )
     for name in ('what', 'measured', 'limit'):
         table.add_column(name)
     late = np.percentile(counter.delays_s, [50, 95]) * 1e3
     rows = [
         ('CPU of the node, percent of one core', f'{share:.1f}', f'{CPU_LIMIT:.0f}'),
         ('memory, resident (peak), MB', f'{resident:.0f} ({peak:.0f})', f'{MEMORY_LIMIT_MB:.0f}'),
-        ('valid readings a second', f'{counter.valid / elapsed:.2f}', f'{options.rate * ears:.2f}'),
+        ('valid readings a second', f'{counter.valid / elapsed:.2f}', f'{wanted:.2f}'),
         ('readings not valid', f'{counter.invalid}', '0'),
         ('window end to message, median (95 %), ms', f'{late[0]:.0f} ({late[1]:.0f})', ''),
-        (f'a decision alone, {options.threads} threads, wall (CPU), ms',
+        (f'a decision by sound alone, {options.threads} threads, wall (CPU), ms',
          f'{1e3 * wall_s:.1f} ({1e3 * busy_s:.1f})', f'{1e3 / options.rate:.0f}'),
     ]  # fmt: skip
     for row in rows:
