@@ -25,6 +25,7 @@ from quiet_nav.learning.tasks.run import (  # noqa: E402
     recipe_for,
     train_task,
 )
+from quiet_nav.learning.tasks.views import Views  # noqa: E402
 from quiet_nav.learning.training import train  # noqa: E402
 
 CPU = {'accelerator': 'cpu', 'devices': 1, 'progress': False}
@@ -135,6 +136,25 @@ def test_sounds_of_a_pair_share_gain_and_equaliser(task_campus):
     difference = changed[(0, 5)]['audio'] - plain[(0, 5)]['audio']
     torch.testing.assert_close(difference[0], difference[1], atol=2e-5, rtol=0)
     assert difference[0].std(0).max() < 1e-4 < difference[0].std()
+
+
+def test_views_kept_on_disk_follow_their_files(task_campus):
+    row = TaskData(task_campus).rows('val')[0]
+    views = Views(RECIPE, training=False)
+    sound, image = views.plain(row, 0.0), views.seen((row,), np.random.default_rng(0))
+    again = Views(RECIPE, training=False)
+    np.testing.assert_array_equal(again.plain(row, 0.0), sound)
+    before = row.audio.read_bytes(), row.image.read_bytes()
+    other = TaskData(task_campus).rows('val')[1]
+    try:
+        row.audio.write_bytes(other.audio.read_bytes())
+        row.image.write_bytes(other.image.read_bytes())
+        changed = Views(RECIPE, training=False)
+        assert np.abs(changed.plain(row, 0.0) - sound).max() > 0.1
+        assert not torch.equal(changed.seen((row,), np.random.default_rng(0)), image)
+    finally:
+        row.audio.write_bytes(before[0])
+        row.image.write_bytes(before[1])
 
 
 def test_fewer_rooms_are_among_those_of_a_larger_fraction(task_campus):

@@ -56,12 +56,16 @@ class ImageCache:
         """Return uint8 RGB, shape (size, size, 3); errors as ``read_image``."""
         image = self.kept.get(path)
         if image is None:
-            image = squeeze(read_image(path), self.size)
+            image = self.load(path)
             self.kept[path] = image
             self.used += image.nbytes
             while self.used > self.budget and len(self.kept) > 1:
                 self.used -= self.kept.popitem(last=False)[1].nbytes
         return image
+
+    def load(self, path: Path) -> np.ndarray:
+        """Return an image that is not in memory, squeezed."""
+        return squeeze(read_image(path), self.size)
 
 
 class ImageAugment:

@@ -57,9 +57,7 @@ class AVSync(Task):
         return dataclasses.replace(example, images=(other,))
 
     def head(self, modalities: int) -> nn.Module:
-        from quiet_nav.learning.tasks.networks import Fusion
-
-        return Fusion(2, 1)
+        return Matched()
 
 
 class AVOrder(Paired):
@@ -105,6 +103,34 @@ class AVOrder(Paired):
         )
 
 
+class Match(nn.Module):
+    """Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
+
+    Their product goes in beside them: whether two things agree is hard to begin to learn from the
+    two alone, as the authors' 256-128-1 has it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = mlp(3 * EMBEDDING, 1)
+
+    def forward(self, seen: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
+        return self.layers(torch.cat([seen, heard, seen * heard], dim=-1))
+
+
+class Matched(nn.Module):
+    """One image and one sound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.match = Match()
+
+    def forward(
+        self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        return self.match(views['image'][:, 0], views['audio'][:, 0])
+
+
 class Pairings(nn.Module):
     """Sounds in either order, images in either order, and whether the orders are one."""
 
@@ -112,16 +138,14 @@ class Pairings(nn.Module):
         super().__init__()
         self.sounds = mlp(2 * EMBEDDING, EMBEDDING)
         self.images = mlp(2 * EMBEDDING, EMBEDDING)
-        self.fusion = mlp(2 * EMBEDDING, 1)
+        self.match = Match()
 
     def forward(
         self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
     ) -> torch.Tensor:
         sounds = _both_ways(self.sounds, views['audio'])
         images = _both_ways(self.images, views['image'])
-        return torch.cat(
-            [self.fusion(torch.cat([images[i], sounds[s]], dim=-1)) for i, s in PAIRINGS], dim=-1
-        )
+        return torch.cat([self.match(images[i], sounds[s]) for i, s in PAIRINGS], dim=-1)
 
 
 def _both_ways(fuse: nn.Module, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

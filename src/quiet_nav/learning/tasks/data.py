@@ -46,6 +46,7 @@ class TaskData:
         self.root, self.name = find_subset(Path(data))
         self._fraction, self._seed = fraction, seed
         self._motion: dict[Path, np.ndarray] = {}
+        self._static: dict[Path, float] = {}
         if not 0.0 < fraction <= 1.0:
             raise QuietNavError(f'fraction {fraction:g} of the training rooms: expected 0 to 1')
 
@@ -125,8 +126,13 @@ class TaskData:
 
     def measured(self, row: Row) -> Row:
         """Return the row with its distance."""
-        if row.frame < 0 or not np.isnan(row.distance_m):
-            return with_distance(row)
+        if not np.isnan(row.distance_m):
+            return row
+        if row.frame < 0:
+            # Hundreds of pairs name the same place.
+            if row.folder not in self._static:
+                self._static[row.folder] = with_distance(row).distance_m
+            return dataclasses.replace(row, distance_m=self._static[row.folder])
         distances = self.distances(row)
         if middle_frame(row.frame) >= len(distances):
             raise QuietNavError(f'{row.folder}: no distance at frame {middle_frame(row.frame)}')

@@ -20,6 +20,7 @@ from quiet_nav.learning.recipe import (
     load_recipe,
     recipe_file,
     recipe_from_dict,
+    recipes_directory,
 )
 from quiet_nav.learning.tasks import get_task
 from quiet_nav.learning.tasks.data import TaskData
@@ -44,13 +45,13 @@ _STANDARD = 2000
 def recipe_for(task: Task, name: str = 'paper', probe: bool = False) -> Recipe:
     """Return a recipe by file, or by the name of ``config/learning`` that fits the task best.
 
-    ``small`` is ``small_pair`` for a task of two places, ``small_probe`` for a probe, and so on.
+    ``small`` is ``small_av_sync`` for that task, else ``small_pair`` for a task of two places,
+    ``small_probe`` for a probe, and so on.
     """
-    family = 'probe' if probe else task.FAMILY
-    try:
-        return load_recipe(recipe_file(f'{name}_{family}'))
-    except QuietNavError:
-        return load_recipe(recipe_file(name))
+    names = [f'{name}_probe'] if probe else [f'{name}_{task.NAME.replace("-", "_")}']
+    names += [f'{name}_{task.FAMILY}']
+    known = {path.stem for path in recipes_directory().glob('*.yaml')}
+    return load_recipe(recipe_file(next((found for found in names if found in known), name)))
 
 
 def train_task(

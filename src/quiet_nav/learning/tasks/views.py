@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -21,8 +22,8 @@ from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 
 CLIP_FRAMES = CLIP_SAMPLES // HOP_SAMPLES
 FRAMES_PER_S = SAMPLE_RATE // HOP_SAMPLES
-#: Folder beside ``ProcessedData`` that keeps log-mels.
-CACHE = '.log_mel'
+#: Folder beside ``ProcessedData`` that keeps log-mels and squeezed images.
+CACHE = '.views'
 _NEPERS_PER_DB = np.log(10.0) / 10.0
 #: Bands at which a random equaliser is drawn; between them it is straight.
 _KNOTS = 9
@@ -61,21 +62,41 @@ class LogMels:
         return whole[first : first + CLIP_FRAMES].astype(np.float32)
 
     def _load(self, row: Row) -> np.ndarray:
-        stat = row.audio.stat()
-        place = row.folder
-        name = f'{place.parent.name}-{place.name}-{row.audio.stem}-{row.channel}'
-        kept = place.parents[1] / CACHE / f'{name}-{stat.st_size:x}-{stat.st_mtime_ns:x}.npy'
-        with contextlib.suppress(OSError, ValueError, EOFError):
-            return np.load(kept, allow_pickle=False)
-        length = max(duration_s(row), CLIP_S)
-        found = log_mel(read_audio(row, 0.0, length), pad=True).astype(np.float16)
-        # Folders of others may not be written to: then memory alone keeps it.
-        with contextlib.suppress(OSError):
-            kept.parent.mkdir(exist_ok=True)
-            part = kept.with_name(f'.{kept.stem}.{np.random.default_rng().integers(1 << 48)}.npy')
-            np.save(part, found)
-            part.replace(kept)
-        return found
+        def make() -> np.ndarray:
+            length = max(duration_s(row), CLIP_S)
+            return log_mel(read_audio(row, 0.0, length), pad=True).astype(np.float16)
+
+        return _on_disk(row.audio, f'log-mel{row.channel}', make)
+
+
+class KeptImages(ImageCache):
+    """Images kept on the disk as they are squeezed: to read a PNG takes longer than to learn."""
+
+    def load(self, path: Path) -> np.ndarray:
+        squeezed = super().load
+        return _on_disk(path, f'image{self.size}', lambda: squeezed(path))
+
+
+def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Return what was made of a file, kept beside ``ProcessedData`` until the file changes.
+
+    Where that cannot be written to, memory alone keeps it.
+    """
+    above = next((up for up in path.parents if up.name == 'ProcessedData'), None)
+    if above is None:
+        return make()
+    stat = path.stat()
+    name = '-'.join(path.relative_to(above).with_suffix('').parts)
+    kept = above.parent / CACHE / f'{name}-{what}-{stat.st_size:x}-{stat.st_mtime_ns:x}.npy'
+    with contextlib.suppress(OSError, ValueError, EOFError):
+        return np.load(kept, allow_pickle=False)
+    found = make()
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(exist_ok=True)
+        part = kept.with_name(f'.{os.getpid()}-{kept.name}')
+        np.save(part, found)
+        part.replace(kept)
+    return found
 
 
 class Views:
@@ -88,7 +109,7 @@ class Views:
         self.options = TaskOptions.of(recipe)
         self.recipe, self.training, self.change = recipe, training, change
         self.log_mels = LogMels(recipe.data.cache_mb)
-        self.images = ImageCache(recipe.data.cache_mb, recipe.image.size)
+        self.images = KeptImages(recipe.data.cache_mb, recipe.image.size)
         self.augment = Augment(recipe.augment) if training else None
         self.image_augment = ImageAugment(recipe.image) if training else None
         self.waves = AudioCache(recipe.data.cache_mb)
