@@ -102,6 +102,10 @@ class Locate(Task):
         }
 
     @property
+    def figures(self) -> tuple[str, ...]:
+        return (*super().figures, 'metres')
+
+    @property
     def outputs(self) -> int:
         return sum(len(cells) for cells in self.state['cells'].values())
 

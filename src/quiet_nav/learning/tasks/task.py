@@ -19,6 +19,13 @@ from quiet_nav.recordings.task_predictions import Kind, Predictions
 
 #: Embedding of a clip or an image (the paper's ``feat_dim``).
 EMBEDDING = 128
+#: By kind: what ``evaluation.task_scores`` says of predictions.
+FIGURES = {
+    'binary': ('AP', 'accuracy'),
+    'multiclass': ('top-1', 'top-5', 'bin distance'),
+    'regression': ('MAE', 'median error', 'R2'),
+    'ratio': ('MAE', 'median error', 'R2', 'order AP'),
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,7 @@ class Task:
     state: what was learnt from the training examples beside the weights (bins, cells): plain
     lists and numbers that a checkpoint keeps. KIND: as ``Predictions``. INPUTS, VARIANTS: what may
     be asked for, defaults first. FAMILY: which network and which recipes (single, pair, av).
-    METRICS: names of the figures that ``evaluation.task_scores`` gives, the first of which picks
-    the best checkpoint.
+    By which figures it is judged follows from KIND: ``figures``.
     """
 
     NAME: ClassVar[str]
@@ -201,6 +207,11 @@ class Task:
             train_target=train_target,
             extra=self.extra(examples),
         )
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures of merit that evaluation gives, the most telling first."""
+        return FIGURES[self.KIND]
 
     # How it is told from others.
 
