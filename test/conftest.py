@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,10 +134,20 @@ class NodeProcess:
 
 
 @pytest.fixture(scope='session')
-def context_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small context model with random weights as an ONNX file; skips where there is no torch."""
-    torch = pytest.importorskip('torch', reason='torch is not installed (extra: learn)')
-    pytest.importorskip('onnxscript', reason='onnxscript is not installed (extra: learn)')
+def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small context model with random weights as an ONNX file; skips where there is no torch.
+
+    Exporting takes seconds, and each file of node tests runs in a process of its own: the file is
+    kept in pytest's cache for as long as the code that it comes from stays the same.
+    """
+    for needed in ('torch', 'onnxscript'):
+        if importlib.util.find_spec(needed) is None:
+            pytest.skip(f'{needed} is not installed (extra: learn)')
+    kept = request.config.cache.mkdir('context_model') / f'{_code_hash()}.onnx'
+    if kept.is_file():
+        return kept
+    import torch
+
     from quiet_nav.learning.context_kind import OUTPUTS, exportable
     from quiet_nav.learning.context_net import ContextVggish
     from quiet_nav.learning.onnx_export import export
@@ -149,7 +163,23 @@ def context_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     item = exportable(network)
     assert item.outputs == OUTPUTS
-    return export(item, tmp_path_factory.mktemp('model') / 'context.onnx', metadata)
+    made = export(item, tmp_path_factory.mktemp('model') / 'context.onnx', metadata)
+    # Another process may be looking for it: it is there as a whole or not at all.
+    part = kept.with_suffix(f'.{os.getpid()}')
+    shutil.copy(made, part)
+    part.replace(kept)
+    return kept
+
+
+def _code_hash() -> str:
+    """Say which code a model is exported by: everything that learning and perception consist of."""
+    import quiet_nav
+
+    digest = hashlib.sha256(importlib.metadata.version('torch').encode())
+    for folder in ('learning', 'perception'):
+        for path in sorted((Path(quiet_nav.__file__).parent / folder).glob('*.py')):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @pytest.fixture(scope='module')
