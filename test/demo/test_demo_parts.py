@@ -93,16 +93,15 @@ def test_run_survives_its_file_and_draws(tmp_path):
 
 def test_progress_crosses_a_pipe_and_other_lines_are_none():
     run = begun()
-    run.heard(Side.LEFT, 0.25)
-    run.heard(Side.FRONT, None)
+    run.said('drive', 0, 0.25, math.nan, 0.6)
+    run.said('listen', 1, 0.9, 0.9, 0.6)
     progress = run.progress(2.5)
     assert Progress.from_line(progress.to_line()) == progress
     assert Progress.from_line('a warning of some library') is None
     assert Progress.from_line('{"phase": "drive"}') is None
     line = one_line(progress)
     assert 'P(L) 0.25' in line
-    assert 'P(F) --' in line
-    assert 'P(R)' not in line
+    assert 'P(R) --' in line
     assert '2.5 x real time' in line
 
 

@@ -23,7 +23,10 @@ from std_srvs.srv import SetBool
 from quiet_nav.action import FollowWall
 
 
-def test_no_valid_reading_in_time_ends_the_run_at_rest(bench, follower):
+def test_no_valid_reading_in_time_ends_the_run_at_rest(bench, node_process, space):
+    # A machine that stands still for half a second must not pass for a sensor that is lost.
+    patient = {**QUICK, 'sensor_timeout_s': 5.0}
+    node_process('wall_follower', patient, '-r', f'__ns:={space}')
     handle = bench.drive(algorithm='algorithm1')
     bench.valid = False
     result = bench.result(handle)

@@ -17,7 +17,8 @@ from typing import IO
 
 from quiet_nav.errors import QuietNavError
 
-STOP_S = 8.0
+#: A node that finishes a bag on a busy machine takes seconds; killed it would leave it unfinished.
+STOP_S = 15.0
 _LAST_LINES = 15
 _PR_SET_PDEATHSIG = 1
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.tracks import Track
 from quiet_nav.simulation.trials import Listened, TrialResult
 
@@ -20,7 +20,7 @@ _PATH_STEP_M = 0.02
 class Progress:
     """What the terminal shows of a run: one line of JSON between the processes.
 
-    probabilities: the newest valid P by side name, None where the newest reading was not valid.
+    probabilities: the P that the follower last decided by, by side name, None for one without.
     time_factor: simulated seconds a second of late. time_s: simulated seconds since the goal.
     """
 
@@ -96,10 +96,6 @@ class TrackRun:
         """Take a contact."""
         self.end('collision')
 
-    def heard(self, side: Side, probability: float | None) -> None:
-        """Take a reading; None where it was not valid."""
-        self.probabilities[side.name.lower()] = probability
-
     def said(
         self, phase: str, steps: int, left: float, right: float, wall_distance_m: float
     ) -> None:
@@ -107,6 +103,12 @@ class TrackRun:
         self.phase, self.steps = phase, steps
         self.wall_distance_m = wall_distance_m if math.isfinite(wall_distance_m) else None
         decided = phase in ('turn', 'drive')
+        if decided:
+            # What comes while it listens is asked in the axes of a robot that may have turned.
+            self.probabilities = {
+                side: p if math.isfinite(p) else None
+                for side, p in (('left', left), ('right', right))
+            }
         if decided and steps != self._noted and self.pose is not None:
             self._noted = steps
             self.listened.append(Listened(self.pose, (left, right)))

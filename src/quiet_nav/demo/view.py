@@ -13,7 +13,7 @@ from quiet_nav.demo.run import Progress
 
 #: Seconds between two lines where the output is a file or a pipe.
 _LINE_S = 5.0
-_SIDES = ('left', 'front', 'right', 'back')
+_SIDES = ('left', 'right')
 
 
 class RunView:
@@ -57,7 +57,7 @@ def render(progress: Progress) -> RenderableType:
             continue
         p = progress.probabilities[side]
         bar = ProgressBar(total=1.0, completed=p or 0.0, width=40)
-        table.add_row(f'P({side[0].upper()})', 'not valid' if p is None else f'{p:.2f}', bar)
+        table.add_row(f'P({side[0].upper()})', 'no reading' if p is None else f'{p:.2f}', bar)
     table.add_row(
         'track',
         f'{progress.distance_m:.2f} of {progress.length_m:.2f} m',

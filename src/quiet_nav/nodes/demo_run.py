@@ -24,7 +24,6 @@ from visualization_msgs.msg import MarkerArray
 from quiet_nav.action import FollowWall
 from quiet_nav.demo.pace import Pace
 from quiet_nav.demo.run import TrackRun, save_run
-from quiet_nav.geometry import Side
 from quiet_nav.msg import NearWall
 from quiet_nav.navigation.step_machine import Phase
 from quiet_nav.nodes.conversions import pose_from_msg
@@ -136,7 +135,6 @@ class DemoRun(Node):
         self._early = []
 
     def _on_near_wall(self, message: NearWall) -> None:
-        self.run.heard(Side(message.side), message.probability if message.valid else None)
         self.pace.reading((self.run.time_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
 
     def _on_cmd_vel(self, message: TwistStamped) -> None:

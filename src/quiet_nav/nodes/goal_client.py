@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,19 +33,15 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class GoalClient:
-    """Spins ``node`` while it waits, and ends every wait on SIGINT or SIGTERM with Interrupted."""
+    """Spins ``node`` while it waits, and ends every wait with Interrupted once ``signalled``."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, signalled: threading.Event | None = None) -> None:
         self.node = node
+        self._signalled = signalled or threading.Event()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
-        self._signalled = False
         self._action = ActionClient(node, FollowWall, 'follow_wall')
         self._handle: Any = None
-
-    def interrupt(self, *_: object) -> None:
-        """End the wait that goes on, and the next one."""
-        self._signalled = True
 
     def close(self) -> None:
         self._action.destroy()
@@ -54,7 +51,7 @@ class GoalClient:
         """Spin until the condition holds; return whether it did in time."""
         end = time.monotonic() + timeout_s
         while not condition():
-            if self._signalled:
+            if self._signalled.is_set():
                 raise Interrupted
             if time.monotonic() > end:
                 return False
@@ -120,7 +117,7 @@ class GoalClient:
 
     def cancel(self, ended: Future) -> None:
         """Cancel the goal and wait a moment for its end; signals do not shorten this."""
-        self._signalled = False
+        self._signalled.clear()
         if self._handle is None or ended.done():
             return
         self._handle.cancel_goal_async()
@@ -144,14 +141,17 @@ def run_client(
 ) -> int:
     """Make a node and a client, do the work with them, and return the exit code.
 
-    The work's own, 2 after a QuietNavError (one line on the log), 130 after a signal.
+    The work's own, 2 after a QuietNavError (one line on the log), 130 after SIGINT or SIGTERM. One
+    that comes while the node is made waits for the work, which puts away what the node opened.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    old = {}
+    signalled = threading.Event()
+    old = {
+        number: signal.signal(number, lambda *_: signalled.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        client = GoalClient(make_node())
-        for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, client.interrupt)
+        client = GoalClient(make_node(), signalled)
         try:
             return work(client)
         finally:

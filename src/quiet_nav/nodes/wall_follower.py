@@ -342,6 +342,8 @@ class WallFollower(LifecycleNode):
 
     def _on_contact(self, outcome: Outcome, is_pressed: bool) -> None:
         with self._lock:
+            if self._watch is None:
+                return  # Cleaned up while the message was on its way.
             self._watch.pressed(outcome, is_pressed)
             if is_pressed and self._run is not None:
                 self._send(STOP)
