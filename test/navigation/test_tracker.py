@@ -365,3 +365,36 @@ def test_a_corner_that_was_none_leaves_the_belief_where_the_robot_came_from():
         state.move(before, pose)
         state.hear(Side.RIGHT, says(Side.RIGHT, 3.0, 0.97), 0.15)
     assert float(state.weights[state.particles.heading > 1.0].sum()) > 0.5
+
+
+@pytest.mark.parametrize('left', [False, True])
+def test_walls_that_run_along_the_course_keep_their_weight_and_others_lose_it(left):
+    state = belief()
+    state.particles.left[:] = left
+    n = len(state.particles)
+    # The robot has turned 60 degrees away from the way it was pointed at first, toward +y.
+    yaw, along, across = math.radians(60), math.radians(0), math.radians(90)
+    sign = -1.0 if left else 1.0  # heading grows away from the wall
+    state.particles.heading[: n // 2] = sign * (yaw - along)
+    state.particles.heading[n // 2 :] = sign * (yaw - across)
+    good = state.particles.heading == state.particles.heading[0]
+    state.keep_course(yaw, 0.0, math.radians(40))
+    share = state.weights[state.particles.heading.round(1) == state.particles.heading[0].round(1)]
+    assert good.sum() == n // 2
+    assert share.sum() > 0.97
+
+
+def test_a_corner_is_not_turned_at_before_the_front_was_heard_there():
+    tracker = WallTracker(np.random.default_rng(0))
+    tracker._surveyed = 2
+    tracker.side = Side.RIGHT
+    p = tracker.belief.particles
+    p.left[:], p.u[:], p.heading[:], p.ahead[:] = False, 0.55, 0.0, 0.45
+    p.end[:], p.far[:], p.behind[:] = np.inf, np.inf, np.inf
+    sides = {Side.RIGHT: says(Side.RIGHT, 0.4), Side.LEFT: says(Side.LEFT, 3.0)}
+    looked = tracker.decide(sides, Pose2D())
+    assert isinstance(looked, Look)
+    turned = tracker.decide({**sides, Side.FRONT: says(Side.FRONT, 0.3)}, Pose2D())
+    assert isinstance(turned, Step)
+    assert turned.reason == 'wall ahead'
+    assert turned.turn_rad > math.radians(60)

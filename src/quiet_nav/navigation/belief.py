@@ -18,6 +18,8 @@ NEW_WALL_RAD = math.radians(68.0)
 NEW_WALL_M = 1.0
 #: The wall on the other side is the one to follow where it is nearer by this much.
 NEARER_M = 0.4
+#: How sharply a course ends at its edge.
+COURSE_SOFT_RAD = 0.15
 _BIN_CENTRES_M = np.array([0.1, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.12, 1.37, 1.7])
 
 
@@ -235,6 +237,17 @@ class WallBelief:
             likelihood = np.log((1.0 - unclear) * np.exp(likelihood) + unclear)
         temper = self.settings.temper * (self.settings.again if again else 1.0)
         self._reweigh(temper * likelihood)
+
+    def keep_course(self, yaw_rad: float, course_rad: float, half_rad: float) -> None:
+        """Weigh down walls that run another way than the robot was sent.
+
+        yaw_rad, course_rad: the robot's heading now and the way it was pointed, in the same axes;
+        walls within half_rad of the course keep their weight.
+        """
+        runs = yaw_rad - self.particles.away * self.particles.heading
+        off = np.abs(np.remainder(runs - course_rad + math.pi, 2.0 * math.pi) - math.pi)
+        beyond = np.maximum(off - half_rad, 0.0) / COURSE_SOFT_RAD
+        self._reweigh(np.maximum(-0.5 * beyond**2, -4.0))
 
     def left_probability(self) -> float:
         """Return how likely the followed wall is on the left."""

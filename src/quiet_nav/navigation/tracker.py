@@ -14,6 +14,11 @@ from quiet_nav.navigation.belief import BeliefSettings, WallBelief, quantile
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Readings, Step
 from quiet_nav.perception.readings import Modality
 
+AHEAD = 'wall ahead'
+ENDED = 'wall ended'
+#: Why the robot turns at corners.
+CORNERS = (AHEAD, ENDED)
+
 
 @dataclass(frozen=True)
 class TrackerSettings:
@@ -27,6 +32,8 @@ class TrackerSettings:
     can sound like a wall without one, so corners are made sure of from close by: from
     doubtful_share on of a wall up to a step farther, steps are half as long.
     survey_rad: before it drives it listens all around, turns by this and listens all around again.
+    course_rad: until its first corner it follows a wall that runs no farther than this from the way
+    that the robot pointed at first: near the start other walls can be the louder ones.
     past_end_m: a wall that ended this far behind is turned around.
     look_every_m: look ahead at the latest after so far without having heard the front.
     approach_m: a drive this long from an unlucky place at an unlucky heading must not take the
@@ -49,6 +56,7 @@ class TrackerSettings:
     corner_share: float = 0.8
     doubtful_share: float = 0.15
     survey_rad: float = math.radians(45.0)
+    course_rad: float = math.radians(40.0)
     past_end_m: float = 0.5
     approach_m: float = 0.4
     look_share: float = 0.04
@@ -93,6 +101,7 @@ class WallTracker:
         self._offsets = dict(ear_offsets_m or {})
         self._camera_offset_m = camera_offset_m
         self._pose: Pose2D | None = None
+        self._course_rad: float | None = None
         self._used: set[tuple[Side, int]] = set()
         self._looked = False
         self._unheard_m = math.inf
@@ -108,7 +117,9 @@ class WallTracker:
         return float(np.average(self.belief.particles.u[mask], weights=weights))
 
     def decide(self, readings: Readings, pose: Pose2D) -> Step | Look:
-        if not self._looked or pose != self._pose:
+        first = self._pose is None
+        moved = not self._looked or pose != self._pose
+        if moved:
             if self._pose is not None:
                 self.belief.move(self._pose, pose)
                 self._unheard_m += self._pose.distance_to(pose)
@@ -122,6 +133,10 @@ class WallTracker:
                 offset_m = self._camera_offset_m if seen else self._offsets.get(side, 0.0)
                 self.belief.hear(side, reading, offset_m, again)
                 self._used.add((side, reading.start_ns))
+        if first:
+            self._course_rad = pose.yaw
+        if self._course_rad is not None and moved:
+            self.belief.keep_course(pose.yaw, self._course_rad, self.settings.course_rad)
         self._choose_side()
         heard = Side.FRONT in usable
         # What an ear says of the front another one may doubt; what the camera saw none may.
@@ -134,10 +149,14 @@ class WallTracker:
         way = self._cautious_way(turn)
         if heard:
             self._unheard_m = 0.0
-        if not self._looked and self._may_look and self._must_look(turn, heard):
+        # A corner is turned at only where the front was heard just now, not from memory.
+        unsure = (reason == AHEAD and not heard) or self._must_look(turn, heard)
+        if not self._looked and self._may_look and unsure:
             self._looked = True
             return Look(Side.FRONT, 'a wall may be ahead', turned=heard)
         self._looked = False
+        if reason in CORNERS:
+            self._course_rad = None
         turn, way = self._safe(turn, way)
         return Step(turn, min(way, self._step_length_m()), reason)
 
@@ -192,9 +211,9 @@ class WallTracker:
         close = p.ahead < s.corner_m
         if weights @ close > s.corner_share:
             distance = float(weights[close] @ p.ahead[close] / weights[close].sum())
-            turn, why = 0.5 * math.pi + self._approach(distance) - heading, 'wall ahead'
+            turn, why = 0.5 * math.pi + self._approach(distance) - heading, AHEAD
         elif weights @ (p.end < -s.past_end_m) > s.corner_share:
-            turn, why = -0.5 * math.pi - heading, 'wall ended'
+            turn, why = -0.5 * math.pi - heading, ENDED
         else:
             distance = float(weights @ p.u)
             turn, why = self._approach(distance) - heading, f'wall at {distance:.2f} m'
