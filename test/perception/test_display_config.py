@@ -10,6 +10,7 @@ import yaml
 from quiet_nav.perception.display import CLEAR_RANGE_M, RANGE_FIELD_OF_VIEW_RAD
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.recordings.predictions import MARKERS
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.windows import WINDOW_S
 
@@ -85,6 +86,7 @@ def test_rviz_shows_the_topics_that_nodes_publish():
     for topic in ('near_wall/markers', 'near_wall/map', 'near_wall/image', 'near_wall/range'):
         assert topic in topics
         assert f"'{topic}'" in code
+    assert MARKERS in topics, 'the fans of a replay'
     # A latched map is lost on a volatile subscription.
     assert topics['near_wall/map']['Topic']['Durability Policy'] == 'Transient Local'
     for item in shown:
