@@ -17,10 +17,12 @@ TOP_M = 2.0
 def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
     """Draw every ear's probability and median distance over time; returns the points of each.
 
-    Grey bands: the robot moved. Crosses below: readings that are not valid.
+    Thin, on grey bands: windows in which the robot moved, which no one drives by. Crosses below:
+    readings that are not valid.
     """
     counts: dict[str, int] = {}
     begin = found.sound_ns[0]
+    moved = np.array([decision.still is False for _, decision in found.decisions])
     with plots.figure(path, 10.0, 6.0, nrows=2, sharex=True) as (_, axes):
         for ear, _ in enumerate(found.rig.ears):
             readings = [decision.readings[ear] for _, decision in found.decisions]
@@ -35,10 +37,13 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
                 ]
             )
             name = readings[0].side.name.lower() if readings else str(ear)
-            (line,) = axes[0].plot(seconds, said, label=name)
+            (line,) = axes[0].plot(seconds, np.where(moved, np.nan, said), '.-', label=name)
+            axes[0].plot(seconds, said, lw=0.8, alpha=0.5, color=line.get_color())
             silent = seconds[np.isnan(said)]
             axes[0].plot(silent, np.full(len(silent), -0.04), 'x', ms=3, color=line.get_color())
-            axes[1].plot(seconds, median, color=line.get_color(), label=f'{name}, heard')
+            still = np.where(moved, np.nan, median)
+            axes[1].plot(seconds, still, '.-', color=line.get_color(), label=f'{name}, heard')
+            axes[1].plot(seconds, median, lw=0.8, alpha=0.5, color=line.get_color())
             counts[name] = int(np.isfinite(said).sum())
         if len(found.depth.times_ns):
             seconds = (found.depth.times_ns - begin) / 1e9
