@@ -26,6 +26,7 @@ from quiet_nav.learning.tasks.data import TaskData
 from quiet_nav.learning.tasks.examples import TaskDataset
 from quiet_nav.learning.tasks.networks import TaskNetwork
 from quiet_nav.learning.tasks.options import TaskOptions, with_options
+from quiet_nav.learning.tasks.views import Views
 from quiet_nav.learning.vggish import EMBEDDING, Vggish
 from quiet_nav.sound.windows import CLIP_SAMPLES
 
@@ -101,7 +102,7 @@ def main():
     )
     task, data = get_task('near-wall'), TaskData(args.data)
     examples = task.examples(data, 'train')
-    task.learn(examples, TaskOptions.of(recipe))
+    task.learn(examples, TaskOptions.of(recipe), Views(recipe, training=False))
     ours = TaskDataset(task, examples, data, recipe, True)
     size = recipe.optim.batch_size
     began = time.perf_counter()

@@ -24,7 +24,7 @@ def write_task_campus(
 ) -> Path:
     """Write a static campus: near the wall it hums louder and the image is brighter.
 
-    cells: three cells a room with eight recordings each, told by how loud the hiss is.
+    cells: three cells a room with eight recordings each, told by how loud it hisses.
     """
     rng = np.random.default_rng(11)
     for split, names in rooms.items():
@@ -64,6 +64,9 @@ def _write_place(folder: Path, said: dict, images: bool, rng: np.random.Generato
     noise = 0.01 * rng.standard_normal(2 * RATE)
     hum = np.cumsum(noise) * 0.02
     audio = noise + (hum - hum.mean()) / said['depth']
+    if 'cell' in said:
+        audio *= 0.1
+        audio += 0.02 * rng.standard_normal(2 * RATE) * (0.2 + said['cell'][0])
     soundfile.write(folder / 'sound.wav', np.clip(audio, -1, 1), RATE)
     (folder / 'annotation.json').write_text(json.dumps(said))
     if images:

@@ -93,7 +93,7 @@ def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_pat
 
 def test_location_is_learnt_in_the_rooms_it_is_tested_in(dense, tmp_path):
     task = get_task('locate')
-    best = train_task(task, epochs(3, examples=480), dense, tmp_path, **CPU).best
+    best = train_task(task, epochs(2, examples=480), dense, tmp_path, **CPU).best
     found = predict(best, dense, 'test')
     assert len(set(found.rooms)) == 9
     assert found.output.shape == (len(found), 3)

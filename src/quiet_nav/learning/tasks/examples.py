@@ -33,7 +33,7 @@ class TaskDataset(Dataset):
         options = TaskOptions.of(recipe)
         self.task, self.examples, self.data = task, examples, data
         self.training, self.seed = training, recipe.seed
-        self.views = Views(recipe, training)
+        self.views = Views(recipe, training, levels=task.levels)
         self.targets = task.encoded(np.array([e.target for e in examples], float))
         most = options.examples if training else options.val_examples
         repeat = recipe.data.repeat if training else 1

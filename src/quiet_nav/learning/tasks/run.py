@@ -83,7 +83,7 @@ def train_task(
     campus = TaskData(data, options.fraction, recipe.seed)
     # Every split is looked at before any training: a test that cannot be made is found out first.
     examples = task.all_examples(campus, seed=recipe.seed)
-    task.learn(examples['train'], options)
+    task.learn(examples['train'], options, Views(recipe, training=False))
     torch.manual_seed(recipe.seed)
     network = TaskNetwork(task, recipe)
     if init is not None:
@@ -241,7 +241,7 @@ def outputs(
 ) -> np.ndarray:
     """Return the network's outputs, (N, outputs); a view that many examples share goes in once."""
     network, task = trained.network, trained.task
-    views = Views(trained.recipe, training=False, change=change)
+    views = Views(trained.recipe, training=False, change=change, levels=task.levels)
     embeddings = {
         'audio': _embedded(network, views, [e.sounds for e in examples], 'audio'),
         'image': _embedded(network, views, [e.images for e in examples], 'image'),

@@ -11,6 +11,7 @@ from quiet_nav.learning.tasks.data import TaskData
 from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.learning.tasks.task import Example, Task
 from quiet_nav.learning.tasks.valued import Valued
+from quiet_nav.learning.tasks.views import Views
 from quiet_nav.recordings.quiet_campus import Row
 
 #: Farther counts as so far (the authors' ``depth_max``).
@@ -43,7 +44,7 @@ class NearWall(Placed):
     def target(self, row: Row) -> float:
         return float(bool(row.near))
 
-    def learn(self, train: Sequence[Example], options: TaskOptions) -> None:
+    def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
         positives = sum(example.target for example in train)
         if positives in (0, len(train)):
             raise QuietNavError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from quiet_nav.learning.tasks.data import TaskData
 from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.recordings.quiet_campus import SPLITS, Row
 from quiet_nav.recordings.task_predictions import Kind, Predictions
+
+if TYPE_CHECKING:
+    from quiet_nav.learning.tasks.views import Views
 
 #: Embedding of a clip or an image (the paper's ``feat_dim``).
 EMBEDDING = 128
@@ -130,8 +133,13 @@ class Task:
         """Numbers that the network gives for an example."""
         return 1
 
-    def learn(self, train: Sequence[Example], options: TaskOptions) -> None:
-        """Set ``state`` from the training examples; nothing by default.
+    @property
+    def levels(self) -> dict[str, Any] | None:
+        """Mean and spread, 64 bands each, of what is heard in rooms that are known (``Views``)."""
+        return None
+
+    def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
+        """Set ``state`` from the training examples and their plain views; nothing by default.
 
         Raises QuietNavError where they cannot serve the task.
         """

@@ -10,6 +10,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.learning.tasks.task import Example, Task, softmax
+from quiet_nav.learning.tasks.views import Views
 from quiet_nav.recordings.task_predictions import Kind
 
 
@@ -33,7 +34,7 @@ class Valued(Task):
     def outputs(self) -> int:
         return 1 if self.variant == 'regression' else len(self.state['centres'])
 
-    def learn(self, train: Sequence[Example], options: TaskOptions) -> None:
+    def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
         if self.variant == 'classification':
             values = np.array([example.target for example in train])
             self.state['centres'] = bin_centres(values, options.bins, f'task {self.NAME}')

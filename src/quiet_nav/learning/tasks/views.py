@@ -7,6 +7,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,8 @@ CACHE = '.views'
 _NEPERS_PER_DB = np.log(10.0) / 10.0
 #: Bands at which a random equaliser is drawn; between them it is straight.
 _KNOTS = 9
+#: Nepers: bands that hardly change in a room are not blown up.
+_LEAST_SPREAD = 0.05
 
 #: Changes a clip's waveform (15360,); called with the row, too.
 Change = Callable[[Row, np.ndarray], np.ndarray]
@@ -102,10 +105,17 @@ def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarra
 class Views:
     """Clips and images of rows as a recipe says; everything random comes from the generator given.
 
-    change: makes clips anew from their waveform first (a distractor in evaluation).
+    change: makes clips anew from their waveform first (a distractor in evaluation). levels: of
+    rooms by name, mean and spread of log-mels, 64 bands each: their sounds are standardised.
     """
 
-    def __init__(self, recipe: Recipe, training: bool, change: Change | None = None) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: bool,
+        change: Change | None = None,
+        levels: dict[str, Any] | None = None,
+    ) -> None:
         self.options = TaskOptions.of(recipe)
         self.recipe, self.training, self.change = recipe, training, change
         self.log_mels = LogMels(recipe.data.cache_mb)
@@ -117,6 +127,10 @@ class Views:
         centres = mel_centres_hz()
         low, high = self.options.band_hz
         self.band = (centres >= low) & (centres <= high)
+        self.levels = {
+            room: (np.array(mean, np.float32), np.maximum(spread, _LEAST_SPREAD, dtype=np.float32))
+            for room, (mean, spread) in (levels or {}).items()
+        }
 
     def start_s(self, row: Row, rng: np.random.Generator) -> float:
         """Return where a row's clip begins: where it says, in training anywhere, else 0 s."""
@@ -155,7 +169,7 @@ class Views:
             clip = log_mel(self.change(row, self.waves.read(row, start_s, CLIP_SAMPLES)), pad=True)
         else:
             clip = self.log_mels.clip(row, start_s)
-        return hide_bands(clip[None], self.band)[0]
+        return hide_bands(self._standard(row, clip)[None], self.band)[0]
 
     def seen(self, rows: tuple[Row, ...], rng: np.random.Generator) -> torch.Tensor:
         """Return uint8 images (V, 3, size, size)."""
@@ -168,11 +182,17 @@ class Views:
         return torch.stack(found)
 
     def _clip(self, row: Row, start_s: float, _rng: np.random.Generator) -> np.ndarray:
-        return self.log_mels.clip(row, start_s)
+        return self._standard(row, self.log_mels.clip(row, start_s))
+
+    def _standard(self, row: Row, clip: np.ndarray) -> np.ndarray:
+        if row.room not in self.levels:
+            return clip
+        mean, spread = self.levels[row.room]
+        return (clip - mean) / spread
 
     def _distracted(self, row: Row, start_s: float, rng: np.random.Generator) -> np.ndarray:
         wave = self.augment.distracted(rng, self.waves.read(row, start_s, CLIP_SAMPLES))
-        return log_mel(wave, pad=True)
+        return self._standard(row, log_mel(wave, pad=True))
 
 
 def hide_bands(clips: np.ndarray, keep: np.ndarray) -> np.ndarray:
