@@ -214,7 +214,7 @@ def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> N
 def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Found]:
     if one.measures:
         return [
-            Found(f'{x:.0f}', report, x, series)
+            Found(f'{x:.0f} Hz', report, x, series)
             for x, series, report in runner.measure(one.measures, one.on)
         ]
     found = []
