@@ -59,7 +59,7 @@ def _bars(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -> 
             values = [_scaled(name, value) for _, value in told]
             axes.plot(values, [place for place, _ in told], '|', color=COLOURS[1], markersize=16,
                       markeredgewidth=2.5, label='no input')  # fmt: skip
-            axes.legend(loc='lower right')
+            axes.legend(loc='upper left', bbox_to_anchor=(1.0, 1.0))
         axes.set_yticks(places, [line.label for line in lines])
         axes.grid(axis='y', visible=False)
         axes.set(xlabel=_label(name))
