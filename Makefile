@@ -24,6 +24,7 @@ lint: setup
 # The shipped detector from nothing: simulated rooms, training, export, card. Hours on two cores.
 CAMPUS = out/campus
 MORE = out/more
+ASKS = out/asks
 UNHEARD = out/unheard
 model: setup
 	@. ./env.sh && set -e; \
@@ -31,7 +32,7 @@ model: setup
 	    --distractors 0.1; \
 	quiet_nav campus $(CAMPUS) --kind static --rooms 280 --seed 1 --no-images --sounds sounds; \
 	for kind in robot static; do \
-	    quiet_nav campus $(UNHEARD) --kind $$kind --rooms 80 --seed 9001 --no-images --steady; done; \
+	    quiet_nav campus $(UNHEARD) --kind $$kind --rooms 80 --seed 9101 --no-images --steady; done; \
 	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall --recipe context; \
 	quiet_nav campus $(CAMPUS)/steady --kind static --rooms 300 --seed 2 --no-images --steady; \
 	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall_finish \
@@ -45,7 +46,15 @@ model: setup
 	    --recipe context_more --init out/near_wall_finish.onnx; \
 	quiet_nav export out/near_wall_more/last.ckpt --out models/near_wall.onnx --data $(MORE); \
 	quiet_nav card models/near_wall.onnx --data $(MORE)/steady --rooms $(UNHEARD) \
-	    --about models/about_near_wall.md --out models/near_wall.md
+	    --about models/about_near_wall.md --out models/near_wall.md; \
+	quiet_nav campus $(ASKS)/steady --kind static --rooms 400 --seed 51 --no-images --steady; \
+	quiet_nav campus $(ASKS)/steady --kind robot --rooms 320 --seed 52 --no-images --steady; \
+	quiet_nav campus $(ASKS)/drift --kind robot --rooms 200 --seed 53 --no-images --sounds sounds \
+	    --distractors 0.1; \
+	quiet_nav train near-wall --data $(ASKS) --out out/near_wall_asks \
+	    --recipe context_asks --init models/near_wall.onnx --stop-after 2; \
+	quiet_nav export out/near_wall_asks/last.ckpt --out models/near_wall_asks.onnx --data $(ASKS) \
+	    --mix models/near_wall.onnx --mix-share 0.2
 
 # The shipped vision detector: images of simulated rooms, training, export, card.
 VIEWS = out/views

@@ -159,7 +159,7 @@ def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         # Untrained layers hardly tell inputs apart; tests must see what a reading depends on.
         network.head[-1].weight.data *= 30.0
     metadata = ModelMetadata(
-        'context', 48_000, contexts=('reference', 'other_ears'), version='test'
+        'context', 48_000, contexts=('reference', 'other_ears', 'nearest'), version='test'
     )
     item = exportable(network)
     assert item.outputs == OUTPUTS

@@ -15,7 +15,7 @@ from robots import ear_sound, write_robots  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.geometry import Side  # noqa: E402
-from quiet_nav.learning.context_data import Options, context_datasets  # noqa: E402
+from quiet_nav.learning.context_data import Options, context_datasets, warped_bands  # noqa: E402
 from quiet_nav.learning.context_deploy import deploy_context  # noqa: E402
 from quiet_nav.learning.context_frontend import Comparison, FramePower, transient  # noqa: E402
 from quiet_nav.learning.context_kind import build  # noqa: E402
@@ -31,6 +31,7 @@ from quiet_nav.perception.context import (  # noqa: E402
 )
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector  # noqa: E402
 from quiet_nav.perception.readings import Context  # noqa: E402
+from quiet_nav.recordings.quiet_campus import load_splits  # noqa: E402
 from quiet_nav.sound.windows import SAMPLE_RATE as RATE  # noqa: E402
 from quiet_nav.sound.windows import Window  # noqa: E402
 
@@ -76,7 +77,7 @@ def test_what_all_ears_and_the_reference_share_cancels() -> None:
             rng0.normal(-8, 1, s) + shift for s in ((4, BANDS), (4, 3, BANDS), (4, 3, BANDS))
         ]
         reference = rng0.normal(-8, 1, (4, BANDS)) + shift
-        flags = [np.ones(4), np.ones((4, 3)), np.ones((4, 3))]
+        flags = [np.ones(4), np.ones((4, 3)), np.ones((4, 3)), np.zeros(4)]
         steady = np.zeros((4, BANDS))
         parts = (spectra[0], steady, reference, flags[0], spectra[1], spectra[2], *flags[1:])
         return compare(*(torch.tensor(p, dtype=torch.float32) for p in parts))
@@ -97,7 +98,8 @@ def test_contexts_that_are_absent_are_not_seen() -> None:
         spectrum = torch.linspace(-9, -7, BANDS).expand(2, -1)
         others = noise * torch.randn(2, 3, BANDS)
         reference = noise * torch.randn(2, BANDS)
-        return compare(spectrum, spectrum * 0, reference, zeros, others, others, ones, ones)
+        spectra = (spectrum, spectrum * 0, reference, zeros, others, others)
+        return compare(*spectra, ones, ones, zeros)
 
     torch.manual_seed(0)
     np.testing.assert_array_equal(given(0.0), given(5.0))
@@ -135,6 +137,49 @@ def test_a_pair_has_an_opposite_ear_alone_and_a_single_ear_hears_it_later(robots
     alone = data.draw(0, replace(data.options, drop_others=1.0, drop_reference=1.0))
     for name in ('has_other', 'has_reference', 'reference', 'others', 'other_references'):
         assert float(alone[name].abs().sum()) == 0.0, name
+
+
+def test_examples_say_which_wall_is_asked_about(robots: Path, campus: Path) -> None:
+    recipe = recipe_from_dict(RECIPE)
+    assert not context_datasets(robots, recipe)[0][(0, 0)]['nearest'].any()
+    assert context_datasets(campus.parent, recipe)[0][(0, 0)]['nearest'].all()
+
+
+def test_a_scene_that_grows_moves_its_walls_away_and_its_sounds_down(robots: Path) -> None:
+    still = warped_bands(np.zeros(1))[0]
+    np.testing.assert_array_equal(still, np.arange(BANDS))
+    grown = warped_bands(np.array([0.1]))[0]
+    assert grown[50] == round(51 * 1.1) - 1 and grown[:FINE_BINS].max() == FINE_BINS - 1
+    assert grown[FINE_BINS:].min() > FINE_BINS
+    data, _ = context_datasets(robots, recipe_from_dict(RECIPE))
+    plain, warped = (data.draw(0, replace(data.options, warp=w)) for w in (0.0, 0.4))
+    # Walls at 0.35 m come as near as 0.21 m and go as far as 0.49 m; those at 1.3 m to 1.82 m.
+    assert set(plain['distance_bin'].tolist()) <= {2, 10}
+    assert len(set(warped['distance_bin'].tolist())) > 4
+    assert (warped['near'][warped['distance_bin'] < 4] == 1.0).all()
+    assert (warped['near'][warped['distance_bin'] > 4] == 0.0).all()
+
+
+def test_the_ear_in_front_is_asked_as_often_as_the_recipe_says(robots: Path) -> None:
+    data, _ = context_datasets(robots, recipe_from_dict(RECIPE))
+    keep = replace(data.options, rigs=(0.0, 0.0, 1.0), drop_others=0.0, drop_ahead=0.0)
+    # The ear in front has one at each side and none opposite.
+    front = data.draw(0, replace(keep, ahead=1.0))['has_other'].mean(0).tolist()
+    assert front == [0.0, 1.0, 1.0]
+    assert data.draw(0, replace(keep, ahead=0.0))['has_other'][:, 0].all()
+
+
+def test_a_recipe_may_train_on_the_test_rooms_and_never_on_those_of_validation(
+    robots: Path,
+) -> None:
+    rooms = {}
+    for name in (False, True):
+        recipe = recipe_from_dict({**RECIPE, 'data': {'repeat': 4, 'test_rooms': name}})
+        rooms[name] = context_datasets(robots, recipe)
+    (train_set, val), (more, same) = rooms[False], rooms[True]
+    tested = len({row.room for row in load_splits(robots, 'SFS-Robot').test})
+    assert len(more.stores[0].count) == len(train_set.stores[0].count) + tested
+    assert len(val.stores[0].count) == len(same.stores[0].count)
 
 
 def test_a_recipe_with_an_unknown_option_is_refused(robots: Path) -> None:

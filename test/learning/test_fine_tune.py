@@ -6,7 +6,7 @@ torch = pytest.importorskip('torch')
 onnx = pytest.importorskip('onnx')
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.learning.checkpoints import hold_folded, network_of, start_from  # noqa: E402
+from quiet_nav.learning.checkpoints import hold_folded, mix_in, network_of, start_from  # noqa: E402
 from quiet_nav.learning.context_kind import exportable  # noqa: E402
 from quiet_nav.learning.context_net import Calibration  # noqa: E402
 from quiet_nav.learning.kinds import kind_of  # noqa: E402
@@ -22,8 +22,9 @@ def network_in(path):
     return network
 
 
-def test_the_shipped_model_is_a_start_and_says_the_same():
-    path = shared_file('models/near_wall.onnx')
+@pytest.mark.parametrize('name', ['near_wall.onnx', 'near_wall_asks.onnx'])
+def test_the_shipped_model_is_a_start_and_says_the_same(name):
+    path = shared_file(f'models/{name}')
     shipped = open_model(path)
     network = network_in(path).eval()
     fitted = shipped.metadata.extra['calibration']
@@ -31,8 +32,33 @@ def test_the_shipped_model_is_a_start_and_says_the_same():
     item = exportable(network, calibration)
     with torch.no_grad():
         said = item.module(*item.inputs.values())[0].numpy()
-    feeds = {name: value.numpy() for name, value in item.inputs.items()}
+    taken = {item.name for item in shipped.session.get_inputs()}
+    feeds = {name: value.numpy() for name, value in item.inputs.items() if name in taken}
     assert abs(said - shipped.session.run(None, feeds)[0]).max() < 1e-3
+
+
+def test_weights_of_a_network_that_was_not_told_the_question_are_a_start():
+    recipe = network_of(shared_file('models/near_wall.onnx'))
+    network = kind_of(Recipe(network=recipe)).network(recipe)
+    weights = network.state_dict()
+    older = {**weights, 'features.0.weight': weights['features.0.weight'][:, :-1]}
+    upgraded = network.upgraded(older)
+    assert upgraded['features.0.weight'].shape == weights['features.0.weight'].shape
+    assert not upgraded['features.0.weight'][:, -1].any()
+    assert network.upgraded(weights) is weights
+
+
+def test_a_share_of_the_weights_that_a_training_began_with_is_kept():
+    path = shared_file('models/near_wall_asks.onnx')
+    network = network_in(path)
+    first = 'features.0.weight'
+    begun = network.state_dict()[first].clone()
+    with torch.no_grad():
+        network.features[0].weight += 1.0
+    mix_in(network, path, 0.25)
+    torch.testing.assert_close(network.state_dict()[first], begun + 0.75)
+    with pytest.raises(QuietNavError, match='expected 0 to below 1'):
+        mix_in(network, path, 1.0)
 
 
 def test_norms_folded_by_the_export_stay_out_of_a_training():

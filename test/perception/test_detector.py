@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import Context, parse_context
+from quiet_nav.perception.readings import Context, Question, parse_context, parse_question
 from quiet_nav.resources import shared_folders
 from quiet_nav.sound.windows import Window
 
@@ -83,6 +83,44 @@ def test_reading_of_an_ear_changes_with_its_context(detector):
     forbidden = detector.session(Context.REFERENCE).read([left, right])[0]
     assert forbidden.context == Context.ALONE
     assert forbidden.probability == pytest.approx(alone.probability, abs=1e-6)
+
+
+def test_the_question_changes_the_reading_of_a_model_that_is_told_it(context_model):
+    detector = NearWallDetector.load(context_model, threads=1)
+    asked = [heard(1, Side.FRONT)]
+    said = [detector.session(question=q).read(asked)[0].probability for q in Question]
+    assert said[0] != said[1]
+    assert detector.session().read(asked)[0].probability == said[Question.DIRECTION]
+    for text, question in zip(('direction', 'nearest'), Question, strict=True):
+        assert parse_question(text) == question
+    with pytest.raises(QuietNavError, match='direction, nearest'):
+        parse_question('both')
+
+
+def test_model_of_one_question_is_served_and_one_that_hides_its_question_refused(
+    tmp_path, context_model
+):
+    hidden = change(context_model, tmp_path / 'a.onnx', contexts=['reference', 'other_ears'])
+    assert 'takes waveform, ' in refused(hidden) and 'nearest' in refused(hidden)
+    path = without_question(context_model, tmp_path / 'b.onnx')
+    assert 'which takes waveform' in refused(path)
+    older = change(path, tmp_path / 'c.onnx', contexts=['reference', 'other_ears'])
+    detector = NearWallDetector.load(older, threads=1)
+    both = [detector.session(question=q).read([heard(1, Side.FRONT)]) for q in Question]
+    assert both[0][0].valid and both[0] == both[1]
+
+
+def without_question(model_path, out):
+    """Copy a model whose question is a constant instead of an input."""
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed (extra: learn)')
+    model = onnx.load(str(model_path))
+    (asked,) = (item for item in model.graph.input if item.name == 'nearest')
+    model.graph.input.remove(asked)
+    # One window is read: one zero.
+    zero = onnx.numpy_helper.from_array(np.zeros(1, np.float32), 'nearest')
+    model.graph.initializer.append(zero)
+    onnx.save(model, str(out))
+    return out
 
 
 def test_reference_grows_from_place_to_place_and_is_said(detector):

@@ -23,11 +23,15 @@ def main(
         bool, typer.Option(help='One pass over the whole window instead of clip by clip.')
     ] = True,
     calibrate: Annotated[bool, typer.Option(help='Fit the probabilities on the val rooms.')] = True,
+    mix: Annotated[
+        Path | None, typer.Option(help='What the training began with: keep a share of its weights.')
+    ] = None,
+    mix_share: Annotated[float, typer.Option(help='The share that --mix keeps.')] = 0.2,
     max_mb: Annotated[float, typer.Option(help='Refuse a larger file.')] = 25.0,
 ) -> None:
     """Make the ONNX model that a robot runs from the checkpoint of a training."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.learning.checkpoints import load_checkpoint
+    from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
     from quiet_nav.learning.context_deploy import deploy_context
     from quiet_nav.learning.context_net import ContextVggish
     from quiet_nav.learning.deploy import Compression, deploy, describe
@@ -36,6 +40,8 @@ def main(
     from quiet_nav.learning.vggish import NearWallVggish
 
     network, recipe, _ = load_checkpoint(checkpoint)
+    if mix is not None:
+        mix_in(network, mix, mix_share)
     if isinstance(network, ContextVggish):
         found = deploy_context(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
         print(f'{out}: {found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch')

@@ -44,6 +44,13 @@ def main(
     ] = None,
     rate: Annotated[float, typer.Option(min=0.1, max=10.0, help='Decisions a second (Hz).')] = 2.0,
     context: Annotated[str, typer.Option(help='alone, reference, other_ears, both.')] = 'both',
+    question: Annotated[
+        str,
+        typer.Option(
+            help='Which wall: direction (of the ear) or nearest. Default: nearest for one ear, '
+            'which is taken to face it, direction for more.'
+        ),
+    ] = '',
     reference: Annotated[
         Path | None, typer.Option(help="The room's reference: read where it exists, kept at end.")
     ] = None,
@@ -58,7 +65,7 @@ def main(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.perception.detector import NearWallDetector
-    from quiet_nav.perception.readings import parse_context
+    from quiet_nav.perception.readings import parse_context, parse_question
     from quiet_nav.perception.reference import RoomReference
     from quiet_nav.perception.rolling import RollingSettings
     from quiet_nav.resources import shared_file
@@ -68,8 +75,12 @@ def main(
     used, pcm_format = _source(file, rig)
     detector = NearWallDetector.load(model or shared_file('models/near_wall.onnx'), threads, clips)
     known = reference is not None and reference.exists()
+    asked = question or ('nearest' if len(used.ears) == 1 else 'direction')
     session = detector.session(
-        parse_context(context), RoomReference.load(reference) if known else None, seed
+        parse_context(context),
+        RoomReference.load(reference) if known else None,
+        seed,
+        parse_question(asked),
     )
     if file is None:
         chunks = _recorded(device, pcm_format)

@@ -34,6 +34,9 @@ def main(
     ] = '',
     camera: Camera = 'front',
     context: Annotated[str, typer.Option(help='alone, reference, other_ears, both.')] = 'both',
+    question: Annotated[
+        str, typer.Option(help='Which wall: direction (of the ear) or nearest, as the node asked.')
+    ] = 'direction',
     rate: Annotated[float, typer.Option(min=0.1, max=10.0, help='Decisions a second (Hz).')] = 2.0,
     clips: Annotated[int, typer.Option(min=1, max=100, help='Clips a window.')] = 20,
     seed: Annotated[
@@ -74,7 +77,17 @@ def main(
     known = parse_format(audio_format) if audio_format else None
     topics = BagTopics(audio, audio_info, depth, odom, format=known)
     settings = ReplaySettings(
-        model, rig, context, rate, clips, seed, threads, use_odometry, reference, topics=topics
+        model,
+        rig,
+        context,
+        question,
+        rate,
+        clips,
+        seed,
+        threads,
+        use_odometry,
+        reference,
+        topics=topics,
     )
     names = []
     for path in bags:

@@ -61,6 +61,10 @@ def main(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    stop_after: Annotated[
+        int | None,
+        typer.Option(min=1, help='Stop a near-wall training after so many epochs of its schedule.'),
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="Lightning's: auto, cpu, gpu ...")] = 'auto',
     devices: Annotated[str, typer.Option(help="Lightning's: auto, a number or a list.")] = 'auto',
     num_nodes: Annotated[int, typer.Option(min=1, help='Machines that train together.')] = 1,
@@ -100,7 +104,7 @@ def main(
         chosen = settled(_detector_recipe(input, recipe, init))
         from quiet_nav.learning.training import train
 
-        _say(train(chosen, data, out, init=init, **how))
+        _say(train(chosen, data, out, init=init, limit_epochs=stop_after, **how))
         return
 
     from quiet_nav.learning.tasks import get_task

@@ -14,7 +14,7 @@ from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
-from quiet_nav.perception.readings import Context
+from quiet_nav.perception.readings import Context, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.recordings.quiet_campus import Row, read_audio
 from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, WINDOW_S, Window
@@ -72,7 +72,10 @@ class ContextPredictor:
             reference = RoomReference()
             if context & Context.REFERENCE:
                 self._learn(reference, rows[indices[0]], rooms[rows[indices[0]].room])
-            session = self.detector.session(context, reference)
+            # One microphone faces the nearest wall; the ears of a robot ask, each in its direction.
+            single = rows[indices[0]].side is None
+            question = Question.NEAREST if single else Question.DIRECTION
+            session = self.detector.session(context, reference, question=question)
             if self.turning and context & Context.OTHER_EARS:
                 # Each ear with itself, turned: a listen an ear.
                 read = []
@@ -133,6 +136,7 @@ class ContextPredictor:
                 'has_reference': np.zeros(1, np.float32),
                 'others': np.full((1, len(SLOTS)), -1, np.int64),
                 'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+                **self.detector.asked(Question.DIRECTION, 1),
             }
             self._spectra[key] = self.detector.model.session.run(['spectrum'], feeds)[0][0]
         return self._spectra[key]

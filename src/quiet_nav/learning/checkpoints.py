@@ -139,9 +139,26 @@ def start_from(network: nn.Module, path: str | Path) -> None:
             return
         if not weights:
             raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no weights in it)')
-        load_weights(network, weights, str(path))
-        return
-    load_weights(network, _onnx_weights(path, network), str(path))
+    else:
+        weights = _onnx_weights(path, network)
+    # A network that has learnt to take more since says how it takes the older weights.
+    upgrade = getattr(network, 'upgraded', lambda older: older)
+    load_weights(network, upgrade(weights), str(path))
+
+
+def mix_in(network: nn.Module, path: str | Path, share: float) -> None:
+    """Take a share of each weight from the file that the network's training began with.
+
+    Weights of one training lie close enough for their mean to be a network, too, one that forgets
+    less (Wortsman et al., 2022). path, errors: as for ``start_from``.
+    """
+    if not 0.0 <= share < 1.0:
+        raise QuietNavError(f'share {share:g} of {path}: expected 0 to below 1')
+    trained = {name: value.clone() for name, value in network.state_dict().items()}
+    start_from(network, path)
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(trained[name], 1.0 - share)
 
 
 def hold_folded(network: nn.Module) -> int:

@@ -20,8 +20,15 @@ from quiet_nav.learning.context_spectra import (
     window_log_power,
 )
 from quiet_nav.learning.recipe import Recipe, typed
-from quiet_nav.perception.context import BANDS, COARSE_BANDS, SLOTS, slot_of
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.perception.context import (
+    BANDS,
+    COARSE_BANDS,
+    FINE_BINS,
+    SLOTS,
+    band_centres_hz,
+    slot_of,
+)
+from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
 from quiet_nav.recordings.quiet_campus import Row, load_splits
 
@@ -30,6 +37,8 @@ SUBSETS = ('SFS-Robot', 'SFS-Static')
 #: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
 SINGLE, PAIR, ALL = range(3)
 _NEPER = np.log(10.0) / 10.0
+#: Shares of the greatest warp that are drawn.
+_WARPS = np.linspace(-1.0, 1.0, 21)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class Options:
     window. gain_db, mismatch: of the ears. drop_*: contexts withheld. alike: share of references
     of places like the one asked about. *_places: in a reference. change_*: of the sources between
     windows compared, nepers.
+    ahead: share of the third ear as the one asked about where all are there. warp: up to such a
+    factor the whole scene grows or shrinks, 0.05 for 5 %: frequencies go down as distances go up.
     """
 
     rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
@@ -56,6 +67,8 @@ class Options:
     most_places: int = 20
     change_reference: float = 0.25
     change_others: float = 0.15
+    ahead: float = 1.0 / 3.0
+    warp: float = 0.0
 
     @classmethod
     def of(cls, recipe: Recipe) -> Options:
@@ -114,7 +127,10 @@ class _Rooms:
         rig = rng.choice(3, size=size, p=options.rigs) if self.rig else np.full(size, SINGLE)
         ear = rng.integers(self.ears, size=size)
         if self.rig and self.ears > 2:
-            ear = np.where(rig == PAIR, rng.integers(2, size=size), ear)
+            side = rng.integers(2, size=size)
+            ear = np.where(rig == PAIR, side, ear)
+            ahead = np.where(rng.random(size) < options.ahead, 2, side)
+            ear = np.where(rig == ALL, ahead, ear)
         gain = self._gains(rng, size, options)
         part = np.where(rng.random(size) < options.clip_share, rng.integers(3, size=size), 3)
 
@@ -156,17 +172,31 @@ class _Rooms:
             has_other[:, slot] = there
             simultaneous[:, slot] = there & ~single
         distance = self.distance[room, place, moment, ear]
-        bins = np.searchsorted(DISTANCE_EDGES_M, np.nan_to_num(distance), side='right')
-        return {
+        near = self.near[room, place, moment, ear]
+        drawn = {
             'spectrum': spectrum,
             'steadiness': heard(moment, ear, self.steadiness),
             'reference': reference[np.arange(size), ear] * known[:, None],
-            'has_reference': known,
             'others': others,
             'other_references': other_references,
+        }
+        if options.warp > 0.0:
+            which = rng.integers(len(_WARPS), size=size)
+            bands = warped_bands(options.warp * _WARPS)[which]
+            for name, value in drawn.items():
+                index = bands if value.ndim == 2 else bands[:, None]
+                drawn[name] = np.take_along_axis(value, index, -1)
+            distance = distance * (1.0 + options.warp * _WARPS[which])
+            # Single microphones are near or far by how their places were chosen.
+            near = distance <= NEAR_WALL_M if self.rig else near
+        bins = np.searchsorted(DISTANCE_EDGES_M, np.nan_to_num(distance), side='right')
+        return {
+            **drawn,
+            'has_reference': known,
             'has_other': has_other,
             'simultaneous': simultaneous,
-            'near': self.near[room, place, moment, ear].astype(np.float32),
+            'nearest': np.full(size, not self.rig, np.float32),
+            'near': near.astype(np.float32),
             'distance_bin': np.where(np.isfinite(distance), bins, -1),
             'distance': distance.astype(np.float32),
         }
@@ -221,13 +251,26 @@ class _Rooms:
         return level.astype(np.float32), known
 
 
+def warped_bands(growth: np.ndarray) -> np.ndarray:
+    """Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
+
+    The nearest band, not one between: an average of neighbours would be less noisy than they are.
+    Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
+    """
+    centres = band_centres_hz()
+    wanted = centres * (1.0 + growth[..., None])
+    nearest = np.abs(wanted[..., None] - centres).argmin(-1)
+    fine = np.arange(BANDS) < FINE_BINS
+    return np.where(fine, np.minimum(nearest, FINE_BINS - 1), np.maximum(nearest, FINE_BINS))
+
+
 def draw_batch(
     stores: Sequence[_Rooms], rng: np.random.Generator, size: int, options: Options
 ) -> dict[str, torch.Tensor]:
     """Return a batch from robots' rooms and from single microphones, where there are both."""
-    shares = [options.static_share if not s.rig and len(stores) > 1 else 1.0 for s in stores]
-    if len(stores) > 1:
-        shares = [s if s < 1.0 else 1.0 - options.static_share for s in shares]
+    shares = [1.0 - options.static_share if s.rig else options.static_share for s in stores]
+    if len(stores) == 1:
+        shares = [1.0]
     sizes = [round(size * share) for share in shares]
     sizes[0] = size - sum(sizes[1:])
     drawn = [store.draw(rng, n, options) for store, n in zip(stores, sizes, strict=True) if n]
@@ -280,6 +323,8 @@ def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, 
         splits = load_splits(folder, subset)
         for part in rows:
             rows[part] += splits[part]
+        if recipe.data.test_rooms:
+            rows['train'] += splits['test']
     cache = data / '.spectra'
     rooms = {part: load_rooms(rows[part], cache) for part in rows}
     if not rooms['train'] or not rooms['val']:

@@ -70,11 +70,12 @@ class Comparison(nn.Module):
 
     Inputs: spectrum (N, 160) of the ear asked about, steadiness (N, 160): its log of mean minus
     mean of log; its reference (N, 160) and whether there is one (N,); the others' spectra and
-    references (N, 3, 160), whether each is there (N, 3) and was heard at the same time (N, 3).
+    references (N, 3, 160), whether each is there (N, 3) and was heard at the same time (N, 3);
+    whether the nearest wall is asked about instead of the one in the ear's direction (N,).
     Everything is a difference: absolute level and the sources' own colour cancel.
     """
 
-    channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS)
+    channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS) + 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,6 +93,7 @@ class Comparison(nn.Module):
         other_references: torch.Tensor,
         has_other: torch.Tensor,
         simultaneous: torch.Tensor,
+        nearest: torch.Tensor,
     ) -> torch.Tensor:
         known = has_reference[:, None]
         there = has_other[:, :, None]
@@ -99,7 +101,9 @@ class Comparison(nn.Module):
         change = (spectrum - reference) * known
         apart = (spectrum[:, None] - others) * there
         apart_changes = (change[:, None] - (others - other_references)) * there * known[:, None]
-        flags = torch.cat([has_reference[:, None], has_other, simultaneous], dim=1)
+        flags = torch.cat(
+            [has_reference[:, None], has_other, simultaneous, nearest[:, None]], dim=1
+        )
         return torch.cat(
             [
                 torch.stack([alone, change, steadiness - LOG_BIAS], dim=1),

@@ -10,6 +10,7 @@ from quiet_nav.learning.kinds import Kind
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
 from quiet_nav.perception.context import BANDS, FRAMES, SLOTS, clip_weights
+from quiet_nav.perception.model_file import NEAREST
 from quiet_nav.sound.windows import WINDOW_SAMPLES
 
 OUTPUTS = ('probability', 'distance_probabilities', 'spectrum', 'transient')
@@ -29,6 +30,7 @@ def exportable(network: ContextVggish, calibration: Calibration | None = None) -
         'has_reference': torch.zeros(ears),
         'others': torch.full((ears, len(SLOTS)), -1, dtype=torch.int64),
         'simultaneous': torch.zeros(ears, len(SLOTS)),
+        NEAREST: torch.zeros(ears),
     }
     assert inputs['clip_weights'].shape[1] == FRAMES
     module = ContextProbabilities(network, calibration)

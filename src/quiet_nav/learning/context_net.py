@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from quiet_nav.learning.context_frontend import Comparison, FramePower, log_power, transient
 from quiet_nav.learning.vggish import LAYOUT, Logits, scaled
@@ -22,6 +23,7 @@ INPUTS = (
     'other_references',
     'has_other',
     'simultaneous',
+    'nearest',
 )
 
 
@@ -63,6 +65,14 @@ class ContextVggish(nn.Module):
         out = self.head(self.features(self.compare(*inputs)))
         return Logits(out[:, 0], out[:, 1:])
 
+    def upgraded(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return weights of a network without the input ``nearest`` with weights of 0 for it."""
+        first = 'features.0.weight'
+        older = weights.get(first)
+        if older is None or older.shape[1] != Comparison.channels - 1:
+            return weights
+        return {**weights, first: functional.pad(older, (0, 0, 0, 1))}
+
     def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
         return self(*(batch[name] for name in INPUTS))
 
@@ -70,12 +80,13 @@ class ContextVggish(nn.Module):
 class Calibration(NamedTuple):
     """Temperature and offset of the near-wall logit and temperature of the distances.
 
-    Each has four values, for the contexts alone, reference, other ears, both.
+    Each has six values: for the contexts alone, reference, other ears, both where a direction is
+    asked about, and for alone and reference where the nearest wall is.
     """
 
-    temperature: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
-    offset: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0)
-    distance_temperature: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    temperature: tuple[float, ...] = (1.0,) * 6
+    offset: tuple[float, ...] = (0.0,) * 6
+    distance_temperature: tuple[float, ...] = (1.0,) * 6
 
 
 class ContextProbabilities(nn.Module):
@@ -83,8 +94,9 @@ class ContextProbabilities(nn.Module):
 
     waveform (E, 48000); clip_weights (K, 45): runs by how they average frames; reference (E, 160)
     with has_reference (E,); others (E, 3): which window fills which slot, -1 for none;
-    simultaneous (E, 3). Returns probability (E, K), distance_probabilities (E, K, bins),
-    spectrum (E, 160) for the reference, and transient (E,).
+    simultaneous (E, 3); nearest (E,): 1 where the nearest wall is asked about.
+    Returns probability (E, K), distance_probabilities (E, K, bins), spectrum (E, 160) for the
+    reference, and transient (E,).
     """
 
     def __init__(self, network: ContextVggish, calibration: Calibration | None = None) -> None:
@@ -103,6 +115,7 @@ class ContextProbabilities(nn.Module):
         has_reference: torch.Tensor,
         others: torch.Tensor,
         simultaneous: torch.Tensor,
+        nearest: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         power = self.frames(waveform)
         runs = log_power(torch.matmul(clip_weights, power))
@@ -124,8 +137,11 @@ class ContextProbabilities(nn.Module):
             per_run(torch.where(known[..., None] > 0, reference[index], 0.0)),
             per_run(there),
             per_run(simultaneous),
+            per_run(nearest),
         )
         context = has_reference.long() + 2 * (there.sum(1) > 0).long()
+        # The nearest wall is asked about with one microphone: other ears change nothing there.
+        context = torch.where(nearest > 0.5, 4 + has_reference.long(), context)
         context = per_run(context)
         near = torch.sigmoid(logits.near / self.temperature[context] + self.offset[context])
         scale = self.distance_temperature[context][:, None]

@@ -88,11 +88,15 @@ class ImageRecipe:
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """How often every place is visited in an epoch, and with how many loader processes."""
+    """How often every place is visited in an epoch, and with how many loader processes.
+
+    test_rooms: the lists' test rooms train, too: for a detector that is tested on other data.
+    """
 
     repeat: int = 10
     workers: int = 0
     cache_mb: int = 1024
+    test_rooms: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class NearWallNode(LifecycleNode):
                 model = p.model or shared_file('models/near_wall.onnx')
                 detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
                 self._session = detector.session(
-                    p.context_wanted(), _reference(p), p.seed_or_none()
+                    p.context_wanted(), _reference(p), p.seed_or_none(), p.question_asked()
                 )
             if p.sees:
                 make_bridge()

@@ -8,7 +8,14 @@ from quiet_nav.geometry import Side
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.looking import LookingSettings
-from quiet_nav.perception.readings import CONTEXT_NAMES, Context, parse_context
+from quiet_nav.perception.readings import (
+    CONTEXT_NAMES,
+    QUESTIONS,
+    Context,
+    Question,
+    parse_context,
+    parse_question,
+)
 from quiet_nav.perception.rolling import RollingSettings
 from quiet_nav.sound.validity import ValidityLimits
 
@@ -37,6 +44,11 @@ class NearWallParameters:
         'both',
         'what may be used beside the window: alone, reference, other_ears, both',
         choices=tuple(CONTEXT_NAMES),
+    )
+    question: str = parameter(
+        'direction',
+        'which wall: the one in the direction of the ear, or the nearest (one ear that faces it)',
+        choices=QUESTIONS,
     )
     max_age_s: float = parameter(
         1.0, 'older sound (or an older image) gives no valid reading (s)', minimum=0.1, maximum=60.0
@@ -96,6 +108,9 @@ class NearWallParameters:
 
     def context_wanted(self) -> Context:
         return parse_context(self.context)
+
+    def question_asked(self) -> Question:
+        return parse_question(self.question)
 
     def seed_or_none(self) -> int | None:
         return None if self.seed < 0 else self.seed

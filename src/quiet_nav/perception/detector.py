@@ -11,8 +11,8 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
-from quiet_nav.perception.model_file import ModelFile, open_model, refuse_other
-from quiet_nav.perception.readings import Context, NearWallReading, finite
+from quiet_nav.perception.model_file import NEAREST, ModelFile, open_model, refuse_other
+from quiet_nav.perception.readings import Context, NearWallReading, Question, finite
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
@@ -69,18 +69,26 @@ class NearWallDetector:
     def uses_context(self) -> bool:
         return self.model.metadata.kind == 'context'
 
+    def asked(self, question: Question, windows: int) -> dict[str, np.ndarray]:
+        """Return the input that says which wall is asked about, where the model takes one."""
+        if NEAREST not in self.model.metadata.contexts:
+            return {}
+        return {NEAREST: np.full(windows, question == Question.NEAREST, np.float32)}
+
     def session(
         self,
         context: Context = Context.REFERENCE | Context.OTHER_EARS,
         reference: RoomReference | None = None,
         seed: int | None = None,
+        question: Question = Question.DIRECTION,
     ) -> DetectorSession:
         """Begin to listen in a room.
 
         context: what may be used where it is there. reference: what is known of the room.
         seed: clips are drawn at random instead of evenly spaced (the paper, section 4).
+        question: which wall is asked about; a model that knows one question answers that.
         """
-        return DetectorSession(self, context, reference, seed)
+        return DetectorSession(self, context, reference, seed, question)
 
 
 class DetectorSession:
@@ -92,8 +100,10 @@ class DetectorSession:
         context: Context,
         reference: RoomReference | None,
         seed: int | None,
+        question: Question = Question.DIRECTION,
     ) -> None:
         self.detector = detector
+        self.question = question
         self.context = context if detector.uses_context else Context.ALONE
         self.reference = reference or RoomReference(ReferenceSettings())
         self._rng = None if seed is None else np.random.default_rng(seed)
@@ -134,6 +144,7 @@ class DetectorSession:
             'clip_weights': clip_weights(self.detector.clips, self._rng),
             'others': others,
             'simultaneous': simultaneous,
+            **self.detector.asked(self.question, len(heard)),
         }
         run = self.detector.model.session.run
         references = self._references(heard)

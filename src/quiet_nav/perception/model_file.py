@@ -12,6 +12,8 @@ from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
 from quiet_nav.sound.windows import SAMPLE_RATE
 
+#: What a context model may take beside these, where its metadata name it among the contexts.
+NEAREST = 'nearest'
 #: Inputs that a kind of model takes.
 INPUTS = {
     'context': (
@@ -71,6 +73,8 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
         raise QuietNavError(
             f'{where}: kind {metadata.kind!r} is unknown here; expected one of {", ".join(INPUTS)}'
         )
+    if NEAREST in metadata.contexts:
+        expected = (*expected, NEAREST)
     if sorted(found) != sorted(expected):
         raise QuietNavError(
             f'{where}: takes {", ".join(found)}; its metadata say {metadata.kind}, which takes '

@@ -36,6 +36,28 @@ class Context(enum.IntFlag):
         return next(name for name, value in CONTEXT_NAMES.items() if value == self)
 
 
+class Question(enum.IntEnum):
+    """Which wall a reading is about.
+
+    DIRECTION: the one in the direction of the ear's side, as a robot among walls asks. NEAREST:
+    the nearest of the room, as one microphone asks that faces it (the paper's static recordings).
+    """
+
+    DIRECTION = 0
+    NEAREST = 1
+
+
+#: Names of the questions, as users give them.
+QUESTIONS = tuple(question.name.lower() for question in Question)
+
+
+def parse_question(text: str) -> Question:
+    """Return the question that a user names: direction or nearest."""
+    if text not in QUESTIONS:
+        raise QuietNavError(f'question {text!r} is none of {", ".join(QUESTIONS)}')
+    return Question[text.upper()]
+
+
 CONTEXT_NAMES = {
     'alone': Context.ALONE,
     'reference': Context.REFERENCE,

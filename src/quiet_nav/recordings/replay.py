@@ -8,7 +8,7 @@ from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
-from quiet_nav.perception.readings import parse_context
+from quiet_nav.perception.readings import parse_context, parse_question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import Rig, find_rig, rig_for
 from quiet_nav.perception.rolling import Decision, RollingListener, RollingSettings, channels_fault
@@ -36,6 +36,7 @@ class ReplaySettings:
     model: Path | None = None
     rig: str = ''
     context: str = 'both'
+    question: str = 'direction'
     rate_hz: float = 2.0
     clips: int = 20
     seed: int | None = None
@@ -120,7 +121,12 @@ class _Run:
         self._settings = settings
         self._where = where
         reference = RoomReference.load(settings.reference) if settings.reference else None
-        self._session = detector.session(parse_context(settings.context), reference, settings.seed)
+        self._session = detector.session(
+            parse_context(settings.context),
+            reference,
+            settings.seed,
+            parse_question(settings.question),
+        )
         self._receiver = AudioReceiver()
         self._listener: RollingListener | None = None
         self._early: list[Moved] = []
