@@ -61,5 +61,6 @@ def measure_images(
         if which:
             line = judge('views', name, part, part_of(found, which))
             measured.append(Measured(LOOKS, line))
+    measured.append(Measured(BY_DISTANCE, measured[0].line))
     measured += [Measured(BY_DISTANCE, line) for line in by_distance(rows, found)]
     return ImageFigures(tuple(measured), len(rows), predictor.refused)
