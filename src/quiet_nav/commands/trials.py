@@ -44,6 +44,9 @@ def main(
         str,
         typer.Option(help='none, dark, covered, killed or back (for a minute), at a random time.'),
     ] = 'none',
+    side: Annotated[
+        str, typer.Option(help='Where the wall to follow is: left, right; any: to be found.')
+    ] = 'any',
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
     ] = 'none',
@@ -72,7 +75,7 @@ def main(
     requests = _requests(
         room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
         disturbance, threshold, range(seed, seed + seeds), modality or ['audio'],
-        vision_detector, camera_fault,
+        vision_detector, camera_fault, side,
     )  # fmt: skip
     started = time.monotonic()
     results = []
@@ -115,11 +118,13 @@ def _requests(
     modalities: list[str],
     vision: str,
     camera_fault: str,
+    side: str,
 ) -> list:
     """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
     from dataclasses import replace
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.geometry import Side
     from quiet_nav.navigation.modality import Mode
     from quiet_nav.navigation.policies import POLICIES, PolicySettings
     from quiet_nav.perception.rig import find_rig
@@ -137,6 +142,9 @@ def _requests(
     if set(modalities) - modes:
         raise QuietNavError(f'modality {modalities}; there are: {", ".join(sorted(modes))}')
     CameraFault(camera_fault)
+    sides = {'any': None, 'left': Side.LEFT, 'right': Side.RIGHT}
+    if side not in sides:
+        raise QuietNavError(f'side {side!r}; expected one of {", ".join(sides)}')
     if 'audio' not in modalities or len(modalities) > 1:
         _check_file('vision detector', vision, EYES)
     if set(modalities) != {'vision'}:
@@ -156,6 +164,7 @@ def _requests(
         TrialRequest(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
             settings, modality=modality, vision=vision, camera_fault=camera_fault,
+            side=sides[side],
         )
         for seed in seeds
         for modality in modalities

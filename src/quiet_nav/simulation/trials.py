@@ -49,6 +49,7 @@ class TrialRequest:
     start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
     disturbance: one of ``trial_ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
+    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
     """
 
     room: str
@@ -66,6 +67,7 @@ class TrialRequest:
     modality: str = 'audio'
     vision: str = 'ideal'
     camera_fault: str = 'none'
+    side: Side | None = None
 
     @property
     def mode(self) -> Mode:
@@ -138,7 +140,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
         request.policy,
         streams[1],
         CAMERA_RIG if mode == Mode.VISION else rig,
-        None,
+        request.side,
         request.settings,
     )
     ears = eyes = None
