@@ -32,7 +32,7 @@ model: setup
 	    --distractors 0.1; \
 	quiet_nav campus $(CAMPUS) --kind static --rooms 280 --seed 1 --no-images --sounds sounds; \
 	for kind in robot static; do \
-	    quiet_nav campus $(UNHEARD) --kind $$kind --rooms 80 --seed 9101 --no-images --steady; done; \
+	    quiet_nav campus $(UNHEARD) --kind $$kind --rooms 80 --seed 9201 --no-images --steady; done; \
 	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall --recipe context; \
 	quiet_nav campus $(CAMPUS)/steady --kind static --rooms 300 --seed 2 --no-images --steady; \
 	quiet_nav train near-wall --data $(CAMPUS) --out out/near_wall_finish \
@@ -44,17 +44,17 @@ model: setup
 	    --distractors 0.1; \
 	quiet_nav train near-wall --data $(MORE) --out out/near_wall_more \
 	    --recipe context_more --init out/near_wall_finish.onnx; \
-	quiet_nav export out/near_wall_more/last.ckpt --out models/near_wall.onnx --data $(MORE); \
-	quiet_nav card models/near_wall.onnx --data $(MORE)/steady --rooms $(UNHEARD) \
-	    --about models/about_near_wall.md --out models/near_wall.md; \
+	quiet_nav export out/near_wall_more/last.ckpt --out out/near_wall_more.onnx --data $(MORE); \
 	quiet_nav campus $(ASKS)/steady --kind static --rooms 400 --seed 51 --no-images --steady; \
 	quiet_nav campus $(ASKS)/steady --kind robot --rooms 320 --seed 52 --no-images --steady; \
 	quiet_nav campus $(ASKS)/drift --kind robot --rooms 200 --seed 53 --no-images --sounds sounds \
 	    --distractors 0.1; \
 	quiet_nav train near-wall --data $(ASKS) --out out/near_wall_asks \
-	    --recipe context_asks --init models/near_wall.onnx --stop-after 2; \
-	quiet_nav export out/near_wall_asks/last.ckpt --out models/near_wall_asks.onnx --data $(ASKS) \
-	    --mix models/near_wall.onnx --mix-share 0.2
+	    --recipe context_asks --init out/near_wall_more.onnx --stop-after 2; \
+	quiet_nav export out/near_wall_asks/last.ckpt --out models/near_wall.onnx --data $(ASKS) \
+	    --mix out/near_wall_more.onnx --mix-share 0.2; \
+	quiet_nav card models/near_wall.onnx --data $(ASKS)/steady --rooms $(UNHEARD) \
+	    --about models/about_near_wall.md --out models/near_wall.md
 
 # The shipped vision detector: images of simulated rooms, training, export, card.
 VIEWS = out/views

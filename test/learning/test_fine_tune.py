@@ -22,9 +22,8 @@ def network_in(path):
     return network
 
 
-@pytest.mark.parametrize('name', ['near_wall.onnx', 'near_wall_asks.onnx'])
-def test_the_shipped_model_is_a_start_and_says_the_same(name):
-    path = shared_file(f'models/{name}')
+def test_the_shipped_model_is_a_start_and_says_the_same():
+    path = shared_file('models/near_wall.onnx')
     shipped = open_model(path)
     network = network_in(path).eval()
     fitted = shipped.metadata.extra['calibration']
@@ -49,7 +48,7 @@ def test_weights_of_a_network_that_was_not_told_the_question_are_a_start():
 
 
 def test_a_share_of_the_weights_that_a_training_began_with_is_kept():
-    path = shared_file('models/near_wall_asks.onnx')
+    path = shared_file('models/near_wall.onnx')
     network = network_in(path)
     first = 'features.0.weight'
     begun = network.state_dict()[first].clone()
