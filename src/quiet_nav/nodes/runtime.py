@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import signal
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,6 +27,8 @@ from quiet_nav.errors import QuietNavError
 NS_PER_S = 1_000_000_000
 #: How long a callback that is running may go on before the shutdown hook runs beside it.
 CALLBACK_GRACE_S = 0.1
+#: A callback that a worker has not begun by then is handed out once more.
+HAND_OUT_AGAIN_S = 0.05
 #: How long the last messages get to leave the process.
 FLUSH_S = 0.05
 
@@ -90,9 +94,30 @@ def run(
         rclpy.try_shutdown()
 
 
+class _PatientExecutor(MultiThreadedExecutor):
+    """rclpy's executor, but a callback that waits for a worker is not handed out again and again.
+
+    rclpy 7.1 submits every task that is neither running nor done at each turn: while workers are
+    busy it turns without rest, thousands of copies queue up, and the callbacks starve.
+    """
+
+    def __init__(self, threads: int) -> None:
+        super().__init__(threads)
+        self._handed_out: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+    def wait_for_ready_callbacks(self, *args: object, **kwargs: object) -> tuple:
+        while True:
+            found = super().wait_for_ready_callbacks(*args, **kwargs)
+            now_s = time.monotonic()
+            if now_s - self._handed_out.get(found[0], -math.inf) >= HAND_OUT_AGAIN_S:
+                self._handed_out[found[0]] = now_s
+                return found
+            time.sleep(0.001)
+
+
 def _spin(node: Node, threads: int) -> int:
     stop, failures = threading.Event(), []
-    executor = MultiThreadedExecutor(threads) if threads > 1 else SingleThreadedExecutor()
+    executor = _PatientExecutor(threads) if threads > 1 else SingleThreadedExecutor()
     executor.add_node(node)
 
     def spin() -> None:
