@@ -4,11 +4,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
+from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import String
 
-from quiet_nav.nodes.runtime import ns_to_stamp
+from quiet_nav.nodes import runtime
+from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, PatientExecutor, ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
 
 PLAIN = """
@@ -171,3 +174,30 @@ def test_autostart_false_waits_for_a_lifecycle_manager(start, ros):
 @pytest.mark.parametrize('time_ns', [0, 1, 999_999_999, 1_700_000_000_123_456_789])
 def test_stamps_keep_every_nanosecond(time_ns):
     assert stamp_to_ns(ns_to_stamp(time_ns)) == time_ns
+
+
+def test_a_callback_that_waits_for_a_worker_is_not_handed_out_again_and_again(
+    ros_context, monkeypatch
+):
+    waiting, other = SimpleTask(), SimpleTask()
+    ready = iter([waiting, waiting, waiting, other, *[waiting] * 1000])
+    clock = SimpleNamespace(now_s=0.0)
+    clock.monotonic = lambda: clock.now_s
+    clock.sleep = lambda s: setattr(clock, 'now_s', clock.now_s + s)
+    monkeypatch.setattr(
+        MultiThreadedExecutor,
+        'wait_for_ready_callbacks',
+        lambda self, *_, **__: (next(ready), None, None),
+    )
+    monkeypatch.setattr(runtime, 'time', clock)
+    executor = PatientExecutor(2)
+    assert executor.wait_for_ready_callbacks()[0] is waiting
+    assert executor.wait_for_ready_callbacks()[0] is other
+    assert clock.now_s < HAND_OUT_AGAIN_S
+    # Nothing else is there: it may have been forgotten.
+    assert executor.wait_for_ready_callbacks()[0] is waiting
+    assert clock.now_s == pytest.approx(HAND_OUT_AGAIN_S, abs=0.002)
+
+
+class SimpleTask:
+    """Stands for a task of rclpy: something that can be told from others."""

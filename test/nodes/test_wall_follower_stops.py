@@ -16,7 +16,6 @@ pytest.importorskip('quiet_nav.action', reason='the action is not built (make se
 
 from action_msgs.msg import GoalStatus
 from follower_bench import QUICK, Bench
-from rclpy.executors import MultiThreadedExecutor
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 
@@ -152,6 +151,7 @@ class FailingPolicy:
 
 
 def test_robot_stops_when_an_exception_arises_and_the_node_lives_on(ros, space, stalls):
+    from quiet_nav.nodes.runtime import PatientExecutor
     from quiet_nav.nodes.wall_follower import WallFollower
 
     policy = FailingPolicy()
@@ -160,7 +160,7 @@ def test_robot_stops_when_an_exception_arises_and_the_node_lives_on(ros, space, 
         namespace=space,
         parameter_overrides=[Parameter(name, value=value) for name, value in QUICK.items()],
     )
-    executor = MultiThreadedExecutor(4)
+    executor = PatientExecutor(4)
     executor.add_node(node)
     node.trigger_configure()
     node.trigger_activate()

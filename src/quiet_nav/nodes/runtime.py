@@ -94,7 +94,7 @@ def run(
         rclpy.try_shutdown()
 
 
-class _PatientExecutor(MultiThreadedExecutor):
+class PatientExecutor(MultiThreadedExecutor):
     """rclpy's executor, but a callback that waits for a worker is not handed out again and again.
 
     rclpy 7.1 submits every task that is neither running nor done at each turn: while workers are
@@ -117,7 +117,7 @@ class _PatientExecutor(MultiThreadedExecutor):
 
 def _spin(node: Node, threads: int) -> int:
     stop, failures = threading.Event(), []
-    executor = _PatientExecutor(threads) if threads > 1 else SingleThreadedExecutor()
+    executor = PatientExecutor(threads) if threads > 1 else SingleThreadedExecutor()
     executor.add_node(node)
 
     def spin() -> None:
