@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Predictor(Protocol):
         ...
 
 
-class OnnxPredictor:
+class OnnxPredictor(ABC):
     """A model file of ours run on 3 s windows: the base of the predictors below."""
 
     contexts: tuple[Context, ...] = (Context.ALONE,)
@@ -85,9 +86,9 @@ class OnnxPredictor:
         stacked = np.stack(distance)
         return Predictions(np.array(near), stacked if stacked.shape[1] else None)
 
+    @abstractmethod
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the near-wall probability and the distance distribution of one window."""
-        raise NotImplementedError
 
 
 class ClipPredictor(OnnxPredictor):

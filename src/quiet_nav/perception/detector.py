@@ -240,8 +240,3 @@ class DetectorSession:
             )
             for i, h in enumerate(heard)
         ]
-
-
-def _used(reference: bool, others: bool) -> Context:
-    used = Context.REFERENCE if reference else Context.ALONE
-    return used | Context.OTHER_EARS if others else used

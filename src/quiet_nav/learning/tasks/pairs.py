@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 
 import numpy as np
 
@@ -60,8 +61,9 @@ class Paired(Task):
             **self.places(first, second),
         )
 
+    @abstractmethod
     def target(self, first_m: float, second_m: float) -> float:
-        raise NotImplementedError
+        """Return the answer of a pair at these distances, in the task's unit."""
 
 
 class Order(Paired):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,8 +33,9 @@ class Placed(Task):
             for row in data.rows(split)
         ]
 
+    @abstractmethod
     def target(self, row: Row) -> float:
-        raise NotImplementedError
+        """Return the answer of a row, in the task's unit."""
 
 
 class NearWall(Placed):

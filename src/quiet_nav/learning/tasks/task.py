@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -47,7 +48,7 @@ class Example:
     extra: dict[str, float] = field(default_factory=dict)
 
 
-class Task:
+class Task(ABC):
     """One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
 
     state: what was learnt from the training examples beside the weights (bins, cells): plain
@@ -82,9 +83,9 @@ class Task:
     def sees(self) -> bool:
         return self.inputs in ('image', 'both')
 
+    @abstractmethod
     def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:
         """Return the examples of a split, the same for the same seed."""
-        raise NotImplementedError
 
     def draw(self, example: Example, data: TaskData, rng: np.random.Generator) -> Example:
         """Return what a training example is this time; as it is listed by default."""
@@ -138,7 +139,9 @@ class Task:
         """Mean and spread, 64 bands each, of what is heard in rooms that are known (``Views``)."""
         return None
 
-    def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
+    def learn(  # noqa: B027 - most tasks have nothing to learn but weights
+        self, train: Sequence[Example], options: TaskOptions, views: Views
+    ) -> None:
         """Set ``state`` from the training examples and their plain views; nothing by default.
 
         Raises QuietNavError where they cannot serve the task.
