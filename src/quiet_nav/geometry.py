@@ -6,11 +6,18 @@ import enum
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 
 def wrap_angle(angle_rad: float) -> float:
     """Return the same angle in (-pi, pi]."""
     wrapped = math.remainder(angle_rad, 2.0 * math.pi)
     return math.pi if wrapped == -math.pi else wrapped
+
+
+def angle_between(one_rad: np.ndarray | float, other_rad: np.ndarray | float) -> np.ndarray:
+    """Return how far two directions are apart, 0 to pi; arrays broadcast."""
+    return np.abs(np.remainder(one_rad - other_rad + math.pi, 2.0 * math.pi) - math.pi)
 
 
 def yaw_of_quaternion(x: float, y: float, z: float, w: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from quiet_nav.geometry import Pose2D, Side, wrap_angle
+from quiet_nav.geometry import Pose2D, Side, angle_between, wrap_angle
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 
 #: Beyond this no ear hears a wall; a wall ahead is drawn at the latest when it comes this near.
@@ -152,7 +152,7 @@ class Particles:
             for edge in (-half_rad, half_rad):
                 nearest = np.minimum(nearest, self.rays(x0, u0, angle + edge))
             for normal in (-0.5 * math.pi, 0.0, 0.5 * math.pi, math.pi):
-                off = np.abs(np.remainder(normal - angle + math.pi, 2.0 * math.pi) - math.pi)
+                off = angle_between(normal, angle)
                 foot = self.rays(x0, u0, np.full(len(self), normal))
                 nearest = np.where(off <= half_rad, np.minimum(nearest, foot), nearest)
         return nearest
@@ -245,7 +245,7 @@ class WallBelief:
         walls within half_rad of the course keep their weight.
         """
         runs = yaw_rad - self.particles.away * self.particles.heading
-        off = np.abs(np.remainder(runs - course_rad + math.pi, 2.0 * math.pi) - math.pi)
+        off = angle_between(runs, course_rad)
         beyond = np.maximum(off - half_rad, 0.0) / COURSE_SOFT_RAD
         self._reweigh(np.maximum(-0.5 * beyond**2, -4.0))
 

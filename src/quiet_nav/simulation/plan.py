@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, wrap_angle
+from quiet_nav.geometry import Pose2D, angle_between, wrap_angle
 from quiet_nav.simulation.absorption import BANDS_HZ, MATERIALS, Absorption
 from quiet_nav.simulation.polygons import nearest_on_segments, points_inside, ray_hits, signed_area
 from quiet_nav.simulation.tracks import Track
@@ -231,8 +231,8 @@ class Plan:
         point = np.array([[x, y]])
         distance, feet = nearest_on_segments(point, *self.wall_segments)
         offset = feet[0] - point
-        turn = np.arctan2(offset[:, 1], offset[:, 0]) - yaw_rad
-        within = np.abs(np.remainder(turn + np.pi, 2.0 * np.pi) - np.pi) <= half_width_rad
+        toward = np.arctan2(offset[:, 1], offset[:, 0])
+        within = angle_between(toward, yaw_rad) <= half_width_rad
         edges = yaw_rad + np.array([-half_width_rad, 0.0, half_width_rad])
         rays = self.ray_distances(point[0], edges, furniture=False)
         return float(np.min(np.concatenate([distance[0][within], rays])))
