@@ -290,7 +290,7 @@ def test_bad_parameters_end_the_node_with_one_line(node_process, parameters, sai
 
 
 def test_a_camera_fault_falls_when_it_is_due(start, ros):
-    robot = start(camera_fault='covered', camera_fault_s=3.0)
+    robot = start(camera_fault='covered', camera_fault_s=86400.0)
     images = []
     robot.node.create_subscription(
         Image, 'camera/camera/color/image_raw', images.append, qos_profile_sensor_data
@@ -299,8 +299,9 @@ def test_a_camera_fault_falls_when_it_is_due(start, ros):
     def spread():
         return float(np.frombuffer(memoryview(images[-1].data), np.uint8).std()) if images else -1
 
-    assert ros.spin_until(lambda: spread() > 15.0, 30.0)
-    assert ros.spin_until(lambda: 0.0 < spread() < 8.0, 30.0)
+    assert ros.spin_until(lambda: spread() > 15.0, 60.0), 'no image of a camera without fault'
+    robot.parameters(camera_fault_s=0.0)
+    assert ros.spin_until(lambda: 0.0 < spread() < 8.0, 60.0), 'the fault was due and did not fall'
     robot.parameters(camera_fault='killed')
     count = len(images)
     ros.spin_for(1.0)
