@@ -16,12 +16,11 @@ from quiet_nav.recordings.quiet_campus import (
     Row,
     load_pairs,
     load_splits,
-    read_audio,
     read_motion_recordings,
     read_obstacle_list,
     read_order_list,
-    with_distance,
 )
+from quiet_nav.recordings.row_files import read_audio, with_distance
 
 RATE = 16_000
 SPLITS = {'train': ('R1', 'R2'), 'val': ('R3',), 'test': ('R4',)}

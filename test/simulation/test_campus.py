@@ -14,7 +14,8 @@ import pytest
 from scipy.io import wavfile
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, read_audio
+from quiet_nav.recordings.quiet_campus import load_pairs, load_splits
+from quiet_nav.recordings.row_files import read_audio
 from quiet_nav.simulation import campus_files, campus_places, campus_rooms
 from quiet_nav.simulation.campus import describe, make_campus
 from quiet_nav.simulation.campus_places import CampusRequest, plan_room, split_rooms

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, with_distance
+from quiet_nav.recordings.quiet_campus import load_pairs, load_splits
+from quiet_nav.recordings.row_files import with_distance
 from quiet_nav.simulation import campus_lists, campus_places, campus_rooms, campus_views
 from quiet_nav.simulation.camera import D415_DEPTH, Mount, RoomCamera
 from quiet_nav.simulation.campus import make_campus

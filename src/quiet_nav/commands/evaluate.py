@@ -50,7 +50,8 @@ def main(
     from quiet_nav.evaluation.report import evaluate
     from quiet_nav.evaluation.tables import full
     from quiet_nav.perception.readings import parse_context
-    from quiet_nav.recordings.quiet_campus import image_rows, load_splits, with_distance
+    from quiet_nav.recordings.quiet_campus import image_rows, load_splits
+    from quiet_nav.recordings.row_files import with_distance
 
     predictor = load_predictor(model, threads, clips)
     contexts = [parse_context(text) for text in context] if context else None

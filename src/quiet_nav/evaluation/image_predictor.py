@@ -16,7 +16,8 @@ from quiet_nav.geometry import Side
 from quiet_nav.perception.image_detector import ImageDetector
 from quiet_nav.perception.image_validity import image_fault
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row, read_image
+from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.recordings.row_files import read_image
 
 
 class ImagePredictor:

@@ -14,7 +14,8 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row, read_audio
+from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.recordings.row_files import read_audio
 from quiet_nav.sound.windows import (
     CLIPS_PER_WINDOW,
     WINDOW_S,

@@ -12,7 +12,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import metrics
 from quiet_nav.evaluation.metrics import estimate
 from quiet_nav.evaluation.task_scores import Figure, TaskReport
-from quiet_nav.recordings.quiet_campus import SPLITS, Row, load_splits, read_audio
+from quiet_nav.recordings.quiet_campus import SPLITS, Row, load_splits
+from quiet_nav.recordings.row_files import read_audio
 from quiet_nav.sound.logmel import log_mel, mel_centres_hz
 from quiet_nav.sound.windows import WINDOW_S
 

@@ -15,7 +15,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import Augment
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.readings import DISTANCE_EDGES_M
-from quiet_nav.recordings.quiet_campus import Row, duration_s, load_splits, read_audio
+from quiet_nav.recordings.quiet_campus import Row, load_splits
+from quiet_nav.recordings.row_files import duration_s, read_audio
 from quiet_nav.sound.logmel import MEL_BANDS
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 

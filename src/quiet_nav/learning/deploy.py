@@ -22,7 +22,8 @@ from quiet_nav.learning.vggish import DenseVggish, NearWallVggish
 from quiet_nav.learning.vggish_kind import UNCHANGED, exportable
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import DISTANCE_EDGES_M
-from quiet_nav.recordings.quiet_campus import Row, load_splits, read_audio
+from quiet_nav.recordings.quiet_campus import Row, load_splits
+from quiet_nav.recordings.row_files import read_audio
 from quiet_nav.sound.windows import (
     CLIP_SAMPLES,
     CLIPS_PER_WINDOW,

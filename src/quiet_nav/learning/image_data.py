@@ -13,12 +13,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.clips import distance_bin, negatives_over_positives
 from quiet_nav.learning.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.recordings.quiet_campus import (
-    Row,
-    image_rows,
-    load_splits,
-    with_distance,
-)
+from quiet_nav.recordings.quiet_campus import Row, image_rows, load_splits
+from quiet_nav.recordings.row_files import with_distance
 
 
 class ImageDataset(Dataset):

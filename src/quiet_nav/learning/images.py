@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageFilter
 
 from quiet_nav.learning.recipe import ImageRecipe
-from quiet_nav.recordings.quiet_campus import read_image
+from quiet_nav.recordings.row_files import read_image
 
 #: Pixels across and down of what networks see (the authors' ``img_size``).
 IMAGE_SIZE = 224

@@ -21,11 +21,10 @@ from quiet_nav.recordings.quiet_campus import (
     load_pairs,
     load_splits,
     middle_frame,
-    motion_distances,
     read_motion_recordings,
     refuse_missing_files,
-    with_distance,
 )
+from quiet_nav.recordings.row_files import motion_distances, with_distance
 from quiet_nav.sound.windows import CLIP_S
 
 #: Two places are worth comparing from this difference on (the authors' ``filter_distance``).

@@ -15,7 +15,8 @@ from quiet_nav.learning.tasks.data import TaskData
 from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.learning.tasks.task import Example, Task
 from quiet_nav.learning.tasks.views import Views
-from quiet_nav.recordings.quiet_campus import SPLITS, Row, duration_s, read_annotation
+from quiet_nav.recordings.quiet_campus import SPLITS, Row
+from quiet_nav.recordings.row_files import duration_s, read_annotation
 from quiet_nav.sound.windows import CLIP_S
 
 #: Of a cell's recordings in the order in which they were made: to train on, validate and test.

@@ -17,7 +17,8 @@ from quiet_nav.learning.clips import AudioCache
 from quiet_nav.learning.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.learning.tasks.options import TaskOptions
-from quiet_nav.recordings.quiet_campus import Row, duration_s, read_audio
+from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.recordings.row_files import duration_s, read_audio
 from quiet_nav.sound.logmel import HOP_SAMPLES, MEL_BANDS, log_mel, mel_centres_hz
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 
