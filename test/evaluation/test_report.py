@@ -34,7 +34,7 @@ def make_rows(rooms: int = 6, places: int = 8) -> list[Row]:
 class Oracle:
     """Knows the distance, but for what noise takes from it; says how it was asked."""
 
-    contexts = (Context.ALONE, Context.REFERENCE | Context.OTHER_EARS)
+    contexts = (Context.ALONE, Context.REFERENCE)
 
     def __init__(self) -> None:
         self.asked = []
@@ -54,7 +54,7 @@ def test_report_has_every_section_and_context_matters():
     oracle = Oracle()
     draw = lambda rng, n: rng.standard_normal(n)  # noqa: E731
     report = evaluate(oracle, make_rows(), distractor=draw, model='oracle')
-    assert [line.name for line in report.section('context')] == ['alone', 'reference + other ears']
+    assert [line.name for line in report.section('context')] == ['alone', 'reference']
     alone, both = report.section('context')
     assert both.ap.value == 1.0 and both.accuracy.value == 1.0
     assert alone.ap.low <= alone.ap.value < both.ap.value
@@ -94,6 +94,16 @@ def test_only_contexts_asked_for_are_evaluated():
     assert parse_context('both') == Context.REFERENCE | Context.OTHER_EARS
     with pytest.raises(QuietNavError, match='none of alone'):
         parse_context('everything')
+
+
+def test_other_ears_are_asked_for_only_where_several_heard_a_place():
+    oracle = Oracle()
+    oracle.contexts = (Context.ALONE, Context.OTHER_EARS)
+    one = make_rows()
+    two = [replace(row, channel=channel) for row in one for channel in (0, 1)]
+    for rows, names in ((one, ['alone']), (two, ['alone', 'other ears'])):
+        report = evaluate(oracle, rows, bands=False)
+        assert [line.name for line in report.section('context')] == names
 
 
 def test_probabilities_that_are_not_finite_are_an_error():

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import Estimate
-from quiet_nav.evaluation.study import EXPERIMENTS, IMAGENET, Experiment, Line, Training, chosen
+from quiet_nav.evaluation.study import EXPERIMENTS, IMAGENET, Training, chosen
 from quiet_nav.evaluation.study_files import write_study
 from quiet_nav.evaluation.study_run import (
     BEST,
@@ -189,4 +189,3 @@ def test_folders_tell_trainings_apart(tmp_path):
     ]
     folders = {folder_of(training, runner, tmp_path) for training in (base, *others)}
     assert len(folders) == 6
-    assert isinstance(Experiment('x', 'y', 'z', (Line('a', base),)).subsets, tuple)

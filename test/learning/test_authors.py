@@ -6,6 +6,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
+from task_campus import write_task_campus  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from quiet_nav.cli import build_app  # noqa: E402
@@ -249,8 +250,12 @@ def test_sound_pairs_give_the_same_probabilities(state, waveform, tmp_path):
     found = session.run(['first_nearer'], {'first_sound': waveform, 'second_sound': other})[0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert read_metadata(out).kind == 'order'
-    with pytest.raises(QuietNavError, match="kind 'order'"):
+    with pytest.raises(QuietNavError, match="kind 'order' compares two places"):
         load_predictor(out)
+    data = write_task_campus(tmp_path / 'SFS-Static', distances=(0.3, 1.0, 2.0), images=False)
+    result = CliRunner().invoke(build_app(), ['evaluate', str(out), '--data', str(data)])
+    assert result.exit_code == 0, result.output
+    assert 'order on SFS-Static test: 18 rows in 3 rooms' in result.output
     with pytest.raises(QuietNavError, match='--dense is for near-wall'):
         import_checkpoint(path, out, '', dense=True)
 

@@ -19,7 +19,7 @@ from quiet_nav.learning.image_data import ImageDataset, image_datasets  # noqa: 
 from quiet_nav.learning.images import squeeze  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
 from quiet_nav.learning.resnet_kind import NearWallResnet, exportable  # noqa: E402
-from quiet_nav.learning.training import train  # noqa: E402
+from quiet_nav.learning.training import Devices, train  # noqa: E402
 from quiet_nav.learning.vggish import NearWallVggish  # noqa: E402
 from quiet_nav.learning.vggish_kind import exportable as vggish_exportable  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
@@ -80,7 +80,7 @@ def test_missing_images_are_named_before_any_training(seen, tmp_path):
 
 def test_a_little_training_learns_what_can_be_seen(seen, tmp_path):
     recipe = recipe_from_dict(RECIPE)
-    result = train(recipe, seen, tmp_path, accelerator='cpu', devices=1, progress=False)
+    result = train(recipe, seen, tmp_path, devices=Devices('cpu', 1), progress=False)
     assert result.val_ap > 0.9
 
 

@@ -78,7 +78,13 @@ def test_what_the_data_cannot_serve_is_refused_first_and_what_trains_nothing_is_
     assert levels[0]['figures']['level']['value']['value'] > 3.0
 
 
-def test_all_leaves_out_what_the_data_cannot_serve(data):
+def test_all_leaves_out_the_lines_that_the_data_cannot_serve(data):
     kept, left = served(EXPERIMENTS, TaskRunner.of(data, small=True))
-    assert [one.name for one in kept] == ['conditional-distance', 'bands', 'distractors', 'energy']
+    lines = {one.name: [line.label for line in one.lines] for one in kept}
+    assert lines['near-wall-and-order'] == ['near-wall, sound', 'order, sound']
+    assert (
+        lines['bands'] and lines['energy'] == [] and lines['generalisation'] == ['static to static']
+    )
+    assert not {'self-supervision', 'motion', 'locate'} & set(lines)
+    assert any(line.startswith('probes, order, sound: AV-Order: task av-order') for line in left)
     assert any('images' in line for line in left) and any('SFS-Motion' in line for line in left)

@@ -26,9 +26,9 @@ from quiet_nav.learning.tasks.run import (  # noqa: E402
     train_task,
 )
 from quiet_nav.learning.tasks.views import Views  # noqa: E402
-from quiet_nav.learning.training import train  # noqa: E402
+from quiet_nav.learning.training import Devices, train  # noqa: E402
 
-CPU = {'accelerator': 'cpu', 'devices': 1, 'progress': False}
+CPU = {'devices': Devices('cpu', 1), 'progress': False}
 OPTIONS = {'image_width': 0.125, 'bins': 3, 'examples': 192, 'val_examples': 32}
 RECIPE = recipe_from_dict(
     {

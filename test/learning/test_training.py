@@ -9,7 +9,7 @@ pytest.importorskip('lightning')
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning.checkpoints import load_checkpoint, read_tensors  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
-from quiet_nav.learning.training import train  # noqa: E402
+from quiet_nav.learning.training import Devices, train  # noqa: E402
 
 RECIPE = recipe_from_dict(
     {
@@ -20,7 +20,7 @@ RECIPE = recipe_from_dict(
         'data': {'repeat': 4},
     }
 )
-CPU = {'accelerator': 'cpu', 'devices': 1, 'progress': False}
+CPU = {'devices': Devices('cpu', 1), 'progress': False}
 
 
 def weights(path) -> dict:

@@ -17,7 +17,10 @@ def main(
     lists: Annotated[Path | None, typer.Option(help='Folder of lists kept elsewhere.')] = None,
     context: Annotated[
         list[str] | None,
-        typer.Option(help='alone, reference, other_ears, both; again for more. Default: all.'),
+        typer.Option(
+            help='alone, reference, other_ears, both; again for more. Default: all that the '
+            'recordings have.'
+        ),
     ] = None,
     image_model: Annotated[
         Path | None, typer.Option(help="Vision model to judge on the same places' images.")
@@ -37,16 +40,18 @@ def main(
     """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
 
     A checkpoint is judged by the figures of the task that it was trained for, beside chance and
-    the best answer without any input.
+    the best answer without any input; so are the authors' order and AV-Order networks.
     """
     from rich.console import Console
 
-    if model.suffix == '.ckpt':
-        _evaluate_checkpoint(model, data, split, lists, distractors, seed, json)
+    from quiet_nav.evaluation.predictors import PAIR_KINDS, load_predictor, read_metadata
+
+    kind = '' if model.suffix == '.ckpt' else read_metadata(model).kind
+    if model.suffix == '.ckpt' or kind in PAIR_KINDS:
+        _evaluate_task(model, kind, data, split, lists, distractors, seed, json, threads)
         return
 
     from quiet_nav.evaluation.image_predictor import ImagePredictor, with_images
-    from quiet_nav.evaluation.predictors import load_predictor
     from quiet_nav.evaluation.report import evaluate
     from quiet_nav.evaluation.tables import full
     from quiet_nav.perception.readings import parse_context
@@ -90,38 +95,47 @@ def main(
         _plot(plots, rows, report)
 
 
-def _evaluate_checkpoint(
-    checkpoint: Path,
+def _evaluate_task(
+    model: Path,
+    kind: str,
     data: Path,
     split: str,
     lists: Path | None,
     distractors: Path | None,
     seed: int,
     json: Path | None,
+    threads: int,
 ) -> None:
+    import functools
+
     from rich.console import Console
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.evaluation.report import SNRS_DB
     from quiet_nav.evaluation.study_tables import report_table
     from quiet_nav.evaluation.task_scores import score
-    from quiet_nav.learning.tasks.run import predict
+    from quiet_nav.learning.tasks import imported, run
 
     if lists is not None:
-        raise QuietNavError('--lists is for ONNX models; put the lists into data-split of the data')
+        raise QuietNavError(
+            '--lists is for near-wall ONNX models; put the lists into data-split of the data'
+        )
+    ask = functools.partial(run.predict, model)
+    if kind:
+        ask = functools.partial(imported.predict, model, kind, threads=threads)
     levels: list[float | None] = [None, *(SNRS_DB if distractors is not None else ())]
     console, found = Console(), []
     console.width = console.width if console.is_terminal else 160
     for snr in levels:
         folder = None if snr is None else distractors
-        said = predict(checkpoint, data, split, seed, distractors=folder, snr_db=snr or 0.0)
+        said = ask(data, split, seed, distractors=folder, snr_db=snr or 0.0)
         report = score(said, seed)
         where = '' if snr is None else f', events {-snr:g} dB over the ambience'
         title = f'{report.task} on {data.name} {split}{where}: {report.rows} rows'
         console.print(report_table(report, f'{title} in {report.rooms} rooms'))
         found.append({'snr_db': snr, **report.to_json()})
     if json is not None:
-        _write_json(json, {'model': checkpoint.name, 'data': f'{data.name} {split}',
+        _write_json(json, {'model': model.name, 'data': f'{data.name} {split}',
                            'reports': found})  # fmt: skip
 
 

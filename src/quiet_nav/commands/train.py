@@ -77,6 +77,7 @@ def main(
     from quiet_nav.errors import QuietNavError
     from quiet_nav.learning.checkpoints import of_study
     from quiet_nav.learning.recipe import load_recipe, recipe_file
+    from quiet_nav.learning.training import Devices, train
 
     changes = {'probe': probe} if probe else {}
     changes |= {'fraction': fraction} if fraction < 1.0 else {}
@@ -85,12 +86,8 @@ def main(
         study = load_recipe(recipe_file(recipe)).network.kind == 'task'
     elif not study and init is not None:
         study = of_study(init)
-    how = {
-        'accelerator': accelerator,
-        'devices': devices if devices == 'auto' or ',' in devices else int(devices),
-        'num_nodes': num_nodes,
-        'progress': progress,
-    }
+    number = devices if devices == 'auto' or ',' in devices else int(devices)
+    how = {'devices': Devices(accelerator, number, num_nodes), 'progress': progress}
 
     def settled(chosen: Recipe) -> Recipe:
         if seed is not None:
@@ -102,8 +99,6 @@ def main(
 
     if not study:
         chosen = settled(_detector_recipe(input, recipe, init))
-        from quiet_nav.learning.training import train
-
         _say(train(chosen, data, out, init=init, limit_epochs=stop_after, **how))
         return
 

@@ -33,6 +33,8 @@ PREDICTORS = {
     'vggish': 'quiet_nav.evaluation.predictors:ClipPredictor',
     'window': 'quiet_nav.evaluation.predictors:WindowPredictor',
 }
+#: Kinds that compare two places instead (``quiet_nav.learning.tasks.imported``).
+PAIR_KINDS = ('order', 'av-order')
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,9 @@ def load_predictor(path: str | Path, threads: int = 2, clips: int = CLIPS_PER_WI
     """Return the predictor that serves a model file's kind."""
     metadata = read_metadata(path)
     dotted = PREDICTORS.get(metadata.kind)
+    if metadata.kind in PAIR_KINDS:
+        raise QuietNavError(f'{path}: kind {metadata.kind!r} compares two places; expected one of '
+                            f'{", ".join(PREDICTORS)}')  # fmt: skip
     if dotted is None:
         raise QuietNavError(f'{path}: kind {metadata.kind!r} is none of {", ".join(PREDICTORS)}')
     module, name = dotted.split(':')

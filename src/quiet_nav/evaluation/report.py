@@ -79,14 +79,14 @@ def evaluate(
 ) -> Report:
     """Judge a predictor on labelled rows.
 
-    contexts: to ask with, the predictor's own by default; distances, distractors and bands are
-    told for the last of them, the richest. distractor: draws an event of so many samples; None
-    leaves that section out. Intervals are of 95 % by bootstrap over rooms.
+    contexts: to ask with, by default those of the predictor that the rows have; distances,
+    distractors and bands are told for the last of them, the richest. distractor: draws an event
+    of so many samples; None leaves that section out. Intervals are of 95 % by bootstrap over rooms.
     """
     rows = [row for row in rows if row.near is not None]
     if not rows:
         raise QuietNavError('no labelled rows to evaluate')
-    contexts = tuple(contexts or predictor.contexts)
+    contexts = tuple(contexts or heard_contexts(predictor.contexts, rows))
     say = progress or (lambda text: None)
     lines, kept = [], {}
     for context in contexts:
@@ -106,6 +106,13 @@ def evaluate(
         found = predictor.predict(rows, contexts[-1], keep_band(low, high))
         lines.append(judge('band', f'{low}-{high} Hz', rows, found, seed))
     return Report(model, data, tuple(lines), kept)
+
+
+def heard_contexts(contexts: Sequence[Context], rows: Sequence[Row]) -> tuple[Context, ...]:
+    """Return the contexts that rows have: other ears only where several heard a place."""
+    ears = {(row.folder, row.channel) for row in rows}
+    several = len(ears) > len({folder for folder, _ in ears})
+    return tuple(one for one in contexts if several or not one & Context.OTHER_EARS)
 
 
 def judge(section: str, name: str, rows: Sequence[Row], found: Predictions, seed: int = 0) -> Line:

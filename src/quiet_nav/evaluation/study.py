@@ -50,6 +50,10 @@ class Training:
         return [*before, self]
 
 
+#: What probes and few-shot learning start from, learnt without labels.
+AV_ORDER = Training('av-order', 'both')
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a table, or one point of a curve.
@@ -89,17 +93,6 @@ class Experiment:
     measures: str = ''
     on: str = 'static'
 
-    @property
-    def subsets(self) -> tuple[str, ...]:
-        """Return every subset that it needs."""
-        trained = [t.subset for line in self.lines for t in line.training.needed()]
-        judged = [line.judged_on for line in self.lines]
-        return tuple(dict.fromkeys([*trained, *judged] or [self.on]))
-
-    @property
-    def needs_events(self) -> bool:
-        return any(line.snr_db is not None or line.training.distractors for line in self.lines)
-
 
 def _by_input(
     task: str,
@@ -138,7 +131,7 @@ def probes(task: str, inputs: str) -> tuple[Line, ...]:
     origins: dict[str, Training | str | None] = {
         'random': None,
         'AV-Sync': Training('av-sync', 'both'),
-        'AV-Order': Training('av-order', 'both'),
+        'AV-Order': AV_ORDER,
         'supervised (order)': Training('order', inputs),
     }
     if inputs == 'image':
@@ -151,12 +144,12 @@ def probes(task: str, inputs: str) -> tuple[Line, ...]:
     )
 
 
-def _few_shot() -> tuple[Line, ...]:
-    origins = {'from scratch': None, 'from AV-Order': Training('av-order', 'both')}
+def few_shot(task: str, origins: dict[str, Training | None]) -> tuple[Line, ...]:
+    """Return a line an origin of the trunk and share of the training rooms."""
     return tuple(
         Line(
             f'{share * 100:g} % of the rooms, {name}',
-            Training('order', options=(('fraction', share),) if share < 1 else (), init=init),
+            Training(task, options=(('fraction', share),) if share < 1 else (), init=init),
             x=share * 100,
             series=name,
         )
@@ -235,7 +228,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'Fig. 4 and 15',
         (
             Line('AV-Sync', Training('av-sync', 'both')),
-            Line('AV-Order', Training('av-order', 'both')),
+            Line('AV-Order', AV_ORDER),
         ),
         'AP',
     ),
@@ -250,9 +243,20 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'few-shot',
         'Order of two sounds, learnt from few rooms',
         'few-shot curves',
-        _few_shot(),
+        few_shot('order', {'from scratch': None, 'from AV-Order': AV_ORDER}),
         'AP',
         'training rooms, %',
+    ),
+    Experiment(
+        'pretraining',
+        'Near wall by sound, learnt from few rooms, beginning with the trunk of another task',
+        'not of the paper',
+        few_shot(
+            'near-wall',
+            {'from scratch': None, 'from AV-Order': AV_ORDER, 'from order': Training('order')},
+        ),
+        'AP',
+        'training rooms with near-wall labels, %',
     ),
     Experiment(
         'bands',

@@ -32,7 +32,7 @@ class Runner(Protocol):
         ...
 
     def check(self, training: Training, subset: str) -> None:
-        """Raise QuietNavError where the data of a subset cannot serve a training's task."""
+        """Raise QuietNavError where a subset cannot serve a training, or judging it there."""
         ...
 
     def train(self, training: Training, out: Path, init: Path | None) -> None:
@@ -104,23 +104,37 @@ def serving(experiments: Sequence[Experiment], runner: Runner) -> list[Experimen
 
 def refuse_unserved(experiments: Sequence[Experiment], runner: Runner) -> None:
     """Raise QuietNavError naming every experiment that the data cannot serve, and why."""
-    faults, told = [], {}
+    why = unserved(experiments, runner)
+    faults = {}
     for one in experiments:
-        asked = {(t, t.subset) for line in one.lines for t in line.training.needed()}
-        asked |= {(line.training, line.judged_on) for line in one.lines}
-        for training, subset in sorted(asked, key=lambda pair: (pair[0].name, pair[1])):
-            key = (training.task, training.variant, training.inputs, training.options, subset)
-            if key not in told:
-                try:
-                    runner.check(training, subset)
-                    told[key] = ''
-                except QuietNavError as error:
-                    told[key] = str(error)
-            if told[key]:
-                faults.append(f'{one.name}: {told[key]}')
-                break
+        for line in one.lines:
+            if why[line]:
+                faults.setdefault(one.name, why[line])
     if faults:
-        raise QuietNavError('\n'.join(faults))
+        raise QuietNavError('\n'.join(f'{name}: {said}' for name, said in faults.items()))
+
+
+def unserved(experiments: Sequence[Experiment], runner: Runner) -> dict[Line, str]:
+    """Return why the data cannot serve each line, '' where they can."""
+    told: dict[tuple, str] = {}
+
+    def fault(training: Training, subset: str) -> str:
+        own = training.subset == subset
+        key = (training.task, training.variant, training.inputs, training.options, subset, own)
+        if key not in told:
+            try:
+                runner.check(training, subset)
+                told[key] = ''
+            except QuietNavError as error:
+                told[key] = str(error)
+        return told[key]
+
+    found = {}
+    for line in dict.fromkeys(line for one in experiments for line in one.lines):
+        needed = [(training, training.subset) for training in line.training.needed()]
+        said = (fault(*one) for one in [*needed, (line.training, line.judged_on)])
+        found[line] = next(filter(None, said), '')
+    return found
 
 
 def run_study(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.study import IMAGENET, SUBSETS, Experiment, Training
 from quiet_nav.evaluation.study_energy import energy
-from quiet_nav.evaluation.study_run import refuse_unserved
+from quiet_nav.evaluation.study_run import unserved
 from quiet_nav.evaluation.task_scores import TaskReport
 from quiet_nav.recordings.quiet_campus import OBSTACLE, ORDER, SPLITS, find_lists, find_subset
 from quiet_nav.recordings.task_predictions import Predictions
@@ -82,11 +82,11 @@ class TaskRunner:
         return find_subset(self.data, name)[0]
 
     def check(self, training: Training, subset: str) -> None:
-        """Look at every split of a subset as training and evaluation will."""
+        """Look at a subset as training and evaluation will, or evaluation alone."""
         task, root = self._task(training), self.root(subset)
         if training.distractors:
             self._events()
-        for split in SPLITS:
+        for split in SPLITS if subset == training.subset else ('train', 'test'):
             task.examples(_campus(root), split, self.seed)
 
     def train(self, training: Training, out: Path, init: Path | None) -> None:
@@ -105,7 +105,6 @@ class TaskRunner:
             self.root(training.subset),
             out,
             trunk=trunk,
-            accelerator='auto',
             progress=False,
         )
 
@@ -165,17 +164,22 @@ class TaskRunner:
 def served(
     experiments: Sequence[Experiment], runner: TaskRunner
 ) -> tuple[list[Experiment], list[str]]:
-    """Return the experiments that the data can serve, and why each other one cannot."""
+    """Return the experiments with the lines that the data can serve, and why others cannot be."""
+    why = unserved(experiments, runner)
     kept, left = [], []
     for one in experiments:
-        try:
-            for subset in one.subsets:
-                runner.root(subset)
-            refuse_unserved([one], runner)
-        except QuietNavError as error:
-            left.append(str(error).splitlines()[0])
-        else:
-            kept.append(one)
+        lines = tuple(line for line in one.lines if not why[line])
+        if not one.measures and not lines:
+            left.append(f'{one.name}: {why[one.lines[0]]}')
+            continue
+        if one.measures:
+            try:
+                runner.root(one.on)
+            except QuietNavError as error:
+                left.append(f'{one.name}: {error}')
+                continue
+        left += [f'{one.name}, {line.label}: {why[line]}' for line in one.lines if why[line]]
+        kept.append(dataclasses.replace(one, lines=lines))
     if not kept:
         raise QuietNavError('the data serve no experiment: ' + '; '.join(left))
     return kept, left

@@ -29,6 +29,19 @@ RESULT = 'result.json'
 
 
 @dataclass(frozen=True)
+class Devices:
+    """On what a training runs, as Lightning takes it."""
+
+    accelerator: str = 'auto'
+    devices: str | int = 'auto'
+    num_nodes: int = 1
+
+
+#: Whatever the machine has.
+ANY = Devices()
+
+
+@dataclass(frozen=True)
 class TrainingResult:
     """Where the best validation model lies, its figure in validation, and what it took.
 
@@ -55,9 +68,7 @@ def train(
     out: str | Path,
     *,
     init: str | Path | None = None,
-    accelerator: str = 'auto',
-    devices: str | int = 'auto',
-    num_nodes: int = 1,
+    devices: Devices = ANY,
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
@@ -83,9 +94,7 @@ def train(
         val_set,
         recipe,
         Path(out),
-        accelerator=accelerator,
         devices=devices,
-        num_nodes=num_nodes,
         progress=progress,
         limit_epochs=limit_epochs,
     )
@@ -99,9 +108,7 @@ def fit(
     out: Path,
     *,
     monitor: tuple[str, str] = (MONITOR, 'max'),
-    accelerator: str = 'auto',
-    devices: str | int = 'auto',
-    num_nodes: int = 1,
+    devices: Devices = ANY,
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
@@ -123,9 +130,7 @@ def fit(
         callbacks.append(_Progress())
     _quiet_lightning()
     trainer = lightning.Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        num_nodes=num_nodes,
+        **asdict(devices),
         precision=recipe.optim.precision,
         max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
         callbacks=callbacks,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from quiet_nav.learning.tasks.networks import FEATURES, MODALITIES, TaskNetwork
 from quiet_nav.learning.tasks.options import KIND, TaskOptions
 from quiet_nav.learning.tasks.task import Example, Task
 from quiet_nav.learning.tasks.views import Change, Views
-from quiet_nav.learning.training import TrainingResult, fit
+from quiet_nav.learning.training import ANY, Devices, TrainingResult, fit
 from quiet_nav.recordings.quiet_campus import Row
 from quiet_nav.recordings.task_predictions import Predictions
 
@@ -62,9 +63,7 @@ def train_task(
     *,
     init: str | Path | None = None,
     trunk: str | Path | None = None,
-    accelerator: str = 'auto',
-    devices: str | int = 'auto',
-    num_nodes: int = 1,
+    devices: Devices = ANY,
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
@@ -104,9 +103,7 @@ def train_task(
         recipe,
         Path(out),
         monitor=MONITORS[task.KIND],
-        accelerator=accelerator,
         devices=devices,
-        num_nodes=num_nodes,
         progress=progress,
         limit_epochs=limit_epochs,
     )
@@ -226,10 +223,23 @@ def predict(
             )
     options = TaskOptions.of(trained.recipe)
     campus = TaskData(data, options.fraction, trained.recipe.seed)
-    examples = own.examples(campus, split, seed)
+    ask = functools.partial(outputs, trained)
+    return predictions_of(own, ask, campus, split, seed, distractors, snr_db)
+
+
+def predictions_of(
+    task: Task,
+    ask: Callable[[Sequence[Example], Change | None], np.ndarray],
+    campus: TaskData,
+    split: str,
+    seed: int,
+    distractors: str | Path | None = None,
+    snr_db: float = 0.0,
+) -> Predictions:
+    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs)."""
+    examples = task.examples(campus, split, seed)
     change = None if distractors is None else distracting(Path(distractors), snr_db, seed)
-    output = outputs(trained, examples, change)
-    found = own.predictions(output, examples, own.listed(campus, 'train', seed))
+    found = task.predictions(ask(examples, change), examples, task.listed(campus, 'train', seed))
     if change is None:
         return found
     extra = {**found.extra, 'distractor_snr_db': np.full(len(found), snr_db)}
