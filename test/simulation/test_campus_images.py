@@ -90,7 +90,7 @@ def test_views_hold_images_with_the_distance_along_their_axis(tmp_path):
     root = make_campus(request, tmp_path, workers=1)
     splits = load_splits(root, needs=('image',))
     rows = [row for split in ('train', 'val', 'test') for row in splits[split]]
-    assert len(rows) == len({row.image for row in rows}) == 3 * 24
+    assert len(rows) == len({row.image for row in rows}) == 3 * 30
     assert {row.near for row in rows} == {True, False}
     assert all(row.near == (row.distance_m <= 0.5) for row in rows)
     assert cv2.imread(str(rows[0].image)).shape == (240, 320, 3)
@@ -111,10 +111,12 @@ def test_views_hold_images_with_the_distance_along_their_axis(tmp_path):
         assert depth[23:25, 31:33].min() - 0.05 <= said <= depth[23:25, 31:33].max() * 1.05
 
 
-def test_views_look_left_ahead_and_right_at_each_place():
+def test_views_look_left_ahead_and_right_or_face_a_wall():
     places = plan_room(CampusRequest('views', 4, 1), 2).places
-    for first in range(0, len(places), 3):
-        left, ahead, right = (place.pose for place in places[first : first + 3])
+    turned = [place for place in places if place.notes['situation'] != 'facing']
+    assert (len(places), len(turned)) == (30, 18)
+    for first in range(0, len(turned), 3):
+        left, ahead, right = (place.pose for place in turned[first : first + 3])
         assert (left.x, left.y) == (ahead.x, ahead.y) == (right.x, right.y)
         assert np.cos(left.yaw - ahead.yaw - np.pi / 2) == pytest.approx(1.0)
         assert np.cos(ahead.yaw - right.yaw - np.pi / 2) == pytest.approx(1.0)
@@ -123,7 +125,25 @@ def test_views_look_left_ahead_and_right_at_each_place():
         for index in range(30)
         for place in plan_room(CampusRequest('views', 30, 1), index).places
     ]
-    assert 0.1 < np.mean(near) < 0.4
+    assert 0.2 < np.mean(near) < 0.4
+
+
+def test_a_room_has_one_camera_near_the_height_that_is_asked_for():
+    for index in range(5):
+        places = plan_room(CampusRequest('views', 5, 1, camera_height=0.6), index).places
+        (height,) = {place.height for place in places}
+        (pitch,) = {place.notes['pitch'] for place in places}
+        assert height == pytest.approx(0.6, rel=0.08) and abs(pitch) < np.radians(1.01)
+    with pytest.raises(QuietNavError, match='camera height'):
+        CampusRequest('views', 3, 5, camera_height=0.0)
+
+
+def test_a_camera_pitched_up_sees_less_floor():
+    request = CampusRequest('views', 12, 5)
+    pitches = [plan_room(request, i).places[0].notes['pitch'] for i in range(12)]
+    assert min(pitches) < 0.0 < max(pitches)
+    assert campus_rooms.mounted(1.0, 0.02).cy == pytest.approx(239.5 + 617.1 * np.tan(0.02))
+    assert campus_rooms.mounted(1.02, 0.0).fx == pytest.approx(1.02 * 617.1)
 
 
 def test_views_without_images_are_refused():

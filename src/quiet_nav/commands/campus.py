@@ -27,6 +27,9 @@ def main(
     ] = 0.0,
     distractor_snr: Annotated[float, typer.Option(help='Ambience over distractor, dB.')] = 0.0,
     steady: Annotated[bool, typer.Option(help='No source drifts, starts or stops.')] = False,
+    camera_height: Annotated[
+        float, typer.Option(help="Of the robot's camera in --kind views, m.")
+    ] = 0.3,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -56,6 +59,7 @@ def main(
         distractors,
         distractor_snr,
         steady,
+        camera_height,
     )
     columns = (
         TextColumn('{task.description}'),

@@ -57,4 +57,5 @@ class ImageDataset(Dataset):
 def image_datasets(data: str | Path, recipe: Recipe) -> tuple[ImageDataset, ImageDataset]:
     """Return training and validation examples of a data set in the Quiet Campus layout."""
     splits = load_splits(data, needs=('image',))
-    return ImageDataset(splits.train, recipe, True), ImageDataset(splits.val, recipe, False)
+    rows = (*splits.train, *splits.test) if recipe.data.test_rooms else splits.train
+    return ImageDataset(rows, recipe, True), ImageDataset(splits.val, recipe, False)

@@ -151,7 +151,7 @@ class RoomCamera:
         )
         strength = np.clip(np.float32(0.9) / view.depth, 0.0, 1.0)
         change = (fine.astype(np.float32) - 128.0) * (0.22 * strength)
-        return cv2.add(image, cv2.merge([change] * 3), dtype=cv2.CV_32F)
+        return image.astype(np.float32) + change[..., None]
 
     def _develop(
         self, image: np.ndarray, rng: np.random.Generator | None, light: float

@@ -84,7 +84,11 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
     """The request without this machine's paths."""
-    return {**asdict(request), 'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
+    named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
+    portable = {**asdict(request), **named}
+    if request.kind != 'views':
+        portable.pop('camera_height')
+    return portable
 
 
 def _claim(root: Path, request: CampusRequest) -> None:

@@ -43,7 +43,7 @@ class CampusRequest:
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. sounds: folder of recordings or ''.
-    rig: YAML of a rig (``robot``).
+    rig: YAML of a rig (``robot``). camera_height: of the robot's camera, metres (``views``).
     """
 
     kind: str
@@ -55,6 +55,7 @@ class CampusRequest:
     distractors: float = 0.0
     distractor_snr_db: float = 0.0
     steady: bool = False
+    camera_height: float = 0.3
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -65,6 +66,8 @@ class CampusRequest:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
+        if not 0.05 <= self.camera_height <= 2.0:
+            raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
         'dense': _dense,
         'motion': _motion,
         'robot': _robot,
-        'views': lambda room, _: _views(room, room_seed),
+        'views': lambda room, _: _views(room, room_seed, request.camera_height),
     }[request.kind]
     places = draw(scene.room, rng)
     events = [
@@ -247,11 +250,11 @@ def _robot(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
     return places
 
 
-def _views(room: AcousticRoom, seed: int) -> list[Place]:
+def _views(room: AcousticRoom, seed: int, camera_height: float) -> list[Place]:
     """Images alone: a camera in a furnished room, a place an image."""
     from quiet_nav.simulation.campus_views import draw_looks, furnished
 
-    looks = draw_looks(furnished(seed, '', room.footprint, room.height), seed)
+    plan = furnished(seed, '', room.footprint, room.height)
     return [
         Place(
             f'view-{i:03d}',
@@ -261,12 +264,13 @@ def _views(room: AcousticRoom, seed: int) -> list[Place]:
             0.0,
             notes={
                 'situation': look.situation,
+                'pitch': look.pitch,
                 'light': look.light,
                 'focal': look.focal,
                 'distance': look.distance_m,
             },
         )
-        for i, look in enumerate(looks)
+        for i, look in enumerate(draw_looks(plan, seed, camera_height))
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from quiet_nav.simulation.campus_places import (
     plan_room,
 )
 from quiet_nav.simulation.hearing import Hearing, ears_in_room
+from quiet_nav.simulation.raycast import Intrinsics
 from quiet_nav.simulation.streams import generator
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -179,13 +181,13 @@ def _write_pose(
 
 def _write_views(folder: Path, room: RoomPlan) -> None:
     """Images of a furnished room without any sound; depth is along the optical axis."""
-    from quiet_nav.simulation.camera import D415_COLOR, Mount, RoomCamera
+    from quiet_nav.simulation.camera import Mount, RoomCamera
     from quiet_nav.simulation.campus_views import CAMERA_AHEAD_M, furnished
 
     scene = room.scene
     plan = furnished(scene.seed, room.name, scene.room.footprint, scene.room.height)
-    focal = room.places[0].notes['focal']
-    color = replace(D415_COLOR, fx=D415_COLOR.fx * focal, fy=D415_COLOR.fy * focal)
+    notes = room.places[0].notes
+    color = mounted(notes['focal'], notes['pitch'])
     camera = RoomCamera(plan, generator(scene.seed, 'camera'), color=color)
     for place in room.places:
         (folder / place.name).mkdir()
@@ -205,11 +207,23 @@ def _write_views(folder: Path, room: RoomPlan) -> None:
         write_annotation(folder / place.name / 'annotation.json', annotation)
 
 
+def mounted(focal: float, pitch: float) -> Intrinsics:
+    """Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
+
+    Rays are cast by a level camera; a degree of pitch moves its picture and does little else.
+    """
+    from quiet_nav.simulation.camera import D415_COLOR
+
+    fx, fy = D415_COLOR.fx * focal, D415_COLOR.fy * focal
+    return replace(D415_COLOR, fx=fx, fy=fy, cy=D415_COLOR.cy + fy * math.tan(pitch))
+
+
 def halved(image: np.ndarray) -> np.ndarray:
     """Return uint8 (h, w, 3) at half the size, each pixel the mean of four."""
+    import cv2
+
     h, w = image.shape[0] // 2, image.shape[1] // 2
-    four = image[: 2 * h, : 2 * w].reshape(h, 2, w, 2, 3).astype(np.uint16)
-    return ((four.sum(axis=(1, 3)) + 2) // 4).astype(np.uint8)
+    return cv2.resize(image[: 2 * h, : 2 * w], (w, h), interpolation=cv2.INTER_AREA)
 
 
 def _write_motion(

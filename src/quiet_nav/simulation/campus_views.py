@@ -17,11 +17,16 @@ from quiet_nav.simulation.streams import generator
 WALLS = ('plaster', 'plasterboard', 'brick', 'concrete', 'wood')
 FLOORS = ('linoleum', 'carpet', 'parquet', 'concrete')
 CEILINGS = ('acoustic_tile', 'plasterboard', 'plaster')
-#: Places in a room, and how the camera is turned at each beside straight ahead (paper, A.2: the
-#: image model saw other directions at each place, too; our robot looks left, ahead and right).
-PLACES, TURNS_RAD = 8, (math.pi / 2, 0.0, -math.pi / 2)
-#: Where the robot's camera sits: metres ahead of its centre, and above the floor.
-CAMERA_AHEAD_M, CAMERA_HEIGHT_M = 0.08, 0.30
+#: Places in a room: three rounds of these. Facing a wall is one image; at the others the camera
+#: is turned to the left, ahead and to the right (paper, A.2: the image model saw other directions
+#: at each place, too; our robot looks so).
+SITUATIONS = ('along', 'facing', 'facing', 'any', 'facing', 'facing')
+ROUNDS, TURNS_RAD = 3, (math.pi / 2, 0.0, -math.pi / 2)
+#: Where the robot's camera sits: metres ahead of its centre.
+CAMERA_AHEAD_M = 0.08
+#: How far mounts differ: share of the height, degrees of pitch, share of the focal length. An
+#: image without floor says nothing of distance to who does not know how high its camera is.
+_HEIGHT_SPREAD, _PITCH_DEG, _FOCAL_SPREAD = 0.07, 1.0, 0.03
 #: Nothing is nearer than this to the robot's centre when it looks around.
 _CLEARANCE_M = 0.2
 _TRIES = 400
@@ -29,14 +34,16 @@ _TRIES = 400
 
 @dataclass(frozen=True)
 class Look:
-    """One image: the robot's pose (turned to look), camera height, light, focal length.
+    """One image: the robot's pose (turned to look), and how the camera is mounted and lit.
 
-    light: share of the room's light that is on. focal: of the data sheet's; single cameras differ.
+    height: above the floor. pitch: of the optical axis, radians, up. light: share of the room's
+    light that is on. focal: of the data sheet's; single cameras differ.
     distance_m: along the optical axis from the camera to whatever stands there.
     """
 
     pose: Pose2D
     height: float
+    pitch: float
     light: float
     focal: float
     distance_m: float
@@ -66,34 +73,34 @@ def furnished(
     return plan
 
 
-def draw_looks(plan: Plan, seed: int) -> list[Look]:
-    """Return where images are taken: ``PLACES`` times the directions, the same for the same seed.
+def draw_looks(plan: Plan, seed: int, camera_height: float) -> list[Look]:
+    """Return where images are taken in ``ROUNDS`` of ``SITUATIONS``, the same for the same seed.
 
-    Three places in four as the robot comes to stand: along a wall, at any heading or in a corner,
-    mostly within a metre; the others as in the static subset, facing the nearest wall.
+    A room has one camera, about ``camera_height`` metres up. It stands mostly within a metre of a
+    wall: along it, at any heading, or facing it within 40 degrees.
     """
     rng = generator(seed, 'looks')
     light = 1.0 if rng.random() < 0.75 else float(10.0 ** rng.uniform(-1.7, -0.1))
-    focal = float(rng.uniform(0.97, 1.03))
-    height = CAMERA_HEIGHT_M if rng.random() < 0.7 else float(rng.uniform(0.2, 1.2))
+    focal = float(1.0 + _FOCAL_SPREAD * rng.uniform(-1.0, 1.0))
+    height = float(camera_height * (1.0 + _HEIGHT_SPREAD * rng.uniform(-1.0, 1.0)))
+    pitch = math.radians(_PITCH_DEG * rng.uniform(-1.0, 1.0))
     looks: list[Look] = []
-    for number in range(PLACES):
-        situation = ('along', 'along', 'any', 'facing')[number % 4]
+    for situation in ROUNDS * SITUATIONS:
+        turns = (0.0,) if situation == 'facing' else TURNS_RAD
         for _ in range(_TRIES):
             pose = _pose(plan, rng, situation)
-            turned = [replace(pose, yaw=wrap_angle(pose.yaw + turn)) for turn in TURNS_RAD]
-            z = height if situation != 'facing' else float(rng.uniform(0.2, 1.2))
+            turned = [replace(pose, yaw=wrap_angle(pose.yaw + turn)) for turn in turns]
             eyes = [turn.compose(Pose2D(CAMERA_AHEAD_M, 0.0, 0.0)) for turn in turned]
             points = np.array([[eye.x, eye.y] for eye in eyes])
             clear = plan.clearance(np.array([[pose.x, pose.y]])).min() >= _CLEARANCE_M
-            if clear and plan.clearance(points, z).min() > 0.05:
+            if clear and plan.clearance(points, height).min() > 0.05:
                 break
         else:
             raise QuietNavError(f'{plan.name}: no place for a camera in it')
         for look, eye in zip(turned, eyes, strict=True):
             ahead = np.array([eye.x, eye.y])
-            distance = float(plan.ray_distances(ahead, eye.yaw, z))
-            looks.append(Look(look, z, light, focal, distance, situation))
+            distance = float(plan.ray_distances(ahead, eye.yaw, height))
+            looks.append(Look(look, height, pitch, light, focal, distance, situation))
     return looks
 
 
@@ -170,7 +177,7 @@ def _pose(plan: Plan, rng: np.random.Generator, situation: str) -> Pose2D:
     if situation == 'along':
         yaw += math.radians(rng.uniform(-35.0, 35.0))
     elif situation == 'facing':
-        yaw = math.atan2(-inward[1], -inward[0])
+        yaw = math.atan2(-inward[1], -inward[0]) + math.radians(rng.uniform(-40.0, 40.0))
     else:
         yaw = rng.uniform(-math.pi, math.pi)
     return Pose2D(float(x), float(y), wrap_angle(float(yaw)))
