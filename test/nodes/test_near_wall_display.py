@@ -25,8 +25,8 @@ from quiet_nav.perception.display import (
 )
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.overlay import NEAR_COLOUR
-from quiet_nav.perception.readings import NearWallReading
-from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.readings import Modality, NearWallReading
+from quiet_nav.perception.rig import CAMERA_RIG, find_rig
 
 S = 1_000_000_000
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
@@ -217,6 +217,25 @@ def test_image_that_cannot_be_shown_does_not_end_the_node(ros):
         return bench.images
 
     assert ros.spin_until(pictured)
+
+
+def test_what_a_camera_sees_is_in_a_frame_that_looks_there(ros):
+    display = NearWallDisplay(node := ros.node('eyes', namespace='eyes'), CAMERA_RIG, sees=True)
+    viewer, ranges, frames = ros.node('eyes_viewer', namespace='eyes'), [], []
+    viewer.create_subscription(Range, 'near_wall/range/front', ranges.append, 10)
+    viewer.create_subscription(TFMessage, '/tf_static', frames.append, LATCHED)
+    assert ros.spin_until(lambda: node.count_subscribers('near_wall/range/front') == 1)
+    seen = NearWallReading(Side.FRONT, 0.9, S, S, modality=Modality.VISION)
+    display.show([seen], still=True)
+
+    def own():
+        return [m for m in frames if m.transforms[0].child_frame_id.startswith('near_wall_camera')]
+
+    assert ros.spin_until(lambda: ranges and own())
+    assert ranges[0].header.frame_id == 'near_wall_camera_front'
+    placed = {t.child_frame_id: t.transform for t in own()[0].transforms}
+    assert len(placed) == len(Side) and placed['near_wall_camera_front'].rotation.w == 1.0
+    assert placed['near_wall_camera_left'].rotation.z == pytest.approx(math.sqrt(0.5))
 
 
 def test_everything_is_given_back(ros):

@@ -106,7 +106,9 @@ class NearWallNode(LifecycleNode):
     def on_activate(self, state: object) -> None:
         p = self._settings
         self._worker = ThreadPoolExecutor(1, thread_name_prefix='detector')
-        self._display = NearWallDisplay(self, self._rig or CAMERA_RIG, p.frame_id)
+        self._display = NearWallDisplay(
+            self, self._rig or CAMERA_RIG, p.frame_id, sees=self._eyes is not None
+        )
         if self._session is not None:
             self._listen()
         if self._eyes is not None:

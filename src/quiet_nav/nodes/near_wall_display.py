@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -16,7 +17,7 @@ from std_msgs.msg import ColorRGBA
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
-from quiet_nav.geometry import Pose2D
+from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
 from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of
@@ -30,18 +31,23 @@ from quiet_nav.perception.display import (
 )
 from quiet_nav.perception.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.overlay import ProbabilityStrip
-from quiet_nav.perception.readings import NearWallReading
-from quiet_nav.perception.rig import Ear, Rig
+from quiet_nav.perception.readings import Modality, NearWallReading
+from quiet_nav.perception.rig import CAMERA_RIG, Ear, Rig
 
 #: The overlay asks so often whether anybody looks.
 LOOK_EVERY_S = 0.5
 _LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def ear_frame(base_frame: str, ear: Ear) -> str:
-    """Return the frame of an ear, x axis toward its side: microphone_CHANNEL beside the base's."""
+def ear_frame(base_frame: str, ear: Ear, modality: Modality = Modality.AUDIO) -> str:
+    """Return the frame beside the base's whose x axis looks to an ear's side, from where it sits.
+
+    microphone_CHANNEL, or near_wall_camera_SIDE: an optical frame's x axis looks to its right.
+    """
     prefix, slash, _ = base_frame.rpartition('/')
-    return f'{prefix}{slash}microphone_{ear.channel}'
+    heard = modality == Modality.AUDIO
+    name = f'microphone_{ear.channel}' if heard else f'near_wall_camera_{ear.side.name.lower()}'
+    return f'{prefix}{slash}{name}'
 
 
 def marker_to_msg(shown: ShownMarker, frame_id: str) -> Marker:
@@ -69,7 +75,7 @@ class NearWallDisplay:
 
     Made where a node becomes active and destroyed where it ends; ``show`` may be called from
     another thread. Nothing is kept but the newest readings of every side and one strip of the last
-    probabilities. Stamps are the ends of the windows.
+    probabilities. Stamps are the ends of the windows. sees: there are readings of a camera, too.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class NearWallDisplay:
         rig: Rig,
         base_frame: str = 'base_link',
         near_probability: float = NEAR_PROBABILITY,
+        sees: bool = False,
     ) -> None:
         self._node, self._base_frame, self._threshold = node, base_frame, near_probability
         self._strip = ProbabilityStrip(threshold=near_probability)
@@ -91,11 +98,13 @@ class NearWallDisplay:
         self._range = make(Range, 'near_wall/range', 10)
         self._ranges = {
             side: make(Range, f'near_wall/range/{side.name.lower()}', 10)
-            for side in {ear.side for ear in rig.ears}
+            for side in (Side if sees else {ear.side for ear in rig.ears})
         }
         self._image = make(Image, 'near_wall/image', 1)
         self._frames = make(TFMessage, '/tf_static', _LATCHED)
-        self._publish_frames(rig)
+        self._eyes = {side: replace(CAMERA_RIG.ears[0], side=side) for side in Side} if sees else {}
+        # A rig of a camera alone has no microphone.
+        self._publish_frames(() if rig is CAMERA_RIG else rig.ears)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(LOOK_EVERY_S, self._look, clock=steady)
 
@@ -134,17 +143,19 @@ class NearWallDisplay:
             max_range=CLEAR_RANGE_M,
             range=metres,
         )
-        message.header.frame_id = ear_frame(self._base_frame, ear)
+        ear = self._eyes[reading.side] if reading.modality == Modality.VISION else ear
+        message.header.frame_id = ear_frame(self._base_frame, ear, reading.modality)
         message.header.stamp = ns_to_stamp(reading.end_ns)
         self._range.publish(message)
         if reading.side in self._ranges:
             self._ranges[reading.side].publish(message)
 
-    def _publish_frames(self, rig: Rig) -> None:
+    def _publish_frames(self, ears: Sequence[Ear]) -> None:
         message = TFMessage()
-        for ear in rig.ears:
+        placed = [(ear, Modality.AUDIO) for ear in ears]
+        for ear, modality in (*placed, *((eye, Modality.VISION) for eye in self._eyes.values())):
             pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
-            name = ear_frame(self._base_frame, ear)
+            name = ear_frame(self._base_frame, ear, modality)
             frame = transform_to_msg(pose, now_ns(self._node), self._base_frame, name)
             frame.transform.translation.z = ear.z
             message.transforms.append(frame)
