@@ -65,6 +65,15 @@ def test_examples_depend_on_seed_epoch_and_index_alone(seen):
     assert np.array_equal(plain['image'].numpy(), expected)
 
 
+def test_rooms_of_the_test_list_train_where_the_recipe_says_so(seen):
+    more = recipe_from_dict({**RECIPE, 'data': {'repeat': 1, 'test_rooms': True}})
+    listed = load_splits(seen)
+    train_set, val_set = image_datasets(seen, more)
+    rooms = {row.room for row in image_rows([*listed.train, *listed.test])}
+    assert {row.room for row in train_set.rows} == rooms
+    assert {row.room for row in val_set.rows} == {row.room for row in listed.val}
+
+
 def test_missing_images_are_named_before_any_training(seen, tmp_path):
     recipe = recipe_from_dict(RECIPE)
     splits = load_splits(seen)
