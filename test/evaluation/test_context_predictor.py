@@ -13,9 +13,10 @@ from robots import write_robots
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.card import BOTH, measure, tables, to_json
-from quiet_nav.evaluation.context_predictor import ContextPredictor
+from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
 from quiet_nav.evaluation.metrics import mean_distance
 from quiet_nav.evaluation.predictors import load_predictor
+from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import DISTANCE_BINS, Context
 from quiet_nav.recordings.quiet_campus import load_splits
 
@@ -60,7 +61,7 @@ def test_a_turned_ear_hears_the_other_side_later(
     context_model: Path, robots: Path, predictor: ContextPredictor
 ) -> None:
     rows = load_splits(robots, 'SFS-Robot').test[:3]
-    turning = ContextPredictor(context_model, 1, 1, 2, turning=True)
+    turning = ContextPredictor(context_model, 1, 1, 2, Turn.EACH_EAR)
     assert not np.allclose(
         turning.predict(rows, Context.OTHER_EARS).near,
         predictor.predict(rows, Context.OTHER_EARS).near,
@@ -68,6 +69,24 @@ def test_a_turned_ear_hears_the_other_side_later(
     away = [replace(rows[0], audio=rows[0].audio.parents[1] / 'none' / 'sound.wav')]
     with pytest.raises(Exception, match='none'):
         turning.predict(away, Context.OTHER_EARS)
+
+
+def test_a_second_look_of_the_whole_rig_adds_what_no_ear_faced(
+    context_model: Path, robots: Path, predictor: ContextPredictor
+) -> None:
+    rows = load_splits(robots, 'SFS-Robot').test[:3]
+    sides = {row.side: i for i, row in enumerate(rows)}
+    assert set(sides) == {Side.LEFT, Side.RIGHT, Side.FRONT}
+    once = predictor.predict(rows, Context.OTHER_EARS)
+    again = ContextPredictor(context_model, 1, 1, 2, Turn.RIG).predict(rows, Context.OTHER_EARS)
+    # The front gets an ear opposite, and the sides get one that faces back.
+    assert (np.abs(again.near - once.near) > 1e-6).all()
+    # One ear alone: whether it or its rig turns is the same.
+    alone = [
+        ContextPredictor(context_model, 1, 1, 2, turn).predict(rows[:1], Context.OTHER_EARS).near
+        for turn in (Turn.RIG, Turn.EACH_EAR)
+    ]
+    np.testing.assert_allclose(*alone)
 
 
 def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
@@ -91,10 +110,10 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     (tmp_path / 'SFS-Robot').symlink_to(robots / 'SFS-Robot')
     measured = measure(context_model, tmp_path)
     names = [m.line.name for m in measured]
-    assert len(names) == len(set(names)) == 17
+    assert len(names) == len(set(names)) == 19
     text = tables(measured)
     assert all(name in text for name in names)
-    assert len(json.loads(to_json(measured))) == 17
+    assert len(json.loads(to_json(measured))) == 19
 
 
 def write_static(root: Path, robots: Path) -> None:

@@ -169,6 +169,19 @@ def test_the_ear_in_front_is_asked_as_often_as_the_recipe_says(robots: Path) -> 
     assert data.draw(0, replace(keep, ahead=0.0))['has_other'][:, 0].all()
 
 
+def test_a_second_look_of_the_whole_rig_fills_what_no_ear_faced_from_later(robots: Path) -> None:
+    data, _ = context_datasets(robots, recipe_from_dict(RECIPE))
+    keep = replace(data.options, rigs=(0.0, 0.0, 1.0), drop_others=0.0, drop_ahead=0.0, ahead=1.0)
+    once, looked = (data.draw(0, replace(keep, look=share)) for share in (0.0, 1.0))
+    assert once['has_other'].mean(0).tolist() == [0.0, 1.0, 1.0]
+    assert looked['has_other'].all()
+    # The front ear itself heard the back; the ears at the sides heard at the same moment.
+    assert looked['simultaneous'].mean(0).tolist() == [0.0, 1.0, 1.0]
+    sides = data.draw(0, replace(keep, ahead=0.0, look=1.0))
+    assert sides['has_other'].all()
+    assert sides['simultaneous'].sum(1).tolist() == [2.0] * len(sides['near'])
+
+
 def test_a_recipe_may_train_on_the_test_rooms_and_never_on_those_of_validation(
     robots: Path,
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
-from quiet_nav.evaluation.context_predictor import ContextPredictor
+from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
 from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
@@ -86,7 +86,8 @@ def _robot(
     front = [row for row in test if row.side == Side.FRONT]
     four = ContextPredictor(model, clips=1, places=4)
     eight = ContextPredictor(model, clips=1, places=8)
-    turning = ContextPredictor(model, clips=1, places=8, turning=True)
+    turning = ContextPredictor(model, clips=1, places=8, turn=Turn.EACH_EAR)
+    looking = ContextPredictor(model, clips=1, places=8, turn=Turn.RIG)
     trees = BoostedTrees([row for row in train if row.side in SIDES], places=8)
     out: list[Measured] = []
 
@@ -108,13 +109,18 @@ def _robot(
         ('other ear and reference of 8 places', BOTH),
     ):
         add(f'pair: {name}, boosted trees', trees, sides, context)
-    say('robot, trio')
-    found = eight.predict(test, BOTH)
-    for name, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
-        which = [i for i, row in enumerate(test) if row.side in wanted]
-        part = part_of(found, which)
-        rows = [test[i] for i in which]
-        out.append(Measured(section, judge('robot', f'trio: {name}, all context', rows, part)))
+    for predictor, then in ((eight, ''), (looking, ', then turned by 180° 6 s later')):
+        say(f'robot, trio{then}')
+        found = predictor.predict(test, BOTH)
+        for name, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
+            which = [i for i, row in enumerate(test) if row.side in wanted]
+            line = judge(
+                'robot',
+                f'trio: {name}, all context{then}',
+                [test[i] for i in which],
+                part_of(found, which),
+            )
+            out.append(Measured(section, line))
     add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
     add('single: left and right ears each, then turned', turning, sides, BOTH)
     return out

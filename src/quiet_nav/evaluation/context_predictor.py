@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,12 +26,21 @@ PLACES = 4
 _LATER_NS = 6_000_000_000
 
 
+class Turn(enum.Enum):
+    """What hears once more 6 s later, turned by 180 degrees (``turned.wav``)."""
+
+    NONE = enum.auto()
+    #: Every ear of the listen is the only one of its robot.
+    EACH_EAR = enum.auto()
+    #: All ears that listened, so that what none of them faced is heard, too.
+    RIG = enum.auto()
+
+
 class ContextPredictor:
     """Runs the detector of the robot on the places of a data set.
 
     places: how many others of the same room make the reference, drawn by the place's own seed.
-    turning: the other ear is the same one after a turn of 180 degrees, 6 s later
-    (``turned.wav``), as with a single ear that turns to listen.
+    turn: what hears once more after a turn; its windows are context alone, nothing is asked there.
     """
 
     contexts = (
@@ -46,11 +56,11 @@ class ContextPredictor:
         threads: int = 2,
         clips: int = CLIPS_PER_WINDOW,
         places: int = PLACES,
-        turning: bool = False,
+        turn: Turn = Turn.NONE,
     ) -> None:
         self.detector = NearWallDetector.load(path, threads, clips)
         self.metadata = self.detector.model.metadata
-        self.places, self.turning = places, turning
+        self.places, self.turn = places, turn
         self._spectra: dict[tuple[Path, int], np.ndarray] = {}
 
     def predict(
@@ -69,7 +79,6 @@ class ContextPredictor:
         distance: list[tuple[float, ...]] = [()] * len(rows)
         for indices in listens.values():
             heard = [self._heard(rows[i], change) for i in indices]
-            asked = len(heard)
             reference = RoomReference()
             if context & Context.REFERENCE:
                 self._learn(reference, rows[indices[0]], rooms[rows[indices[0]].room])
@@ -77,14 +86,14 @@ class ContextPredictor:
             single = rows[indices[0]].side is None
             question = Question.NEAREST if single else Question.DIRECTION
             session = self.detector.session(context, reference, question=question)
-            if self.turning and context & Context.OTHER_EARS:
-                # Each ear with itself, turned: a listen an ear.
-                read = []
-                for h, i in zip(heard, indices, strict=True):
-                    pair = [h, self._turned(rows[i], h)]
-                    read.append(self.detector.session(context, reference).read(pair)[0])
+            turns = self.turn if context & Context.OTHER_EARS else Turn.NONE
+            later = []
+            if turns != Turn.NONE:
+                later = [self._turned(rows[i], h) for i, h in zip(indices, heard, strict=True)]
+            if turns == Turn.EACH_EAR:
+                read = [session.read(pair)[0] for pair in zip(heard, later, strict=True)]
             else:
-                read = session.read(heard)[:asked]
+                read = session.read([*heard, *later])[: len(heard)]
             for i, reading in zip(indices, read, strict=True):
                 # A window that may not be used says nothing: as good as the share of positives.
                 near[i] = reading.probability if reading.valid else 0.5

@@ -50,8 +50,10 @@ class Options:
     window. gain_db, mismatch: of the ears. drop_*: contexts withheld. alike: share of references
     of places like the one asked about. *_places: in a reference. change_*: of the sources between
     windows compared, nepers.
-    ahead: share of the third ear as the one asked about where all are there. warp: up to such a
-    factor the whole scene grows or shrinks, 0.05 for 5 %: frequencies go down as distances go up.
+    ahead: share of the third ear as the one asked about where all are there. look: share of
+    listens with all ears where the rig turns by 180 degrees and listens again, so that what no ear
+    faced is heard, too. warp: up to such a factor the whole scene grows or shrinks, 0.05 for 5 %:
+    frequencies go down as distances go up.
     """
 
     rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
@@ -68,6 +70,7 @@ class Options:
     change_reference: float = 0.25
     change_others: float = 0.15
     ahead: float = 1.0 / 3.0
+    look: float = 0.0
     warp: float = 0.0
 
     @classmethod
@@ -151,26 +154,33 @@ class _Rooms:
         way = rng.integers(2, size=size)
         none = rng.random(size) < options.drop_others
         changed = self._changes(rng, size, options.change_others)
+        single = rig == SINGLE
+        looks = np.zeros(size, bool)
+        if options.look > 0.0:
+            looks = (rig == ALL) & (rng.random(size) < options.look)
+            # Of the other moments of the first heading only the second one is turned.
+            way = np.where(looks & (moment < MOMENTS - 1), 1, way)
         for slot in range(len(SLOTS)):
             turning = self.turned[way, moment, ear, slot]
             now = self.together[moment, ear, slot]
-            single = rig == SINGLE
-            other = np.where(single, turning[:, 1], now)
-            when = np.where(single, turning[:, 0], moment)
+            later = single | (looks & (now < 0))
+            other = np.where(later, turning[:, 1], now)
+            when = np.where(later, turning[:, 0], moment)
             there = (other >= 0) & ~none & ~((rig == PAIR) & (other > 1))
             there &= ~((slot > 0) & (rng.random(size) < options.drop_ahead))
             at = np.maximum(other, 0)
             sound = heard(np.maximum(when, 0), at, self.power)
             # One ear that turns hears with one gain.
             own = (self.gains[room, ear] - self.gains[room, at])[:, None] + shift
-            sound += np.where(single[:, None], own + changed, gain[np.arange(size), at])
+            sound += np.where(single[:, None], own, gain[np.arange(size), at])
+            sound += np.where(later[:, None], changed, 0.0)
             others[:, slot] = np.where(there[:, None], sound, 0.0)
             both = (there & (known > 0))[:, None]
             whose = np.where(single, ear, at)
             theirs = reference[np.arange(size), whose]
             other_references[:, slot] = np.where(both, theirs, 0.0)
             has_other[:, slot] = there
-            simultaneous[:, slot] = there & ~single
+            simultaneous[:, slot] = there & ~later
         distance = self.distance[room, place, moment, ear]
         near = self.near[room, place, moment, ear]
         drawn = {

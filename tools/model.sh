@@ -1,0 +1,55 @@
+#!/bin/sh
+# Makes the shipped detector from nothing: simulated rooms, four trainings, export, card. Called by
+# `make model`; stopped and called again, it goes on where it stopped. Hours on two cores.
+#   ROOMS=100            percent of the rooms, 10 rooms a set at the least
+#   EPOCHS=              of every training instead of its recipe's
+#   MODEL=models/near_wall.onnx    what is written; its card goes beside it
+# All of it in minutes, to try the commands: make model ROOMS=1 EPOCHS=1 MODEL=out/try.onnx
+set -eu
+
+percent=${ROOMS:-100}
+model=${MODEL:-models/near_wall.onnx}
+
+# campus FOLDER KIND ROOMS SEED [OPTIONS]: rooms that are there already are kept.
+campus() {
+    folder=$1 kind=$2 rooms=$(($3 * percent / 100)) seed=$4
+    shift 4
+    if [ "$rooms" -lt 10 ]; then rooms=10; fi
+    quiet_nav campus "$folder" --kind "$kind" --rooms "$rooms" --seed "$seed" --no-images "$@"
+}
+
+# train RECIPE DATA OUT [OPTIONS]
+train() {
+    recipe=$1 data=$2 out=$3
+    shift 3
+    quiet_nav train near-wall --recipe "$recipe" --data "$data" --out "$out" \
+        ${EPOCHS:+--epochs "$EPOCHS"} "$@"
+}
+
+# Rooms that test it and nothing else.
+campus out/unheard robot 80 9201 --steady
+campus out/unheard static 80 9201 --steady
+
+campus out/campus robot 700 1 --sounds sounds --distractors 0.1
+campus out/campus static 280 1 --sounds sounds
+train context out/campus out/near_wall
+
+campus out/campus/steady static 300 2 --steady
+train context_finish out/campus out/near_wall_finish --init out/near_wall/best.ckpt
+quiet_nav export out/near_wall_finish/last.ckpt --out out/near_wall_finish.onnx --data out/campus
+
+campus out/more/steady static 400 41 --steady
+campus out/more/steady robot 220 42 --steady
+campus out/more/drift robot 150 43 --sounds sounds --distractors 0.1
+train context_more out/more out/near_wall_more --init out/near_wall_finish.onnx
+quiet_nav export out/near_wall_more/last.ckpt --out out/near_wall_more.onnx --data out/more
+
+campus out/asks/steady static 400 51 --steady
+campus out/asks/steady robot 320 52 --steady
+campus out/asks/drift robot 200 53 --sounds sounds --distractors 0.1
+train context_asks out/asks out/near_wall_asks --init out/near_wall_more.onnx --stop-after 2
+quiet_nav export out/near_wall_asks/last.ckpt --out "$model" --data out/asks \
+    --mix out/near_wall_more.onnx --mix-share 0.2
+
+quiet_nav card "$model" --data out/asks/steady --rooms out/unheard \
+    --about models/about_near_wall.md --out "${model%.onnx}.md"
