@@ -161,6 +161,20 @@ def test_sounds_of_a_pair_share_gain_and_equaliser(task_campus):
     assert difference[0].std(0).max() < 1e-4 < difference[0].std()
 
 
+def test_sync_learns_from_two_places_at_a_time_and_is_asked_about_one(task_campus):
+    task, data = get_task('av-sync'), TaskData(task_campus)
+    rng = np.random.default_rng(0)
+    for example in task.examples(data, 'train'):
+        (row, other), images = task.draw(example, data, rng).sounds, example.images
+        assert row.room == other.room and row.folder != other.folder and len(images) == 2
+    asked = task.examples(data, 'test')
+    assert {(len(e.sounds), len(e.images)) for e in asked} == {(1, 1)}
+    assert all((e.sounds[0].folder == e.images[0].folder) == bool(e.target) for e in asked)
+    right = torch.tensor([[3.0, -3.0, -3.0, 3.0]])
+    batch = {'target': torch.ones(1)}
+    assert task.loss(right, batch) < 0.1 < 3.0 < task.loss(-right, batch)
+
+
 def test_views_kept_on_disk_follow_their_files(task_campus):
     row = TaskData(task_campus).rows('val')[0]
     views = Views(RECIPE, training=False)

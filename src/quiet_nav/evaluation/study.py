@@ -79,7 +79,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One table or figure: ``figure`` is drawn, ``x_label`` where it is a curve over ``x``.
+    """One table or figure: ``figure`` (in ``unit``) is drawn, over ``x`` where it has a label.
 
     measures: 'energy' takes levels of the data themselves and trains nothing.
     """
@@ -92,6 +92,7 @@ class Experiment:
     x_label: str = ''
     measures: str = ''
     on: str = 'static'
+    unit: str = ''
 
 
 def _by_input(
@@ -204,6 +205,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'relative depth',
         _by_input('ratio', ('regression', 'classification'), inputs=('audio', 'image')),
         'MAE',
+        unit='of the natural logarithm',
     ),
     Experiment(
         'distance',
@@ -211,6 +213,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'absolute depth',
         _by_input('distance', ('regression', 'classification'), inputs=('audio', 'image')),
         'MAE',
+        unit='m',
     ),
     Experiment(
         'conditional-distance',
@@ -221,6 +224,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             *_by_input('conditional-distance', inputs=('audio',)),
         ),
         'MAE',
+        unit='m',
     ),
     Experiment(
         'self-supervision',

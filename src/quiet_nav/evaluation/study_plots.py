@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from quiet_nav.evaluation.study_run import Found, Outcome
 from quiet_nav.evaluation.study_tables import SHARES
 from quiet_nav.evaluation.task_scores import Figure
 
+_TITLE = 66
+_TICKS_HZ = (30, 100, 300, 1000, 3000, 8000)
 _UNITS = {'metres': 'mean error, m', 'level': 'level near a wall over far from it, dB'}
 
 
@@ -39,8 +42,9 @@ def _curves(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -
         if name == 'level':
             axes.axhline(0.0, color='#888888', linewidth=1)
             axes.set_xscale('log')
-        axes.set(xlabel=outcome.experiment.x_label, ylabel=_label(name))
-        axes.set_title(outcome.experiment.title, fontsize=11)
+            axes.set_xticks(_TICKS_HZ, [f'{hz}' for hz in _TICKS_HZ], minor=False)
+        axes.set(xlabel=outcome.experiment.x_label, ylabel=_label(outcome, name))
+        axes.set_title(textwrap.fill(outcome.experiment.title, _TITLE), fontsize=11)
         if any(series):
             axes.legend()
     return series
@@ -62,10 +66,10 @@ def _bars(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -> 
             axes.legend(loc='upper left', bbox_to_anchor=(1.0, 1.0))
         axes.set_yticks(places, [line.label for line in lines])
         axes.grid(axis='y', visible=False)
-        axes.set(xlabel=_label(name))
+        axes.set(xlabel=_label(outcome, name))
         if name in SHARES:
             axes.set_xlim(0, 100)
-        axes.set_title(outcome.experiment.title, fontsize=11, loc='right')
+        axes.set_title(textwrap.fill(outcome.experiment.title, _TITLE), fontsize=11, loc='right')
     return [line.label for line in lines]
 
 
@@ -85,5 +89,8 @@ def _scaled(name: str, value: float) -> float:
     return 100.0 * value if name in SHARES else value
 
 
-def _label(name: str) -> str:
-    return f'{name}, %' if name in SHARES else _UNITS.get(name, name)
+def _label(outcome: Outcome, name: str) -> str:
+    if name in SHARES:
+        return f'{name}, %'
+    unit = outcome.experiment.unit
+    return f'{name}, {unit}' if unit else _UNITS.get(name, name)

@@ -26,7 +26,9 @@ class AVSync(Task):
     """Were this sound and this image recorded at one place?
 
     Half of the images are those of another place of the room (motion: another moment of the
-    recording), so that knowing the room does not help.
+    recording), so that knowing the room does not help. A training example has two places, each
+    sound with each image: from one sound and one image at a time nothing was learnt, since one
+    sound alone hardly says how far the wall is; which of two is nearer it does.
     """
 
     NAME = 'av-sync'
@@ -45,19 +47,35 @@ class AVSync(Task):
         for room, rows in rooms.items():
             for row in rows:
                 other = _another(row, rows, rng)
+                if split == 'train':
+                    found.append(_two_places(row, other))
+                    continue
                 found += [Example(room, (row,), (row,), 1.0), Example(room, (row,), (other,), 0.0)]
         if split == 'train':
             self._others = rooms
         return found
 
     def draw(self, example: Example, data: TaskData, rng: np.random.Generator) -> Example:
-        if example.target:
-            return example
-        other = _another(example.sounds[0], self._others[example.room], rng)
-        return dataclasses.replace(example, images=(other,))
+        row = example.sounds[0]
+        return _two_places(row, _another(row, self._others[example.room], rng))
 
     def head(self, modalities: int) -> nn.Module:
         return Matched()
+
+    def loss(self, output: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Return that of single pairs or, of two places, that and of which is whose."""
+        if output.shape[1] == 1:
+            return super().loss(output, batch)
+        truth = output.new_tensor(_IN_ORDER)
+        single = functional.binary_cross_entropy_with_logits(output, truth.expand_as(output))
+        # Right pairings over wrong ones: what the room sounds like cancels.
+        return single + functional.softplus(-(output @ (2.0 * truth - 1.0))).mean()
+
+    def predictions(
+        self, output: np.ndarray, examples: Sequence[Example], train: Sequence[Example]
+    ) -> Predictions:
+        found = super().predictions(output, examples, train)
+        return dataclasses.replace(found, train_target=np.tile(_IN_ORDER, len(train)))
 
 
 class AVOrder(Paired):
@@ -119,7 +137,7 @@ class Match(nn.Module):
 
 
 class Matched(nn.Module):
-    """One image and one sound."""
+    """Images and sounds of one place, (N, 1), or each with each of two, (N, 4): ``PAIRINGS``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,7 +146,10 @@ class Matched(nn.Module):
     def forward(
         self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        return self.match(views['image'][:, 0], views['audio'][:, 0])
+        seen, heard = views['image'], views['audio']
+        if heard.shape[1] == 1:
+            return self.match(seen[:, 0], heard[:, 0])
+        return torch.cat([self.match(seen[:, i], heard[:, s]) for i, s in PAIRINGS], dim=-1)
 
 
 class Pairings(nn.Module):
@@ -150,6 +171,10 @@ class Pairings(nn.Module):
 
 def _both_ways(fuse: nn.Module, views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return fuse(views.flatten(1)), fuse(views.flip(1).flatten(1))
+
+
+def _two_places(row: Row, other: Row) -> Example:
+    return Example(row.room, (row, other), (row, other), 1.0)
 
 
 def _another(row: Row, rows: Sequence[Row], rng: np.random.Generator) -> Row:
