@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the shipped detector from nothing: simulated rooms, four trainings, export, card. Called by
+# Makes the shipped detector from nothing: simulated rooms, five trainings, export, card. Called by
 # `make model`; stopped and called again, it goes on where it stopped. Hours on two cores.
 #   ROOMS=100            percent of the rooms, 10 rooms a set at the least
 #   EPOCHS=              of every training instead of its recipe's
@@ -27,8 +27,8 @@ train() {
 }
 
 # Rooms that test it and nothing else.
-campus out/unheard robot 80 9201 --steady
-campus out/unheard static 80 9201 --steady
+campus out/unheard robot 80 9202 --steady
+campus out/unheard static 80 9202 --steady
 
 campus out/campus robot 700 1 --sounds sounds --distractors 0.1
 campus out/campus static 280 1 --sounds sounds
@@ -48,8 +48,13 @@ campus out/asks/steady static 400 51 --steady
 campus out/asks/steady robot 320 52 --steady
 campus out/asks/drift robot 200 53 --sounds sounds --distractors 0.1
 train context_asks out/asks out/near_wall_asks --init out/near_wall_more.onnx --stop-after 2
-quiet_nav export out/near_wall_asks/last.ckpt --out "$model" --data out/asks \
+quiet_nav export out/near_wall_asks/last.ckpt --out out/near_wall_asks.onnx --data out/asks \
     --mix out/near_wall_more.onnx --mix-share 0.2
+
+campus out/asks/fresh static 400 61 --steady
+train context_look out/asks out/near_wall_look --init out/near_wall_asks.onnx
+quiet_nav export out/near_wall_look/last.ckpt --out "$model" --data out/asks \
+    --mix out/near_wall_asks.onnx --mix-share 0.2
 
 quiet_nav card "$model" --data out/asks/steady --rooms out/unheard \
     --about models/about_near_wall.md --out "${model%.onnx}.md"
