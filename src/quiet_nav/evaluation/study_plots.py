@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from quiet_nav.evaluation.study_run import Found, Outcome
 from quiet_nav.evaluation.study_tables import SHARES
 from quiet_nav.evaluation.task_scores import Figure
 
-_TITLE = 66
+#: Characters that fit above a figure.
+_TITLE = 72
 _TICKS_HZ = (30, 100, 300, 1000, 3000, 8000)
 _UNITS = {'metres': 'mean error, m', 'level': 'level near a wall over far from it, dB'}
 
@@ -44,7 +46,7 @@ def _curves(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -
             axes.set_xscale('log')
             axes.set_xticks(_TICKS_HZ, [f'{hz}' for hz in _TICKS_HZ], minor=False)
         axes.set(xlabel=outcome.experiment.x_label, ylabel=_label(outcome, name))
-        axes.set_title(textwrap.fill(outcome.experiment.title, _TITLE), fontsize=11)
+        axes.set_title(_title(outcome), fontsize=11)
         if any(series):
             axes.legend()
     return series
@@ -69,7 +71,7 @@ def _bars(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -> 
         axes.set(xlabel=_label(outcome, name))
         if name in SHARES:
             axes.set_xlim(0, 100)
-        axes.set_title(textwrap.fill(outcome.experiment.title, _TITLE), fontsize=11, loc='right')
+        axes.set_title(_title(outcome), fontsize=11, loc='right')
     return [line.label for line in lines]
 
 
@@ -87,6 +89,13 @@ def _numbers(lines: list[Found], name: str) -> tuple[np.ndarray, np.ndarray, np.
 
 def _scaled(name: str, value: float) -> float:
     return 100.0 * value if name in SHARES else value
+
+
+def _title(outcome: Outcome) -> str:
+    """Return the title in lines of about one length."""
+    text = outcome.experiment.title
+    lines = math.ceil(len(text) / _TITLE)
+    return textwrap.fill(text, _TITLE if lines == 1 else len(text) // lines + 8)
 
 
 def _label(outcome: Outcome, name: str) -> str:
