@@ -25,6 +25,7 @@ from quiet_nav.learning.tasks.run import (  # noqa: E402
     recipe_for,
     train_task,
 )
+from quiet_nav.learning.tasks.valued import bin_numbers  # noqa: E402
 from quiet_nav.learning.tasks.views import Views  # noqa: E402
 from quiet_nav.learning.training import Devices, train  # noqa: E402
 
@@ -173,6 +174,20 @@ def test_sync_learns_from_two_places_at_a_time_and_is_asked_about_one(task_campu
     right = torch.tensor([[3.0, -3.0, -3.0, 3.0]])
     batch = {'target': torch.ones(1)}
     assert task.loss(right, batch) < 0.1 < 3.0 < task.loss(-right, batch)
+
+
+def test_bins_of_distances_are_filled_alike_and_those_of_ratios_are_clusters():
+    values = np.concatenate([np.linspace(0.2, 0.5, 40), np.linspace(1.0, 3.0, 40)])
+    for name, least in (('distance', 18), ('ratio', 1)):
+        centres = get_task(name, 'classification').centres(values, 4)
+        counts = np.bincount(bin_numbers(values, centres), minlength=4)
+        assert counts.sum() == 80 and counts.min() >= least
+    # The clusters of these values: one near, three far.
+    assert counts[0] == 40
+    often = np.repeat([0.3, 0.5, 1.0, 2.0], [9, 1, 1, 1])
+    assert get_task('distance', 'classification').centres(often, 4) == pytest.approx(
+        [0.3, 0.5, 1.0, 2.0]
+    )
 
 
 def test_views_kept_on_disk_follow_their_files(task_campus):

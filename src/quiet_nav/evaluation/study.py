@@ -317,7 +317,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'locate',
-        'In which part of a known room: judged on the seconds trained on, and on later ones',
+        'In which part of a known room: by later seconds, and by later recordings',
         'A.4',
         tuple(
             Line(f'locate, {variant}', Training('locate', 'audio', variant, 'dense'))

@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.tasks.data import TaskData
 from quiet_nav.learning.tasks.options import TaskOptions
 from quiet_nav.learning.tasks.task import Example, Task
-from quiet_nav.learning.tasks.valued import Valued
+from quiet_nav.learning.tasks.valued import Valued, clustered
 from quiet_nav.learning.tasks.views import Views
 from quiet_nav.recordings.quiet_campus import Row
 
@@ -57,12 +57,22 @@ class NearWall(Placed):
 
 
 class Distance(Valued, Placed):
-    """How far is the wall ahead, up to 3.08 m; regression scales that to [-0.5, 0.5]."""
+    """How far is the wall ahead, up to 3.08 m; regression scales that to [-0.5, 0.5].
+
+    Bins have as many training places each: k-means puts all that are near a wall, half of them,
+    into one, and whoever always says that one is hard to beat.
+    """
 
     NAME = 'distance'
 
     def target(self, row: Row) -> float:
         return min(row.distance_m, FARTHEST_M)
+
+    def centres(self, values: np.ndarray, count: int) -> list[float]:
+        # Where few distances occur often, quantiles are alike.
+        shares = (np.arange(count) + 0.5) / count
+        found = np.unique(np.quantile(values, shares, method='nearest'))
+        return found.tolist() if len(found) == count else clustered(values, count)
 
     def scaled(self, value: np.ndarray) -> np.ndarray:
         return scaled_distance(value)

@@ -17,7 +17,8 @@ from quiet_nav.recordings.task_predictions import Kind
 class Valued(Task):
     """regression: L1 loss on ``scaled`` values. classification: into bins of the training values.
 
-    Bins are found by k-means (the paper's, for ratios) and numbered in the order of their values.
+    Bins are numbered in the order of their values and found by k-means (the paper's, for ratios)
+    unless a task says otherwise.
     """
 
     VARIANTS = ('regression', 'classification')
@@ -37,7 +38,17 @@ class Valued(Task):
     def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
         if self.variant == 'classification':
             values = np.array([example.target for example in train])
-            self.state['centres'] = bin_centres(values, options.bins, f'task {self.NAME}')
+            different = len(np.unique(values))
+            if different < options.bins:
+                raise QuietNavError(
+                    f'task {self.NAME}: {different} different values to train on, fewer than '
+                    f'{options.bins} bins; record more places or set the option bins lower'
+                )
+            self.state['centres'] = self.centres(values, options.bins)
+
+    def centres(self, values: np.ndarray, count: int) -> list[float]:
+        """Return the ascending centres of bins of the training values (N,)."""
+        return clustered(values, count)
 
     def scaled(self, value: np.ndarray) -> np.ndarray:
         """Return values as regression learns them."""
@@ -61,19 +72,10 @@ class Valued(Task):
         return softmax(output)
 
 
-def bin_centres(values: np.ndarray, count: int, who: str) -> list[float]:
-    """Return the ascending centres of ``count`` clusters (k-means) of values (N,).
-
-    Raises QuietNavError where there are fewer different values than that.
-    """
+def clustered(values: np.ndarray, count: int) -> list[float]:
+    """Return the ascending centres of ``count`` clusters (k-means) of values (N,)."""
     from sklearn.cluster import KMeans
 
-    different = len(np.unique(values))
-    if different < count:
-        raise QuietNavError(
-            f'{who}: {different} different values to train on, fewer than {count} bins; record '
-            'more places or set the option bins lower'
-        )
     found = KMeans(count, n_init=4, random_state=0).fit(np.asarray(values)[:, None])
     return sorted(float(centre) for centre in found.cluster_centers_[:, 0])
 
