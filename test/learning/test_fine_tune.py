@@ -1,16 +1,25 @@
 """Fine-tuning: which files a training can start from, and that the start is the model itself."""
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
 onnx = pytest.importorskip('onnx')
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.learning.checkpoints import hold_folded, mix_in, network_of, start_from  # noqa: E402
+from quiet_nav.learning.calibration import Platt  # noqa: E402
+from quiet_nav.learning.checkpoints import (  # noqa: E402
+    hold_folded,
+    image_size_of,
+    mix_in,
+    network_of,
+    start_from,
+)
 from quiet_nav.learning.context_kind import exportable  # noqa: E402
 from quiet_nav.learning.context_net import Calibration  # noqa: E402
 from quiet_nav.learning.kinds import kind_of  # noqa: E402
 from quiet_nav.learning.recipe import Recipe  # noqa: E402
+from quiet_nav.learning.resnet_kind import exportable as vision_exportable  # noqa: E402
 from quiet_nav.perception.model_file import open_model  # noqa: E402
 from quiet_nav.resources import shared_file  # noqa: E402
 
@@ -34,6 +43,25 @@ def test_the_shipped_model_is_a_start_and_says_the_same():
     taken = {item.name for item in shipped.session.get_inputs()}
     feeds = {name: value.numpy() for name, value in item.inputs.items() if name in taken}
     assert abs(said - shipped.session.run(None, feeds)[0]).max() < 1e-3
+
+
+def test_the_shipped_vision_model_is_a_start_and_says_the_same():
+    path = shared_file('models/near_wall_vision.onnx')
+    shipped = open_model(path)
+    network = network_in(path).eval()
+    item = vision_exportable(network, image_size_of(path), Platt(1.0, 0.0), 1.0)
+    images = np.random.default_rng(0).integers(0, 256, (4, 30, 40, 3), np.uint8)
+    images = images.repeat(16, axis=1).repeat(16, axis=2)
+    with torch.no_grad():
+        own = item.module(torch.from_numpy(images))
+    said = shipped.session.run(None, {'image': images})
+    # Calibration is the graph's own; it keeps the order, and the likeliest distance.
+    assert (np.argsort(own[0].numpy()) == np.argsort(said[0])).all()
+    assert (own[1].numpy().argmax(axis=1) == said[1].argmax(axis=1)).all()
+    temperature = shipped.metadata.extra['distance_temperature']
+    scaled = torch.softmax(torch.log(own[1]) / temperature, dim=-1).numpy()
+    assert abs(scaled - said[1]).max() < 1e-3
+    assert hold_folded(network.train()) == 20
 
 
 def test_weights_of_a_network_that_was_not_told_the_question_are_a_start():

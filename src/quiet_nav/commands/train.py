@@ -120,7 +120,7 @@ def main(
 def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
     """Return the recipe of a near-wall detector; QuietNavError where it takes another input."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.learning.checkpoints import network_of
+    from quiet_nav.learning.checkpoints import image_size_of, network_of
     from quiet_nav.learning.kinds import kind_of
     from quiet_nav.learning.recipe import load_recipe, recipe_file
 
@@ -132,6 +132,10 @@ def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
         own = network_of(init)
         merged = {**chosen.network.options, **own.options} if own.kind == 'context' else {}
         chosen = dataclasses.replace(chosen, network=dataclasses.replace(own, options=merged))
+        size = image_size_of(init)
+        if size is not None:
+            image = dataclasses.replace(chosen.image, size=size)
+            chosen = dataclasses.replace(chosen, image=image)
     takes = kind_of(chosen).input
     if input not in ('', takes):
         raise QuietNavError(

@@ -114,12 +114,29 @@ def network_of(path: str | Path) -> NetworkRecipe:
     model = _read_onnx(path)
     said = {item.key: item.value for item in model.metadata_props}
     metadata = ModelMetadata.from_strings(said, str(path))
+    if metadata.kind == 'resnet':
+        known = metadata.extra
+        return NetworkRecipe('resnet', float(known['width']), bool(metadata.distance_edges_m))
     kind = 'context' if metadata.kind == 'context' else 'vggish'
     first = [i for i in model.graph.initializer if i.name.endswith('features.0.weight')]
     if len(first) != 1:
         raise QuietNavError(f'{path}: {_NOT_PLAIN.format("features.0.weight")}')
     width = first[0].dims[0] / LAYOUT[0]
     return NetworkRecipe(kind, width, bool(metadata.distance_edges_m))
+
+
+def image_size_of(path: str | Path) -> int | None:
+    """Return how many pixels across images are for a detector of images, None for one of sound.
+
+    path, errors: as for ``network_of``.
+    """
+    path = Path(path)
+    if path.suffix != '.onnx':
+        recipe = recipe_from_dict(read_tensors(path)['hyper_parameters']['recipe'], f'{path}')
+        return recipe.image.size if kind_of(recipe).input == 'image' else None
+    said = {item.key: item.value for item in _read_onnx(path).metadata_props}
+    metadata = ModelMetadata.from_strings(said, str(path))
+    return int(metadata.extra['size']) if metadata.kind == 'resnet' else None
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:
@@ -202,8 +219,13 @@ def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
         elif last == 'num_batches_tracked':
             weights[name] = value
         elif isinstance(module, _NORMS) and module.affine:
-            # The exporter folds it into the convolution before: what is left does nothing.
+            # The exporter folds it into the convolution before: what is left does nothing, or
+            # adds what the convolution, which has no bias of its own, was given for one.
             weights[name] = _identity(module, last, value)
+            added = f'{stem.rpartition(".")[0]}.convolution.weight_bias'
+            matches = [key for key in found if last == 'bias' and key.endswith('.' + added)]
+            if len(matches) == 1:
+                weights[name] = torch.tensor(numpy_helper.to_array(found[matches[0]]))
         else:
             raise QuietNavError(f'{path}: {_NOT_PLAIN.format(name)}')
     return weights
