@@ -30,8 +30,8 @@ VIEWS = out/views
 UNSEEN = out/unseen
 model-vision: setup
 	@. ./env.sh && set -e; \
-	quiet_nav campus $(VIEWS) --kind views --rooms 340 --seed 301; \
-	quiet_nav campus $(UNSEEN) --kind views --rooms 80 --seed 9301; \
+	quiet_nav campus $(VIEWS) --kind views --rooms 400 --seed 302; \
+	quiet_nav campus $(UNSEEN) --kind views --rooms 80 --seed 9302; \
 	quiet_nav train near-wall --input image --recipe image --data $(VIEWS) --out out/near_wall_vision; \
 	quiet_nav export out/near_wall_vision/best.ckpt --out models/near_wall_vision.onnx --data $(VIEWS); \
 	quiet_nav card models/near_wall_vision.onnx --data $(VIEWS) --rooms $(UNSEEN) \

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from bench_detector import THREADS, session
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.image_detector import ImageDetector, LookedImage
 from quiet_nav.perception.image_validity import image_fault
 
-THREADS, ROUNDS, WARM = 2, 40, 5
+ROUNDS, WARM = 40, 5
 MODEL = Path(__file__).parents[1] / 'models' / 'near_wall_vision.onnx'
 
 
@@ -41,10 +42,7 @@ def plain_session(folder: Path) -> onnxruntime.InferenceSession:
     torch.manual_seed(0)
     item = onnx_export.Exportable(Plain(), {'image': torch.zeros(2, 3, 224, 224)}, ('near',))
     path = onnx_export.export(item, folder / 'plain.onnx', ModelMetadata('resnet'))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(str(path), options)
+    return session(path, optimised=False)
 
 
 def main() -> None:
@@ -65,11 +63,11 @@ def main() -> None:
     ]
     ours = ImageDetector.load(MODEL, THREADS)
     with tempfile.TemporaryDirectory() as folder:
-        session = plain_session(Path(folder))
+        full = plain_session(Path(folder))
 
         def plain(pixels: np.ndarray) -> None:
             small = normalise(to_tensor(squeeze(pixels))[None]).numpy()
-            session.run(None, {'image': small})
+            full.run(None, {'image': small})
 
         def decide(pixels: np.ndarray) -> None:
             assert ours.read([LookedImage(pixels, Side.FRONT, 0)])[0].valid

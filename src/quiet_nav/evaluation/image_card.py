@@ -14,7 +14,7 @@ from quiet_nav.recordings.quiet_campus import Row, image_rows, load_splits
 from quiet_nav.recordings.row_files import read_annotation
 
 SUBSET = 'SFS-Views'
-LOOKS = 'Furnished rooms, 8 places each, looked at to the left, ahead and to the right'
+LOOKS = 'Furnished rooms: 6 places looked at to the left, ahead and to the right, 12 facing a wall'
 BY_DISTANCE = 'The same images by true distance along the optical axis'
 
 
@@ -51,7 +51,7 @@ def measure_images(
     parts: dict[str, Callable[[dict], bool]] = {
         'every image': lambda note: True,
         'as a robot stands: along walls, any heading': lambda note: note['situation'] != 'facing',
-        'facing the nearest wall, camera 0.2-1.2 m up': lambda note: note['situation'] == 'facing',
+        'facing a wall within 40 degrees': lambda note: note['situation'] == 'facing',
         'light on': lambda note: note['light'] == 1.0,
         'dim: 2 to 79 % of the light': lambda note: note['light'] < 1.0,
     }
