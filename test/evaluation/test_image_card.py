@@ -51,7 +51,7 @@ def test_card_counts_test_rooms_or_every_room_of_another_campus(tmp_path):
     assert every.images == 6 * 4
     lines = {m.line.name: m.line for m in every.measured}
     assert lines['every image'].rooms == 6 and lines['every image'].positives == 12
-    assert lines['facing a wall within 40 degrees'].rows == 6
+    assert lines['facing a wall'].rows == 6
     assert 'dim: 2 to 79 % of the light' not in lines
     assert lines['0.3-0.5 m'].rows == 12 and lines['over 2 m'].rows == 12
     # Half of the near images are black: 6 of 12 stand before the far ones.

@@ -138,6 +138,19 @@ def test_a_room_has_one_camera_near_the_height_that_is_asked_for():
         CampusRequest('views', 3, 5, camera_height=0.0)
 
 
+def test_facing_a_wall_is_as_oblique_as_asked_for():
+    def most(within_deg):
+        request = CampusRequest('views', 8, 1, facing_within_deg=within_deg)
+        rooms = [plan_room(request, index) for index in range(8)]
+        yaws = [p.pose.yaw for r in rooms for p in r.places if p.notes['situation'] == 'facing']
+        # Walls lie along the axes, in rooms that lose a corner, too.
+        return np.degrees(np.max(np.abs(np.arcsin(np.sin(2.0 * np.array(yaws))))) / 2.0)
+
+    assert most(5.0) < 5.01 < 30.0 < most(40.0) < 45.0
+    with pytest.raises(QuietNavError, match='facing within'):
+        CampusRequest('views', 3, 5, facing_within_deg=90.0)
+
+
 def test_a_camera_pitched_up_sees_less_floor():
     request = CampusRequest('views', 12, 5)
     pitches = [plan_room(request, i).places[0].notes['pitch'] for i in range(12)]

@@ -30,6 +30,9 @@ def main(
     camera_height: Annotated[
         float, typer.Option(help="Of the robot's camera in --kind views, m.")
     ] = 0.3,
+    facing_within: Annotated[
+        float, typer.Option(help='How obliquely the camera of --kind views faces a wall, degrees.')
+    ] = 70.0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -60,6 +63,7 @@ def main(
         distractor_snr,
         steady,
         camera_height,
+        facing_within,
     )
     columns = (
         TextColumn('{task.description}'),

@@ -51,7 +51,7 @@ def measure_images(
     parts: dict[str, Callable[[dict], bool]] = {
         'every image': lambda note: True,
         'as a robot stands: along walls, any heading': lambda note: note['situation'] != 'facing',
-        'facing a wall within 40 degrees': lambda note: note['situation'] == 'facing',
+        'facing a wall': lambda note: note['situation'] == 'facing',
         'light on': lambda note: note['light'] == 1.0,
         'dim: 2 to 79 % of the light': lambda note: note['light'] < 1.0,
     }

@@ -87,7 +87,8 @@ def _portable(request: CampusRequest) -> dict[str, object]:
     named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
     portable = {**asdict(request), **named}
     if request.kind != 'views':
-        portable.pop('camera_height')
+        for name in ('camera_height', 'facing_within_deg'):
+            portable.pop(name)
     return portable
 
 

@@ -43,7 +43,8 @@ class CampusRequest:
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. sounds: folder of recordings or ''.
-    rig: YAML of a rig (``robot``). camera_height: of the robot's camera, metres (``views``).
+    rig: YAML of a rig (``robot``). camera_height, facing_within_deg: of the robot's
+    camera, metres, and how obliquely it faces a wall (``views``).
     """
 
     kind: str
@@ -56,6 +57,7 @@ class CampusRequest:
     distractor_snr_db: float = 0.0
     steady: bool = False
     camera_height: float = 0.3
+    facing_within_deg: float = 70.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -68,6 +70,8 @@ class CampusRequest:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
         if not 0.05 <= self.camera_height <= 2.0:
             raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
+        if not 0.0 <= self.facing_within_deg < 90.0:
+            raise QuietNavError(f'facing within {self.facing_within_deg} degrees; expected 0 to 90')
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
         'dense': _dense,
         'motion': _motion,
         'robot': _robot,
-        'views': lambda room, _: _views(room, room_seed, request.camera_height),
+        'views': lambda room, _: _views(room, room_seed, request),
     }[request.kind]
     places = draw(scene.room, rng)
     events = [
@@ -250,11 +254,13 @@ def _robot(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
     return places
 
 
-def _views(room: AcousticRoom, seed: int, camera_height: float) -> list[Place]:
+def _views(room: AcousticRoom, seed: int, request: CampusRequest) -> list[Place]:
     """Images alone: a camera in a furnished room, a place an image."""
     from quiet_nav.simulation.campus_views import draw_looks, furnished
 
     plan = furnished(seed, '', room.footprint, room.height)
+    within = math.radians(request.facing_within_deg)
+    looks = draw_looks(plan, seed, request.camera_height, within)
     return [
         Place(
             f'view-{i:03d}',
@@ -270,7 +276,7 @@ def _views(room: AcousticRoom, seed: int, camera_height: float) -> list[Place]:
                 'distance': look.distance_m,
             },
         )
-        for i, look in enumerate(draw_looks(plan, seed, camera_height))
+        for i, look in enumerate(looks)
     ]
 
 

@@ -73,11 +73,11 @@ def furnished(
     return plan
 
 
-def draw_looks(plan: Plan, seed: int, camera_height: float) -> list[Look]:
+def draw_looks(plan: Plan, seed: int, camera_height: float, facing_within_rad: float) -> list[Look]:
     """Return where images are taken in ``ROUNDS`` of ``SITUATIONS``, the same for the same seed.
 
     A room has one camera, about ``camera_height`` metres up. It stands mostly within a metre of a
-    wall: along it, at any heading, or facing it within 40 degrees.
+    wall: along it, at any heading, or facing it within ``facing_within_rad``.
     """
     rng = generator(seed, 'looks')
     light = 1.0 if rng.random() < 0.75 else float(10.0 ** rng.uniform(-1.7, -0.1))
@@ -88,7 +88,7 @@ def draw_looks(plan: Plan, seed: int, camera_height: float) -> list[Look]:
     for situation in ROUNDS * SITUATIONS:
         turns = (0.0,) if situation == 'facing' else TURNS_RAD
         for _ in range(_TRIES):
-            pose = _pose(plan, rng, situation)
+            pose = _pose(plan, rng, situation, facing_within_rad)
             turned = [replace(pose, yaw=wrap_angle(pose.yaw + turn)) for turn in turns]
             eyes = [turn.compose(Pose2D(CAMERA_AHEAD_M, 0.0, 0.0)) for turn in turned]
             points = np.array([[eye.x, eye.y] for eye in eyes])
@@ -165,7 +165,7 @@ def _with_furniture(plan: Plan, rng: np.random.Generator, number: int) -> Plan:
     return tried
 
 
-def _pose(plan: Plan, rng: np.random.Generator, situation: str) -> Pose2D:
+def _pose(plan: Plan, rng: np.random.Generator, situation: str, facing_within_rad: float) -> Pose2D:
     starts, ends = plan.wall_segments
     wall = int(rng.integers(len(starts)))
     along = (ends[wall] - starts[wall]) / plan.wall_lengths[wall]
@@ -177,7 +177,7 @@ def _pose(plan: Plan, rng: np.random.Generator, situation: str) -> Pose2D:
     if situation == 'along':
         yaw += math.radians(rng.uniform(-35.0, 35.0))
     elif situation == 'facing':
-        yaw = math.atan2(-inward[1], -inward[0]) + math.radians(rng.uniform(-40.0, 40.0))
+        yaw = math.atan2(-inward[1], -inward[0]) + facing_within_rad * rng.uniform(-1.0, 1.0)
     else:
         yaw = rng.uniform(-math.pi, math.pi)
     return Pose2D(float(x), float(y), wrap_angle(float(yaw)))
