@@ -27,14 +27,19 @@ model: setup
 
 # The shipped vision detector: images of simulated rooms, training, export, card.
 VIEWS = out/views
+OBLIQUE = out/oblique
 UNSEEN = out/unseen
 model-vision: setup
 	@. ./env.sh && set -e; \
-	quiet_nav campus $(VIEWS) --kind views --rooms 400 --seed 302; \
+	quiet_nav campus $(VIEWS) --kind views --rooms 400 --seed 302 --facing-within 40; \
+	quiet_nav campus $(OBLIQUE) --kind views --rooms 200 --seed 304; \
 	quiet_nav campus $(UNSEEN) --kind views --rooms 80 --seed 9302; \
-	quiet_nav train near-wall --input image --recipe image --data $(VIEWS) --out out/near_wall_vision; \
-	quiet_nav export out/near_wall_vision/best.ckpt --out models/near_wall_vision.onnx --data $(VIEWS); \
-	quiet_nav card models/near_wall_vision.onnx --data $(VIEWS) --rooms $(UNSEEN) \
+	quiet_nav train near-wall --input image --recipe image --data $(VIEWS) --out out/near_wall_views; \
+	quiet_nav train near-wall --input image --recipe image_more --data $(OBLIQUE) \
+	    --out out/near_wall_vision --init out/near_wall_views/best.ckpt; \
+	quiet_nav export out/near_wall_vision/best.ckpt --out models/near_wall_vision.onnx \
+	    --data $(OBLIQUE); \
+	quiet_nav card models/near_wall_vision.onnx --data $(OBLIQUE) --rooms $(UNSEEN) \
 	    --about models/about_near_wall_vision.md --out models/near_wall_vision.md
 
 clean:
