@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the shipped detector from nothing: simulated rooms, five trainings, export, card. Called by
 # `make model`; stopped and called again, it goes on where it stopped. Hours on two cores.
-#   ROOMS=100            percent of the rooms, 10 rooms a set at the least
+#   ROOMS=100            percent of the rooms, 5 rooms a set at the least
 #   EPOCHS=              of every training instead of its recipe's
 #   MODEL=models/near_wall.onnx    what is written; its card goes beside it
 # All of it in minutes, to try the commands: make model ROOMS=1 EPOCHS=1 MODEL=out/try.onnx
@@ -14,7 +14,7 @@ model=${MODEL:-models/near_wall.onnx}
 campus() {
     folder=$1 kind=$2 rooms=$(($3 * percent / 100)) seed=$4
     shift 4
-    if [ "$rooms" -lt 10 ]; then rooms=10; fi
+    if [ "$rooms" -lt 5 ]; then rooms=5; fi
     quiet_nav campus "$folder" --kind "$kind" --rooms "$rooms" --seed "$seed" --no-images "$@"
 }
 

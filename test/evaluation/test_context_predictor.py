@@ -72,18 +72,18 @@ def test_a_turned_ear_hears_the_other_side_later(
 
 
 def test_a_second_look_of_the_whole_rig_adds_what_no_ear_faced(
-    context_model: Path, robots: Path, predictor: ContextPredictor
+    robots: Path, predictor: ContextPredictor
 ) -> None:
     rows = load_splits(robots, 'SFS-Robot').test[:3]
     sides = {row.side: i for i, row in enumerate(rows)}
     assert set(sides) == {Side.LEFT, Side.RIGHT, Side.FRONT}
     once = predictor.predict(rows, Context.OTHER_EARS)
-    again = ContextPredictor(context_model, 1, 1, 2, Turn.RIG).predict(rows, Context.OTHER_EARS)
+    again = predictor.given(2, Turn.RIG).predict(rows, Context.OTHER_EARS)
     # The front gets an ear opposite, and the sides get one that faces back.
     assert (np.abs(again.near - once.near) > 1e-6).all()
     # One ear alone: whether it or its rig turns is the same.
     alone = [
-        ContextPredictor(context_model, 1, 1, 2, turn).predict(rows[:1], Context.OTHER_EARS).near
+        predictor.given(2, turn).predict(rows[:1], Context.OTHER_EARS).near
         for turn in (Turn.RIG, Turn.EACH_EAR)
     ]
     np.testing.assert_allclose(*alone)
@@ -110,10 +110,10 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     (tmp_path / 'SFS-Robot').symlink_to(robots / 'SFS-Robot')
     measured = measure(context_model, tmp_path)
     names = [m.line.name for m in measured]
-    assert len(names) == len(set(names)) == 19
+    assert len(names) == len(set(names)) == 23
     text = tables(measured)
     assert all(name in text for name in names)
-    assert len(json.loads(to_json(measured))) == 19
+    assert len(json.loads(to_json(measured))) == 23
 
 
 def write_static(root: Path, robots: Path) -> None:

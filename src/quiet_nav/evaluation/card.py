@@ -80,14 +80,14 @@ def _static(
 def _robot(
     model: str | Path, train: Sequence[Row], rows: Sequence[Row], say: Callable[[str], None]
 ) -> list[Measured]:
-    section = 'On the robot, ears 0.15 m off centre, any heading, 0.2-2 m from a wall'
+    section = 'On the robot, ears 0.15 m off centre, along a wall, at any heading, in corners'
     test = [row for row in rows if row.start_s == 0.0]
     sides = [row for row in test if row.side in SIDES]
     front = [row for row in test if row.side == Side.FRONT]
     four = ContextPredictor(model, clips=1, places=4)
-    eight = ContextPredictor(model, clips=1, places=8)
-    turning = ContextPredictor(model, clips=1, places=8, turn=Turn.EACH_EAR)
-    looking = ContextPredictor(model, clips=1, places=8, turn=Turn.RIG)
+    eight = four.given(places=8)
+    turning = four.given(places=8, turn=Turn.EACH_EAR)
+    looking = four.given(places=8, turn=Turn.RIG)
     trees = BoostedTrees([row for row in train if row.side in SIDES], places=8)
     out: list[Measured] = []
 
@@ -112,18 +112,21 @@ def _robot(
     for predictor, then in ((eight, ''), (looking, ', then turned by 180° 6 s later')):
         say(f'robot, trio{then}')
         found = predictor.predict(test, BOTH)
-        for name, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
-            which = [i for i, row in enumerate(test) if row.side in wanted]
-            line = judge(
-                'robot',
-                f'trio: {name}, all context{then}',
-                [test[i] for i in which],
-                part_of(found, which),
-            )
-            out.append(Measured(section, line))
+        for poses, count in (('all context', lambda row: True), ('any heading', _any_heading)):
+            for ears, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
+                which = [i for i, row in enumerate(test) if row.side in wanted and count(row)]
+                name = f'trio: {ears}, {poses}{then}'
+                line = judge('robot', name, [test[i] for i in which], part_of(found, which))
+                out.append(Measured(section, line))
     add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
     add('single: left and right ears each, then turned', turning, sides, BOTH)
     return out
+
+
+def _any_heading(row: Row) -> bool:
+    """Whether the robot's heading was drawn without regard to the walls (not along one)."""
+    said = json.loads((row.folder / 'annotation.json').read_text())
+    return said.get('situation', 'any') == 'any'
 
 
 def part_of(found: Predictions, which: list[int]) -> Predictions:

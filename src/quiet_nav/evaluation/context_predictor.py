@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import zlib
 from collections.abc import Sequence
@@ -62,6 +63,12 @@ class ContextPredictor:
         self.metadata = self.detector.model.metadata
         self.places, self.turn = places, turn
         self._spectra: dict[tuple[Path, int], np.ndarray] = {}
+
+    def given(self, places: int = PLACES, turn: Turn = Turn.NONE) -> ContextPredictor:
+        """Return the same with other context; what it knows of the rooms is shared."""
+        other = copy.copy(self)
+        other.places, other.turn = places, turn
+        return other
 
     def predict(
         self, rows: Sequence[Row], context: Context = Context.ALONE, change: Change | None = None
