@@ -39,6 +39,8 @@ def demo(out, *arguments):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A background job's processes ignore SIGINT from birth; a terminal's do not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
