@@ -15,6 +15,7 @@ from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
 from quiet_nav.recordings.quiet_campus import Row, load_splits
+from quiet_nav.recordings.row_files import read_annotation
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
 SIDES = (Side.LEFT, Side.RIGHT)
@@ -125,8 +126,7 @@ def _robot(
 
 def _any_heading(row: Row) -> bool:
     """Whether the robot's heading was drawn without regard to the walls (not along one)."""
-    said = json.loads((row.folder / 'annotation.json').read_text())
-    return said.get('situation', 'any') == 'any'
+    return read_annotation(row).get('situation', 'any') == 'any'
 
 
 def part_of(found: Predictions, which: list[int]) -> Predictions:

@@ -30,10 +30,11 @@ from quiet_nav.navigation.policies import make_policy
 from quiet_nav.navigation.step_machine import Outcome, Phase, StepMachine
 from quiet_nav.navigation.watch import Watch
 from quiet_nav.nodes.conversions import pose_from_msg, reading_from_msg
-from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.diagnostics import Diagnostics, Status
 from quiet_nav.nodes.parameters import Parameters
 from quiet_nav.nodes.runtime import now_ns, run, transition
 from quiet_nav.nodes.wall_follower_goals import feedback_of, machine_of_goal, result_of
+from quiet_nav.nodes.wall_follower_health import health_of
 from quiet_nav.nodes.wall_follower_parameters import WallFollowerParameters
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 
@@ -378,37 +379,12 @@ class WallFollower(LifecycleNode):
 
     def _health(self) -> Status:
         with self._lock:
-            active, (outcome, reason) = self._run, self._last
-            values = {
-                'state': 'idle' if active is None else active.machine.phase.name.lower(),
-                'emergency stop': self._latched or 'released',
-                'last outcome': outcome.name.lower(),
-                'last reason': reason,
-            }
-            used = () if active is None else active.machine.senses.used
+            machine = None if self._run is None else self._run.machine
+            age_s = None
             if self._watch is not None:
+                used = () if machine is None else machine.senses.used
                 age_s = self._watch.sensor_age_s(now_ns(self), *used)
-                values['age of newest window s'] = age_s
-            if active is not None:
-                senses = active.machine.senses
-                values |= {
-                    'steps': active.machine.steps,
-                    'way m': active.machine.distance_m,
-                    'modality': senses.modality.name.lower(),
-                    'modality switches': senses.switches,
-                }
-            if self._latched:
-                return Status(Level.ERROR, self._latched, values)
-            if active is None and outcome not in (
-                Outcome.UNKNOWN,
-                Outcome.LIMIT_REACHED,
-                Outcome.CANCELED,
-            ):
-                return Status(Level.WARN, f'last run: {reason}', values)
-            if active is not None and senses.reason:
-                text = f'driving by {values["modality"]}: {senses.reason}'
-                return Status(Level.WARN, text, values)
-            return Status(Level.OK, values['state'], values)
+            return health_of(machine, self._latched, self._last, age_s)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -1,0 +1,43 @@
+"""What diagnostics say of the wall follower."""
+
+from __future__ import annotations
+
+from quiet_nav.navigation.step_machine import Outcome, StepMachine
+from quiet_nav.nodes.diagnostics import Level, Status
+
+#: Runs that ended so ended as somebody wished.
+_AS_WISHED = (Outcome.UNKNOWN, Outcome.LIMIT_REACHED, Outcome.CANCELED)
+
+
+def health_of(
+    machine: StepMachine | None, latched: str, last: tuple[Outcome, str], age_s: float | None
+) -> Status:
+    """Return how the follower is.
+
+    machine: of the run that is on, None between runs. latched: why the emergency stop is on, ''
+    where it is released. last: how the last run ended, and why. age_s: of the newest window.
+    """
+    outcome, reason = last
+    values = {
+        'state': 'idle' if machine is None else machine.phase.name.lower(),
+        'emergency stop': latched or 'released',
+        'last outcome': outcome.name.lower(),
+        'last reason': reason,
+    }
+    if age_s is not None:
+        values['age of newest window s'] = age_s
+    if machine is not None:
+        values |= {
+            'steps': machine.steps,
+            'way m': machine.distance_m,
+            'modality': machine.senses.modality.name.lower(),
+            'modality switches': machine.senses.switches,
+        }
+    if latched:
+        return Status(Level.ERROR, latched, values)
+    if machine is None and outcome not in _AS_WISHED:
+        return Status(Level.WARN, f'last run: {reason}', values)
+    if machine is not None and machine.senses.reason:
+        text = f'driving by {values["modality"]}: {machine.senses.reason}'
+        return Status(Level.WARN, text, values)
+    return Status(Level.OK, values['state'], values)
