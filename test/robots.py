@@ -34,8 +34,11 @@ def write_robots(root: Path) -> Path:
                 folder = root / f'SFS-Robot/ProcessedData/R{number}/pose-{pose}'
                 folder.mkdir(parents=True)
                 near = rng.random(3) < 0.3
-                turned = near[[1, 0, 2]]
-                for name, which in (('sound', near), ('later', near), ('turned', turned)):
+                turned, quarter = near[[1, 0, 2]], near[[2, 2, 0]]
+                for name, which in (
+                    *(('sound', near), ('later', near)),
+                    *(('turned', turned), ('quarter', quarter)),
+                ):
                     audio = np.stack([ear_sound(rng, colour, bool(n)) for n in which], axis=1)
                     soundfile.write(folder / f'{name}.wav', np.clip(audio, -1, 1), RATE)
                 said = {

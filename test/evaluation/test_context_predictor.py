@@ -71,22 +71,33 @@ def test_a_turned_ear_hears_the_other_side_later(
         turning.predict(away, Context.OTHER_EARS)
 
 
-def test_a_second_look_of_the_whole_rig_adds_what_no_ear_faced(
+def test_after_a_quarter_turn_an_ear_at_a_side_says_what_is_ahead(
     robots: Path, predictor: ContextPredictor
 ) -> None:
     rows = load_splits(robots, 'SFS-Robot').test[:3]
-    sides = {row.side: i for i, row in enumerate(rows)}
-    assert set(sides) == {Side.LEFT, Side.RIGHT, Side.FRONT}
-    once = predictor.predict(rows, Context.OTHER_EARS)
-    again = predictor.given(2, Turn.RIG).predict(rows, Context.OTHER_EARS)
-    # The front gets an ear opposite, and the sides get one that faces back.
-    assert (np.abs(again.near - once.near) > 1e-6).all()
-    # One ear alone: whether it or its rig turns is the same.
-    alone = [
-        predictor.given(2, turn).predict(rows[:1], Context.OTHER_EARS).near
-        for turn in (Turn.RIG, Turn.EACH_EAR)
-    ]
-    np.testing.assert_allclose(*alone)
+    left, right, front = (
+        [row.side for row in rows].index(side) for side in (Side.LEFT, Side.RIGHT, Side.FRONT)
+    )
+    once = predictor.predict(rows, Context.OTHER_EARS).near
+    again = predictor.given(2, Turn.QUARTER).predict(rows, Context.OTHER_EARS).near
+    alone = predictor.given(2, Turn.QUARTER_ALONE).predict(rows, Context.OTHER_EARS).near
+    # By hand: the robot a quarter turned to the left, read as a listen of its own.
+    later = [replace(row, audio=row.audio.with_name('quarter.wav')) for row in rows]
+    stood = predictor.predict(later, Context.OTHER_EARS).near
+    np.testing.assert_allclose(alone[[front, left]], stood[[right, front]], atol=1e-6)
+    assert np.isnan(alone[right]), 'no ear faces the right then'
+    assert (np.abs(again - once) > 1e-6).all() and not np.allclose(again, alone)
+    pair = predictor.given(2, Turn.QUARTER, (Side.LEFT, Side.RIGHT))
+    found = pair.predict(rows, Context.OTHER_EARS).near
+    assert np.isfinite(found).all() and abs(found[front] - again[front]) > 1e-6
+    assert np.isnan(predictor.given(2, ears=(Side.LEFT,)).predict(rows).near[front])
+
+
+def test_a_quarter_turn_needs_its_recording(predictor: ContextPredictor, robots: Path) -> None:
+    row = load_splits(robots, 'SFS-Robot').test[0]
+    away = [replace(row, audio=row.audio.parents[1] / 'none' / 'sound.wav')]
+    with pytest.raises(Exception, match='none'):
+        predictor.given(2, Turn.QUARTER).predict(away, Context.OTHER_EARS)
 
 
 def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
@@ -110,10 +121,10 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     (tmp_path / 'SFS-Robot').symlink_to(robots / 'SFS-Robot')
     measured = measure(context_model, tmp_path)
     names = [m.line.name for m in measured]
-    assert len(names) == len(set(names)) == 23
+    assert len(names) == len(set(names)) == 35
     text = tables(measured)
     assert all(name in text for name in names)
-    assert len(json.loads(to_json(measured))) == 23
+    assert len(json.loads(to_json(measured))) == 35
 
 
 def write_static(root: Path, robots: Path) -> None:

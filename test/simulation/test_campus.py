@@ -24,6 +24,8 @@ pytest.importorskip('pyroomacoustics')
 
 RIG = str(Path(__file__).parents[2] / 'config' / 'rigs' / 'pair.yaml')
 ROBOT = CampusRequest('robot', 2, seed=5, images=False, rig=RIG)
+#: What an annotation says of the ears where, by how far the robot has turned.
+TURNS = {'ears': 0.0, 'ears turned': np.pi, 'ears quarter': np.pi / 2}
 
 
 def contents(root):
@@ -122,7 +124,7 @@ def test_every_ear_of_a_robot_is_labelled_as_geometry_says(robot):
             away = min(pose['x'], pose['y'], length - pose['x'], width - pose['y'])
             assert 0.199 <= away <= 2.0
             places += 1
-            for key, turn in (('ears', 0.0), ('ears turned', np.pi)):
+            for key, turn in TURNS.items():
                 for ear, left in zip(said[key], (1, -1), strict=True):
                     yaw = pose['yaw'] + turn
                     x = pose['x'] - left * 0.15 * np.sin(yaw)
@@ -134,7 +136,7 @@ def test_every_ear_of_a_robot_is_labelled_as_geometry_says(robot):
                     plain = min(x, y, length - x, width - y)
                     assert ear['nearest wall'] == pytest.approx(plain, abs=1e-4)
             labels += [ear['near'] for ear in said['ears']]
-            for window in ('sound.wav', 'later.wav', 'turned.wav'):
+            for window in ('sound.wav', 'later.wav', 'turned.wav', 'quarter.wav'):
                 rate, samples = wavfile.read(folder / window)
                 assert rate == 16_000 and samples.shape == (48_000, 2)
                 assert samples.dtype == np.int16 and samples.std(axis=0).min() > 5

@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
+from quiet_nav.evaluation.metrics import average_precision, estimate, of_rows
 from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row, load_splits
+from quiet_nav.recordings.quiet_campus import Row, load_splits, rooms_of
 from quiet_nav.recordings.row_files import read_annotation
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
@@ -23,6 +26,8 @@ SIDES = (Side.LEFT, Side.RIGHT)
 PAPER_ALONE_AP = 0.683
 #: Whole seconds at which the static test windows begin; the lists name every second of ten.
 STATIC_STARTS = (0.0, 3.0, 6.0)
+#: A robot that stood a quarter turned from the first hears the walls ahead with an ear at a side.
+SIDE_EAR = 'ear at a side that faces it'
 COLUMNS = ('near-wall AP', 'accuracy', 'ECE', 'median distance error < 1 m', 'nearer side right')
 
 
@@ -88,7 +93,6 @@ def _robot(
     four = ContextPredictor(model, clips=1, places=4)
     eight = four.given(places=8)
     turning = four.given(places=8, turn=Turn.EACH_EAR)
-    looking = four.given(places=8, turn=Turn.RIG)
     trees = BoostedTrees([row for row in train if row.side in SIDES], places=8)
     out: list[Measured] = []
 
@@ -110,23 +114,91 @@ def _robot(
         ('other ear and reference of 8 places', BOTH),
     ):
         add(f'pair: {name}, boosted trees', trees, sides, context)
-    for predictor, then in ((eight, ''), (looking, ', then turned by 180° 6 s later')):
-        say(f'robot, trio{then}')
-        found = predictor.predict(test, BOTH)
-        for poses, count in (('all context', lambda row: True), ('any heading', _any_heading)):
-            for ears, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
-                which = [i for i, row in enumerate(test) if row.side in wanted and count(row)]
-                name = f'trio: {ears}, {poses}{then}'
-                line = judge('robot', name, [test[i] for i in which], part_of(found, which))
-                out.append(Measured(section, line))
+    say('robot, trio')
+    trio = eight.predict(test, BOTH)
+    for poses, count in POSES.items():
+        for ears, wanted in (('left and right', SIDES), ('front', (Side.FRONT,))):
+            which = [i for i, row in enumerate(test) if row.side in wanted and count(row)]
+            name = f'trio: {ears}, {poses}'
+            line = judge('robot', name, [test[i] for i in which], part_of(trio, which))
+            out.append(Measured(section, line))
     add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
     add('single: left and right ears each, then turned', turning, sides, BOTH)
+    return [*out, *_ahead(eight, test, trio, say)]
+
+
+def _ahead(
+    eight: ContextPredictor, rows: list[Row], trio: Predictions, say: Callable[[str], None]
+) -> list[Measured]:
+    """Measure a wall ahead as robots hear it: at once, and after the follower's quarter turn.
+
+    trio: what is said of the rows, places of robots with three ears, at once.
+    """
+    section = 'A wall ahead, all context'
+    found = {'front ear, at once': trio}
+    for name, turn, ears in (
+        ('trio, after a quarter turn', Turn.QUARTER, None),
+        ('pair, after a quarter turn', Turn.QUARTER, SIDES),
+        (SIDE_EAR, Turn.QUARTER_ALONE, None),
+    ):
+        say(f'robot, ahead: {name}')
+        found[name] = eight.given(eight.places, turn, ears).predict(rows, BOTH)
+    out: list[Measured] = []
+    for poses, count in POSES.items():
+        ahead, beside = (
+            [i for i, row in enumerate(rows) if row.side in wanted and count(row)]
+            for wanted in ((Side.FRONT,), SIDES)
+        )
+        for name, said in found.items():
+            line = judge(
+                'ahead', f'{name}, {poses}', [rows[i] for i in ahead], part_of(said, ahead)
+            )
+            out.append(Measured(section, line))
+        for one in ('front ear, at once', 'trio, after a quarter turn'):
+            for other, said, which in (
+                ('ear at a side, the same walls', found[SIDE_EAR], ahead),
+                ('left and right ears, their own walls', trio, beside),
+            ):
+                name = f'{one}, less {other}, {poses}'
+                line = less(name, rows, (found[one], ahead), (said, which))
+                out.append(Measured(section, line))
     return out
+
+
+def less(
+    name: str,
+    rows: Sequence[Row],
+    one: tuple[Predictions, list[int]],
+    other: tuple[Predictions, list[int]],
+) -> Line:
+    """Return how much better the AP of some of the rows is than another's: of the first rows.
+
+    one, other: predictions of all rows and which of them count; rooms are resampled for both.
+    """
+    near, rooms, which = np.array([bool(row.near) for row in rows]), rooms_of(rows), one[1]
+    mine, theirs = (
+        of_rows(average_precision(said.near[some], near[some]), some) for said, some in (one, other)
+    )
+    return Line(
+        'ahead',
+        name,
+        len(which),
+        len(set(rooms[which])),
+        int(near[which].sum()),
+        ap=estimate(lambda weights: mine(weights) - theirs(weights), rooms),
+    )
 
 
 def _any_heading(row: Row) -> bool:
     """Whether the robot's heading was drawn without regard to the walls (not along one)."""
     return read_annotation(row).get('situation', 'any') == 'any'
+
+
+#: Which poses of robots count: all, or those at headings drawn without regard to the walls.
+POSES: dict[str, Callable[[Row], bool]] = {
+    'all context': lambda row: True,
+    'any heading': _any_heading,
+}
 
 
 def part_of(found: Predictions, which: list[int]) -> Predictions:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import enum
+import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
-from quiet_nav.perception.detector import HeardWindow, NearWallDetector
-from quiet_nav.perception.readings import Context, Question
+from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
+from quiet_nav.perception.readings import Context, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.recordings.quiet_campus import Row
 from quiet_nav.recordings.row_files import read_audio
@@ -28,20 +30,32 @@ _LATER_NS = 6_000_000_000
 
 
 class Turn(enum.Enum):
-    """What hears once more 6 s later, turned by 180 degrees (``turned.wav``)."""
+    """What hears once more 6 s later, with the robot turned."""
 
     NONE = enum.auto()
-    #: Every ear of the listen is the only one of its robot.
+    #: Every ear of the listen is the only one of its robot and turns by 180 degrees
+    #: (``turned.wav``); what it hears then is context alone, nothing is asked there.
     EACH_EAR = enum.auto()
-    #: All ears that listened, so that what none of them faced is heard, too.
-    RIG = enum.auto()
+    #: The rig turns left by 90 degrees, as the follower does to look ahead (``quarter.wav``): what
+    #: is said of a side is what the ear says that faces it last.
+    QUARTER = enum.auto()
+    #: The same, as if the robot had only listened after the turn.
+    QUARTER_ALONE = enum.auto()
+
+    @property
+    def file(self) -> tuple[str, float]:
+        """The recording of a place that was heard after the turn, and the turn in radians."""
+        if self == Turn.EACH_EAR:
+            return 'turned.wav', math.pi
+        return 'quarter.wav', math.pi / 2.0
 
 
 class ContextPredictor:
     """Runs the detector of the robot on the places of a data set.
 
     places: how many others of the same room make the reference, drawn by the place's own seed.
-    turn: what hears once more after a turn; its windows are context alone, nothing is asked there.
+    turn: what hears once more after a turn. ears: the sides that the rig has ears at, where it has
+    not all that recorded; a side without one is heard after a quarter turn or not at all (NaN).
     """
 
     contexts = (
@@ -58,16 +72,22 @@ class ContextPredictor:
         clips: int = CLIPS_PER_WINDOW,
         places: int = PLACES,
         turn: Turn = Turn.NONE,
+        ears: Collection[Side] | None = None,
     ) -> None:
         self.detector = NearWallDetector.load(path, threads, clips)
         self.metadata = self.detector.model.metadata
-        self.places, self.turn = places, turn
+        self.places, self.turn, self.ears = places, turn, ears
         self._spectra: dict[tuple[Path, int], np.ndarray] = {}
 
-    def given(self, places: int = PLACES, turn: Turn = Turn.NONE) -> ContextPredictor:
+    def given(
+        self,
+        places: int = PLACES,
+        turn: Turn = Turn.NONE,
+        ears: Collection[Side] | None = None,
+    ) -> ContextPredictor:
         """Return the same with other context; what it knows of the rooms is shared."""
         other = copy.copy(self)
-        other.places, other.turn = places, turn
+        other.places, other.turn, other.ears = places, turn, ears
         return other
 
     def predict(
@@ -80,34 +100,54 @@ class ContextPredictor:
         rooms: dict[str, dict[Path, list[Row]]] = {}
         for row in rows:
             ears = rooms.setdefault(row.room, {}).setdefault(row.folder, [])
-            if row.channel not in [r.channel for r in ears]:
+            if row.channel not in [r.channel for r in ears] and self._listens(row):
                 ears.append(row)
         near = np.full(len(rows), np.nan)
         distance: list[tuple[float, ...]] = [()] * len(rows)
         for indices in listens.values():
-            heard = [self._heard(rows[i], change) for i in indices]
+            asked = [rows[i] for i in indices]
             reference = RoomReference()
             if context & Context.REFERENCE:
-                self._learn(reference, rows[indices[0]], rooms[rows[indices[0]].room])
+                self._learn(reference, asked[0], rooms[asked[0].room])
             # One microphone faces the nearest wall; the ears of a robot ask, each in its direction.
-            single = rows[indices[0]].side is None
-            question = Question.NEAREST if single else Question.DIRECTION
+            question = Question.NEAREST if asked[0].side is None else Question.DIRECTION
             session = self.detector.session(context, reference, question=question)
-            turns = self.turn if context & Context.OTHER_EARS else Turn.NONE
-            later = []
-            if turns != Turn.NONE:
-                later = [self._turned(rows[i], h) for i, h in zip(indices, heard, strict=True)]
-            if turns == Turn.EACH_EAR:
-                read = [session.read(pair)[0] for pair in zip(heard, later, strict=True)]
-            else:
-                read = session.read([*heard, *later])[: len(heard)]
-            for i, reading in zip(indices, read, strict=True):
-                # A window that may not be used says nothing: as good as the share of positives.
-                near[i] = reading.probability if reading.valid else 0.5
-                distance[i] = reading.distance_probabilities
+            turn = self.turn if context & Context.OTHER_EARS else Turn.NONE
+            for i, reading in zip(indices, self._read(session, asked, turn, change), strict=True):
+                if reading is not None:
+                    # A window that may not be used says nothing: as good as the share of positives.
+                    near[i] = reading.probability if reading.valid else 0.5
+                    distance[i] = reading.distance_probabilities
         bins = max(len(d) for d in distance)
         filled = np.array([d if d else (1.0 / max(bins, 1),) * bins for d in distance])
         return Predictions(near, filled if bins else None)
+
+    def _listens(self, row: Row) -> bool:
+        return self.ears is None or row.side in self.ears
+
+    def _read(
+        self, session: DetectorSession, rows: Sequence[Row], turn: Turn, change: Change | None
+    ) -> list[NearWallReading | None]:
+        """Return what is said of the sides of one listen's rows; None of a side that none heard."""
+        ears = [row for row in rows if self._listens(row)]
+        first = [self._heard(row, change) for row in ears]
+        if turn == Turn.NONE:
+            said = session.read(first)
+        else:
+            later = [self._turned(row, h, turn) for row, h in zip(ears, first, strict=True)]
+            if turn == Turn.EACH_EAR:
+                said = [session.read(pair)[0] for pair in zip(first, later, strict=True)]
+            elif turn == Turn.QUARTER_ALONE:
+                said = session.read(later)
+            else:
+                # As ``perception.place``: what is heard again is not learnt again.
+                session.read(first)
+                said = session.read([*(replace(h, learn=False) for h in first), *later])
+        if turn in (Turn.QUARTER, Turn.QUARTER_ALONE):
+            newest = {reading.side: reading for reading in said}
+            return [newest.get(row.side) for row in rows]
+        left = iter(said)
+        return [next(left) if self._listens(row) else None for row in rows]
 
     def _heard(self, row: Row, change: Change | None) -> HeardWindow:
         samples = read_audio(row, row.start_s or 0.0, WINDOW_S)
@@ -119,17 +159,20 @@ class ContextPredictor:
         )
         return HeardWindow(window, side, side.yaw_rad, max(row.channel, 0))
 
-    def _turned(self, row: Row, heard: HeardWindow) -> HeardWindow:
-        path = row.folder / 'turned.wav'
+    def _turned(self, row: Row, heard: HeardWindow, turn: Turn) -> HeardWindow:
+        name, turn_rad = turn.file
+        path = row.folder / name
         if not path.is_file():
-            raise QuietNavError(f'{path}: missing; turning needs a campus of kind robot')
+            raise QuietNavError(
+                f'{path}: missing; turning needs a campus of kind robot by this version'
+            )
         audio, rate = soundfile.read(path, dtype='float32', always_2d=True)
         if rate != SAMPLE_RATE:
             raise QuietNavError(f'{path}: {rate} Hz, expected {SAMPLE_RATE}')
         window = Window.from_samples(
             audio[:, heard.ear], heard.window.start_ns + _LATER_NS, heard.ear
         )
-        side = heard.side.opposite
+        side = Side.nearest(heard.side.yaw_rad + turn_rad)
         return HeardWindow(window, side, side.yaw_rad, heard.ear)
 
     def _learn(self, reference: RoomReference, row: Row, room: dict[Path, list[Row]]) -> None:

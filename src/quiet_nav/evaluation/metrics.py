@@ -83,6 +83,11 @@ def mean(values: np.ndarray) -> Metric:
     return metric
 
 
+def of_rows(metric: Metric, which: list[int]) -> Metric:
+    """A metric of some rows, by the weights of all: to compare metrics of different rows."""
+    return lambda weights: metric(weights[:, which])
+
+
 def expected_calibration_error(
     probability: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> Metric:

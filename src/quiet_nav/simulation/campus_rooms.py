@@ -140,15 +140,23 @@ def _write_clip(
 def _write_pose(
     folder: Path, place: Place, room: RoomPlan, hearing: Hearing, rig: Rig, camera: _Camera | None
 ) -> None:
-    """One listening pose: the windows of all ears now, later, and later turned by 180 degrees."""
+    """One listening pose: the windows of all ears now, later, and later with the robot turned.
+
+    By 180 degrees, as one ear turns to hear its other side, and to the left by 90, as the
+    follower looks ahead (``navigation.listening``).
+    """
     folder.mkdir()
     start, count = _samples(place)
     later = start + round(LATER_S * SAMPLE_RATE)
-    turned = Pose2D(place.pose.x, place.pose.y, wrap_angle(place.pose.yaw + np.pi))
+    turned, quarter = (
+        Pose2D(place.pose.x, place.pose.y, wrap_angle(place.pose.yaw + turn))
+        for turn in (math.pi, math.pi / 2.0)
+    )
     windows = {
         'sound.wav': (place.pose, start),
         'later.wav': (place.pose, later),
         'turned.wav': (turned, later),
+        'quarter.wav': (quarter, later),
     }
     channels = rig.channels
     for name, (pose, begin) in windows.items():
@@ -161,6 +169,7 @@ def _write_pose(
         'rig': rig.name,
         'ears': _ears(rig, place.pose, room.scene.room),
         'ears turned': _ears(rig, turned, room.scene.room),
+        'ears quarter': _ears(rig, quarter, room.scene.room),
         'windows': {
             name: [begin / SAMPLE_RATE, begin / SAMPLE_RATE + place.length_s]
             for name, (_, begin) in windows.items()

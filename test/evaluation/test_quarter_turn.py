@@ -1,0 +1,57 @@
+"""What a campus records of a quarter turn is what the follower hears when it looks ahead."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.perception.detector import NearWallDetector
+from quiet_nav.perception.readings import Context
+from quiet_nav.perception.rig import load_rig
+from quiet_nav.recordings.quiet_campus import read_obstacle_list
+from quiet_nav.recordings.row_files import read_annotation
+from quiet_nav.simulation import campus_places
+from quiet_nav.simulation.campus import make_campus
+from quiet_nav.simulation.campus_places import LATER_S, CampusRequest, plan_room
+from quiet_nav.simulation.hearing import Hearing
+from quiet_nav.simulation.trial_hearing import HearingEars
+
+pytest.importorskip('pyroomacoustics')
+RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
+
+
+@pytest.mark.parametrize('rig', ['trio', 'pair'])
+def test_the_predictor_says_of_the_front_what_a_trial_hears(
+    rig: str, context_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = campus_places._robot
+    monkeypatch.setattr(campus_places, '_robot', lambda room, rng: draw(room, rng)[:1])
+    request = CampusRequest('robot', 1, 3, images=False, rig=str(RIGS / 'trio.yaml'))
+    root = make_campus(request, tmp_path, workers=1)
+    listed = root / 'data-split' / 'obstacle-detection' / 'train.csv'
+    rows = list(read_obstacle_list(listed, root))
+    predictor = ContextPredictor(context_model, threads=1, clips=1, turn=Turn.QUARTER)
+    ears = load_rig(RIGS / f'{rig}.yaml')
+    predictor = predictor.given(turn=Turn.QUARTER, ears={ear.side for ear in ears.ears})
+    front = [row.side for row in rows].index(Side.FRONT)
+    said = predictor.predict(rows, Context.OTHER_EARS).near[front]
+
+    # The same as trials do it: at every stop of the step machine the rig listens where it stands.
+    scene = plan_room(request, 0).scene
+    detector = NearWallDetector.load(context_model, 1, 1)
+    trial = HearingEars(Hearing(scene), ears, detector.session(Context.OTHER_EARS))
+    note = read_annotation(rows[0])
+    pose, start_s = Pose2D(**note['pose']), note['windows']['sound.wav'][0]
+    (look,) = listen_stops(ears, {Side.FRONT}, turned=True)
+    heard = {}
+    for stop, at_s in ((ListenStop(0.0, frozenset()), start_s), (look, start_s + LATER_S)):
+        stands = Pose2D(pose.x, pose.y, pose.yaw + stop.turn_rad)
+        for reading in trial.listen(stands, stop, round(at_s * 1e9)):
+            heard[reading.side] = reading.probability
+    # A WAV of 16 bits rounds what is heard.
+    assert said == pytest.approx(heard[Side.FRONT], abs=2e-3)
+    predictor.turn = Turn.NONE
+    assert not np.isclose(predictor.predict(rows, Context.OTHER_EARS).near[front], said, atol=2e-3)
