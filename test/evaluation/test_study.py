@@ -23,7 +23,7 @@ from quiet_nav.evaluation.study_run import (
     serving,
 )
 from quiet_nav.evaluation.study_tables import conclusions
-from quiet_nav.evaluation.task_scores import Figure, Predictions, TaskReport
+from quiet_nav.evaluation.task_scores import Figure, Predictions, TaskReport, score
 
 SKILL = {'order': 2.0, 'near-wall': 0.5}
 
@@ -38,6 +38,9 @@ class FakeRunner:
     epochs: int = 1
 
     def decides(self, training):
+        return {'epochs': self.epochs}
+
+    def judges(self, training, subset):
         return {'epochs': self.epochs}
 
     def check(self, training, subset):
@@ -145,6 +148,7 @@ def test_tables_figures_and_summary_are_written_with_the_papers_values(tmp_path)
     summary = (out / 'summary.txt').read_text().splitlines()
     assert any(s.startswith('yes') and 'AP of order, sound' in s for s in summary)
     assert any(s.startswith('yes') and 'order, sound: AV-Order' in s for s in summary)
+    assert any('in the same rooms' in s for s in summary)
 
 
 def test_conclusions_say_no_where_figures_do_not_hold():
@@ -167,6 +171,30 @@ def test_conclusions_say_no_where_figures_do_not_hold():
     )
     assert [one.holds for one in said] == [False, False, False]
     assert 'intervals overlap' in said[-1].text
+
+
+def test_figures_of_the_same_rooms_are_compared_draw_by_draw(tmp_path):
+    """What makes rooms hard widens both intervals, and not that of the difference."""
+    rng = np.random.default_rng(3)
+    rooms = np.repeat(np.arange(20), 40)
+    target = np.tile([0.0, 1.0], 400)
+    hard = np.repeat(rng.uniform(0.2, 2.0, 20), 40)
+    noise = rng.normal(0, 1, 800) * hard
+
+    def report(skill, named=rooms):
+        output = 1 / (1 + np.exp(-(skill * (2 * target - 1) + noise)))
+        return score(Predictions('order', 'binary', named, target, output, target, {}))
+
+    better, worse = report(0.9), report(0.7)
+    assert better.main.value.low < worse.main.value.high
+    found = better.above(worse)
+    assert found.low > 0 and found.high - found.low < 0.05
+    assert found.value == pytest.approx(better.main.value.value - worse.main.value.value)
+    # Read back from a file of scores the draws are the same; without them nothing is said.
+    said = json.loads(json.dumps({**better.to_json(), 'draws': better.draws()}))
+    assert TaskReport.from_json(said).above(worse) == found
+    assert TaskReport.from_json(better.to_json()).above(worse) is None
+    assert better.above(report(0.7, rooms + 1)) is None
 
 
 def test_every_experiment_has_lines_of_its_own_names():

@@ -66,6 +66,31 @@ def test_networks_are_trained_kept_and_their_checkpoints_evaluated(data, runner,
     assert said['task'] == 'order' and 0 <= said['figures']['AP']['value']['value'] <= 1
 
 
+def test_other_rooms_can_be_judged_than_those_of_the_data(data, runner, tmp_path):
+    other = tmp_path / 'other'
+    write_task_campus(other / 'SFS-Static', images=False)
+    # Rooms to test on alone; the baselines come from the data's training rows.
+    for task in ('obstacle-detection', 'relative-depth'):
+        for split in ('train', 'val'):
+            path = other / 'SFS-Static' / 'data-split' / task / f'{split}.csv'
+            path.write_text(path.read_text().splitlines()[0] + '\n')
+        path = other / 'SFS-Static' / 'data-split' / task / 'test.csv'
+        lines = path.read_text().splitlines()
+        path.write_text('\n'.join(lines[: len(lines) // 2 * 2 - 2]) + '\n')
+    one = Experiment('one', '', '', (Line('order', Training('order')),), 'AP')
+    out = tmp_path / 'tables'
+    reports = []
+    for rooms in (None, other):
+        asked = dataclasses.replace(runner, rooms=rooms)
+        refuse_unserved([one], asked)
+        (outcome,) = run_study([one], asked, out, tell=lambda _text: None)
+        reports.append(outcome['order'])
+    assert reports[0].rows != reports[1].rows
+    assert len(list((out / 'trainings').iterdir())) == 1
+    with pytest.raises(QuietNavError, match='other rooms'):
+        TaskRunner.of(data, small=True, rooms=data)
+
+
 def test_what_the_data_cannot_serve_is_refused_first_and_what_trains_nothing_is_measured(
     data, tmp_path
 ):

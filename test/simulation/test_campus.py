@@ -109,6 +109,8 @@ def test_no_room_is_in_two_parts_and_shares_are_the_official_ones():
         0,
         0,
     ]
+    splits = split_rooms(CampusRequest('static', 5, 0, test_only=True))
+    assert splits == {'train': [], 'val': [], 'test': [0, 1, 2, 3, 4]}
 
 
 def test_every_ear_of_a_robot_is_labelled_as_geometry_says(robot):

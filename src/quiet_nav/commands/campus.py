@@ -27,6 +27,12 @@ def main(
     ] = 0.0,
     distractor_snr: Annotated[float, typer.Option(help='Ambience over distractor, dB.')] = 0.0,
     steady: Annotated[bool, typer.Option(help='No source drifts, starts or stops.')] = False,
+    motor: Annotated[
+        bool, typer.Option(help="A robot's own noise is heard in --kind motion.")
+    ] = False,
+    test_only: Annotated[
+        bool, typer.Option(help='Every room in the test lists: rooms to judge on alone.')
+    ] = False,
     camera_height: Annotated[
         float, typer.Option(help="Of the robot's camera in --kind views, m.")
     ] = 0.3,
@@ -64,6 +70,8 @@ def main(
         steady,
         camera_height,
         facing_within,
+        motor,
+        test_only,
     )
     columns = (
         TextColumn('{task.description}'),

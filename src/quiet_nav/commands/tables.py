@@ -29,6 +29,10 @@ def main(
     imagenet: Annotated[
         Path | None, typer.Option(help="ResNet-18's ImageNet weights, for probes of images.")
     ] = None,
+    rooms: Annotated[
+        Path | None,
+        typer.Option(help="Another such folder: its test rooms are judged, not the data's."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help='Of recipes and bootstrap.')] = 0,
     workers: Annotated[int, typer.Option(min=0, help='Networks at a time; 0: one a core.')] = 1,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
@@ -49,7 +53,7 @@ def main(
         for one in EXPERIMENTS:
             print(f'{one.name:22} {one.source}: {one.title}')
         return
-    runner = TaskRunner.of(data, small, epochs, seed, sounds, imagenet)
+    runner = TaskRunner.of(data, small, epochs, seed, sounds, imagenet, rooms)
     errors = Console(stderr=True)
     asked = chosen(names or [])
     if all_:

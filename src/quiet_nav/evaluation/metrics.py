@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,11 +22,15 @@ Metric = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval; NaN where it is not defined."""
+    """A figure and its 95 % interval; NaN where it is not defined.
+
+    draws: the figure over every draw of rooms, NaN where it is not defined; () where not kept.
+    """
 
     value: float
     low: float
     high: float
+    draws: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def to_json(self) -> dict[str, float | None]:
         """Return plain numbers; what is not finite becomes None."""
@@ -165,11 +169,29 @@ def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BO
     drawn = np.concatenate(
         [metric(counts[i : i + step][:, index].astype(float)) for i in range(0, samples, step)]
     )
-    drawn = drawn[~np.isnan(drawn)]
-    if not len(drawn):
-        return Estimate(value, float('nan'), float('nan'))
-    low, high = np.quantile(drawn, (0.025, 0.975), method='nearest')
-    return Estimate(value, float(low), float(high))
+    return _interval(value, drawn)
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return how far one figure is above another, draw by draw over the same rooms.
+
+    What makes a room hard is in both and cancels. The caller knows that the rooms and the seed are
+    the same. Raises QuietNavError where the draws were not kept or are not as many.
+    """
+    if not one.draws or len(one.draws) != len(other.draws):
+        raise QuietNavError(
+            f'{len(one.draws)} and {len(other.draws)} draws of rooms: expected as many of both'
+        )
+    return _interval(one.value - other.value, np.array(one.draws) - np.array(other.draws))
+
+
+def _interval(value: float, draws: np.ndarray) -> Estimate:
+    known = draws[~np.isnan(draws)]
+    kept = tuple(draws.tolist())
+    if not len(known):
+        return Estimate(value, float('nan'), float('nan'), kept)
+    low, high = np.quantile(known, (0.025, 0.975), method='nearest')
+    return Estimate(value, float(low), float(high), kept)
 
 
 def median_distance(probabilities: np.ndarray) -> np.ndarray:

@@ -31,6 +31,10 @@ class Runner(Protocol):
         """Return plain values: all that decides what a training gives, beside ``training``."""
         ...
 
+    def judges(self, training: Training, subset: str) -> dict:
+        """Return plain values: all that decides what a trained network is judged on."""
+        ...
+
     def check(self, training: Training, subset: str) -> None:
         """Raise QuietNavError where a subset cannot serve a training, or judging it there."""
         ...
@@ -199,8 +203,8 @@ def _start(training: Training, folders: dict[Training, Path]) -> Path | None:
 
 
 def _score_file(line: Line, folder: Path, runner: Runner, out: Path, seed: int) -> Path:
-    judged = dataclasses.replace(line.training, subset=line.judged_on, init=None)
-    said = {'of': folder.name, 'on': runner.decides(judged), 'subset': line.judged_on,
+    on = runner.judges(line.training, line.judged_on)
+    said = {'of': folder.name, 'on': on, 'subset': line.judged_on,
             'snr': line.snr_db, 'between': line.between, 'seed': seed}  # fmt: skip
     return out.resolve() / 'scores' / f'{_hash(said)}.json'
 
@@ -218,7 +222,10 @@ def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> N
         parts = [(None, None, score(said, seed))]
     else:
         parts = score_between(said, *line.between, seed)
-    content = [{'low': low, 'high': high, **report.to_json()} for low, high, report in parts]
+    content = [
+        {'low': low, 'high': high, **report.to_json(), 'draws': report.draws()}
+        for low, high, report in parts
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix('.part')
     part.write_text(json.dumps(content, indent=1) + '\n')

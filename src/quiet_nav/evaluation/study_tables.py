@@ -90,6 +90,7 @@ def conclusions(outcomes: Sequence[Outcome]) -> list[Conclusion]:
     found += _order_and_near_wall(by_name)
     found += _probes(by_name)
     found += _bands(by_name)
+    found += _pretraining(by_name)
     return found
 
 
@@ -127,31 +128,67 @@ def _probes(by_name: dict[str, Outcome]) -> list[Conclusion]:
     if 'probes' not in by_name:
         return []
     probes, found = by_name['probes'], []
+    supervised = by_name.get('near-wall-and-order')
     for line in probes.lines:
         stem, _, origin = line.label.rpartition(': ')
         random = f'{stem}: random'
         if origin in ('AV-Order', 'AV-Sync') and random in probes:
             found.append(_greater(probes, line.label, random, 'AP'))
+        # What a whole network learns from the same labels.
+        if origin == 'AV-Order' and supervised is not None and stem in supervised:
+            trained = (f'{stem}, trained as a whole', supervised[stem])
+            found.append(_above('probes', (line.label, line.report), trained, 'AP'))
     return found
+
+
+def _pretraining(by_name: dict[str, Outcome]) -> list[Conclusion]:
+    if 'pretraining' not in by_name:
+        return []
+    one, scratch = by_name['pretraining'], 'from scratch'
+    return [
+        _greater(one, line.label, line.label.replace(line.series, scratch), 'AP')
+        for line in one.lines
+        if line.series != scratch and line.label.replace(line.series, scratch) in one
+    ]
 
 
 def _bands(by_name: dict[str, Outcome]) -> list[Conclusion]:
     labels = '0-1000 Hz', 'all frequencies'
     if 'bands' not in by_name or not all(label in by_name['bands'] for label in labels):
         return []
-    low, whole = (by_name['bands'][label]['AP'].value for label in labels)
+    reports = [by_name['bands'][label] for label in labels]
+    low, whole = (report['AP'].value for report in reports)
+    away = reports[0].above(reports[1])
+    by = '' if away is None else f' (by {shown("AP", away)} in the same rooms)'
     text = (
         f'bands: AP of 0-1000 Hz {percent(low)} is within {BAND_MARGIN:g} of all frequencies '
-        f'{percent(whole)}'
+        f'{percent(whole)}{by}'
     )
     return [Conclusion(text, whole.value - low.value <= BAND_MARGIN)]
 
 
 def _greater(outcome: Outcome, label: str, other: str, name: str) -> Conclusion:
-    one, two = (outcome[which][name].value for which in (label, other))
-    apart = 'intervals apart' if one.low > two.high else 'intervals overlap'
+    return _above(outcome.experiment.name, (label, outcome[label]), (other, outcome[other]), name)
+
+
+def _above(
+    where: str, one: tuple[str, TaskReport], two: tuple[str, TaskReport], name: str
+) -> Conclusion:
+    """Say whether one report's first figure is above another's.
+
+    Of the same rooms the difference decides, draw by draw: its interval must lie above 0. Of
+    others the values do, and it is said whether their intervals touch.
+    """
+    first, second = (report.main.value for _, report in (one, two))
+    difference = one[1].above(two[1])
+    if difference is None:
+        holds = first.value > second.value
+        said = 'intervals apart' if first.low > second.high else 'intervals overlap'
+    else:
+        holds = difference.low > 0
+        said = f'by {shown(name, difference)} in the same rooms'
     return Conclusion(
-        f'{outcome.experiment.name}: {name} of {label} {shown(name, one)} is above {other} '
-        f'{shown(name, two)} ({apart})',
-        one.value > two.value,
+        f'{where}: {name} of {one[0]} {shown(name, first)} is above {two[0]} '
+        f'{shown(name, second)} ({said})',
+        holds,
     )

@@ -32,7 +32,8 @@ class TaskRunner:
     """Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
 
     data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
-    folder of distractors. imagenet: weights of ResNet-18.
+    folder of distractors. imagenet: weights of ResNet-18. rooms: another such folder, whose test
+    rooms are judged in place of those of ``data`` as far as it has the subset.
     """
 
     data: Path
@@ -41,6 +42,7 @@ class TaskRunner:
     seed: int = 0
     events: Path | None = None
     imagenet: Path | None = None
+    rooms: Path | None = None
 
     @classmethod
     def of(
@@ -51,11 +53,14 @@ class TaskRunner:
         seed: int = 0,
         events: Path | None = None,
         imagenet: Path | None = None,
+        rooms: Path | None = None,
     ) -> TaskRunner:
         """Return a runner, its paths absolute: workers may stand in another folder."""
-        paths = (path and path.resolve() for path in (data, events, imagenet))
-        data, events, imagenet = paths
-        return cls(data, 'small' if small else 'paper', epochs, seed, events, imagenet)
+        paths = (path and path.resolve() for path in (data, events, imagenet, rooms))
+        data, events, imagenet, rooms = paths
+        if rooms == data:
+            raise QuietNavError(f'{rooms}: other rooms than those of the data are needed')
+        return cls(data, 'small' if small else 'paper', epochs, seed, events, imagenet, rooms)
 
     @property
     def has_imagenet(self) -> bool:
@@ -74,6 +79,19 @@ class TaskRunner:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
         return {**said, 'recipe': recipe}
 
+    def judges(self, training: Training, subset: str) -> dict:
+        """Return what a training like this on the subset would be decided by, and other rooms."""
+        said = self.decides(dataclasses.replace(training, subset=subset, init=None))
+        rooms = self.judged_rooms(training, subset)
+        return said if rooms is None else {**said, 'rooms': _digest(rooms)}
+
+    def judged_rooms(self, training: Training, subset: str) -> Path | None:
+        """Return the folder of a subset whose rooms are judged, None for the data's own."""
+        if self.rooms is None or self._task(training).KNOWN_ROOMS:
+            return None
+        found = self.rooms / SUBSETS[subset]
+        return found if (found / 'ProcessedData').is_dir() else None
+
     def root(self, subset: str) -> Path:
         """Return the folder of a subset; QuietNavError where the data do not have it."""
         name = SUBSETS[subset]
@@ -88,6 +106,9 @@ class TaskRunner:
             self._events()
         for split in SPLITS if subset == training.subset else ('train', 'test'):
             task.examples(_campus(root), split, self.seed)
+        rooms = self.judged_rooms(training, subset)
+        if rooms is not None:
+            task.examples(_campus(rooms), 'test', self.seed)
 
     def train(self, training: Training, out: Path, init: Path | None) -> None:
         """Train, or go on; ``out`` receives best.ckpt, last.ckpt and result.json."""
@@ -121,6 +142,7 @@ class TaskRunner:
             self.seed,
             distractors=None if snr_db is None else self._events(),
             snr_db=snr_db or 0.0,
+            rooms=self.judged_rooms(training, subset),
         )
 
     def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,13 +49,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """Every figure of a task on one split; the first is the task's own."""
+    """Every figure of a task on one split; the first is the task's own.
+
+    names: of the rooms, where the first figure's draws of them are kept.
+    """
 
     task: str
     kind: Kind
     rows: int
     rooms: int
     figures: tuple[Figure, ...]
+    names: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Figure:
         for figure in self.figures:
@@ -66,6 +71,16 @@ class TaskReport:
     @property
     def main(self) -> Figure:
         return self.figures[0]
+
+    def above(self, other: TaskReport) -> Estimate | None:
+        """Return how far the first figure is above another report's, in the same draws of rooms.
+
+        None where the rooms are not the same or their draws were not kept.
+        """
+        one, two = self.main.value, other.main.value
+        if not self.names or self.names != other.names or len(one.draws) != len(two.draws):
+            return None
+        return metrics.difference(one, two)
 
     def to_json(self) -> dict:
         """Return plain values; what is not finite becomes None."""
@@ -87,9 +102,14 @@ class TaskReport:
             'figures': figures,
         }
 
+    def draws(self) -> dict:
+        """Return the first figure over every draw of rooms, and these, as plain values."""
+        values = [one if math.isfinite(one) else None for one in self.main.value.draws]
+        return {'rooms': list(self.names), 'values': values}
+
     @classmethod
     def from_json(cls, raw: dict) -> TaskReport:
-        """Read ``to_json`` back."""
+        """Read ``to_json`` back, with ``draws`` under that name where they are there."""
         figures = tuple(
             Figure(
                 name,
@@ -98,7 +118,14 @@ class TaskReport:
             )
             for name, one in raw['figures'].items()
         )
-        return cls(raw['task'], raw['kind'], raw['rows'], raw['rooms'], figures)
+        found = cls(raw['task'], raw['kind'], raw['rows'], raw['rooms'], figures)
+        kept = raw.get('draws')
+        if not kept:
+            return found
+        draws = tuple(math.nan if one is None else one for one in kept['values'])
+        value = dataclasses.replace(found.main.value, draws=draws)
+        main = dataclasses.replace(found.main, value=value)
+        return dataclasses.replace(found, figures=(main, *figures[1:]), names=tuple(kept['rooms']))
 
 
 def score(predictions: Predictions, seed: int = 0) -> TaskReport:
@@ -109,8 +136,10 @@ def score(predictions: Predictions, seed: int = 0) -> TaskReport:
     sign (which is nearer), too. Baselines: see ``Figure``; they come from ``train_target``.
     """
     found = tuple(_FIGURES[predictions.kind](predictions, seed))
-    rooms = len(np.unique(predictions.rooms))
-    return TaskReport(predictions.task, predictions.kind, len(predictions), rooms, found)
+    names = tuple(str(name) for name in np.unique(predictions.rooms))
+    return TaskReport(
+        predictions.task, predictions.kind, len(predictions), len(names), found, names
+    )
 
 
 def score_between(

@@ -89,6 +89,11 @@ def _portable(request: CampusRequest) -> dict[str, object]:
     if request.kind != 'views':
         for name in ('camera_height', 'facing_within_deg'):
             portable.pop(name)
+    if request.kind != 'motion':
+        portable.pop('motor')
+    if not request.test_only:
+        # Campuses from before there was this can still be gone on with.
+        portable.pop('test_only')
     return portable
 
 

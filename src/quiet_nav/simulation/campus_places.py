@@ -32,8 +32,16 @@ CELL_M, HEADINGS = 1.5, 8
 MOTION_FPS, MOTION_FRAMES = 15, 292
 #: Sources that never change, as in the rooms of the design's figures.
 STEADY = SceneRanges(drift_share=0.0, switching_share=0.0)
-#: Where a motion recording ends (or begins) at the wall, as quantiles.
+#: Where a motion recording is nearest to the wall, as quantiles, and how far from there it goes
+#: (the official pairs of a recording differ by up to 0.6 to 1.4 m).
 _STOP_M = tuple(0.2 + 0.25 * q for q in QUANTILES)
+_TRAVEL_M = (0.8, 1.4)
+#: From 1 (away) by 0 (nearest) to 1 again, or half of it; of 222 official recordings 175 go to the
+#: wall and back, 40 to it and 5 away from it.
+_DIRECTIONS = {'there and back': (-1.0, 1.0), 'toward': (-1.0, 0.0), 'away': (0.0, 1.0)}
+_DIRECTION_SHARES = (0.79, 0.18, 0.03)
+#: The distance left grows with the time to the nearest point to this power: slower near the wall.
+_SLOWNESS = 1.5
 _TRIES = 2000
 
 
@@ -43,8 +51,9 @@ class CampusRequest:
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. sounds: folder of recordings or ''.
-    rig: YAML of a rig (``robot``). camera_height, facing_within_deg: of the robot's
-    camera, metres, and how obliquely it faces a wall (``views``).
+    rig: YAML of a rig (``robot``). camera_height, facing_within_deg: of the robot's camera,
+    metres, and how obliquely it faces a wall (``views``). motor: a robot carries the microphone
+    and its own noise is heard (``motion``). test_only: every room is in the test lists.
     """
 
     kind: str
@@ -58,6 +67,8 @@ class CampusRequest:
     steady: bool = False
     camera_height: float = 0.3
     facing_within_deg: float = 70.0
+    motor: bool = False
+    test_only: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -132,7 +143,12 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
 
 
 def split_rooms(request: CampusRequest) -> dict[str, list[int]]:
-    """Return the room indices of train, val and test in the official shares 29 : 4 : 9."""
+    """Return the room indices of train, val and test in the official shares 29 : 4 : 9.
+
+    All of them are to test on where the request says so.
+    """
+    if request.test_only:
+        return {'train': [], 'val': [], 'test': list(range(request.rooms))}
     order = generator(request.seed, 'split').permutation(request.rooms).tolist()
     val = max(1, round(request.rooms * 4 / 42)) if request.rooms > 1 else 0
     test = max(1, round(request.rooms * 9 / 42)) if request.rooms > 2 else 0
@@ -202,22 +218,23 @@ def _dense(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
 
 
 def _motion(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
-    """One straight drive to a wall or back from it, slower the nearer, as a careful driver does.
+    """One straight way to a wall and back, or one of the two, as the official recordings have it.
 
-    So a third or more of the time is spent near the wall, as in the official recordings.
+    A third of the time is spent near the wall.
     """
     for _ in range(_TRIES):
         end = _facing_nearest(room, rng, _STOP_M)
         yaw = wrap_angle(end.yaw + math.radians(rng.uniform(-20.0, 20.0)))
-        travel = rng.uniform(1.0, 3.0)
+        travel = rng.uniform(*_TRAVEL_M)
         far = (end.x - travel * math.cos(yaw), end.y - travel * math.sin(yaw))
         if room.contains(np.array(far), 0.3):
             break
     else:
         raise QuietNavError('no straight path to a wall in the room')
-    nodes = np.linspace(0.0, 1.0, math.ceil(2 * travel / 0.01) + 1)
-    toward = bool(rng.random() < 0.5)
-    left = (1.0 - nodes) ** 2 if toward else nodes**2
+    direction = str(rng.choice(list(_DIRECTIONS), p=_DIRECTION_SHARES))
+    begin, stop = _DIRECTIONS[direction]
+    steps = math.ceil((stop - begin) * _SLOWNESS * travel / 0.01)
+    left = np.abs(np.linspace(begin, stop, steps + 1)) ** _SLOWNESS
     path = tuple(
         (float(end.x + s * (far[0] - end.x)), float(end.y + s * (far[1] - end.y))) for s in left
     )
@@ -229,7 +246,7 @@ def _motion(room: AcousticRoom, rng: np.random.Generator) -> list[Place]:
             10.0,
             MOTION_FRAMES / MOTION_FPS,
             path,
-            {'direction': 'toward' if toward else 'away'},
+            {'direction': direction},
         )
     ]
 

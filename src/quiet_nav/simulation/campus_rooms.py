@@ -61,7 +61,7 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
             for place in room.places:
                 _write_pose(folder / place.name, place, room, hearing, rig, camera)
         elif request.kind == 'motion':
-            _write_motion(folder, room.places[0], room, hearing, camera)
+            _write_motion(folder, room.places[0], room, hearing, camera, request.motor)
         else:
             for place in room.places:
                 _write_clip(folder / place.name, place, room, hearing, camera)
@@ -236,13 +236,19 @@ def halved(image: np.ndarray) -> np.ndarray:
 
 
 def _write_motion(
-    folder: Path, place: Place, room: RoomPlan, hearing: Hearing, camera: _Camera | None
+    folder: Path,
+    place: Place,
+    room: RoomPlan,
+    hearing: Hearing,
+    camera: _Camera | None,
+    motor: bool,
 ) -> None:
     for name in ('Audio', 'RGB', 'Depth'):
         (folder / name).mkdir()
     path = np.column_stack([np.array(place.path), np.full(len(place.path), place.height)])
     start, count = _samples(place)
-    write_sound(folder / 'Audio' / 'sound.wav', hearing.along(path, start, count))
+    heard = hearing.along(path, start, count, motor=float(motor))
+    write_sound(folder / 'Audio' / 'sound.wav', heard)
     share = np.arange(MOTION_FRAMES) / (MOTION_FRAMES - 1)
     nodes = np.linspace(0.0, 1.0, len(path))
     at = np.column_stack([np.interp(share, nodes, path[:, k]) for k in range(2)])
@@ -262,6 +268,7 @@ def _write_motion(
         'path': [[round(float(v), 6) for v in point] for point in at],
         'start': place.start_s,
         'distractor': _distractor(room, place),
+        'motor': motor,
         **place.notes,
     }
     write_annotation(folder / 'annotation.json', annotation)

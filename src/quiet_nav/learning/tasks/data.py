@@ -13,6 +13,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.quiet_campus import (
     MOTION_FPS,
     ORDER,
+    SPLITS,
     Pair,
     Row,
     Splits,
@@ -60,7 +61,7 @@ class TaskData:
     @property
     def motion(self) -> bool:
         """Whether recordings are drives, their places frames."""
-        return self._splits.train[0].frame >= 0
+        return next(row for split in SPLITS for row in self._splits[split]).frame >= 0
 
     @cached_property
     def train_rooms(self) -> frozenset[str]:

@@ -41,6 +41,7 @@ class Locate(Task):
     KIND = 'multiclass'
     VARIANTS = ('later', 'together')
     LEAST_ROOMS = 1
+    KNOWN_ROOMS = True
     needs = ': SFS-Dense, with several recordings in each of several cells'
 
     def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:

@@ -206,12 +206,14 @@ def predict(
     task: str = '',
     distractors: str | Path | None = None,
     snr_db: float = 0.0,
+    rooms: str | Path | None = None,
 ) -> Predictions:
     """Return what a checkpoint says of a split of a data set.
 
     input, task: refused where the checkpoint is of another. distractors: folder of event sounds;
     one is mixed into every clip at ``snr_db`` (ambience over event, A.7), which the row and the
-    seed decide. The same arguments give the same predictions.
+    seed decide. rooms: another data set whose split is asked about; of ``data`` are then the
+    training rows of the baselines alone. The same arguments give the same predictions.
     """
     trained = load_trained(checkpoint)
     own = trained.task
@@ -224,7 +226,8 @@ def predict(
     options = TaskOptions.of(trained.recipe)
     campus = TaskData(data, options.fraction, trained.recipe.seed)
     ask = functools.partial(outputs, trained)
-    return predictions_of(own, ask, campus, split, seed, distractors, snr_db)
+    judged = None if rooms is None else TaskData(rooms)
+    return predictions_of(own, ask, campus, split, seed, distractors, snr_db, judged)
 
 
 def predictions_of(
@@ -235,9 +238,13 @@ def predictions_of(
     seed: int,
     distractors: str | Path | None = None,
     snr_db: float = 0.0,
+    judged: TaskData | None = None,
 ) -> Predictions:
-    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs)."""
-    examples = task.examples(campus, split, seed)
+    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs).
+
+    campus: of it are the training rows, and the rows asked about unless ``judged`` is given.
+    """
+    examples = task.examples(judged or campus, split, seed)
     change = None if distractors is None else distracting(Path(distractors), snr_db, seed)
     found = task.predictions(ask(examples, change), examples, task.listed(campus, 'train', seed))
     if change is None:

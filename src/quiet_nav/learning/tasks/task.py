@@ -66,6 +66,8 @@ class Task(ABC):
     VIEWS: ClassVar[int] = 1
     #: Every split needs so many rooms: with one room nothing is said of rooms unseen.
     LEAST_ROOMS: ClassVar[int] = 2
+    #: Asked in the rooms that it was trained in, so that no others can be judged.
+    KNOWN_ROOMS: ClassVar[bool] = False
 
     def __init__(
         self, variant: str = '', inputs: str = 'audio', state: dict[str, Any] | None = None
