@@ -27,8 +27,8 @@ train() {
 }
 
 # Rooms that test it and nothing else.
-campus out/unheard robot 80 9202 --steady
-campus out/unheard static 80 9202 --steady
+campus out/unheard robot 80 9203 --steady
+campus out/unheard static 80 9203 --steady
 
 campus out/campus robot 700 1 --sounds sounds --distractors 0.1
 campus out/campus static 280 1 --sounds sounds
