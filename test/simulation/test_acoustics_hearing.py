@@ -8,6 +8,7 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import Ear, Rig
+from quiet_nav.simulation.acoustic_room import POLYGON_ORDER
 from quiet_nav.simulation.distractors import Event
 from quiet_nav.simulation.hearing import Hearing, ears_in_room
 from quiet_nav.simulation.plan import shoebox
@@ -50,6 +51,43 @@ def test_drawn_scenes_keep_to_the_ranges_and_use_all_of_them():
     assert 0.35 < np.mean(hums) < 0.65
     assert any(s.schedule for scene in scenes for s in scene.sources)
     assert any(s.gain_db.amplitudes for scene in scenes for s in scene.sources)
+
+
+def test_rooms_lose_a_corner_as_often_as_asked_and_are_rooms_still():
+    whole = [draw_scene(seed) for seed in range(60)]
+    cut = [draw_scene(seed, SceneRanges(cut_share=1.0)) for seed in range(60)]
+    some = [draw_scene(seed, SceneRanges(cut_share=0.5)) for seed in range(60)]
+    assert all(len(scene.room.footprint) == 4 for scene in whole)
+    assert 20 <= sum(not scene.room.is_shoebox for scene in some) <= 40
+    assert {len(scene.room.footprint) for scene in cut} == {5, 6}
+    missing = set()
+    for scene, before in zip(cut, whole, strict=True):
+        room, corners = scene.room, np.array(scene.room.footprint)
+        assert room.order == POLYGON_ORDER
+        assert np.allclose(np.ptp(corners, axis=0), np.ptp(np.array(before.room.footprint), axis=0))
+        assert set(room.walls) == set(before.room.walls)
+        room.require_inside(np.array([s.position for s in scene.sources]), 'source')
+        outer = {(x, y) for x in (0.0, corners[:, 0].max()) for y in (0.0, corners[:, 1].max())}
+        (gone,) = outer - {tuple(corner) for corner in corners}
+        missing.add((gone[0] > 0.0, gone[1] > 0.0))
+    assert len(missing) == 4, 'any corner may be the one'
+
+
+def test_walls_of_a_room_without_a_corner_stay_with_their_materials():
+    for seed in range(40):
+        before, room = draw_scene(seed).room, draw_scene(seed, SceneRanges(cut_share=1.0)).room
+        corners = np.array(room.footprint)
+        ends = np.roll(corners, -1, axis=0)
+        x, y = corners.max(axis=0)
+        south, east, north, west = before.walls
+        for (one, other), wall in zip(zip(corners, ends, strict=True), room.walls, strict=True):
+            on = {'south': one[1] == other[1] == 0.0, 'north': one[1] == other[1] == y,
+                  'west': one[0] == other[0] == 0.0, 'east': one[0] == other[0] == x}  # fmt: skip
+            if any(on.values()):
+                side = next(name for name, there in on.items() if there)
+                across = {'south': (south, north), 'east': (east, west)}
+                pair = across.get(side) or across[{'north': 'south', 'west': 'east'}[side]]
+                assert wall in pair
 
 
 def test_the_same_seed_draws_the_same_scene_and_sound():

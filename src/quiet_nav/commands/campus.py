@@ -39,6 +39,9 @@ def main(
     facing_within: Annotated[
         float, typer.Option(help='How obliquely the camera of --kind views faces a wall, degrees.')
     ] = 70.0,
+    cut: Annotated[
+        float, typer.Option(help='Share of rooms that lose a corner: L-shaped, or cut off.')
+    ] = 0.0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -72,6 +75,7 @@ def main(
         facing_within,
         motor,
         test_only,
+        cut,
     )
     columns = (
         TextColumn('{task.description}'),

@@ -50,26 +50,37 @@ def measure(
     model: str | Path,
     data: str | Path,
     rooms: str | Path | None = None,
+    cut: str | Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
     """Measure a context model, and boosted trees fitted on the train rooms of ``data``.
 
     data: folder with SFS-Static and SFS-Robot, as ``quiet_nav campus`` writes them. rooms: another
-    such folder, of which every room is tested; else the test rooms of ``data`` are.
+    such folder, of which every room is tested; else the test rooms of ``data`` are. cut: a folder
+    with SFS-Robot, rooms that lost a corner, all of them tested.
     Raises QuietNavError where a subset is missing.
     """
     out = []
     for subset, judged in (('SFS-Static', _static), ('SFS-Robot', _robot)):
         for folder in {str(data), str(rooms or data)}:
-            if not (Path(folder) / subset).is_dir():
-                raise QuietNavError(f'{folder}: no {subset}; make it with quiet_nav campus')
+            _refuse_without(folder, subset)
         splits = load_splits(data, subset)
-        test = splits.test
-        if rooms is not None:
-            other = load_splits(rooms, subset)
-            test = (*other.train, *other.val, *other.test)
+        test = splits.test if rooms is None else _every_row(rooms, subset)
         out += judged(model, splits.train, test, say)
+    if cut is not None:
+        _refuse_without(cut, 'SFS-Robot')
+        out += _cut(model, _every_row(cut, 'SFS-Robot'), say)
     return out
+
+
+def _refuse_without(folder: str | Path, subset: str) -> None:
+    if not (Path(folder) / subset).is_dir():
+        raise QuietNavError(f'{folder}: no {subset}; make it with quiet_nav campus')
+
+
+def _every_row(folder: str | Path, subset: str) -> tuple[Row, ...]:
+    splits = load_splits(folder, subset)
+    return (*splits.train, *splits.val, *splits.test)
 
 
 def _static(
@@ -132,6 +143,24 @@ def _robot(
     add('single: front ear, then turned by 180° 6 s later', turning, front, BOTH)
     add('single: left and right ears each, then turned', turning, sides, BOTH)
     return [*out, *_ahead(eight, test, trio, say)]
+
+
+def _cut(model: str | Path, rows: Sequence[Row], say: Callable[[str], None]) -> list[Measured]:
+    section = 'On the robot, in rooms that lost a corner (L-shaped, or one corner cut off)'
+    eight = ContextPredictor(model, clips=1, places=8)
+    out = []
+    for name, predictor, wanted in (
+        ('pair: other ear and reference', eight.given(8, ears=SIDES), SIDES),
+        ('trio: left and right, all context', eight, SIDES),
+        ('trio: front, all context', eight, (Side.FRONT,)),
+        ('trio: front, then a quarter turn', eight.given(8, Turn.QUARTER), (Side.FRONT,)),
+    ):
+        say(f'cut rooms, {name}')
+        which = [i for i, row in enumerate(rows) if row.side in wanted]
+        found = part_of(predictor.predict(rows, BOTH), which)
+        line = judge('cut', f'cut rooms, {name}', [rows[i] for i in which], found)
+        out.append(Measured(section, line))
+    return out
 
 
 def _ahead(

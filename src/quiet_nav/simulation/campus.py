@@ -91,9 +91,10 @@ def _portable(request: CampusRequest) -> dict[str, object]:
             portable.pop(name)
     if request.kind != 'motion':
         portable.pop('motor')
-    if not request.test_only:
-        # Campuses from before there was this can still be gone on with.
-        portable.pop('test_only')
+    for name in ('test_only', 'cut'):
+        if not portable[name]:
+            # Campuses from before there was this can still be gone on with.
+            portable.pop(name)
     return portable
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from quiet_nav.simulation.absorption import draw_absorption
-from quiet_nav.simulation.acoustic_room import AcousticRoom
+from quiet_nav.simulation.acoustic_room import POLYGON_ORDER, AcousticRoom
 from quiet_nav.simulation.clips import list_clips
 from quiet_nav.simulation.distractors import EVENT_KINDS, Event
 from quiet_nav.simulation.sources import EQUALISER_HZ, KINDS, Drift, Schedule, Source
@@ -42,7 +42,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class SceneRanges:
-    """What scenes are drawn from; the defaults are those that the project's figures rest on."""
+    """What scenes are drawn from; the defaults are those that the project's figures rest on.
+
+    cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
+    corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
+    """
 
     length_m: tuple[float, float] = (5.0, 12.0)
     width_m: tuple[float, float] = (4.0, 10.0)
@@ -62,6 +66,7 @@ class SceneRanges:
     switching_share: float = 0.2
     recording_share: float = 0.3
     motor_above_level_db: tuple[float, float] = (-3.0, 15.0)
+    cut_share: float = 0.0
 
 
 def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -> Scene:
@@ -79,7 +84,36 @@ def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -
         ceiling=draw_absorption(rng, *ranges.ceiling_absorption),
         order=int(rng.integers(ranges.order[0], ranges.order[1] + 1)),
     )
+    shape = np.random.default_rng(np.random.SeedSequence([seed, 0x5A9E]))
+    if shape.random() < ranges.cut_share:
+        room = _without_corner(room, shape)
     return draw_sources(room, seed, ranges, sounds)
+
+
+def _without_corner(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
+    """Return a shoebox less one corner, turned so that it may be any of the four.
+
+    The arms of an L are at least 1.8 m wide; new walls are made of what those beside them are.
+    """
+    x, y = room.footprint[2]
+    south, east, north, west = room.walls
+    if rng.random() < 2.0 / 3.0:
+        a, b = (round(float(rng.uniform(1.8, max(0.75 * v, 2.0))), 3) for v in (x, y))
+        corners = [(0.0, 0.0), (x, 0.0), (x, b), (a, b), (a, y), (0.0, y)]
+        walls = [south, east, north, east, north, west]
+    else:
+        a, b = (round(float(v - rng.uniform(0.8, min(0.5 * v, 3.0))), 3) for v in (x, y))
+        corners = [(0.0, 0.0), (x, 0.0), (x, b), (a, y), (0.0, y)]
+        walls = [south, east, east, north, west]
+    if rng.random() < 0.5:
+        # Seen in a mirror, so counter-clockwise again from the other end.
+        corners = [(x - u, v) for u, v in reversed(corners)]
+        walls = [*reversed(walls[:-1]), walls[-1]]
+    if rng.random() < 0.5:
+        corners = [(u, y - v) for u, v in reversed(corners)]
+        walls = [*reversed(walls[:-1]), walls[-1]]
+    footprint = tuple((round(u, 3), round(v, 3)) for u, v in corners)
+    return replace(room, footprint=footprint, walls=tuple(walls), order=POLYGON_ORDER)
 
 
 def draw_sources(
