@@ -119,7 +119,7 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     static = tmp_path / 'SFS-Static'
     write_static(static, robots)
     (tmp_path / 'SFS-Robot').symlink_to(robots / 'SFS-Robot')
-    measured = measure(context_model, tmp_path, cut=robots)
+    measured = measure(context_model, tmp_path, wider=robots)
     names = [m.line.name for m in measured]
     assert len(names) == len(set(names)) == 39
     text = tables(measured)

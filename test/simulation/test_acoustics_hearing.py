@@ -73,6 +73,19 @@ def test_rooms_lose_a_corner_as_often_as_asked_and_are_rooms_still():
     assert len(missing) == 4, 'any corner may be the one'
 
 
+def test_hard_rooms_are_hard_all_over_and_the_others_as_before():
+    before = [draw_scene(seed).room for seed in range(60)]
+    rooms = [draw_scene(seed, SceneRanges(hard_share=0.5)).room for seed in range(60)]
+    hard = [
+        room
+        for room in rooms
+        if max(max(surface) for surface in (*room.walls, room.floor, room.ceiling)) <= 0.08 * 1.3
+    ]
+    assert 20 <= len(hard) <= 40
+    assert all(room == b for room, b in zip(rooms, before, strict=True) if room not in hard)
+    assert all(room.footprint == b.footprint for room, b in zip(rooms, before, strict=True))
+
+
 def test_walls_of_a_room_without_a_corner_stay_with_their_materials():
     for seed in range(40):
         before, room = draw_scene(seed).room, draw_scene(seed, SceneRanges(cut_share=1.0)).room

@@ -42,6 +42,9 @@ def main(
     cut: Annotated[
         float, typer.Option(help='Share of rooms that lose a corner: L-shaped, or cut off.')
     ] = 0.0,
+    hard: Annotated[
+        float, typer.Option(help='Share of rooms whose walls, floor and ceiling are all hard.')
+    ] = 0.0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -76,6 +79,7 @@ def main(
         motor,
         test_only,
         cut,
+        hard,
     )
     columns = (
         TextColumn('{task.description}'),

@@ -16,9 +16,9 @@ def main(
         Path | None,
         typer.Option(help='Another campus, all rooms of which are tested. Default: test rooms.'),
     ] = None,
-    cut: Annotated[
+    wider: Annotated[
         Path | None,
-        typer.Option(help="A further campus of robots' rooms that lost a corner (sound alone)."),
+        typer.Option(help="Robots' rooms of more shapes and materials, all tested (sound alone)."),
     ] = None,
     about: Annotated[
         Path | None, typer.Option(help='Markdown that goes before the figures.')
@@ -42,7 +42,7 @@ def main(
                 'robot (dark, covered, blurred ...); the figures count them all.\n\n'
             )
         else:
-            measured = measure(model, data, rooms, cut, status.update)
+            measured = measure(model, data, rooms, wider, status.update)
     text = about.read_text() if about else f'# {model.name}\n'
     fitted = '\n'.join(f'- {key}: {value}' for key, value in metadata.extra.items())
     text = (

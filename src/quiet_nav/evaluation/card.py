@@ -50,14 +50,14 @@ def measure(
     model: str | Path,
     data: str | Path,
     rooms: str | Path | None = None,
-    cut: str | Path | None = None,
+    wider: str | Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
     """Measure a context model, and boosted trees fitted on the train rooms of ``data``.
 
     data: folder with SFS-Static and SFS-Robot, as ``quiet_nav campus`` writes them. rooms: another
-    such folder, of which every room is tested; else the test rooms of ``data`` are. cut: a folder
-    with SFS-Robot, rooms that lost a corner, all of them tested.
+    such folder, of which every room is tested; else the test rooms of ``data`` are. wider: a folder
+    with SFS-Robot, rooms drawn from wider ranges (shapes, materials), all of them tested.
     Raises QuietNavError where a subset is missing.
     """
     out = []
@@ -67,9 +67,9 @@ def measure(
         splits = load_splits(data, subset)
         test = splits.test if rooms is None else _every_row(rooms, subset)
         out += judged(model, splits.train, test, say)
-    if cut is not None:
-        _refuse_without(cut, 'SFS-Robot')
-        out += _cut(model, _every_row(cut, 'SFS-Robot'), say)
+    if wider is not None:
+        _refuse_without(wider, 'SFS-Robot')
+        out += _wider(model, _every_row(wider, 'SFS-Robot'), say)
     return out
 
 
@@ -145,8 +145,8 @@ def _robot(
     return [*out, *_ahead(eight, test, trio, say)]
 
 
-def _cut(model: str | Path, rows: Sequence[Row], say: Callable[[str], None]) -> list[Measured]:
-    section = 'On the robot, in rooms that lost a corner (L-shaped, or one corner cut off)'
+def _wider(model: str | Path, rows: Sequence[Row], say: Callable[[str], None]) -> list[Measured]:
+    section = 'On the robot, in rooms of more shapes and materials'
     eight = ContextPredictor(model, clips=1, places=8)
     out = []
     for name, predictor, wanted in (
@@ -155,10 +155,10 @@ def _cut(model: str | Path, rows: Sequence[Row], say: Callable[[str], None]) -> 
         ('trio: front, all context', eight, (Side.FRONT,)),
         ('trio: front, then a quarter turn', eight.given(8, Turn.QUARTER), (Side.FRONT,)),
     ):
-        say(f'cut rooms, {name}')
+        say(f'wider, {name}')
         which = [i for i, row in enumerate(rows) if row.side in wanted]
         found = part_of(predictor.predict(rows, BOTH), which)
-        line = judge('cut', f'cut rooms, {name}', [rows[i] for i in which], found)
+        line = judge('wider', f'wider rooms, {name}', [rows[i] for i in which], found)
         out.append(Measured(section, line))
     return out
 

@@ -91,7 +91,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
             portable.pop(name)
     if request.kind != 'motion':
         portable.pop('motor')
-    for name in ('test_only', 'cut'):
+    for name in ('test_only', 'cut', 'hard'):
         if not portable[name]:
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)

@@ -50,8 +50,8 @@ class CampusRequest:
     """What was asked for; the files that come of it follow from this alone.
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
-    event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner.
-    sounds: folder of recordings or ''.
+    event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
+    hard: of rooms all surfaces of which are hard. sounds: folder of recordings or ''.
     rig: YAML of a rig (``robot``). camera_height, facing_within_deg: of the robot's camera,
     metres, and how obliquely it faces a wall (``views``). motor: a robot carries the microphone
     and its own noise is heard (``motion``). test_only: every room is in the test lists.
@@ -71,6 +71,7 @@ class CampusRequest:
     motor: bool = False
     test_only: bool = False
     cut: float = 0.0
+    hard: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -81,8 +82,9 @@ class CampusRequest:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
-        if not 0.0 <= self.cut <= 1.0:
-            raise QuietNavError(f'cut {self.cut}; expected a share from 0 to 1')
+        for name in ('cut', 'hard'):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
         if not 0.05 <= self.camera_height <= 2.0:
             raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
         if not 0.0 <= self.facing_within_deg < 90.0:
@@ -122,7 +124,8 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
     """
     room_seed = int(generator(request.seed, request.kind, index).integers(1 << 62))
     ranges = STEADY if request.steady else SceneRanges()
-    scene = draw_scene(room_seed, replace(ranges, cut_share=request.cut), request.sounds)
+    ranges = replace(ranges, cut_share=request.cut, hard_share=request.hard)
+    scene = draw_scene(room_seed, ranges, request.sounds)
     rng = generator(room_seed, 'places')
     draw: Callable[..., list[Place]] = {
         'static': _static,

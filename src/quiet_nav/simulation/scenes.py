@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from quiet_nav.simulation.absorption import draw_absorption
+from quiet_nav.simulation.absorption import Absorption, draw_absorption
 from quiet_nav.simulation.acoustic_room import POLYGON_ORDER, AcousticRoom
 from quiet_nav.simulation.clips import list_clips
 from quiet_nav.simulation.distractors import EVENT_KINDS, Event
@@ -46,6 +46,7 @@ class SceneRanges:
 
     cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
     corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
+    hard_share: of the rooms all surfaces of which are hard: hard_absorption, drawn by logarithm.
     """
 
     length_m: tuple[float, float] = (5.0, 12.0)
@@ -67,6 +68,8 @@ class SceneRanges:
     recording_share: float = 0.3
     motor_above_level_db: tuple[float, float] = (-3.0, 15.0)
     cut_share: float = 0.0
+    hard_share: float = 0.0
+    hard_absorption: tuple[float, float] = (0.015, 0.08)
 
 
 def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -> Scene:
@@ -84,10 +87,20 @@ def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -
         ceiling=draw_absorption(rng, *ranges.ceiling_absorption),
         order=int(rng.integers(ranges.order[0], ranges.order[1] + 1)),
     )
+    surfaces = np.random.default_rng(np.random.SeedSequence([seed, 0x4A8D]))
+    if surfaces.random() < ranges.hard_share:
+        walls = tuple(_hard(surfaces, ranges) for _ in room.walls)
+        floor, ceiling = (_hard(surfaces, ranges) for _ in range(2))
+        room = replace(room, walls=walls, floor=floor, ceiling=ceiling)
     shape = np.random.default_rng(np.random.SeedSequence([seed, 0x5A9E]))
     if shape.random() < ranges.cut_share:
         room = _without_corner(room, shape)
     return draw_sources(room, seed, ranges, sounds)
+
+
+def _hard(rng: np.random.Generator, ranges: SceneRanges) -> Absorption:
+    mid = math.exp(rng.uniform(*np.log(ranges.hard_absorption)))
+    return draw_absorption(rng, mid, mid)
 
 
 def _without_corner(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
