@@ -112,6 +112,22 @@ def test_stopped_studies_go_on_and_other_recipes_start_anew(tmp_path):
     assert len(runner.trained()) == 12
 
 
+def test_networks_trained_over_a_cluster_give_the_same_figures(tmp_path):
+    pytest.importorskip('distributed')
+    runner, spread = FakeRunner(tmp_path / 'log'), {'workers': 2, 'cluster': 'local'}
+    found = [
+        [outcome.to_json() for outcome in run(['few-shot'], runner, tmp_path / name, **options)]
+        for name, options in (('alone', {}), ('spread', spread))
+    ]
+    assert found[0] == found[1]
+    # What another begins with is trained first, wherever that is.
+    both = runner.trained()
+    spread_ones = both[len(both) // 2 :]
+    assert len(spread_ones) == len(set(spread_ones))
+    begun = [i for i, name in enumerate(spread_ones) if name.endswith('from-av-order')]
+    assert begun and spread_ones.index('av-order-both-static') < min(begun)
+
+
 def test_names_that_are_not_known_and_data_that_cannot_serve_are_refused_first(tmp_path):
     with pytest.raises(QuietNavError, match='table-9: none of near-wall-and-order, ratio'):
         chosen(['bands', 'table-9'])
