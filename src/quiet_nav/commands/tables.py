@@ -61,7 +61,8 @@ def main(
         for line in left:
             errors.print(f'left out: {line}', markup=False)
     asked = serving(asked, runner)
-    refuse_unserved(asked, runner)
+    if not all_:
+        refuse_unserved(asked, runner)
     outcomes = run_study(
         asked,
         runner,
