@@ -6,14 +6,15 @@ import pytest
 torch = pytest.importorskip('torch')
 onnx = pytest.importorskip('onnx')
 
+from brightness_model import write_model  # noqa: E402
+
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning.calibration import Platt  # noqa: E402
 from quiet_nav.learning.checkpoints import (  # noqa: E402
     hold_folded,
-    image_size_of,
     mix_in,
-    network_of,
     start_from,
+    starting_point,
 )
 from quiet_nav.learning.context_kind import exportable  # noqa: E402
 from quiet_nav.learning.context_net import Calibration  # noqa: E402
@@ -21,11 +22,12 @@ from quiet_nav.learning.kinds import kind_of  # noqa: E402
 from quiet_nav.learning.recipe import Recipe  # noqa: E402
 from quiet_nav.learning.resnet_kind import exportable as vision_exportable  # noqa: E402
 from quiet_nav.perception.model_file import open_model  # noqa: E402
+from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 from quiet_nav.resources import shared_file  # noqa: E402
 
 
 def network_in(path):
-    recipe = network_of(path)
+    recipe = starting_point(path).network
     network = kind_of(Recipe(network=recipe)).network(recipe)
     start_from(network, path)
     return network
@@ -49,7 +51,7 @@ def test_the_shipped_vision_model_is_a_start_and_says_the_same():
     path = shared_file('models/near_wall_vision.onnx')
     shipped = open_model(path)
     network = network_in(path).eval()
-    item = vision_exportable(network, image_size_of(path), Platt(1.0, 0.0), 1.0)
+    item = vision_exportable(network, starting_point(path).image_size, Platt(1.0, 0.0), 1.0)
     images = np.random.default_rng(0).integers(0, 256, (4, 30, 40, 3), np.uint8)
     images = images.repeat(16, axis=1).repeat(16, axis=2)
     with torch.no_grad():
@@ -65,7 +67,7 @@ def test_the_shipped_vision_model_is_a_start_and_says_the_same():
 
 
 def test_weights_of_a_network_that_was_not_told_the_question_are_a_start():
-    recipe = network_of(shared_file('models/near_wall.onnx'))
+    recipe = starting_point(shared_file('models/near_wall.onnx')).network
     network = kind_of(Recipe(network=recipe)).network(recipe)
     weights = network.state_dict()
     older = {**weights, 'features.0.weight': weights['features.0.weight'][:, :-1]}
@@ -94,10 +96,8 @@ def test_norms_folded_by_the_export_stay_out_of_a_training():
     assert hold_folded(network) == 6
     in_training = network.features(features)
     torch.testing.assert_close(in_training, network.eval().features(features))
-    fresh = kind_of(Recipe(network=network_of(shared_file('models/near_wall.onnx')))).network(
-        network_of(shared_file('models/near_wall.onnx'))
-    )
-    assert hold_folded(fresh) == 0
+    recipe = starting_point(shared_file('models/near_wall.onnx')).network
+    assert hold_folded(kind_of(Recipe(network=recipe)).network(recipe)) == 0
 
 
 def test_another_projects_model_is_refused_by_name(tmp_path):
@@ -105,12 +105,27 @@ def test_another_projects_model_is_refused_by_name(tmp_path):
     graph = onnx.helper.make_graph([], 'g', [], [])
     onnx.save(onnx.helper.make_model(graph), path)
     with pytest.raises(QuietNavError, match=r'foreign.onnx: no metadata of quiet_nav format 1'):
-        network_of(path)
+        starting_point(path)
     path.write_bytes(b'not onnx at all')
     with pytest.raises(QuietNavError, match=r'foreign.onnx: cannot be read as ONNX'):
-        network_of(path)
+        starting_point(path)
     with pytest.raises(QuietNavError, match=r'none.onnx: no such model'):
-        network_of(tmp_path / 'none.onnx')
+        starting_point(tmp_path / 'none.onnx')
     torch.save({'state_dict': {}}, tmp_path / 'other.ckpt')
     with pytest.raises(QuietNavError, match=r'other.ckpt: no near-wall checkpoint of quiet_nav'):
-        network_of(tmp_path / 'other.ckpt')
+        starting_point(tmp_path / 'other.ckpt')
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'found'),
+    [('width', None, 'nothing'), ('size', None, 'nothing'), ('width', 'wide', "'wide'"),
+     ('size', 0, '0')],
+)  # fmt: skip
+def test_an_image_model_that_does_not_say_its_network_is_refused(name, value, found, tmp_path):
+    extra = {'width': 0.5, 'size': 128, name: value}
+    extra = {key: value for key, value in extra.items() if value is not None}
+    path = write_model(
+        tmp_path / 'eyes.onnx', ModelMetadata('resnet', modality='vision', extra=extra)
+    )
+    with pytest.raises(QuietNavError, match=f'metadata say {found} as {name} .*export it again'):
+        starting_point(path)

@@ -120,7 +120,7 @@ def main(
 def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
     """Return the recipe of a near-wall detector; QuietNavError where it takes another input."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.learning.checkpoints import image_size_of, network_of
+    from quiet_nav.learning.checkpoints import starting_point
     from quiet_nav.learning.kinds import kind_of
     from quiet_nav.learning.recipe import load_recipe, recipe_file
 
@@ -129,12 +129,12 @@ def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
         raise QuietNavError(f'input {input!r} is none of audio, image, both')
     chosen = load_recipe(recipe_file(recipe or ('fine_tune' if init else usual[input])))
     if init and not recipe:
-        own = network_of(init)
+        start = starting_point(init)
+        own = start.network
         merged = {**chosen.network.options, **own.options} if own.kind == 'context' else {}
         chosen = dataclasses.replace(chosen, network=dataclasses.replace(own, options=merged))
-        size = image_size_of(init)
-        if size is not None:
-            image = dataclasses.replace(chosen.image, size=size)
+        if start.image_size is not None:
+            image = dataclasses.replace(chosen.image, size=start.image_size)
             chosen = dataclasses.replace(chosen, image=image)
     takes = kind_of(chosen).input
     if input not in ('', takes):

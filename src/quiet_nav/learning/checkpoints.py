@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,14 @@ _NOT_PLAIN = (
     'holds no plain {} (quantised, factorised or of another network): start from the checkpoint '
     'that it was exported from'
 )
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """What a training can start from: a network and, where it sees, pixels across its images."""
+
+    network: NetworkRecipe
+    image_size: int | None = None
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
@@ -98,10 +107,10 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], where: st
     network.load_state_dict(weights)
 
 
-def network_of(path: str | Path) -> NetworkRecipe:
-    """Return which network a checkpoint or an exported ONNX file holds, to start from it.
+def starting_point(path: str | Path) -> StartingPoint:
+    """Return what a checkpoint or an exported ONNX file holds, to start a training from it.
 
-    Raises QuietNavError where it is neither, or of another project.
+    Raises QuietNavError where it is neither, of another project, or does not say its network.
     """
     path = Path(path)
     if path.suffix != '.onnx':
@@ -110,33 +119,33 @@ def network_of(path: str | Path) -> NetworkRecipe:
         parameters = loaded.get('hyper_parameters', {})
         if 'recipe' not in parameters:
             raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no recipe in it)')
-        return recipe_from_dict(parameters['recipe'], f'{path}: recipe').network
+        recipe = recipe_from_dict(parameters['recipe'], f'{path}: recipe')
+        sees = kind_of(recipe).input == 'image'
+        return StartingPoint(recipe.network, recipe.image.size if sees else None)
     model = _read_onnx(path)
     said = {item.key: item.value for item in model.metadata_props}
     metadata = ModelMetadata.from_strings(said, str(path))
+    distance = bool(metadata.distance_edges_m)
     if metadata.kind == 'resnet':
-        known = metadata.extra
-        return NetworkRecipe('resnet', float(known['width']), bool(metadata.distance_edges_m))
+        width, size = (_number(metadata, name, path) for name in ('width', 'size'))
+        return StartingPoint(NetworkRecipe('resnet', width, distance), round(size))
     kind = 'context' if metadata.kind == 'context' else 'vggish'
     first = [i for i in model.graph.initializer if i.name.endswith('features.0.weight')]
     if len(first) != 1:
         raise QuietNavError(f'{path}: {_NOT_PLAIN.format("features.0.weight")}')
-    width = first[0].dims[0] / LAYOUT[0]
-    return NetworkRecipe(kind, width, bool(metadata.distance_edges_m))
+    return StartingPoint(NetworkRecipe(kind, first[0].dims[0] / LAYOUT[0], distance))
 
 
-def image_size_of(path: str | Path) -> int | None:
-    """Return how many pixels across images are for a detector of images, None for one of sound.
-
-    path, errors: as for ``network_of``.
-    """
-    path = Path(path)
-    if path.suffix != '.onnx':
-        recipe = recipe_from_dict(read_tensors(path)['hyper_parameters']['recipe'], f'{path}')
-        return recipe.image.size if kind_of(recipe).input == 'image' else None
-    said = {item.key: item.value for item in _read_onnx(path).metadata_props}
-    metadata = ModelMetadata.from_strings(said, str(path))
-    return int(metadata.extra['size']) if metadata.kind == 'resnet' else None
+def _number(metadata: ModelMetadata, name: str, path: Path) -> float:
+    """Return a positive number that the metadata of an image network must have among extra."""
+    value = metadata.extra.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        found = 'nothing' if value is None else repr(value)
+        raise QuietNavError(
+            f'{path}: its metadata say {found} as {name} of the image network, expected a positive '
+            'number; export it again with quiet_nav export, or start from its checkpoint'
+        )
+    return float(value)
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:
