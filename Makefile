@@ -1,5 +1,5 @@
 # setup, test, demo, bench, lint, model, model-vision, clean: everything happens inside this folder.
-# Variables: PYTHON=python3.12, ARGS='-k rig', and those that tools/setup.sh and tools/model.sh name.
+# Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
 .PHONY: setup test demo bench lint model model-vision clean
 
@@ -25,22 +25,9 @@ lint: setup
 model: setup
 	@. ./env.sh && sh tools/model.sh
 
-# The shipped vision detector: images of simulated rooms, training, export, card.
-VIEWS = out/views
-OBLIQUE = out/oblique
-UNSEEN = out/unseen
+# The shipped vision detector from nothing, with the same variables.
 model-vision: setup
-	@. ./env.sh && set -e; \
-	quiet_nav campus $(VIEWS) --kind views --rooms 400 --seed 302 --facing-within 40; \
-	quiet_nav campus $(OBLIQUE) --kind views --rooms 200 --seed 304; \
-	quiet_nav campus $(UNSEEN) --kind views --rooms 80 --seed 9302; \
-	quiet_nav train near-wall --input image --recipe image --data $(VIEWS) --out out/near_wall_views; \
-	quiet_nav train near-wall --input image --recipe image_more --data $(OBLIQUE) \
-	    --out out/near_wall_vision --init out/near_wall_views/best.ckpt; \
-	quiet_nav export out/near_wall_vision/best.ckpt --out models/near_wall_vision.onnx \
-	    --data $(OBLIQUE); \
-	quiet_nav card models/near_wall_vision.onnx --data $(OBLIQUE) --rooms $(UNSEEN) \
-	    --about models/about_near_wall_vision.md --out models/near_wall_vision.md
+	@. ./env.sh && sh tools/model_vision.sh
 
 clean:
 	rm -rf .venv .ros build install log .pytest_cache .ruff_cache .hypothesis src/*.egg-info

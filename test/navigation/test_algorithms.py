@@ -10,6 +10,7 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import (
     Algorithm1Policy,
     Algorithm2Policy,
+    Algorithm2Settings,
     AlgorithmSettings,
     algorithm1,
     algorithm2,
@@ -122,6 +123,27 @@ def test_algorithm2_needs_only_the_near_side_once_it_is_known():
     policy = Algorithm2Policy(SETTINGS, near=Side.LEFT)
     assert policy.decide({Side.LEFT: reading(Side.LEFT, 0.7)}, Pose2D()).turn_rad < 0.0
     assert policy.decide({Side.RIGHT: reading(Side.RIGHT, 0.7)}, Pose2D()).stays
+
+
+@pytest.mark.parametrize(('near', 'away'), [(Side.LEFT, -1.0), (Side.RIGHT, 1.0)])
+def test_algorithm2_turns_away_from_a_wall_that_it_sees_ahead(near, away):
+    def turn(front, **changes):
+        policy = Algorithm2Policy(Algorithm2Settings(ahead=0.1, **changes), near=near)
+        seen = {near: reading(near, 0.97), Side.FRONT: reading(Side.FRONT, front)}
+        return policy.decide(seen, Pose2D()).turn_rad
+
+    assert turn(0.1, ahead_turn_rad=1.2) == pytest.approx(away * 1.2)
+    # Below it, and wherever the front was not seen, it is the paper's Algorithm 2 to the letter.
+    assert turn(0.09) == algorithm2(0.97, near, Algorithm2Settings()) == 0.0
+    assert turn(math.nan) == 0.0
+
+
+def test_algorithm2_with_ahead_1_is_the_papers_whatever_is_ahead():
+    settings = Algorithm2Settings(ahead=1.0)
+    policy = Algorithm2Policy(settings, near=Side.RIGHT)
+    seen = {Side.RIGHT: reading(Side.RIGHT, 0.95), Side.FRONT: reading(Side.FRONT, 1.0)}
+    expected = algorithm2(0.95, Side.RIGHT, settings)
+    assert policy.decide(seen, Pose2D()).turn_rad == expected < 0.0
 
 
 @pytest.mark.parametrize(

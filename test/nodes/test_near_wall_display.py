@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image, Range
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
-from quiet_nav.geometry import Side
+from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.near_wall_display import IMAGE_TOPIC, NearWallDisplay
 from quiet_nav.nodes.runtime import ns_to_stamp
@@ -27,6 +27,7 @@ from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.overlay import NEAR_COLOUR
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig
+from quiet_nav.perception.transforms import Transform
 
 S = 1_000_000_000
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
@@ -236,6 +237,18 @@ def test_what_a_camera_sees_is_in_a_frame_that_looks_there(ros):
     placed = {t.child_frame_id: t.transform for t in own()[0].transforms}
     assert len(placed) == len(Side) and placed['near_wall_camera_front'].rotation.w == 1.0
     assert placed['near_wall_camera_left'].rotation.z == pytest.approx(math.sqrt(0.5))
+    # A camera that tf knows is shown where it is, along its axis; the other sides keep theirs.
+    mount = Transform.of_pose(Pose2D(-0.05, 0.02, 0.3), 0.45)
+    display.show([seen], still=True, camera=mount)
+    assert ros.spin_until(lambda: len(own()) == 2)
+    now = {t.child_frame_id: t.transform for t in own()[1].transforms}
+    at, turn = now['near_wall_camera_front'].translation, now['near_wall_camera_front'].rotation
+    assert (at.x, at.y, at.z) == (-0.05, 0.02, 0.45)
+    assert turn.z == pytest.approx(math.sin(0.15))
+    assert now['near_wall_camera_left'] == placed['near_wall_camera_left']
+    display.show([seen], still=True, camera=mount)
+    ros.spin_for(0.3)
+    assert len(own()) == 2, 'frames that stay are said once'
 
 
 def test_everything_is_given_back(ros):

@@ -1,6 +1,7 @@
 """The near_wall node that looks, over real DDS: readings of images, faults of cameras."""
 
 import math
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -19,16 +20,19 @@ from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
+from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.camera_messages import camera_info_to_msg, image_to_msg, optical_rotation
 from quiet_nav.nodes.conversions import transform_to_msg
 from quiet_nav.nodes.image_input import picture_of
+from quiet_nav.nodes.near_wall_parameters import NearWallParameters
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.simulation.raycast import Intrinsics
 
 FRAME = 'camera_color_optical_frame'
 COLOR = 'camera/camera/color'
+LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 SOUND_MODEL = Path(__file__).parents[2] / 'models' / 'near_wall.onnx'
 
 
@@ -48,8 +52,7 @@ class Camera:
         self.info = self.node.create_publisher(
             CameraInfo, f'{COLOR}/camera_info', qos_profile_sensor_data
         )
-        latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
-        self.frames = self.node.create_publisher(TFMessage, '/tf_static', latched)
+        self.frames = self.node.create_publisher(TFMessage, '/tf_static', LATCHED)
 
     def plug(self):
         self.images = self.node.create_publisher(
@@ -118,8 +121,20 @@ def test_images_are_read_toward_the_side_that_tf_gives_the_camera(camera, start)
     assert said.header.stamp == said.window_start and said.header.frame_id == FRAME
     assert said.probability == pytest.approx(100 / 255, abs=0.1)
     assert len(said.distance_probabilities) == len(said.distance_edges) + 1
+    frames = []
+    camera.node.create_subscription(TFMessage, '/tf_static', frames.append, LATCHED)
     camera.look_to(Side.LEFT)
     camera.until(lambda m: m.valid and m.side == int(Side.LEFT))
+
+    def shown_there():
+        camera.shoot()
+        return any(
+            t.child_frame_id == 'near_wall_camera_left' and t.transform.translation.x == 0.1
+            for message in frames
+            for t in message.transforms
+        )
+
+    assert camera.ros.spin_until(shown_there, 15), 'ranges stay where cameras usually are'
     assert camera.ros.spin_until(lambda: camera.values()['camera side'] == 'left', 10)
     # Without camera_info all goes on; it is said.
     assert camera.values()['camera field of view deg'] == 'no camera_info'
@@ -147,7 +162,7 @@ def test_bad_images_give_invalid_readings_with_the_reason_and_a_diagnostic(camer
     start()
     camera.until(valid)
     for shot, word in (
-        ({'change': depth}, '16UC1'),
+        ({'change': depth}, "'16UC1'; expected one of rgb8, .* image_topic"),
         ({'change': empty}, 'zero-sized'),
         ({'change': cut}, 'not whole'),
         ({'level': -200}, 'dark'),
@@ -155,10 +170,10 @@ def test_bad_images_give_invalid_readings_with_the_reason_and_a_diagnostic(camer
         ({'ahead_s': -5.0}, 'stale'),
     ):
         camera.said.clear(), camera.statuses.clear()
-        camera.until(lambda m, word=word: not m.valid and word in m.reason, **shot)
+        camera.until(lambda m, word=word: not m.valid and re.search(word, m.reason), **shot)
         assert all(math.isnan(m.probability) for m in camera.said if not m.valid)
         assert camera.ros.spin_until(
-            lambda word=word: any(word in s.message for s in camera.statuses), 10
+            lambda word=word: any(re.search(word, s.message) for s in camera.statuses), 10
         )
     camera.said.clear()
     camera.until(valid)
@@ -169,25 +184,73 @@ def test_a_camera_unplugged_is_said_and_one_plugged_in_again_is_read(camera, sta
     camera.until(valid)
     camera.node.destroy_publisher(camera.images)
     camera.said.clear()
-    assert camera.ros.spin_until(lambda: any('no image for' in m.reason for m in camera.said), 15)
+    told = 'no image for .* s: nobody publishes /.*/color/image_raw; is the camera on'
+    assert camera.ros.spin_until(lambda: any(re.search(told, m.reason) for m in camera.said), 15)
     camera.plug()
     camera.said.clear()
     camera.until(valid)
 
 
-def test_compressed_images_are_read(camera, start):
+def test_compressed_images_are_read_and_what_is_none_is_said(camera, start):
     start(image_transport='compressed')
+    assert camera.ros.spin_until(lambda: camera.said, 30)
+    shots = iter(range(10**6))
 
-    def shoot():
-        pixels = room(100, len(camera.said))
-        message = CompressedImage(format='jpeg')
-        message.header.stamp = ns_to_stamp(now_ns(camera.node))
-        message.data = cv2.imencode('.jpg', pixels)[1].tobytes()
-        camera.compressed.publish(message)
-        camera.ros.spin_for(0.1)
-        return any(m.valid for m in camera.said)
+    def shoot(said, data, kind):
+        def shot():
+            message = CompressedImage(format=kind)
+            message.header.stamp = ns_to_stamp(now_ns(camera.node))
+            message.data = data(room(100, next(shots)))
+            camera.compressed.publish(message)
+            camera.ros.spin_for(0.1)
+            return any(said(m) for m in camera.said)
 
-    assert camera.ros.spin_until(shoot, 30)
+        camera.said.clear()
+        assert camera.ros.spin_until(shot, 30), [m.reason for m in camera.said[-3:]]
+
+    shoot(valid, lambda pixels: encoded('.jpg', pixels), 'rgb8; jpeg compressed bgr8')
+    shoot(valid, lambda pixels: encoded('.png', pixels), 'rgb8; png compressed bgr8')
+    shoot(valid, lambda pixels: encoded('.jpg', pixels[..., 0]), 'mono8; jpeg compressed mono8')
+    shoot(lambda m: 'name the topic of the colour image' in m.reason,
+          lambda pixels: encoded('.png', pixels[..., 0].astype(np.uint16)),
+          '16UC1; png compressed')  # fmt: skip
+
+
+def encoded(kind, pixels):
+    return cv2.imencode(kind, pixels)[1].tobytes()
+
+
+@pytest.mark.parametrize('kind', ['.jpg', '.png'])
+def test_a_compressed_image_has_its_colours_and_its_left_at_the_left(kind):
+    pixels = np.zeros((32, 48, 3), np.uint8)
+    pixels[:, :24], pixels[:, 24:] = (200, 40, 90), (10, 150, 220)
+    shown = picture_of(CompressedImage(data=encoded(kind, pixels[..., ::-1])), None).pixels
+    assert np.abs(shown.astype(int) - pixels)[:, [4, 40]].max() < 8
+    grey = picture_of(CompressedImage(data=encoded(kind, pixels[..., 0])), None).pixels
+    assert grey.shape == (32, 48, 3)
+    assert np.abs(grey[:, [4, 40]].astype(int) - pixels[:, [4, 40], :1]).max() < 8
+
+
+@pytest.mark.parametrize(
+    ('data', 'words'),
+    [
+        (encoded('.jpg', room(100))[:1000], 'not whole: 1000 bytes.*losing data'),
+        (encoded('.jpg', room(100))[:-2], 'not whole'),
+        (encoded('.png', room(100))[:-2], 'not whole'),
+        (encoded('.png', room(100))[:100], 'not whole'),
+        (b'H264 or whatever else', "compressed as 'x': neither JPEG nor PNG.*image_transport"),
+        (b'', 'empty'),
+        (encoded('.png', np.zeros((32, 48), np.uint16)), "'x' with 16 bits, as depth.*image_topic"),
+    ],
+)
+def test_what_is_no_compressed_image_says_what_to_do(data, words):
+    picture = picture_of(CompressedImage(format='x', data=data), None)
+    assert picture.pixels is None and re.search(words, picture.fault)
+
+
+def test_the_topic_of_a_compressed_image_is_named_by_its_transport():
+    with pytest.raises(QuietNavError, match='set image_transport to compressed'):
+        NearWallParameters(image_topic='camera/image_raw/compressed')
 
 
 def test_one_node_hears_and_sees(camera, start):

@@ -16,7 +16,7 @@ from quiet_nav.perception.looking import (
     Looker,
     LookingSettings,
     Picture,
-    side_of_camera,
+    optical_axis,
 )
 from quiet_nav.perception.readings import Modality
 from quiet_nav.perception.transforms import Transform
@@ -97,8 +97,11 @@ def test_settings_are_checked():
 
 @pytest.mark.parametrize('side', list(Side))
 def test_the_side_is_where_the_axis_of_the_frame_points(side):
-    mount = Transform.of_pose(Pose2D(0.1, 0.0, side.yaw_rad + 0.3))
-    assert side_of_camera(mount, 'camera_link') == side
+    mount = Transform.of_pose(Pose2D(0.1, 0.0, side.yaw_rad + 0.3), 0.4)
     # Optical frames look along z, with x to the right (REP-103).
     optical = mount.compose(Transform(qx=-0.5, qy=0.5, qz=-0.5, qw=0.5))
-    assert side_of_camera(optical, 'camera_color_optical_frame') == side
+    for camera, name in ((mount, 'camera_link'), (optical, 'camera_color_optical_frame')):
+        axis = optical_axis(camera, name)
+        assert Side.nearest(axis.pose.yaw) == side
+        assert math.remainder(axis.pose.yaw - side.yaw_rad - 0.3, math.tau) == pytest.approx(0.0)
+        assert (axis.x, axis.y, axis.z) == (0.1, 0.0, 0.4)

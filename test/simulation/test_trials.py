@@ -178,6 +178,29 @@ def test_several_seeds_are_several_draws_in_one_table(tmp_path):
     assert trials[0]['distance_m'] != trials[2]['distance_m']
 
 
+@pytest.mark.parametrize(
+    ('track', 'side', 'told'),
+    [
+        ('corner', 'track', Side.RIGHT),
+        ('corner_back', 'track', Side.LEFT),
+        ('corner', 'left', Side.LEFT),
+        ('corner', 'any', None),
+    ],
+)
+def test_the_side_of_the_wall_may_be_named(track, side, told, monkeypatch):
+    asked = []
+
+    def take(requests, workers):
+        asked.extend(requests)
+        raise QuietNavError('seen')
+
+    monkeypatch.setattr('quiet_nav.simulation.trials.run_trials', take)
+    CliRunner().invoke(
+        build_app(), ['trials', '--detector', 'ideal', '--track', track, '--side', side]
+    )
+    assert {request.side for request in asked} == {told}
+
+
 def test_every_trial_has_sources_of_its_own():
     plan = load_plan('seminar_room')
     keys = [[seed, 7, index] for seed in (1, 2) for index in (0, 1)]
@@ -194,6 +217,7 @@ def test_every_trial_has_sources_of_its_own():
         (['--rig', 'quartet', '--detector', 'ideal'], 'trio'),
         (['--detector', 'nothing.onnx'], 'nothing.onnx'),
         (['--track', 'loop', '--detector', 'ideal'], 'corner'),
+        (['--side', 'front', '--detector', 'ideal'], 'any, left, right, track'),
     ],
 )
 def test_the_command_refuses_what_does_not_exist(arguments, word):

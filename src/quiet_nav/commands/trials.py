@@ -45,7 +45,9 @@ def main(
         typer.Option(help='none, dark, covered, killed or back (for a minute), at a random time.'),
     ] = 'none',
     side: Annotated[
-        str, typer.Option(help='Where the wall to follow is: left, right; any: to be found.')
+        str,
+        typer.Option(help='Where the wall to follow is: left, right; track: where the track has '
+                     'it; any: to be found.'),
     ] = 'any',
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
@@ -143,16 +145,15 @@ def _requests(
         raise QuietNavError(f'modality {modalities}; there are: {", ".join(sorted(modes))}')
     CameraFault(camera_fault)
     sides = {'any': None, 'left': Side.LEFT, 'right': Side.RIGHT}
-    if side not in sides:
-        raise QuietNavError(f'side {side!r}; expected one of {", ".join(sides)}')
+    if side not in (*sides, 'track'):
+        raise QuietNavError(f'side {side!r}; expected one of {", ".join(sides)}, track')
     if 'audio' not in modalities or len(modalities) > 1:
         _check_file('vision detector', vision, EYES)
     if set(modalities) != {'vision'}:
         check_ears(detector, disturbance, context)
         _check_file('detector', detector, DETECTORS)
     rooms = list(PAPER_ROOMS) if room == 'all' else [room]
-    for name in rooms:
-        load_plan(name).track(track or None)
+    walls = {name: load_plan(name).track(track or None).side for name in rooms}
     settings = PolicySettings()
     if threshold is not None:
         settings = replace(
@@ -164,7 +165,7 @@ def _requests(
         TrialRequest(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
             settings, modality=modality, vision=vision, camera_fault=camera_fault,
-            side=sides[side],
+            side=sides.get(side, walls[name]),
         )
         for seed in seeds
         for modality in modalities

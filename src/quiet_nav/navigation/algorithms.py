@@ -48,13 +48,14 @@ class Algorithm2Settings(AlgorithmSettings):
 
     P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
     ahead: where the front was seen (or heard) as well, a wall there of at least this P is turned
-    away from, by ahead_turn_rad; the paper's Algorithm 2 has no such rule, as with 1.0.
+    away from, by ahead_turn_rad; the paper's Algorithm 2 has no such rule, as with 1.0. It is low
+    since a wall that is met at a slant is told late.
     """
 
     threshold: float = 0.97
     gain_rad: float = 12.0
     max_turn_rad: float = math.radians(20.0)
-    ahead: float = 0.5
+    ahead: float = 0.1
     ahead_turn_rad: float = math.radians(90.0)
 
     def __post_init__(self) -> None:

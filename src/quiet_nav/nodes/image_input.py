@@ -15,8 +15,9 @@ from tf2_msgs.msg import TFMessage
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.nodes.runtime import now_ns
-from quiet_nav.perception.looking import Picture, side_of_camera
+from quiet_nav.perception.looking import Picture, optical_axis
 from quiet_nav.perception.messages import FrameListener, stamp_to_ns
+from quiet_nav.perception.transforms import Transform
 
 IMAGE_TOPIC = 'camera/camera/color/image_raw'
 #: Encodings that say how a wall looks; depth and raw Bayer do not.
@@ -43,9 +44,11 @@ def picture_of(message: Image | CompressedImage, bridge: Any) -> Picture:
         return Picture(None, stamp_ns, fault)
     try:
         if isinstance(message, CompressedImage):
-            pixels = bridge.compressed_imgmsg_to_cv2(message, 'bgr8')[..., ::-1]
+            pixels = _decompressed(message)
         else:
             pixels = bridge.imgmsg_to_cv2(message, 'rgb8')
+    except QuietNavError as error:
+        return Picture(None, stamp_ns, str(error))
     except Exception as error:
         # cv_bridge and OpenCV raise errors of their own; none may end the node.
         return Picture(None, stamp_ns, f'image cannot be decoded: {error}')
@@ -60,10 +63,48 @@ def _fault(message: Image | CompressedImage) -> str:
         return f'zero-sized: {message.width} x {message.height} pixels, {size} bytes'
     if message.encoding not in ENCODINGS:
         known = ', '.join(ENCODINGS)
-        return f'encoded as {message.encoding!r}; expected one of {known} or a compressed image'
+        return (
+            f'encoded as {message.encoding!r}; expected one of {known}: name the topic of the '
+            'colour image as image_topic, or set the format of the camera'
+        )
     if size < message.step * message.height:
         return f'not whole: {size} bytes, {message.height} rows of {message.step} expected'
     return ''
+
+
+def _decompressed(message: CompressedImage) -> np.ndarray:
+    """Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
+
+    cv_bridge would squeeze 16 bits of depth into 8 of grey, and show what is left of a cut file.
+    Raises QuietNavError where it is neither, cut short, or not of 8 bits.
+    """
+    import cv2
+
+    data = bytes(message.data)
+    if data.startswith(b'\xff\xd8'):
+        # A scan's own bytes never hold its end mark: OpenCV makes rows that are missing grey.
+        whole = data.rfind(b'\xff\xd9') > data.rfind(b'\xff\xda')
+    elif data.startswith(b'\x89PNG'):
+        whole = b'IEND' in data[-64:]
+    else:
+        raise QuietNavError(
+            f'compressed as {message.format!r}: neither JPEG nor PNG; expected one of them, as '
+            'image_transport makes: set the format of the camera, or image_transport to raw'
+        )
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if whole else None
+    if pixels is None:
+        raise QuietNavError(
+            f'not whole: {len(data)} bytes of {message.format!r} cannot be decoded; is the '
+            'connection to the camera losing data?'
+        )
+    if pixels.dtype != np.uint8:
+        raise QuietNavError(
+            f'encoded as {message.format!r} with {8 * pixels.itemsize} bits, as depth is; expected '
+            '8 bits of colour or grey: name the topic of the colour image as image_topic'
+        )
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
+    return cv2.cvtColor(pixels, codes[channels])
 
 
 class ImageInput:
@@ -86,7 +127,7 @@ class ImageInput:
         self._bridge = make_bridge()
         self._named_side = Side[side.upper()] if side else None
         self._frames = FrameListener(base_frame)
-        self._known: dict[str, Side] = {}
+        self._known: dict[str, Transform] = {}
         self.fov_rad = math.nan
         kind, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
         folder, slash, _ = topic.rpartition('/')
@@ -103,8 +144,12 @@ class ImageInput:
             self._node.destroy_subscription(subscription)
 
     @property
+    def topic(self) -> str:
+        return self._images.topic_name
+
+    @property
     def publishers(self) -> int:
-        return self._node.count_publishers(self._images.topic_name)
+        return self._node.count_publishers(self.topic)
 
     def picture(self, message: Image | CompressedImage) -> Picture:
         """Return the message's picture."""
@@ -118,8 +163,15 @@ class ImageInput:
             camera = self._frames.buffer.lookup(self._base_frame, frame, now_ns(self._node))
             if camera is None:
                 return Side.FRONT
-            self._known[frame] = side_of_camera(camera, frame)
-        return self._known[frame]
+            self._known[frame] = optical_axis(camera, frame)
+        return Side.nearest(self._known[frame].pose.yaw)
+
+    def axis(self, frame: str) -> Transform | None:
+        """Return where in base_link a camera of a frame is, x along its optical axis; as tf says.
+
+        None where tf does not know it, and where the side was named: who names it knows better.
+        """
+        return self._known.get(frame)
 
     def knows_side(self, frame: str) -> bool:
         """Return whether somebody has said where the camera looks."""

@@ -34,6 +34,7 @@ from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import CAMERA_RIG, Rig, find_rig
 from quiet_nav.perception.rolling import Decision, RollingListener, Tick, no_readings
+from quiet_nav.perception.transforms import Transform
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import stale_fault
@@ -223,11 +224,11 @@ class NearWallNode(LifecycleNode):
         self._reasons |= {r.reason for r in decision.readings if not r.valid}
         self._display.show(decision.readings, decision.still)
 
-    def _publish_seen(self, reading: NearWallReading, frame: str) -> None:
+    def _publish_seen(self, reading: NearWallReading, frame: str, camera: Transform | None) -> None:
         self._publisher.publish(reading_to_msg(reading, frame))
         ears = () if self._rig is None else self._rig.ears
         if reading.side not in {ear.side for ear in ears}:
-            self._display.show((reading,))
+            self._display.show((reading,), camera=camera)
 
     def _health(self) -> Status:
         if self._fault:

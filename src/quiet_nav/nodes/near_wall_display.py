@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -33,20 +32,25 @@ from quiet_nav.perception.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.overlay import ProbabilityStrip
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, Ear, Rig
+from quiet_nav.perception.transforms import Transform
 
 #: The overlay asks so often whether anybody looks.
 LOOK_EVERY_S = 0.5
 _LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def ear_frame(base_frame: str, ear: Ear, modality: Modality = Modality.AUDIO) -> str:
-    """Return the frame beside the base's whose x axis looks to an ear's side, from where it sits.
+def ear_frame(base_frame: str, ear: Ear) -> str:
+    """Return the frame beside the base's whose x axis looks from an ear to its side."""
+    return _beside(base_frame, f'microphone_{ear.channel}')
 
-    microphone_CHANNEL, or near_wall_camera_SIDE: an optical frame's x axis looks to its right.
-    """
+
+def camera_frame(base_frame: str, side: Side) -> str:
+    """Return the frame whose x axis is the camera's axis; an optical frame has its z there."""
+    return _beside(base_frame, f'near_wall_camera_{side.name.lower()}')
+
+
+def _beside(base_frame: str, name: str) -> str:
     prefix, slash, _ = base_frame.rpartition('/')
-    heard = modality == Modality.AUDIO
-    name = f'microphone_{ear.channel}' if heard else f'near_wall_camera_{ear.side.name.lower()}'
     return f'{prefix}{slash}{name}'
 
 
@@ -102,9 +106,14 @@ class NearWallDisplay:
         }
         self._image = make(Image, 'near_wall/image', 1)
         self._frames = make(TFMessage, '/tf_static', _LATCHED)
-        self._eyes = {side: replace(CAMERA_RIG.ears[0], side=side) for side in Side} if sees else {}
+        (eye,) = CAMERA_RIG.ears
+        self._cameras = {
+            side: Transform.of_pose(Pose2D(eye.x, eye.y, side.yaw_rad), eye.z)
+            for side in (Side if sees else ())
+        }
         # A rig of a camera alone has no microphone.
-        self._publish_frames(() if rig is CAMERA_RIG else rig.ears)
+        self._ears = () if rig is CAMERA_RIG else rig.ears
+        self._publish_frames()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(LOOK_EVERY_S, self._look, clock=steady)
 
@@ -118,9 +127,20 @@ class NearWallDisplay:
         for publisher in (*published, *self._ranges.values()):
             node.destroy_publisher(publisher)
 
-    def show(self, readings: Sequence[NearWallReading], still: bool | None = None) -> None:
-        """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile."""
+    def show(
+        self,
+        readings: Sequence[NearWallReading],
+        still: bool | None = None,
+        camera: Transform | None = None,
+    ) -> None:
+        """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile.
+
+        camera: where it is in the base and, as x, its optical axis; None: as the last time, at
+        first where a camera usually is.
+        """
         shown: list[ShownMarker] = []
+        if camera is not None:
+            self._place(camera)
         for reading in readings:
             with self._lock:
                 self._strip.add(reading)
@@ -143,21 +163,38 @@ class NearWallDisplay:
             max_range=CLEAR_RANGE_M,
             range=metres,
         )
-        ear = self._eyes[reading.side] if reading.modality == Modality.VISION else ear
-        message.header.frame_id = ear_frame(self._base_frame, ear, reading.modality)
+        message.header.frame_id = (
+            camera_frame(self._base_frame, reading.side)
+            if reading.modality == Modality.VISION
+            else ear_frame(self._base_frame, ear)
+        )
         message.header.stamp = ns_to_stamp(reading.end_ns)
         self._range.publish(message)
         if reading.side in self._ranges:
             self._ranges[reading.side].publish(message)
 
-    def _publish_frames(self, ears: Sequence[Ear]) -> None:
-        message = TFMessage()
-        placed = [(ear, Modality.AUDIO) for ear in ears]
-        for ear, modality in (*placed, *((eye, Modality.VISION) for eye in self._eyes.values())):
-            pose = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
-            name = ear_frame(self._base_frame, ear, modality)
-            frame = transform_to_msg(pose, now_ns(self._node), self._base_frame, name)
-            frame.transform.translation.z = ear.z
+    def _place(self, camera: Transform) -> None:
+        """Say where the camera is; a side that it does not look to keeps what was said."""
+        side = Side.nearest(camera.pose.yaw)
+        if self._cameras.get(side) == camera:
+            return
+        self._cameras[side] = camera
+        self._publish_frames()
+        self._shown.put(Ear(0, camera.x, camera.y, camera.z, side))
+
+    def _publish_frames(self) -> None:
+        base, message = self._base_frame, TFMessage()
+        placed = [
+            (ear_frame(base, ear), Pose2D(ear.x, ear.y, ear.side.yaw_rad), ear.z)
+            for ear in self._ears
+        ]
+        placed += [
+            (camera_frame(base, side), camera.pose, camera.z)
+            for side, camera in self._cameras.items()
+        ]
+        for name, pose, z in placed:
+            frame = transform_to_msg(pose, now_ns(self._node), base, name)
+            frame.transform.translation.z = z
             message.transforms.append(frame)
         self._frames.publish(message)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import parameter
@@ -88,6 +89,13 @@ class NearWallParameters:
         'where the camera looks: front, left, right, back; empty: ask tf, front where it is silent',
         choices=('', *(side.name.lower() for side in Side)),
     )
+
+    def __post_init__(self) -> None:
+        if self.image_topic.endswith(('/compressed', '/compressedDepth')):
+            raise QuietNavError(
+                f'image_topic {self.image_topic}: expected the topic of the raw image; for its '
+                'compressed one set image_transport to compressed'
+            )
 
     @property
     def hears(self) -> bool:

@@ -6,6 +6,7 @@ import math
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -19,6 +20,7 @@ from quiet_nav.nodes.runtime import now_ns
 from quiet_nav.perception.image_detector import ImageDetector
 from quiet_nav.perception.looking import Looker
 from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.transforms import Transform
 
 #: The model has seen views of about 55 degrees; beyond a fifth of that distances look others.
 USUAL_FOV_DEG, MOST_FOV_CHANGE = 55.0, 0.2
@@ -27,7 +29,8 @@ USUAL_FOV_DEG, MOST_FOV_CHANGE = 55.0, 0.2
 class NearWallVision:
     """Reads images at the node's rate in its worker; ``say`` gets each reading and its frame.
 
-    Made where the node becomes active and destroyed where it ends.
+    Also the camera's place and axis in base_link, None where tf does not know them. Made where the
+    node becomes active and destroyed where it ends.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class NearWallVision:
         detector: ImageDetector,
         p: NearWallParameters,
         worker: ThreadPoolExecutor,
-        say: Callable[[NearWallReading, str], None],
+        say: Callable[[NearWallReading, str, Transform | None], None],
     ) -> None:
         self._node, self._worker, self._say, self._p = node, worker, say, p
         self._looker = Looker(detector, p.looking())
@@ -75,8 +78,14 @@ class NearWallVision:
     def _on_silence(self) -> None:
         """Say that there are no images: silence must not look like all is well."""
         said = self._looker.silence(self._side, now_ns(self._node))
-        if said is not None and not self._busy:
-            self._worker.submit(self._tell, said)
+        if said is None or self._busy:
+            return
+        if not self._input.publishers:
+            advice = (
+                f': nobody publishes {self._input.topic}; is the camera on, and its topic this?'
+            )
+            said = replace(said, reason=said.reason + advice)
+        self._worker.submit(self._tell, said)
 
     @property
     def _side(self) -> Side:
@@ -106,7 +115,7 @@ class NearWallVision:
         self._fault = kind
         if not reading.valid:
             self._reasons.add(reading.reason)
-        self._say(reading, self._frame)
+        self._say(reading, self._frame, self._input.axis(self._frame))
 
     def status(self) -> Status:
         """Return what there is to say of camera and images since the last time."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Side
+from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.image_detector import ImageDetector, LookedImage
 from quiet_nav.perception.image_validity import FrozenWatch
 from quiet_nav.perception.readings import Modality, NearWallReading
@@ -97,11 +97,11 @@ class Looker:
         return self._last_ns
 
 
-def side_of_camera(camera: Transform, frame: str) -> Side:
-    """Return the side of the robot toward which a camera looks. camera: its frame in base_link.
+def optical_axis(camera: Transform, frame: str) -> Transform:
+    """Return where a camera is and, as x, where it looks in the plane. camera: in base_link.
 
     The axis of a frame whose name ends in optical_frame or optical is z, of others x (REP-103).
     """
     optical = frame.endswith(('optical_frame', 'optical'))
     x, y, _ = camera.rotate(0.0, 0.0, 1.0) if optical else camera.rotate(1.0, 0.0, 0.0)
-    return Side.nearest(math.atan2(y, x))
+    return Transform.of_pose(Pose2D(camera.x, camera.y, math.atan2(y, x)), camera.z)

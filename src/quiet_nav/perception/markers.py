@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quiet_nav.geometry import Pose2D
+from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display import FAN_LIFETIME_S, Fan, Trace, fan
-from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
 
 _TEXT_M, _REASON_M = 0.12, 0.07
@@ -40,11 +40,17 @@ class ReadingMarkers:
 
     def __init__(self, rig: Rig) -> None:
         self._ears = {ear.side: ear for ear in reversed(rig.ears)}
+        self._eyes: dict[Side, Ear] = {}
         self._trace = Trace()
 
+    def put(self, eye: Ear) -> None:
+        """Set where the camera that looks to a side is."""
+        self._eyes[eye.side] = eye
+
     def ear_of(self, reading: NearWallReading) -> Ear:
-        """Return the ear of the reading's side; at the robot's centre where the rig has none."""
-        return self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
+        """Return the ear or camera of a reading; at the robot's centre where it has no place."""
+        ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
+        return self._eyes.get(reading.side, ear) if reading.modality == Modality.VISION else ear
 
     def live(self, reading: NearWallReading) -> list[ShownMarker]:
         """Return the fan at the ear and its label; both go where the robot goes."""
