@@ -56,6 +56,16 @@ def test_too_few_valid_pixels_are_said():
     assert image_wall_distance(image(pixels), least_valid=0.05).distance_m == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(
+    ('encoding', 'kind', 'value', 'sent'),
+    [('32FC1', np.float32, 850.0, 'millimetres'), ('16UC1', np.uint16, 2, 'metres')],
+)
+def test_depth_in_units_that_its_encoding_does_not_have_is_no_distance(encoding, kind, value, sent):
+    found = image_wall_distance(image(np.full((240, 320), value, kind), encoding))
+    assert math.isnan(found.distance_m) and not found.valid and found.valid_share == 1.0
+    assert f'does the camera send {sent}? It should send 16UC1' in found.reason
+
+
 def test_padded_rows_and_byte_order_are_understood():
     pixels = np.arange(6, dtype=np.uint16).reshape(2, 3)
     for options in ({'pad': 4}, {'big': True}):

@@ -13,13 +13,15 @@ from quiet_nav.errors import QuietNavError
 CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
 #: With a smaller share of pixels that have a reading the mean says little of the wall.
 LEAST_VALID = 0.1
+#: No depth camera reads nearer, none in a room farther: beyond, units were taken for others.
+NEAREST_M, FARTHEST_M = 0.05, 100.0
 #: NumPy type and metres a unit of the encodings that depth comes in (REP-118 and realsense2).
 _ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 
 
 @dataclass(frozen=True)
 class WallDistance:
-    """Mean depth of the central pixels in metres, NaN with the reason where too few are valid.
+    """Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
 
     valid_share: of the central pixels that had a reading.
     """
@@ -80,7 +82,16 @@ def wall_distance(
             f'{100 * least_valid:.0f} % needed: is the wall too near, shiny or out of range?'
         )
         return WallDistance(math.nan, share, reason)
-    return WallDistance(total / count * unit_m, share)
+    metres = total / count * unit_m
+    if not NEAREST_M <= metres <= FARTHEST_M:
+        found = 'metres' if metres < NEAREST_M else 'millimetres'
+        reason = (
+            f'{metres:.3g} m to the wall, read as {1e3 * unit_m:g} mm a unit; expected '
+            f'{NEAREST_M:g} to {FARTHEST_M:g} m: does the camera send {found}? It should send '
+            '16UC1 in millimetres or 32FC1 in metres (REP-118)'
+        )
+        return WallDistance(math.nan, share, reason)
+    return WallDistance(metres, share)
 
 
 def image_wall_distance(image: object, least_valid: float = LEAST_VALID) -> WallDistance:
