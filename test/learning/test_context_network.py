@@ -17,7 +17,13 @@ from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.geometry import Side  # noqa: E402
 from quiet_nav.learning.context_data import Options, context_datasets, warped_bands  # noqa: E402
 from quiet_nav.learning.context_deploy import deploy_context  # noqa: E402
-from quiet_nav.learning.context_frontend import Comparison, FramePower, transient  # noqa: E402
+from quiet_nav.learning.context_frontend import (  # noqa: E402
+    Comparison,
+    FramePower,
+    coherence,
+    cross_power,
+    transient,
+)
 from quiet_nav.learning.context_kind import build  # noqa: E402
 from quiet_nav.learning.context_net import INPUTS  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
@@ -60,6 +66,27 @@ def test_frame_power_is_scipys_periodogram_in_bands() -> None:
     np.testing.assert_allclose(found[:, FINE_BINS:], coarse, rtol=2e-3)
 
 
+def test_coherence_is_scipys_with_the_sign_of_the_ear_that_hears_first() -> None:
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal(3 * RATE + 5)
+    late = noise[:-5] + 0.7 * rng.standard_normal(3 * RATE)
+    both = np.stack([noise[5:], late])
+    front = FramePower()
+    cos, sin = front.parts(torch.from_numpy(both.astype(np.float32)))
+    power = front(torch.from_numpy(both.astype(np.float32))).mean(1)
+    cross = cross_power((cos[0], sin[0]), (cos[1], sin[1])).mean(0)
+    found = coherence(cross, power[0], power[1]).numpy()
+    same = {'nperseg': FRAME_SAMPLES, 'noverlap': FRAME_SAMPLES - HOP_SAMPLES, 'detrend': False}
+    _, across = scipy.signal.csd(*both, RATE, 'hann', **same)
+    _, powers = scipy.signal.welch(both, RATE, 'hann', **same)
+    expected = across.conj() / np.sqrt(powers[0] * powers[1])
+    fine = expected[1 : FINE_BINS + 1]
+    np.testing.assert_allclose(found[:, :FINE_BINS], [fine.real, fine.imag], atol=2e-3)
+    # Five samples late: 0.98 rad at 500 Hz, where the first ear is ahead.
+    assert found[1, 63] / found[0, 63] == pytest.approx(np.tan(0.98), rel=0.2)
+    assert np.abs(found).max() < 1.0
+
+
 def test_transient_tells_a_burst_from_steady_noise() -> None:
     noise = 0.01 * np.random.default_rng(1).standard_normal((2, 3 * RATE)).astype(np.float32)
     noise[1, RATE : RATE + RATE // 3] *= 10.0
@@ -80,6 +107,7 @@ def test_what_all_ears_and_the_reference_share_cancels() -> None:
         flags = [np.ones(4), np.ones((4, 3)), np.ones((4, 3)), np.zeros(4)]
         steady = np.zeros((4, BANDS))
         parts = (spectra[0], steady, reference, flags[0], spectra[1], spectra[2], *flags[1:])
+        parts += (np.zeros((4, 3, 2, BANDS)),)
         return compare(*(torch.tensor(p, dtype=torch.float32) for p in parts))
 
     rng0 = np.random.default_rng(5)
@@ -99,7 +127,7 @@ def test_contexts_that_are_absent_are_not_seen() -> None:
         others = noise * torch.randn(2, 3, BANDS)
         reference = noise * torch.randn(2, BANDS)
         spectra = (spectrum, spectrum * 0, reference, zeros, others, others)
-        return compare(*spectra, ones, ones, zeros)
+        return compare(*spectra, ones, ones, zeros, torch.zeros(2, 3, 2, BANDS))
 
     torch.manual_seed(0)
     np.testing.assert_array_equal(given(0.0), given(5.0))
@@ -137,6 +165,26 @@ def test_a_pair_has_an_opposite_ear_alone_and_a_single_ear_hears_it_later(robots
     alone = data.draw(0, replace(data.options, drop_others=1.0, drop_reference=1.0))
     for name in ('has_other', 'has_reference', 'reference', 'others', 'other_references'):
         assert float(alone[name].abs().sum()) == 0.0, name
+
+
+def test_coherence_is_given_where_ears_hear_at_once_and_the_recipe_says_so(robots: Path) -> None:
+    data, _ = context_datasets(robots, recipe_from_dict(RECIPE))
+    assert not data.draw(0, data.options)['coherences'].any()
+    keep = replace(data.options, rigs=(0.0, 1.0, 0.0), drop_others=0.0, coherence=1.0)
+    pair = data.draw(0, replace(keep, delay_us=0.0))['coherences']
+    assert pair[:, 0].abs().amax((1, 2)).min() > 0.1
+    assert not pair[:, 1:].any()
+    # Of two ears each sees what the other sees with the other sign of the phase.
+    store, picked = data.stores[0], np.array([0, 0])
+    at, whole = np.array([0, 1]), np.array([3, 3])
+    seen = store._coherence(picked, picked, picked, at, at[::-1], whole, np.zeros(2))
+    np.testing.assert_allclose(seen[0, 0], seen[1, 0])
+    np.testing.assert_allclose(seen[0, 1], -seen[1, 1])
+    late = store._coherence(picked, picked, picked, at, at[::-1], whole, np.full(2, 20e-6))
+    np.testing.assert_allclose(np.hypot(*late[0]), np.hypot(*seen[0]), atol=1e-6)
+    assert np.abs(late[0] - seen[0]).max() > 0.01
+    single = replace(data.options, rigs=(1.0, 0.0, 0.0), drop_others=0.0, coherence=1.0)
+    assert not data.draw(0, single)['coherences'].any()
 
 
 def test_examples_say_which_wall_is_asked_about(robots: Path, campus: Path) -> None:

@@ -15,6 +15,7 @@ from quiet_nav.learning.context_frontend import smooth_noise
 from quiet_nav.learning.context_net import INPUTS
 from quiet_nav.learning.context_spectra import (
     MOMENTS,
+    PAIRS,
     RoomSpectra,
     load_rooms,
     window_log_power,
@@ -53,7 +54,8 @@ class Options:
     ahead: share of the third ear as the one asked about where all are there. look: share of
     listens with all ears where the rig turns by 180 degrees and listens again, so that what no ear
     faced is heard, too. warp: up to such a factor the whole scene grows or shrinks, 0.05 for 5 %:
-    frequencies go down as distances go up.
+    frequencies go down as distances go up. coherence: share of listens whose coherence between the
+    ears is given, delay_us: up to so many microseconds an ear is late, 20 are a third of a sample.
     """
 
     rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
@@ -72,6 +74,8 @@ class Options:
     ahead: float = 1.0 / 3.0
     look: float = 0.0
     warp: float = 0.0
+    coherence: float = 0.0
+    delay_us: float = 20.0
 
     @classmethod
     def of(cls, recipe: Recipe) -> Options:
@@ -96,12 +100,18 @@ class _Rooms:
         self.count = np.array([len(room.power) for room in rooms])
         self.power = pad([room.power for room in rooms], 0)
         self.steadiness = pad([room.steadiness for room in rooms], 0)
+        self.coherence = pad([room.coherence for room in rooms], 0)
         self.distance = pad([room.distance_m for room in rooms], np.nan)
         self.near = pad([room.near for room in rooms], False)
         whole = [window_log_power(room).astype(np.float32) for room in rooms]
         self.whole = pad([w[:, :2].mean(1) for w in whole], 0)
         self.gains = np.stack([w[..., -COARSE_BANDS:].mean((0, 1, 3)) for w in whole])
         self.ears = self.power.shape[3]
+        #: pair[e, o]: which of ``PAIRS`` ears e and o are.
+        self.pair = np.zeros((self.ears, self.ears), int)
+        for number, (one, other) in enumerate(PAIRS):
+            if other < self.ears:
+                self.pair[one, other] = self.pair[other, one] = number
         bearing = rooms[0].bearing_rad
         #: together[m, e, slot]: ear heard at the same moment; turned[t, m, e, slot]: (moment,
         #: ear) of a window heard 6 s before or after, in two ways; -1 where there is none.
@@ -181,6 +191,15 @@ class _Rooms:
             other_references[:, slot] = np.where(both, theirs, 0.0)
             has_other[:, slot] = there
             simultaneous[:, slot] = there & ~later
+        coherences = np.zeros((size, len(SLOTS), 2, BANDS), np.float32)
+        if self.rig and options.coherence > 0.0:
+            given = (simultaneous > 0) & (rng.random(size) < options.coherence)[:, None]
+            late = rng.uniform(-options.delay_us, options.delay_us, (size, self.ears)) * 1e-6
+            for slot in range(len(SLOTS)):
+                at = np.maximum(self.together[moment, ear, slot], 0)
+                delay = late[np.arange(size), at] - late[np.arange(size), ear]
+                alike = self._coherence(room, place, moment, ear, at, part, delay)
+                coherences[:, slot] = np.where(given[:, slot, None, None], alike, 0.0)
         distance = self.distance[room, place, moment, ear]
         near = self.near[room, place, moment, ear]
         drawn = {
@@ -189,12 +208,13 @@ class _Rooms:
             'reference': reference[np.arange(size), ear] * known[:, None],
             'others': others,
             'other_references': other_references,
+            'coherences': coherences,
         }
         if options.warp > 0.0:
             which = rng.integers(len(_WARPS), size=size)
             bands = warped_bands(options.warp * _WARPS)[which]
             for name, value in drawn.items():
-                index = bands if value.ndim == 2 else bands[:, None]
+                index = bands.reshape(size, *(1,) * (value.ndim - 2), BANDS)
                 drawn[name] = np.take_along_axis(value, index, -1)
             distance = distance * (1.0 + options.warp * _WARPS[which])
             # Single microphones are near or far by how their places were chosen.
@@ -210,6 +230,30 @@ class _Rooms:
             'distance_bin': np.where(np.isfinite(distance), bins, -1),
             'distance': distance.astype(np.float32),
         }
+
+    def _coherence(
+        self,
+        room: np.ndarray,
+        place: np.ndarray,
+        moment: np.ndarray,
+        ear: np.ndarray,
+        other: np.ndarray,
+        part: np.ndarray,
+        delay_s: np.ndarray,
+    ) -> np.ndarray:
+        """Coherence (size, 2, 160) of two ears, the second one late by ``delay_s``."""
+        size = np.arange(len(room))
+        pieces = self.coherence[room, place, moment, self.pair[ear, other]].astype(np.float32)
+        # The whole window's is the mean of its parts' by their powers.
+        level = [self.power[room, place, moment, e].astype(np.float32) for e in (ear, other)]
+        loud = np.exp(0.5 * (level[0] + level[1]))
+        total = np.sqrt(np.exp(level[0]).sum(1) * np.exp(level[1]).sum(1))
+        whole = (pieces * loud[:, :, None]).sum(1) / total[:, None]
+        alike = np.where((part == 3)[:, None, None], whole, pieces[size, np.minimum(part, 2)])
+        real, imaginary = alike[:, 0], alike[:, 1] * np.where(ear > other, -1.0, 1.0)[:, None]
+        phase = 2.0 * np.pi * band_centres_hz() * delay_s[:, None]
+        cos, sin = np.cos(phase), np.sin(phase)
+        return np.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], 1)
 
     def _gains(self, rng: np.random.Generator, size: int, options: Options) -> np.ndarray:
         """Ears that differ by a gain and a smooth curve, (size, E, 160)."""

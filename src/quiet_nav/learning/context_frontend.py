@@ -42,11 +42,35 @@ class FramePower(nn.Module):
         self.register_buffer('bases', torch.tensor(bases, dtype=torch.float32), persistent=False)
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        return banded(torch.stack(self.parts(waveform)).square().sum(0))
+
+    def parts(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the cosine and the sine part of every frame, (E, frames, 384 bins) each."""
         frames = waveform.unfold(1, FRAME_SAMPLES, HOP_SAMPLES)
         spectrum = torch.matmul(frames, self.bases.T)
-        power = spectrum[..., : self.bins] ** 2 + spectrum[..., self.bins :] ** 2
-        coarse = power[..., FINE_BINS:].unflatten(-1, (COARSE_BANDS, BINS_PER_COARSE_BAND))
-        return torch.cat([power[..., :FINE_BINS], coarse.mean(-1)], dim=-1)
+        return spectrum[..., : self.bins], spectrum[..., self.bins :]
+
+
+def banded(bins: torch.Tensor) -> torch.Tensor:
+    """Return means over the bins of each band, (..., 384) to (..., 160)."""
+    coarse = bins[..., FINE_BINS:].unflatten(-1, (COARSE_BANDS, BINS_PER_COARSE_BAND))
+    return torch.cat([bins[..., :FINE_BINS], coarse.mean(-1)], dim=-1)
+
+
+def cross_power(
+    one: tuple[torch.Tensor, torch.Tensor], other: tuple[torch.Tensor, torch.Tensor]
+) -> torch.Tensor:
+    """Return real and imaginary part of X conj(Y) in bands, (..., 2, 160), from frames' parts.
+
+    X is cosine part minus i times sine part; the imaginary part is positive where X is ahead.
+    """
+    (a, b), (c, d) = one, other
+    return torch.stack([banded(a * c + b * d), banded(a * d - b * c)], dim=-2)
+
+
+def coherence(cross: torch.Tensor, power: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return complex coherence (..., 2, 160) from averages of cross power and of both powers."""
+    return cross / torch.sqrt((power + FLOOR) * (other + FLOOR))[..., None, :]
 
 
 def log_power(power: torch.Tensor) -> torch.Tensor:
@@ -71,11 +95,13 @@ class Comparison(nn.Module):
     Inputs: spectrum (N, 160) of the ear asked about, steadiness (N, 160): its log of mean minus
     mean of log; its reference (N, 160) and whether there is one (N,); the others' spectra and
     references (N, 3, 160), whether each is there (N, 3) and was heard at the same time (N, 3);
-    whether the nearest wall is asked about instead of the one in the ear's direction (N,).
+    whether the nearest wall is asked about instead of the one in the ear's direction (N,);
+    complex coherence with the others (N, 3, 2, 160), 0 where they were not heard at the same
+    time or by a clock of their own.
     Everything is a difference: absolute level and the sources' own colour cancel.
     """
 
-    channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS) + 1
+    channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS)
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,6 +120,7 @@ class Comparison(nn.Module):
         has_other: torch.Tensor,
         simultaneous: torch.Tensor,
         nearest: torch.Tensor,
+        coherences: torch.Tensor,
     ) -> torch.Tensor:
         known = has_reference[:, None]
         there = has_other[:, :, None]
@@ -111,6 +138,7 @@ class Comparison(nn.Module):
                 apart,
                 apart_changes,
                 flags[:, :, None].expand(-1, -1, BANDS),
+                coherences.flatten(1, 2),
             ],
             dim=1,
         )

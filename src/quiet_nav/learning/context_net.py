@@ -8,7 +8,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from quiet_nav.learning.context_frontend import Comparison, FramePower, log_power, transient
+from quiet_nav.learning.context_frontend import (
+    Comparison,
+    FramePower,
+    banded,
+    coherence,
+    cross_power,
+    log_power,
+    transient,
+)
 from quiet_nav.learning.vggish import LAYOUT, Logits, scaled
 from quiet_nav.perception.context import BANDS
 from quiet_nav.perception.readings import DISTANCE_BINS
@@ -24,7 +32,10 @@ INPUTS = (
     'has_other',
     'simultaneous',
     'nearest',
+    'coherences',
 )
+#: How many channels older networks lack.
+_CHANNELS_ADDED = (6, 7)
 
 
 class ContextVggish(nn.Module):
@@ -32,7 +43,8 @@ class ContextVggish(nn.Module):
 
     The noise of a room is steady, so time is averaged in the front end and the two-dimensional
     convolutions of VGGish become one-dimensional ones over finer frequencies and more channels:
-    the ear itself, its difference from the room's reference and from the other ears.
+    the ear itself, its difference from the room's reference and from the other ears, and its
+    coherence with these.
     ``width`` multiplies every number of channels.
     """
 
@@ -66,12 +78,16 @@ class ContextVggish(nn.Module):
         return Logits(out[:, 0], out[:, 1:])
 
     def upgraded(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return weights of a network without the input ``nearest`` with weights of 0 for it."""
+        """Return weights of a network without the last inputs with weights of 0 for them.
+
+        Those are the coherences (6 channels), before them ``nearest`` (1).
+        """
         first = 'features.0.weight'
         older = weights.get(first)
-        if older is None or older.shape[1] != Comparison.channels - 1:
+        if older is None or Comparison.channels - older.shape[1] not in _CHANNELS_ADDED:
             return weights
-        return {**weights, first: functional.pad(older, (0, 0, 0, 1))}
+        more = Comparison.channels - older.shape[1]
+        return {**weights, first: functional.pad(older, (0, 0, 0, more))}
 
     def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
         return self(*(batch[name] for name in INPUTS))
@@ -117,12 +133,21 @@ class ContextProbabilities(nn.Module):
         simultaneous: torch.Tensor,
         nearest: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
-        power = self.frames(waveform)
-        runs = log_power(torch.matmul(clip_weights, power))
+        parts = self.frames.parts(waveform)
+        power = banded(parts[0] ** 2 + parts[1] ** 2)
+        mean_power = torch.matmul(clip_weights, power)
+        runs = log_power(mean_power)
         steadiness = runs - torch.matmul(clip_weights, log_power(power))
         there = (others >= 0).to(power.dtype)
         index = others.clamp(min=0)
         count = clip_weights.shape[0]
+        # (E, slots, frames, bins) of both, to (E, slots, 2, runs, 160).
+        both = cross_power(
+            (parts[0][:, None], parts[1][:, None]), (parts[0][index], parts[1][index])
+        )
+        cross = torch.matmul(clip_weights, both.transpose(2, 3)).transpose(2, 3)
+        together = coherence(cross, mean_power[:, None], mean_power[index])
+        together = together * (there * simultaneous)[:, :, None, None, None]
 
         def per_run(x: torch.Tensor) -> torch.Tensor:
             return x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1)
@@ -138,6 +163,7 @@ class ContextProbabilities(nn.Module):
             per_run(there),
             per_run(simultaneous),
             per_run(nearest),
+            together.transpose(1, 2).flatten(0, 1),
         )
         context = has_reference.long() + 2 * (there.sum(1) > 0).long()
         # The nearest wall is asked about with one microphone: other ears change nothing there.

@@ -17,7 +17,13 @@ from rich.progress import track
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.learning.context_frontend import FramePower, log_power
+from quiet_nav.learning.context_frontend import (
+    FramePower,
+    banded,
+    coherence,
+    cross_power,
+    log_power,
+)
 from quiet_nav.perception.context import CLIP_FRAMES, FRAMES
 from quiet_nav.recordings.quiet_campus import Row
 from quiet_nav.sound.windows import WINDOW_SAMPLES
@@ -28,7 +34,9 @@ PARTS = (0, 15, FRAMES - CLIP_FRAMES)
 #: pieces of one recording (one microphone).
 MOMENTS = 3
 _FILES = ('sound.wav', 'later.wav', 'turned.wav')
-_VERSION = 2
+_VERSION = 3
+#: Ears whose coherence is kept.
+PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 @dataclass(frozen=True)
@@ -36,13 +44,15 @@ class RoomSpectra:
     """One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
 
     power: natural log of mean power, float16, (P, M, E, 3, 160); steadiness likewise: log of mean
-    minus mean of log. distance_m (P, M, E), NaN where unknown. near (P, M, E): the label.
+    minus mean of log. coherence: complex, of ``PAIRS`` that the rig has, float16,
+    (P, M, pairs, 3, 2, 160). distance_m (P, M, E), NaN where unknown. near (P, M, E): the label.
     bearing_rad (M, E): of each ear in base_link of the first moment. turning: ears of a rig.
     """
 
     room: str
     power: np.ndarray
     steadiness: np.ndarray
+    coherence: np.ndarray
     distance_m: np.ndarray
     near: np.ndarray
     bearing_rad: np.ndarray
@@ -78,22 +88,34 @@ def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
     front = FramePower()
     rig = rows[0].side is not None
     made = [_pose(row, front) if rig else _place(row, front) for row in rows]
-    parts = [np.stack(values) for values in zip(*(m[:4] for m in made), strict=True)]
-    room = RoomSpectra(name, *parts, bearing_rad=made[0][4], rig=rig)
+    parts = [np.stack(values) for values in zip(*(m[:5] for m in made), strict=True)]
+    room = RoomSpectra(name, *parts, bearing_rad=made[0][5], rig=rig)
     part = kept.with_suffix('.part.npz')
     np.savez(part, **{k: v for k, v in vars(room).items() if k != 'room'})
     part.replace(kept)
     return room
 
 
-def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, np.ndarray]:
-    """Return log power and steadiness of a window's parts, float16, (E, 3, 160) each."""
+def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, ...]:
+    """Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
+
+    And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, 160).
+    """
     with torch.no_grad():
-        power = front(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
-        pieces = torch.stack([power[:, p : p + CLIP_FRAMES] for p in PARTS], dim=1)
-        loud = log_power(pieces.mean(2))
+        ears = front.parts(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
+
+        def cut(frames: torch.Tensor) -> torch.Tensor:
+            return torch.stack([frames[:, p : p + CLIP_FRAMES] for p in PARTS], dim=1)
+
+        pieces = cut(banded(ears[0] ** 2 + ears[1] ** 2))
+        power = pieces.mean(2)
+        loud = log_power(power)
         steady = loud - log_power(pieces).mean(2)
-    return loud.numpy().astype(np.float16), steady.numpy().astype(np.float16)
+        pairs = [pair for pair in PAIRS if max(pair) < len(samples)]
+        one, other = ([p[i] for p in pairs] for i in (0, 1))
+        cross = cut(cross_power((ears[0][one], ears[1][one]), (ears[0][other], ears[1][other])))
+        alike = coherence(cross.mean(2), power[one], power[other])
+    return tuple(v.numpy().astype(np.float16) for v in (loud, steady, alike))
 
 
 def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
@@ -108,8 +130,8 @@ def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
     near = np.stack([[e['near'] for e in said[k]] for k in ('ears', 'ears', 'ears turned')])
     sides = np.array([Side[e['side']].yaw_rad for e in said['ears']])
     bearing = np.stack([sides, sides, sides + np.pi])
-    power, steady = (np.stack(part) for part in zip(*both, strict=True))
-    return power, steady, distance, near, bearing
+    power, steady, alike = (np.stack(part) for part in zip(*both, strict=True))
+    return power, steady, alike, distance, near, bearing
 
 
 def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
@@ -121,10 +143,11 @@ def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
         )
     starts = np.linspace(0, room, MOMENTS).astype(int)
     pieces = np.stack([audio[s : s + WINDOW_SAMPLES] for s in starts])
-    power, steady = window_spectra(pieces, front)
+    power, steady, _ = window_spectra(pieces, front)
+    alike = np.zeros((MOMENTS, 0, len(PARTS), 2, power.shape[-1]), np.float16)
     distance = np.full((MOMENTS, 1), row.distance_m)
     near = np.full((MOMENTS, 1), bool(row.near))
-    return power[:, None], steady[:, None], distance, near, np.zeros((MOMENTS, 1))
+    return power[:, None], steady[:, None], alike, distance, near, np.zeros((MOMENTS, 1))
 
 
 def _read(path: Path) -> np.ndarray:
