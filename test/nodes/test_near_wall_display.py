@@ -9,7 +9,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
 
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import Image, Range
+from sensor_msgs.msg import CompressedImage, Image, Range
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -201,6 +201,26 @@ def test_overlay_is_drawn_only_while_somebody_looks(ros):
 
     bench.viewer.destroy_subscription(look)
     assert ros.spin_until(lambda: camera.get_subscription_count() == 0, 15.0)
+
+
+def test_overlay_is_of_the_topic_that_is_named_compressed_too(ros):
+    cv2 = pytest.importorskip('cv2')
+    pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
+    viewer, images = ros.node('lookout_viewer', namespace='lookout'), []
+    display = NearWallDisplay(
+        ros.node('lookout', namespace='lookout'), CAMERA_RIG, image_topic='eye', compressed=True
+    )
+    viewer.create_subscription(Image, 'near_wall/image', images.append, 1)
+    camera = viewer.create_publisher(CompressedImage, 'eye/compressed', 1)
+    data = cv2.imencode('.png', np.full((32, 48, 3), 77, np.uint8))[1].tobytes()
+
+    def pictured():
+        camera.publish(CompressedImage(format='png', data=data))
+        return images
+
+    assert ros.spin_until(pictured, 15.0)
+    assert (images[0].encoding, images[0].width, images[0].height) == ('rgb8', 48, 32)
+    display.destroy()
 
 
 def test_image_that_cannot_be_shown_does_not_end_the_node(ros):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 
@@ -107,6 +108,17 @@ def _decompressed(message: CompressedImage) -> np.ndarray:
     return cv2.cvtColor(pixels, codes[channels])
 
 
+def subscribe_images(
+    node: Node,
+    on_image: Callable[[Image | CompressedImage], None],
+    topic: str = IMAGE_TOPIC,
+    compressed: bool = False,
+) -> Subscription:
+    """Return a subscription to images, or to image_transport's compressed ones beside them."""
+    kind, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
+    return node.create_subscription(kind, topic + suffix, on_image, IMAGE_QOS)
+
+
 class ImageInput:
     """Subscribes to images, their camera_info and the camera's place on the robot.
 
@@ -129,10 +141,9 @@ class ImageInput:
         self._frames = FrameListener(base_frame)
         self._known: dict[str, Transform] = {}
         self.fov_rad = math.nan
-        kind, suffix = (CompressedImage, '/compressed') if compressed else (Image, '')
         folder, slash, _ = topic.rpartition('/')
         subscribe = node.create_subscription
-        self._images = subscribe(kind, topic + suffix, on_image, IMAGE_QOS)
+        self._images = subscribe_images(node, on_image, topic, compressed)
         self._subscriptions = [
             self._images,
             subscribe(CameraInfo, f'{folder}{slash}camera_info', self._on_info, IMAGE_QOS),

@@ -108,7 +108,12 @@ class NearWallNode(LifecycleNode):
         p = self._settings
         self._worker = ThreadPoolExecutor(1, thread_name_prefix='detector')
         self._display = NearWallDisplay(
-            self, self._rig or CAMERA_RIG, p.frame_id, sees=self._eyes is not None
+            self,
+            self._rig or CAMERA_RIG,
+            p.frame_id,
+            sees=self._eyes is not None,
+            image_topic=p.image_topic,
+            compressed=p.image_transport == 'compressed',
         )
         if self._session is not None:
             self._listen()

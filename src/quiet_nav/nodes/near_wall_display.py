@@ -10,8 +10,8 @@ from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
-from sensor_msgs.msg import Image, Range
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CompressedImage, Image, Range
 from std_msgs.msg import ColorRGBA
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
@@ -19,7 +19,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
-from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of
+from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of, subscribe_images
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display import (
     CLEAR_RANGE_M,
@@ -80,6 +80,7 @@ class NearWallDisplay:
     Made where a node becomes active and destroyed where it ends; ``show`` may be called from
     another thread. Nothing is kept but the newest readings of every side and one strip of the last
     probabilities. Stamps are the ends of the windows. sees: there are readings of a camera, too.
+    image_topic, compressed: where the images for the overlay come from.
     """
 
     def __init__(
@@ -89,7 +90,10 @@ class NearWallDisplay:
         base_frame: str = 'base_link',
         near_probability: float = NEAR_PROBABILITY,
         sees: bool = False,
+        image_topic: str = IMAGE_TOPIC,
+        compressed: bool = False,
     ) -> None:
+        self._source = (image_topic, compressed)
         self._node, self._base_frame, self._threshold = node, base_frame, near_probability
         self._strip = ProbabilityStrip(threshold=near_probability)
         self._lock = threading.Lock()
@@ -205,14 +209,12 @@ class NearWallDisplay:
         wanted = self._image.get_subscription_count() > 0
         if wanted and self._images is None:
             self._bridge = make_bridge()
-            self._images = self._node.create_subscription(
-                Image, IMAGE_TOPIC, self._on_image, qos_profile_sensor_data
-            )
+            self._images = subscribe_images(self._node, self._on_image, *self._source)
         elif not wanted and self._images is not None:
             self._node.destroy_subscription(self._images)
             self._images = self._bridge = None
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: Image | CompressedImage) -> None:
         if self._bridge is None:
             return
         picture = picture_of(message, self._bridge)
