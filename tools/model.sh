@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the shipped detector from nothing: simulated rooms, six trainings, export, card. Called by
+# Makes the shipped detector from nothing: simulated rooms, seven trainings, export, card. Called by
 # `make model`; stopped and called again, it goes on where it stopped. Hours on two cores.
 #   ROOMS=100            percent of the rooms, 5 rooms a set at the least
 #   EPOCHS=              of every training instead of its recipe's
@@ -70,7 +70,8 @@ campus out/rooms/shapesmore robot 120 95 --steady --cut 0.5 --hard 0.6
 link out/asks/drift/SFS-Robot out/rooms/drift
 link out/asks/steady/SFS-Static out/rooms/steady
 train context_rooms out/rooms out/near_wall_rooms --init out/near_wall_look.onnx
-quiet_nav export out/near_wall_rooms/last.ckpt --out "$model" --data out/rooms
+train context_rooms_more out/rooms out/near_wall_rooms_more --init out/near_wall_rooms/last.ckpt
+quiet_nav export out/near_wall_rooms_more/last.ckpt --out "$model" --data out/rooms
 
 quiet_nav card "$model" --data out/asks/steady --rooms out/unheard --wider out/wider \
     --about models/about_near_wall.md --out "${model%.onnx}.md"
