@@ -124,7 +124,9 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     assert len(names) == len(set(names)) == 39
     text = tables(measured)
     assert all(name in text for name in names)
-    assert len(json.loads(to_json(measured))) == 39
+    said = json.loads(to_json(measured))
+    assert len(said) == 39
+    assert len(said[0]['ap']) == 3
 
 
 def write_static(root: Path, robots: Path) -> None:

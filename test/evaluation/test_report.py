@@ -73,6 +73,7 @@ def test_report_has_every_section_and_context_matters():
 def test_json_is_plain_and_whole():
     report = evaluate(Oracle(), make_rows(), bands=False)
     content = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert set(content['lines'][0]['ap']) == {'value', 'low', 'high'}
     assert content['lines'][0]['positives'] == 24
     assert set(content['lines'][0]['ap']) == {'value', 'low', 'high'}
 

@@ -12,7 +12,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
-from quiet_nav.evaluation.metrics import average_precision, estimate, of_rows
+from quiet_nav.evaluation.metrics import Estimate, average_precision, estimate, of_rows
 from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
@@ -256,13 +256,11 @@ def to_json(measured: Sequence[Measured]) -> str:
 
 
 def vars_of(line: Line) -> dict:
-    """Return a line's figures as plain values."""
-    plain = {}
-    for key, value in vars(line).items():
-        plain[key] = (
-            value if value is None or isinstance(value, (str, int)) else list(vars(value).values())
-        )
-    return plain
+    """Return a line's figures as plain values, estimates as value, low and high."""
+    return {
+        key: [value.value, value.low, value.high] if isinstance(value, Estimate) else value
+        for key, value in vars(line).items()
+    }
 
 
 def tables(measured: Sequence[Measured]) -> str:

@@ -60,8 +60,12 @@ class Report:
         return [line for line in self.lines if line.section == name]
 
     def to_json(self) -> dict:
-        """Return plain values; NaN becomes None."""
-        lines = [dataclasses.asdict(line) for line in self.lines]
+        """Return plain values without the draws of intervals; NaN becomes None."""
+
+        def kept(items: list[tuple[str, object]]) -> dict[str, object]:
+            return {name: value for name, value in items if name != 'draws'}
+
+        lines = [dataclasses.asdict(line, dict_factory=kept) for line in self.lines]
         return {'model': self.model, 'data': self.data, 'lines': _plain(lines)}
 
 
