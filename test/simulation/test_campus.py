@@ -271,6 +271,7 @@ def test_a_folder_of_another_campus_is_refused(robot, tmp_path):
         (lambda: CampusRequest('moving', 1, 0), 'static, dense, motion, robot'),
         (lambda: CampusRequest('static', 0, 0), 'rooms'),
         (lambda: CampusRequest('static', 1, 0, distractors=1.5), 'share'),
+        (lambda: CampusRequest('static', 1, 0, most_sources=0), 'at most 0 sources; expected 1'),
         (lambda: plan_room(CampusRequest('static', 1, 0, sounds='/nowhere'), 0), '/nowhere'),
     ],
 )
@@ -307,6 +308,13 @@ def test_steady_rooms_have_no_source_that_changes():
         ]
         changing = [bool(s.schedule or s.gain_db.amplitudes or s.drifting_db) for s in sources]
         assert any(changing) != steady
+
+
+@pytest.mark.parametrize('most', [1, 2, 5])
+def test_rooms_have_no_more_sources_than_asked(most):
+    request = CampusRequest('robot', 24, 1, images=False, most_sources=most)
+    counts = {len(plan_room(request, index).scene.sources) for index in range(24)}
+    assert counts == set(range(1, most + 1))
 
 
 def test_every_process_computes_on_one_thread(monkeypatch):

@@ -45,6 +45,9 @@ def main(
     hard: Annotated[
         float, typer.Option(help='Share of rooms whose walls, floor and ceiling are all hard.')
     ] = 0.0,
+    most_sources: Annotated[
+        int, typer.Option(help='Sound sources in a room, at most: 1 to so many.')
+    ] = 5,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -80,6 +83,7 @@ def main(
         test_only,
         cut,
         hard,
+        most_sources,
     )
     columns = (
         TextColumn('{task.description}'),

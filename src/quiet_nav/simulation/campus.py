@@ -95,6 +95,8 @@ def _portable(request: CampusRequest) -> dict[str, object]:
         if not portable[name]:
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)
+    if portable['most_sources'] == CampusRequest.most_sources:
+        portable.pop('most_sources')
     return portable
 
 

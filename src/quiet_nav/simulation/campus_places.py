@@ -51,10 +51,11 @@ class CampusRequest:
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
-    hard: of rooms all surfaces of which are hard. sounds: folder of recordings or ''.
-    rig: YAML of a rig (``robot``). camera_height, facing_within_deg: of the robot's camera,
-    metres, and how obliquely it faces a wall (``views``). motor: a robot carries the microphone
-    and its own noise is heard (``motion``). test_only: every room is in the test lists.
+    hard: of rooms all surfaces of which are hard. most_sources: a room has 1 to so many. sounds:
+    folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
+    of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
+    carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
+    test lists.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class CampusRequest:
     test_only: bool = False
     cut: float = 0.0
     hard: float = 0.0
+    most_sources: int = 5
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -85,6 +87,8 @@ class CampusRequest:
         for name in ('cut', 'hard'):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
+        if self.most_sources < 1:
+            raise QuietNavError(f'at most {self.most_sources} sources; expected 1 or more')
         if not 0.05 <= self.camera_height <= 2.0:
             raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
         if not 0.0 <= self.facing_within_deg < 90.0:
@@ -124,7 +128,8 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
     """
     room_seed = int(generator(request.seed, request.kind, index).integers(1 << 62))
     ranges = STEADY if request.steady else SceneRanges()
-    ranges = replace(ranges, cut_share=request.cut, hard_share=request.hard)
+    sources = (ranges.sources[0], request.most_sources)
+    ranges = replace(ranges, cut_share=request.cut, hard_share=request.hard, sources=sources)
     scene = draw_scene(room_seed, ranges, request.sounds)
     rng = generator(room_seed, 'places')
     draw: Callable[..., list[Place]] = {
