@@ -91,12 +91,10 @@ def _portable(request: CampusRequest) -> dict[str, object]:
             portable.pop(name)
     if request.kind != 'motion':
         portable.pop('motor')
-    for name in ('test_only', 'cut', 'hard'):
-        if not portable[name]:
+    for name in ('test_only', 'cut', 'hard', 'most_sources'):
+        if portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)
-    if portable['most_sources'] == CampusRequest.most_sources:
-        portable.pop('most_sources')
     return portable
 
 
