@@ -17,6 +17,7 @@ from quiet_nav.learning.context_spectra import (
     MOMENTS,
     PAIRS,
     RoomSpectra,
+    campuses,
     load_rooms,
     window_log_power,
 )
@@ -33,8 +34,6 @@ from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
 from quiet_nav.recordings.quiet_campus import Row, load_splits
 
-#: Data sets that have windows of 3 s to compare.
-SUBSETS = ('SFS-Robot', 'SFS-Static')
 #: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
 SINGLE, PAIR, ALL = range(3)
 _NEPER = np.log(10.0) / 10.0
@@ -391,17 +390,6 @@ def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, 
         ContextDataset(rooms['train'], recipe, batches, True),
         ContextDataset(rooms['val'], recipe, checks, False),
     )
-
-
-def campuses(data: Path) -> list[tuple[Path, str | None]]:
-    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
-    found = [
-        (folder, subset)
-        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
-        for subset in SUBSETS
-        if (folder / subset / 'data-split').is_dir()
-    ]
-    return found or [(data, None)]
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
