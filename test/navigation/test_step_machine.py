@@ -177,6 +177,24 @@ def test_a_policy_that_cannot_decide_listens_again_but_not_for_ever():
     assert world.machine.distance_m == 0.0
 
 
+def test_a_policy_that_hears_a_silent_room_waits_longer_and_then_ends_the_run_at_rest():
+    script = Script(Step(reason='silent', waits=True))
+    world = World(script).run()
+    assert world.machine.outcome == Outcome.NO_READING
+    assert world.machine.reason == 'silent'
+    waited_s = (world.now_ns - 10**9) * 1e-9
+    assert StepTiming().silence_s <= waited_s < StepTiming().silence_s + 8.0
+    assert all(command.is_zero for command in world.commands)
+
+
+def test_waiting_is_forgotten_once_there_is_something_to_hear_again():
+    waits = [Step(waits=True)] * 20
+    script = Script(*waits, Step(0.0, 0.2), *waits, Step(0.0, 0.2))
+    world = World(script, goal=GoalLimits(max_steps=2)).run(seconds=300.0)
+    assert world.machine.outcome == Outcome.LIMIT_REACHED
+    assert len(script.asked) == 42
+
+
 def test_a_robot_that_does_not_move_runs_into_the_phase_limit():
     world = World(Script(Step(0.0, 0.3)))
     world.stuck = True

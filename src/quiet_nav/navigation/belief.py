@@ -63,12 +63,12 @@ class BeliefSettings:
     near_prior: float = 0.11
     sector_half_rad: float = 0.0
     slanted: float = 0.7
-    wall_ahead_per_m: float = 0.15
+    wall_ahead_per_m: float = 0.02
     wall_end_per_m: float = 0.04
     odometry_turn: float = 0.04
     odometry_drive: float = 0.05
     renewed: float = 0.02
-    false_corner: float = 0.1
+    false_corner: float = 0.2
 
 
 @dataclass
@@ -259,13 +259,13 @@ class WallBelief:
             return None
         s = self.settings
         prior = np.asarray(s.bin_prior)
-        told = np.asarray(reading.distance_probabilities, dtype=float)
-        if told.shape != prior.shape or not np.isfinite(told).all() or told.sum() <= 0.0:
+        told = _told(reading, prior)
+        if told is None:
             near = np.asarray(_BIN_CENTRES_M) < NEAR_WALL_M
             p = min(max(reading.probability, 0.0), 1.0)
             ratio = np.where(near, p / s.near_prior, (1.0 - p) / (1.0 - s.near_prior))
         else:
-            ratio = told / told.sum() / prior
+            ratio = told / prior
         return np.log(np.minimum((1.0 - s.outlier) * ratio + s.outlier, s.most))
 
     def _reweigh(self, log_likelihood: np.ndarray) -> None:
@@ -365,6 +365,27 @@ class WallBelief:
         ahead = np.flatnonzero((draw >= 0.4 * share) & (draw < share))
         self.particles.ahead[ahead] = self._drawn_ahead(len(ahead), 0.5)
         self.particles.end[ahead] = self._drawn_end(len(ahead), 0.2)
+
+
+def information_nats(reading: NearWallReading, settings: BeliefSettings) -> float:
+    """Return how much a reading says: the divergence of its distances from the prior, in nats.
+
+    0 for one that says what was known before; inf for one without distances, which leaves it open.
+    """
+    prior = np.asarray(settings.bin_prior)
+    told = _told(reading, prior)
+    if told is None:
+        return math.inf
+    prior = prior / prior.sum()
+    return float(np.sum(told * np.log(np.maximum(told, 1e-9) / prior)))
+
+
+def _told(reading: NearWallReading, prior: np.ndarray) -> np.ndarray | None:
+    """Return the distance distribution that a reading tells, (12,); None where it has none."""
+    told = np.asarray(reading.distance_probabilities, dtype=float)
+    if told.shape != prior.shape or not np.isfinite(told).all() or told.sum() <= 0.0:
+        return None
+    return told / told.sum()
 
 
 def quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:

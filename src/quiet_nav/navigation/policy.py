@@ -18,12 +18,14 @@ BOTH_SIDES = frozenset({Side.LEFT, Side.RIGHT})
 class Step:
     """Turn by ``turn_rad`` (counter-clockwise), then drive ``drive_m``; ``reason`` in words.
 
-    A step without turn and drive means: nothing can be decided, listen again.
+    A step without turn and drive means: nothing can be decided, listen again. waits: it was heard
+    well, but there was nothing to hear; such steps are made for longer before the run ends.
     """
 
     turn_rad: float = 0.0
     drive_m: float = 0.0
     reason: str = ''
+    waits: bool = False
 
     @property
     def stays(self) -> bool:

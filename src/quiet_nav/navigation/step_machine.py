@@ -56,6 +56,8 @@ class Outcome(enum.IntEnum):
 class StepTiming:
     """How long the phases last and may last, and how long one drive may be.
 
+    max_empty_listens: so many listens of which nothing can be decided end a run. silence_s: so
+    long a policy may wait that hears all is silent.
     Raises QuietNavError where a value is not positive.
     """
 
@@ -66,6 +68,7 @@ class StepTiming:
     drive_timeout_s: float = 15.0
     max_step_m: float = 0.6
     max_empty_listens: int = 3
+    silence_s: float = 90.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -150,6 +153,7 @@ class StepMachine:
         self._heard: list[_Heard] = []
         self._looked: set[Side] = set()
         self._empty_listens = 0
+        self._waiting_ns: int | None = None
 
     @property
     def running(self) -> bool:
@@ -351,13 +355,16 @@ class StepMachine:
             return
         self.step = choice
         if choice.stays:
-            self._empty_listens += 1
-            if self._empty_listens >= self.timing.max_empty_listens:
+            if self._waiting_ns is None:
+                self._waiting_ns = self._now_ns
+            self._empty_listens += not choice.waits
+            over = self._elapsed_s(self._waiting_ns) > self.timing.silence_s
+            if over or self._empty_listens >= self.timing.max_empty_listens:
                 self.finish(Outcome.NO_READING, choice.reason or 'the policy cannot decide')
             else:
                 self._back_to_heading(pose)
             return
-        self._empty_listens = 0
+        self._empty_listens, self._waiting_ns = 0, None
         yaw = wrap_angle(self._step_pose.yaw + choice.turn_rad)
         self._enter(Phase.TURN, Turn(yaw))
 

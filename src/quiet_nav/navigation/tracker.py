@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.belief import BeliefSettings, WallBelief, quantile
+from quiet_nav.navigation.belief import BeliefSettings, WallBelief, information_nats, quantile
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Readings, Step
-from quiet_nav.perception.readings import Modality
+from quiet_nav.perception.readings import Modality, NearWallReading
 
 AHEAD = 'wall ahead'
 ENDED = 'wall ended'
@@ -41,6 +41,8 @@ class TrackerSettings:
     look_share, look_ahead_m: look ahead when the way of a step and this much more is blocked with
     this probability and the front was not heard. second_look_share: where an ear in front heard,
     turn for a second look from this probability of a wall on.
+    silent_nats: where readings say less than this on the average the robot waits: it drives by
+    sound, and what there was to be heard has stopped.
     Raises QuietNavError where a value is not positive.
     """
 
@@ -63,6 +65,7 @@ class TrackerSettings:
     second_look_share: float = 0.15
     look_ahead_m: float = 0.2
     look_every_m: float = 0.8
+    silent_nats: float = 0.1
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -108,6 +111,8 @@ class WallTracker:
         self._second_look = second_look
         self._may_look = True
         self._surveyed = 0
+        self._cornered = False
+        self._waits = False
 
     @property
     def wall_distance_m(self) -> float:
@@ -118,7 +123,7 @@ class WallTracker:
 
     def decide(self, readings: Readings, pose: Pose2D) -> Step | Look:
         first = self._pose is None
-        moved = not self._looked or pose != self._pose
+        moved = not (self._looked or self._waits) or pose != self._pose
         if moved:
             if self._pose is not None:
                 self.belief.move(self._pose, pose)
@@ -126,13 +131,18 @@ class WallTracker:
             self._pose, self._looked = pose, False
             self._used.clear()
         usable = {s: r for s, r in readings.items() if r.valid and math.isfinite(r.probability)}
+        self._waits = self._silent(usable.values())
+        if self._waits:
+            self._looked = False
+            return Step(reason='nothing is to be heard: waiting', waits=True)
         for side, reading in sorted(usable.items()):
             if (side, reading.start_ns) not in self._used:
-                again = side in {heard for heard, _ in self._used}
+                again = self._cornered or side in {heard for heard, _ in self._used}
                 seen = reading.modality == Modality.VISION
                 offset_m = self._camera_offset_m if seen else self._offsets.get(side, 0.0)
                 self.belief.hear(side, reading, offset_m, again)
                 self._used.add((side, reading.start_ns))
+        self._cornered = False
         if first:
             self._course_rad = pose.yaw
         if self._course_rad is not None and moved:
@@ -157,8 +167,14 @@ class WallTracker:
         self._looked = False
         if reason in CORNERS:
             self._course_rad = None
+            self._cornered = True
         turn, way = self._safe(turn, way)
         return Step(turn, min(way, self._step_length_m()), reason)
+
+    def _silent(self, usable: Collection[NearWallReading]) -> bool:
+        """Return whether the readings tell nothing: what there was to be heard has stopped."""
+        told = [information_nats(reading, self.belief.settings) for reading in usable]
+        return bool(told) and sum(told) / len(told) < self.settings.silent_nats
 
     def _survey(self, heard: bool) -> Step | Look | None:
         """Listen all around at two headings; None when that is done.

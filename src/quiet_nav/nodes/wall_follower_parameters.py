@@ -77,6 +77,12 @@ class WallFollowerParameters:
     listen_timeout_s: float = parameter(
         8.0, 'limit of one listen; more than a window', minimum=3.5, maximum=60.0
     )
+    silence_s: float = parameter(
+        90.0,
+        'a tracker that hears a silent room waits so long before the run ends',
+        minimum=3.0,
+        maximum=3600.0,
+    )
     turn_timeout_s: float = parameter(15.0, 'limit of one turn', minimum=1.0, maximum=60.0)
     drive_timeout_s: float = parameter(15.0, 'limit of one drive', minimum=1.0, maximum=60.0)
     max_step_m: float = parameter(0.6, 'longest drive of one step', minimum=0.05, maximum=2.0)
