@@ -1,5 +1,6 @@
 """The wall belief against geometry worked by hand, and the tracker in closed loop."""
 
+import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -251,6 +252,31 @@ def test_the_tracker_waits_in_silence_and_believes_what_it_believed():
     assert np.array_equal(policy.belief.particles.u, before[1])
     heard = {Side.LEFT: says(Side.LEFT, 3.0), Side.RIGHT: says(Side.RIGHT, 0.35)}
     assert isinstance(policy.decide(heard, Pose2D()), Look)
+
+
+def test_a_silent_place_is_passed_after_a_while_but_a_silent_room_is_not():
+    policy = tracker(side=Side.RIGHT)
+    policy._surveyed = 2
+
+    clock_s = itertools.count(0, 5)
+
+    def silence(pose, listens):
+        heard = []
+        for now_s in itertools.islice(clock_s, listens):
+            sides = (Side.LEFT, Side.RIGHT, Side.FRONT)
+            readings = {s: says_nothing(s, now_s * 10**9) for s in sides}
+            heard.append(policy.decide(readings, pose))
+        return heard
+
+    first = silence(Pose2D(), math.ceil(TrackerSettings().silent_s / 5) + 1)
+    assert all(step.waits for step in first[:-1])
+    assert isinstance(first[-1], Step)
+    assert not first[-1].stays
+    assert all(step.waits for step in silence(Pose2D(0.2), 50))
+    # Once there was something to hear, another silence is waited out again.
+    sides = {Side.LEFT: says(Side.LEFT, 3.0), Side.RIGHT: says(Side.RIGHT, 0.35)}
+    policy.decide({**sides, Side.FRONT: says(Side.FRONT, 3.0)}, Pose2D(0.2))
+    assert silence(Pose2D(0.4), 1)[0].waits
 
 
 def test_one_ear_that_hears_is_enough_not_to_wait():

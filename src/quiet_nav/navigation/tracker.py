@@ -42,7 +42,8 @@ class TrackerSettings:
     this probability and the front was not heard. second_look_share: where an ear in front heard,
     turn for a second look from this probability of a wall on.
     silent_nats: where readings say less than this on the average the robot waits: it drives by
-    sound, and what there was to be heard has stopped.
+    sound, and what there was to be heard has stopped. silent_s: after so long it takes one step all
+    the same, as the place may be to blame; where that one is silent, too, it stays.
     Raises QuietNavError where a value is not positive.
     """
 
@@ -66,6 +67,7 @@ class TrackerSettings:
     look_ahead_m: float = 0.2
     look_every_m: float = 0.8
     silent_nats: float = 0.1
+    silent_s: float = 65.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -113,6 +115,8 @@ class WallTracker:
         self._surveyed = 0
         self._cornered = False
         self._waits = False
+        self._silent_ns: int | None = None
+        self._deaf_at: Pose2D | None = None
 
     @property
     def wall_distance_m(self) -> float:
@@ -131,10 +135,15 @@ class WallTracker:
             self._pose, self._looked = pose, False
             self._used.clear()
         usable = {s: r for s, r in readings.items() if r.valid and math.isfinite(r.probability)}
-        self._waits = self._silent(usable.values())
+        silent = self._silent(usable.values())
+        self._waits = silent and not self._passes(usable.values(), pose)
         if self._waits:
             self._looked = False
             return Step(reason='nothing is to be heard: waiting', waits=True)
+        if silent:
+            self._deaf_at = pose
+        else:
+            self._silent_ns = self._deaf_at = None
         for side, reading in sorted(usable.items()):
             if (side, reading.start_ns) not in self._used:
                 again = self._cornered or side in {heard for heard, _ in self._used}
@@ -175,6 +184,14 @@ class WallTracker:
         """Return whether the readings tell nothing: what there was to be heard has stopped."""
         told = [information_nats(reading, self.belief.settings) for reading in usable]
         return bool(told) and sum(told) / len(told) < self.settings.silent_nats
+
+    def _passes(self, silent: Collection[NearWallReading], pose: Pose2D) -> bool:
+        """Return whether it goes on: a place that tells nothing is left after a while, once."""
+        now_ns = max(reading.end_ns for reading in silent)
+        if self._silent_ns is None:
+            self._silent_ns = now_ns
+        waited_s = (now_ns - self._silent_ns) * 1e-9
+        return waited_s >= self.settings.silent_s and self._deaf_at in (None, pose)
 
     def _survey(self, heard: bool) -> Step | Look | None:
         """Listen all around at two headings; None when that is done.
