@@ -53,7 +53,7 @@ class Rig:
         return None
 
 
-#: One camera in front (the Mount of simulation/camera.py): to look to its sides the robot turns.
+#: One camera in front (the Mount of simulation/sight/camera.py): to look to its sides the robot turns.
 CAMERA_RIG = Rig('camera', (Ear(0, 0.08, 0.0, 0.3, Side.FRONT),), turns=True)
 
 
