@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.values import short
 
 MEBIBYTE = 2**20
 _KINDS = {
@@ -67,6 +68,20 @@ def read_text(path: str | Path, where: str = '', most_bytes: int = 16 * MEBIBYTE
     Errors as for ``read_bytes``, and for bytes that are no such text.
     """
     return decode_text(read_bytes(path, where, most_bytes), where or str(path))
+
+
+def inside(folder: Path, listed: str, where: str) -> Path:
+    """Return a path that a file names, which must lie in a folder.
+
+    Links in the folder are its owner's affair. Raises QuietNavError naming where for a path that
+    leads elsewhere by `..` or from the root.
+    """
+    path = Path(listed)
+    if '\0' in listed or '..' in path.parts:
+        raise QuietNavError(f'{where}: {short(listed)} leads out of {folder}')
+    if path.is_absolute() and not path.is_relative_to(folder.absolute()):
+        raise QuietNavError(f'{where}: {short(listed)} lies elsewhere than in {folder}')
+    return folder / path
 
 
 def decode_text(data: bytes, where: str) -> str:
