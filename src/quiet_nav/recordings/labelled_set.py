@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import ConfigDict
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.csv_files import read_csv
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.writing import whole_folder, write_file
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     to_json,
-    whole_folder,
     write_annotation,
     write_color,
     write_list,
     write_sound,
     write_static_depth,
-    write_whole,
 )
 from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS
 from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
@@ -51,17 +54,23 @@ def read_assignment(path: str | Path) -> list[Assigned]:
     Raises QuietNavError for other columns and parts, and for a room in two parts.
     """
     path = Path(path)
-    try:
-        with path.open(newline='') as file:
-            reader = csv.DictReader(file)
-            if set(reader.fieldnames or ()) != {'bag', 'room', 'split'}:
-                raise QuietNavError(
-                    f'{path}: columns bag, room, split expected, found {reader.fieldnames}'
-                )
-            rows = [Assigned(path.parent / r['bag'], r['room'], r['split']) for r in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise QuietNavError(f'{path}: cannot be read ({error})') from error
-    return rows
+    rows = [row for _, row in read_csv(path, ('bag', 'room', 'split'))]
+    other = sorted({name for row in rows for name in row} - {'bag', 'room', 'split'})
+    if other:
+        raise QuietNavError(f'{path}: columns bag, room, split expected, found also {other}')
+    return [Assigned(path.parent / row['bag'], row['room'], row['split']) for row in rows]
+
+
+class _BagFile(Schema):
+    # What was found in the bag besides is for people to read.
+    model_config = ConfigDict(extra='allow')
+
+    room: Name
+
+
+class _LabelsFile(Schema):
+    rooms: dict[str, Literal['train', 'val', 'test']]
+    bags: dict[str, _BagFile]
 
 
 class LabelledSet:
@@ -78,12 +87,12 @@ class LabelledSet:
         self.bags: dict[str, dict] = {}
         if self._path.is_file():
             try:
-                content = json.loads(self._path.read_text())
-                self.rooms, self.bags = dict(content['rooms']), dict(content['bags'])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise QuietNavError(
-                    f'{self._path}: not what this command writes ({error})'
-                ) from error
+                content = read_json(self._path)
+                file = checked(_LabelsFile, content, str(self._path))
+            except QuietNavError as error:
+                raise QuietNavError(f'{error}; not what this command writes') from error
+            self.rooms = dict(file.rooms)
+            self.bags = {name: content['bags'][name] for name in file.bags}
         elif (self.root / 'ProcessedData').exists():
             raise QuietNavError(
                 f'{self.root} holds recordings that this command did not write; choose another '
@@ -143,13 +152,15 @@ class LabelledSet:
         for split in SPLITS:
             rooms = sorted(room for room in self.rooms if self.rooms[room] == split)
             self._write_lists(split, rooms)
-        write_whole(self._path, to_json({'rooms': self.rooms, 'bags': self.bags}))
+        write_file(self._path, to_json({'rooms': self.rooms, 'bags': self.bags}), overwrite=True)
 
     def _write_motion_lists(self) -> None:
-        depths: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
+        depths: dict[str, dict[str, Sequence[float]]] = {split: {} for split in SPLITS}
         for path in sorted((self.motion_root / 'ProcessedData').glob('*/annotation.json')):
-            said = json.loads(path.read_text())
-            depths[self.rooms[said['room']]][path.parent.name] = said['depth']
+            said = read_annotation(path.parent, 'room', 'depth_m')
+            if said.room not in self.rooms:
+                raise QuietNavError(f'{path}: room {said.room} is not in {self._path}')
+            depths[self.rooms[said.room]][path.parent.name] = said.depth_m
         for split in SPLITS:
             folder = self.motion_root / 'data-split'
             lists = (folder / task / f'{split}.csv' for task in (OBSTACLE, ORDER))
@@ -162,15 +173,15 @@ class LabelledSet:
         for room in rooms:
             distances = {}
             for place in sorted((self.root / 'ProcessedData' / room).glob('*/annotation.json')):
-                said = json.loads(place.read_text())
-                name, distance = place.parent.name, float(said['depth'])
+                said = read_annotation(place.parent, 'depth_m', 'length_s')
+                name, distance = place.parent.name, said.depth_m[0]
                 distances[name] = distance
                 row = [_listed(room, name), repr(distance)]
                 near = str(int(distance <= NEAR_WALL_M))
                 if split == 'train':
                     rows.append([*row, near])
                 else:
-                    rows += [[*row, str(s), near] for s in range(int(said['Audio Length']))]
+                    rows += [[*row, str(s), near] for s in range(int(said.length_s or 0.0))]
             pairs += [
                 [_listed(room), one, other, str(int(distances[one] < distances[other]))]
                 for one in distances

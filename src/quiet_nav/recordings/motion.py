@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.files.writing import whole_folder
 from quiet_nav.quiet_campus.folders import (
-    whole_folder,
     write_annotation,
     write_color,
     write_motion_depth,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.folders import SUBSETS, write_list
 from quiet_nav.simulation.campus.places import FAR_M, MOTION_FPS, MOTION_FRAMES, NEAR_M
-from quiet_nav.simulation.campus.rooms import read_annotation
 from quiet_nav.sound.windows import CLIP_S
 from quiet_nav.streams import generator
 
@@ -62,17 +63,18 @@ def _static(
     for room in rooms:
         depths = {}
         for place in sorted((root / 'ProcessedData' / room).iterdir()):
-            said = read_annotation(place)
-            depths[place.name] = said['depth']
-            close = said['depth'] <= (NEAR_M[-1] if kind == 'static' else NEAR_WALL_M)
-            if kind == 'static' and not close and said['depth'] < FAR_M[0] - 0.01:
+            said = read_annotation(place, 'depth_m', 'length_s')
+            depth, length_s = said.depth_m[0], said.length_s or 0.0
+            depths[place.name] = depth
+            close = depth <= (NEAR_M[-1] if kind == 'static' else NEAR_WALL_M)
+            if kind == 'static' and not close and depth < FAR_M[0] - 0.01:
                 continue
             path = _listed(kind, room, place.name)
-            row = [path, repr(said['depth'])]
+            row = [path, repr(depth)]
             if split == 'train' or kind == 'views':
                 rows.append([*row, str(int(close))])
             else:
-                rows += [[*row, str(s), str(int(close))] for s in range(int(said['Audio Length']))]
+                rows += [[*row, str(s), str(int(close))] for s in range(int(length_s))]
         both = [
             [_listed(kind, room), one, other, str(int(depths[one] < depths[other]))]
             for one in depths
@@ -94,13 +96,13 @@ def _robot(root: Path, rooms: list[str], near: Path) -> None:
             rows += [
                 [
                     _listed('robot', room, place.name),
-                    repr(ear['distance']),
+                    repr(ear.distance),
                     '0',
-                    str(ear['channel']),
-                    ear['side'],
-                    str(int(ear['near'])),
+                    str(ear.channel),
+                    ear.side,
+                    str(int(ear.near)),
                 ]
-                for ear in read_annotation(place)['ears']
+                for ear in read_annotation(place, 'ears').ears
             ]
     columns = ['path', 'depth', 'start second', 'channel', 'side', 'IfObstacle']
     write_list(near, columns, rows)
@@ -110,14 +112,14 @@ def _motion(
     root: Path, rooms: list[str], split: str, near: Path, order: Path, rng: np.random.Generator
 ) -> None:
     depths = {
-        room: read_annotation(root / 'ProcessedData' / room)['depth'][:MOTION_FRAMES]
+        room: read_annotation(root / 'ProcessedData' / room, 'depth_m').depth_m[:MOTION_FRAMES]
         for room in rooms
     }
     write_motion_lists(depths, split, near, order, rng, NEAR_M[-1], FAR_M[0])
 
 
 def write_motion_lists(
-    depths: dict[str, list[float]],
+    depths: dict[str, Sequence[float]],
     split: str,
     near: Path,
     order: Path,

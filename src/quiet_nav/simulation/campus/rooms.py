@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.files.writing import whole_folder
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import Rig, load_rig
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     SUBSETS,
-    whole_folder,
     write_annotation,
     write_color,
     write_motion_depth,
@@ -66,11 +65,6 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
             for place in room.places:
                 _write_clip(folder / place.name, place, room, hearing, camera)
     return room.name
-
-
-def read_annotation(folder: Path) -> dict:
-    """Return the annotation of a place that was written."""
-    return json.loads((folder / 'annotation.json').read_text())
 
 
 class _Camera:

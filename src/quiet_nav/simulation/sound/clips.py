@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 SUFFIXES = ('.ogg', '.wav', '.flac')
@@ -34,14 +35,10 @@ def list_clips(folder: str | Path, prefix: str) -> list[str]:
 @functools.lru_cache(maxsize=64)
 def load_clip(path: str) -> np.ndarray:
     """Return a recording without its silent ends, float32, mono, 16 kHz, unit RMS, (n,)."""
-    import soundfile
     import soxr
     from scipy import signal
 
-    try:
-        samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise QuietNavError(f'sound {path}: cannot be read ({error})') from error
+    samples, rate = read_sound(path)
     mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
     loud = np.flatnonzero(np.abs(mono) > 10 ** (-50 / 20) * np.abs(mono).max(initial=0.0))
     if loud.size < SAMPLE_RATE // 20:
