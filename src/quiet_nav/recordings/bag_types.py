@@ -102,9 +102,8 @@ class MessageTypes:
             raise
         except Exception as error:
             # The parser has errors of its own, and others for what it did not expect.
-            reason = ' '.join(str(error).split())[:120] or type(error).__name__
             raise QuietNavError(
-                f'its type {channel.msgtype} cannot be understood ({reason})'
+                f'the definition of its type {channel.msgtype} cannot be understood'
             ) from error
         return store
 

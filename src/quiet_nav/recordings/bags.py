@@ -210,7 +210,9 @@ class Bag:
     def _account(self, read: Counter[str], bad: Counter[str], wanted: dict[str, Channel]) -> None:
         for topic, channel in wanted.items():
             declared = self._declared.get(topic, channel.count)
-            if read[topic] != declared:
+            if not channel.count and not declared:
+                self._notes[f'topic {topic} has no messages'] = None
+            elif read[topic] != declared:
                 note = f'{topic}: {read[topic]} messages read, the bag declares {declared}'
                 self._notes[note] = None
             if bad[topic]:
