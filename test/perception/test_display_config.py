@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quiet_nav.perception.display import CLEAR_RANGE_M, RANGE_FIELD_OF_VIEW_RAD
+from quiet_nav.perception.display.display import CLEAR_RANGE_M, RANGE_FIELD_OF_VIEW_RAD
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.recordings.predictions import MARKERS

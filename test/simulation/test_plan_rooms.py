@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.plan_files import load_plan, plan_from_dict, room_names
+from quiet_nav.simulation.rooms.plan_files import load_plan, plan_from_dict, room_names
 
 ROOM = {
     'name': 'test',

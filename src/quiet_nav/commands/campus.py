@@ -64,8 +64,8 @@ def main(
         TimeRemainingColumn,
     )
 
-    from quiet_nav.simulation.campus import make_campus
-    from quiet_nav.simulation.campus_places import CampusRequest
+    from quiet_nav.simulation.campus.build import make_campus
+    from quiet_nav.simulation.campus.places import CampusRequest
 
     request = CampusRequest(
         kind,
@@ -107,7 +107,7 @@ def main(
 
 def _rig_file(name: str) -> Path:
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.simulation.plan_files import rooms_directory
+    from quiet_nav.simulation.rooms.plan_files import rooms_directory
 
     if Path(name).is_file():
         return Path(name).resolve()

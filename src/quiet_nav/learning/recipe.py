@@ -218,6 +218,6 @@ def recipe_file(name: str) -> Path:
 
 def recipes_directory() -> Path:
     """Return ``config/learning`` of the checkout or of the installed package's share folder."""
-    from quiet_nav.simulation.plan_files import rooms_directory
+    from quiet_nav.simulation.rooms.plan_files import rooms_directory
 
     return rooms_directory().parent / 'learning'
