@@ -20,20 +20,17 @@ from quiet_nav.quiet_campus.folders import (
     whole_folder,
     write_annotation,
     write_color,
-    write_list,
     write_sound,
     write_static_depth,
     write_whole,
 )
-from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS
+from quiet_nav.quiet_campus.listing import ListedPlace, write_motion_lists, write_place_lists
+from quiet_nav.quiet_campus.lists import SPLITS
 from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
 from quiet_nav.recordings.playback import Wav
-from quiet_nav.simulation.campus.lists import write_motion_lists
 from quiet_nav.streams import generator
 
 SUBSET = SUBSETS['static']
-#: A pair is worth ordering from this difference in distance on (the official lists' least).
-LEAST_DIFFERENCE_M = 0.1
 
 
 @dataclass(frozen=True)
@@ -151,41 +148,23 @@ class LabelledSet:
             said = json.loads(path.read_text())
             depths[self.rooms[said['room']]][path.parent.name] = said['depth']
         for split in SPLITS:
-            folder = self.motion_root / 'data-split'
-            lists = (folder / task / f'{split}.csv' for task in (OBSTACLE, ORDER))
             rng = generator(0, 'lists', split)
             limit = NEAR_WALL_M, math.nextafter(NEAR_WALL_M, math.inf)
-            write_motion_lists(depths[split], split, *lists, rng, *limit)
+            subset = SUBSETS['motion']
+            write_motion_lists(self.motion_root, subset, depths[split], split, rng, *limit)
 
     def _write_lists(self, split: str, rooms: Sequence[str]) -> None:
-        rows, pairs = [], []
+        listed: dict[str, dict[str, ListedPlace]] = {}
         for room in rooms:
-            distances = {}
+            listed[room] = {}
             for place in sorted((self.root / 'ProcessedData' / room).glob('*/annotation.json')):
                 said = json.loads(place.read_text())
-                name, distance = place.parent.name, float(said['depth'])
-                distances[name] = distance
-                row = [_listed(room, name), repr(distance)]
-                near = str(int(distance <= NEAR_WALL_M))
-                if split == 'train':
-                    rows.append([*row, near])
-                else:
-                    rows += [[*row, str(s), near] for s in range(int(said['Audio Length']))]
-            pairs += [
-                [_listed(room), one, other, str(int(distances[one] < distances[other]))]
-                for one in distances
-                for other in distances
-                if abs(distances[one] - distances[other]) >= LEAST_DIFFERENCE_M
-            ]
-        folder = self.root / 'data-split'
-        start = [] if split == 'train' else ['start second']
-        columns = ['path', 'depth', *start, 'IfObstacle']
-        write_list(folder / OBSTACLE / f'{split}.csv', columns, rows)
-        write_list(folder / ORDER / f'{split}.csv', ['path', 'clip_1', 'clip_2', 'label'], pairs)
-
-
-def _listed(*parts: str) -> str:
-    return '/'.join(('.', 'data', SUBSET, 'ProcessedData', *parts))
+                distance = float(said['depth'])
+                is_near = distance <= NEAR_WALL_M
+                listed[room][place.parent.name] = ListedPlace(
+                    distance, said['Audio Length'], is_near
+                )
+        write_place_lists(self.root, SUBSET, listed, split)
 
 
 class _PlaceFolders:
