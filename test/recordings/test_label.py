@@ -195,9 +195,9 @@ def test_room_in_two_parts_is_refused_before_anything_is_read(tmp_path):
     data = LabelledSet(tmp_path)
     one, two = (Assigned(tmp_path / s, 'kitchen', s) for s in ('train', 'test'))
     with pytest.raises(QuietNavError, match='kitchen would be in both train and test'):
-        data.claim([one, two], ['a', 'b'])
+        data.claim([one, two])
     with pytest.raises(QuietNavError, match="split 'exam' is none of"):
-        data.claim([Assigned(tmp_path, 'kitchen', 'exam')], ['a'])
+        data.claim([Assigned(tmp_path, 'kitchen', 'exam')])
     assert data.rooms == {} and not (tmp_path / 'SFS-Static').exists()
 
 

@@ -163,7 +163,7 @@ class SqliteStorage:
             raise QuietNavError(
                 f'{path}: messages are still in {unfinished.name}, which cannot be read here '
                 f'({error}); copy the folder to where you may write, then: '
-                f'sqlite3 {path.name} "pragma wal_checkpoint(truncate)"'
+                f'sqlite3 {path.name} "pragma integrity_check"'
             ) from error
         if unfinished is not None:
             self.notes.append(

@@ -89,13 +89,17 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of a bag; left_out: why the rest was not kept, and seconds of it."""
+    """What became of a bag; left_out: why the rest was not kept, and seconds of it.
+
+    begun_ns: time of its first message.
+    """
 
     name: str
     duration_s: float
     places: tuple[LabelledPlace, ...]
     left_out: Counter[str]
     notes: tuple[str, ...] = ()
+    begun_ns: int = 0
 
     @property
     def kept_s(self) -> float:
@@ -149,7 +153,7 @@ def label_bag(
         _give_images(bag, topics, cut.places, keeper, notes)
         duration_s = (sound[1] - sound[0]) / 1e9
         said = tuple(dict.fromkeys([*bag.notes, *depth.notes, *notes]))
-        return Labelled(bag.name, duration_s, tuple(cut.places), +left, said)
+        return Labelled(bag.name, duration_s, tuple(cut.places), +left, said, bag.start_ns)
 
 
 def _look(bag: Bag, topics: BagTopics) -> tuple[DepthTrack, StillStretches]:

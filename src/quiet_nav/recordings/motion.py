@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.files.writing import whole_folder
 from quiet_nav.perception.messages import pixels_from_msg
 from quiet_nav.quiet_campus.folders import (
-    whole_folder,
     write_annotation,
     write_color,
     write_motion_depth,
