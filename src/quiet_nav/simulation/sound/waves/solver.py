@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.acoustics import LATENCY, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.waves.dispersion import grid_frequency, grid_gain
+from quiet_nav.simulation.sound.waves.interpolation import reading_weights
 from quiet_nav.simulation.sound.waves.scheme import Scheme, make_scheme
 from quiet_nav.simulation.sound.waves.voxels import voxels_of
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -34,8 +33,8 @@ FADE = 0.85
 #: What a core does in a second on the slowest machine that this is meant for.
 NOMINAL_RATE = 250e6
 _PULSE_DB = 80.0
-#: Between cells pressure is interpolated by cubics.
-_TAPS = 4
+#: Cells that a place is read from, and ears that are put right together.
+_TAPS, _TOGETHER = 64, 512
 
 
 @dataclass(frozen=True)
@@ -94,8 +93,6 @@ class WaveSolver:
         self.settings = settings or WaveSettings()
         self.scheme: Scheme = make_scheme(voxels_of(plan, self.settings.cell_m))
         self.length_s = self.settings.length_s or decay_length_s(plan)
-        #: Million cell updates a second in the last run, all threads together.
-        self.rate = 0.0
 
     @cached_property
     def pulse(self) -> np.ndarray:
@@ -132,7 +129,7 @@ class WaveSolver:
         recorded = heard * (self.steps // self.every + 1)
         work = 4 * (2 * air * lanes + 2 * runs * heard * self.samples + 2 * recorded * lanes)
         faces = len(self.scheme.voxels.faces.cells)
-        memory = work + 40 * faces + heard * _TAPS**3 * 12 + 12 * air
+        memory = work + 40 * faces + heard * _TAPS * 12 + 12 * air
         updates = self.scheme.cells * self.steps * runs
         seconds = updates / NOMINAL_RATE / min(self._threads, max(runs, self._threads))
         return Cost(self.scheme.cells, self.steps, runs, memory, seconds)
@@ -188,13 +185,13 @@ class WaveSolver:
         ear_cells, ear_weights = self.interpolation(ends)
         lanes = min(self._threads, len(starts)) if _many_may_run() else 1
         done = 0
-        clock = time.perf_counter()
 
         def run(place: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
             nonlocal done
             numba.set_num_threads(max(1, self._threads // lanes))
             recorded = self._march(place[0][0], place[1][0], ear_cells, ear_weights)
-            response = self._restored(recorded)
+            parts = range(0, len(recorded), _TOGETHER)
+            response = np.concatenate([self._restored(recorded[n : n + _TOGETHER]) for n in parts])
             done += 1
             if progress is not None:
                 progress(done, len(starts))
@@ -202,18 +199,33 @@ class WaveSolver:
 
         with ThreadPoolExecutor(lanes) as pool:
             out = list(pool.map(run, begun))
-        updates = self.scheme.cells * self.steps * len(starts)
-        self.rate = updates / (time.perf_counter() - clock) / 1e6
         return out
 
     def interpolation(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return cells (n, 64) and weights (n, 64) by which pressure at places (n, 3) is read.
+        """Return cells and weights (n, taps) by which pressure at places (n, 3) is read.
 
-        Cubic along each axis, with the room's flat walls as mirrors; near edges of solids linear,
-        of the cells of air alone.
         Raises QuietNavError where a place is not in the air.
         """
-        return _interpolation(self.scheme, np.atleast_2d(np.asarray(places, float)), self.plan.name)
+        scheme = self.scheme
+        places = np.atleast_2d(np.asarray(places, float))
+        centres = [scheme.voxels.centres[axis] for axis in scheme.order]
+        edges = [scheme.voxels.edges[axis] for axis in scheme.order]
+        read = []
+        for place in places:
+            found = reading_weights(scheme.air, centres, edges, place[list(scheme.order)])
+            if found is None:
+                where = ', '.join(f'{v:.2f}' for v in place)
+                raise QuietNavError(
+                    f"room '{self.plan.name}': ({where}) m is not in the air: in a wall, in "
+                    'furniture or outside'
+                )
+            read.append(found)
+        taps = max(len(weight) for _, weight in read)
+        cells = np.zeros((len(places), taps), np.int64)
+        weights = np.zeros((len(places), taps))
+        for n, (cell, weight) in enumerate(read):
+            cells[n, : len(cell)], weights[n, : len(cell)] = cell, weight
+        return cells, weights
 
     def _march(
         self, cells: np.ndarray, weights: np.ndarray, ears: np.ndarray, ear_weights: np.ndarray
@@ -294,103 +306,3 @@ def decay_length_s(plan: Plan) -> float:
 
     longest = float(AcousticRoom.of_plan(plan).eyring_rt60()[:3].max())
     return min(max(0.75 * longest, 0.3), 2.0)
-
-
-def _interpolation(
-    scheme: Scheme, places: np.ndarray, room: str
-) -> tuple[np.ndarray, np.ndarray]:
-    voxels, air = scheme.voxels, scheme.air
-    cells = np.zeros((len(places), _TAPS**3), np.int64)
-    weights = np.zeros((len(places), _TAPS**3))
-    centres = [voxels.centres[axis] for axis in scheme.order]
-    edges = [voxels.edges[axis] for axis in scheme.order]
-    for n, place in enumerate(places[:, list(scheme.order)]):
-        home = [
-            int(np.clip(np.searchsorted(e, v, side='right') - 1, 0, len(e) - 2))
-            for e, v in zip(edges, place, strict=True)
-        ]
-        outside = any(not e[0] < v < e[-1] for e, v in zip(edges, place, strict=True))
-        home = None if outside else _nearest_air(air, centres, place, home)
-        if home is None:
-            where = ', '.join(f'{v:.2f}' for v in places[n])
-            raise QuietNavError(
-                f"room '{room}': ({where}) m is not in the air: in a wall, in furniture or outside"
-            )
-        axes = [_along(air, home, axis, centres[axis], place[axis]) for axis in range(3)]
-        index = list(itertools.product(*(a[0] for a in axes)))
-        weight = np.einsum('i,j,k->ijk', *(a[1] for a in axes)).ravel()
-        flat = np.ravel_multi_index(tuple(np.array(index).T), air.shape)
-        if not air.ravel()[flat].all():
-            flat, weight = _linear(air, home, centres, place)
-        cells[n, : len(flat)], weights[n, : len(flat)] = flat, weight
-    return cells, weights
-
-
-def _nearest_air(
-    air: np.ndarray, centres: list[np.ndarray], place: np.ndarray, home: list[int]
-) -> list[int] | None:
-    """Return the cell (padded index) of air that a place is in or beside, None where none is."""
-    best, nearest = None, math.inf
-    for step in itertools.product((0, -1, 1), repeat=3):
-        cell = [h + s for h, s in zip(home, step, strict=True)]
-        inside = all(0 <= c < len(e) for c, e in zip(cell, centres, strict=True))
-        if not inside or not air[tuple(c + 1 for c in cell)]:
-            continue
-        if step == (0, 0, 0):
-            return [c + 1 for c in cell]
-        away = math.dist([e[c] for c, e in zip(cell, centres, strict=True)], place)
-        if away < nearest:
-            best, nearest = [c + 1 for c in cell], away
-    return best
-
-
-def _along(
-    air: np.ndarray, home: list[int], axis: int, centres: np.ndarray, value: float
-) -> tuple[list[int], np.ndarray]:
-    """Return four padded indices along an axis and their cubic weights, folded at walls."""
-    line = air[tuple(slice(None) if k == axis else h for k, h in enumerate(home))]
-    low = high = home[axis]
-    while line[low - 1]:
-        low -= 1
-    while line[high + 1]:
-        high += 1
-    begin = int(np.searchsorted(centres, value)) - 1 + 1
-    wanted = [begin + k for k in (-1, 0, 1, 2)]
-    size = centres[1] - centres[0] if len(centres) > 1 else 1.0
-    index, at = [], []
-    for k in wanted:
-        folded = k
-        for _ in range(2 * _TAPS):
-            if folded < low:
-                folded = 2 * low - 1 - folded
-            elif folded > high:
-                folded = 2 * high + 1 - folded
-        index.append(folded)
-        inner = min(max(k - 1, 0), len(centres) - 1)
-        at.append(centres[inner] + (k - 1 - inner) * size)
-    weight = np.ones(_TAPS)
-    for a, b in itertools.permutations(range(_TAPS), 2):
-        weight[a] *= (value - at[b]) / (at[a] - at[b])
-    return index, weight
-
-
-def _linear(
-    air: np.ndarray, home: list[int], centres: list[np.ndarray], place: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cells of air around a place and their weights, linear, adding to 1."""
-    axes = []
-    for axis in range(3):
-        c = centres[axis]
-        begin = int(np.clip(np.searchsorted(c, place[axis]) - 1, 0, len(c) - 2))
-        share = np.clip((place[axis] - c[begin]) / (c[begin + 1] - c[begin]), 0.0, 1.0)
-        axes.append(((begin + 1, 1.0 - share), (begin + 2, share)))
-    cells, weights = [], []
-    for corner in itertools.product(*axes):
-        index = tuple(i for i, _ in corner)
-        if air[index]:
-            cells.append(np.ravel_multi_index(index, air.shape))
-            weights.append(math.prod(w for _, w in corner))
-    if sum(weights) < 1e-3:
-        cells, weights = [np.ravel_multi_index(tuple(home), air.shape)], [1.0]
-    total = np.array(weights)
-    return np.array(cells), total / total.sum()
