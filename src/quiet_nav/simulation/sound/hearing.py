@@ -53,7 +53,7 @@ class Hearing:
         """
         heard = np.zeros((len(np.atleast_2d(mics)), count), np.float32)
         if self.acoustics is not None:
-            heard = self.acoustics.render(mics, self._emitted_before(start, count), looks)
+            heard = self.acoustics.render(mics, self.emitted_before(start, count), looks)
         self.add_events(heard, mics, start, looks)
         return heard
 
@@ -119,12 +119,13 @@ class Hearing:
         if path.ndim != 2 or len(path) < 2:
             raise QuietNavError(f'path of shape {path.shape}; expected (K, 3) with K >= 2')
         begin, total = start - self.pad, count + 2 * self.pad
-        emitted = self._emitted_before(begin, total)
+        emitted = self.emitted_before(begin, total)
         own = None
         if robots and self.own is not None:
             looks = np.zeros((1, 3))
             ears = RobotEars.seen_from(robots[0], path[:1], looks, [channel])
             own = self.own.emitted(ears, begin, total, motor)
+            which = self.own.sounding(motor)
         nodes = np.linspace(0, total - 1, len(path)).round().astype(int)
         heard = np.zeros(total, np.float32)
         for k, place in enumerate(path):
@@ -139,7 +140,7 @@ class Hearing:
                 heard[first:last] += weight * self.acoustics.render(place, piece)[0]
             if own is not None:
                 piece = own[:, first : last + self.own.history]
-                heard[first:last] += weight * self.own.render(robots[k], ears, piece)[0]
+                heard[first:last] += weight * self.own.render(robots[k], ears, piece, which)[0]
         self.add_events(heard[None], path[len(path) // 2][None], begin)
         self.add_motor(heard[None], begin, motor)
         return self._recorded(heard[None], [channel], start)[0]
@@ -188,7 +189,7 @@ class Hearing:
         rows = [self.record(row, c, start) for row, c in zip(heard, channels, strict=True)]
         return np.stack(rows)
 
-    def _emitted_before(self, start: int, count: int) -> np.ndarray:
+    def emitted_before(self, start: int, count: int) -> np.ndarray:
         """What the sources emit over an interval and the history that it needs, (S, n)."""
         if self.acoustics is None:
             return np.empty((0, count), np.float32)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import (
     LATENCY,
     SPEED_OF_SOUND,
+    ImageSources,
     block_plan,
     overlap_save,
     response_bins,
@@ -82,6 +84,10 @@ class RobotEars:
         return np.array(mics), np.array(looks)
 
 
+#: Where a robot stands, its ears, and which of its sources make noise there.
+_Place = tuple[Pose2D, RobotEars, tuple[int, ...]]
+
+
 class OwnHearing:
     """A robot's own sound in a room; what is heard depends on place and sample index alone.
 
@@ -96,10 +102,15 @@ class OwnHearing:
         reach = self._images.reach_m / SPEED_OF_SOUND * SAMPLE_RATE
         self.length = int(reach) + 2 * LATENCY + 3
         self._air = np.asarray(room.air, np.float64)
-        self._colours: dict[RobotEars, np.ndarray] = {}
+        self._colours: dict[RobotEars, tuple[np.ndarray, np.ndarray]] = {}
         self._gains: dict[RobotEars, np.ndarray] = {}
-        self._places: OrderedDict[tuple[Pose2D, RobotEars], np.ndarray] = OrderedDict()
-        self._spectra: dict[tuple[Pose2D, RobotEars, int], np.ndarray] = {}
+        self._everything = tuple(range(len(own.sources)))
+        #: Motors are silent where a robot stands: nobody needs to know how they would sound.
+        self._standing = tuple(
+            s for s, source in enumerate(own.sources) if source.standing_db is not None
+        )
+        self._places: OrderedDict[_Place, np.ndarray] = OrderedDict()
+        self._spectra: dict[tuple[_Place, int], np.ndarray] = {}
 
     @property
     def history(self) -> int:
@@ -121,28 +132,40 @@ class OwnHearing:
         Raises QuietNavError where a source or an ear is in a wall.
         """
         count = heard.shape[1]
-        heard += self.render(pose, ears, self.emitted(ears, start, count, driving))
+        which = self.sounding(driving)
+        if which:
+            signals = self.emitted(ears, start, count, driving)
+            heard += self.render(pose, ears, signals, which)
 
-    def render(self, pose: Pose2D, ears: RobotEars, signals: np.ndarray) -> np.ndarray:
+    def sounding(self, driving: float | np.ndarray) -> tuple[int, ...]:
+        """Return which sources make noise while the robot drives so."""
+        return self._everything if np.any(driving) else self._standing
+
+    def render(
+        self, pose: Pose2D, ears: RobotEars, signals: np.ndarray, which: tuple[int, ...]
+    ) -> np.ndarray:
         """Return what the ears hear at a pose of what ``emitted`` gave, (M, count)."""
         plan = block_plan(self.length, signals.shape[1] - self.history, len(signals))
-        transfer = self._transfer(pose, ears, plan[0])
+        transfer = self._transfer((pose, ears, which), plan[0])
         return overlap_save(signals, transfer, len(ears.positions), plan)
 
     def emitted(
         self, ears: RobotEars, start: int, count: int, driving: float | np.ndarray
     ) -> np.ndarray:
-        """Return what each source emits, full scale 1.0 at 1 m, float32, (S, history + count)."""
+        """Return what each of ``sounding`` emits, float32, (len(sounding), history + count).
+
+        Full scale is 1.0, at 1 m.
+        """
         driving = np.asarray(driving, np.float32)
         if driving.ndim and len(driving) == count:
             driving = np.concatenate([np.full(self.history, driving[0], np.float32), driving])
         standing, moving = self.gains(ears)
         first, total = start - self.history, self.history + count
-        signals = np.zeros((len(self.own.sources), total), np.float32)
-        for s, source in enumerate(self.own.sources):
+        which = self.sounding(driving)
+        signals = np.empty((len(which), total), np.float32)
+        for signal, s in zip(signals, which, strict=True):
             gain = standing[s] + driving * (moving[s] - standing[s])
-            if np.any(gain):
-                signals[s] = own_samples(source, self.own.seed, first, total) * gain
+            signal[:] = own_samples(self.own.sources[s], self.own.seed, first, total) * gain
         return signals
 
     def gains(self, ears: RobotEars) -> np.ndarray:
@@ -172,7 +195,7 @@ class OwnHearing:
         if pose is None:
             responses = self.fingerprint_responses(ears)
         else:
-            responses = self.responses(pose, ears)
+            responses = self.responses(pose, ears, self._standing)
         power = self._power(responses, self.gains(ears)[0])
         return 10 * np.log10(np.maximum(power, 1e-20)) - self._level_dbfs
 
@@ -181,106 +204,108 @@ class OwnHearing:
 
         Its direct sound and the floor's reflection, everything on that can be on.
         """
-        always = tuple(
-            replace(s, noise=replace(s.noise, schedule=None)) for s in self.own.sources
-        )
         gains = self.gains(ears)[0]
-        signals = np.zeros((len(always), self.history + count), np.float32)
-        for s, source in enumerate(always):
-            if gains[s]:
-                first = start - self.history
-                signals[s] = own_samples(source, self.own.seed, first, signals.shape[1]) * gains[s]
+        signals = np.empty((len(self._standing), self.history + count), np.float32)
+        for signal, s in zip(signals, self._standing, strict=True):
+            source = self.own.sources[s]
+            always = replace(source, noise=replace(source.noise, schedule=None))
+            first = start - self.history
+            signal[:] = own_samples(always, self.own.seed, first, len(signal)) * gains[s]
         plan = block_plan(self.length, count, len(signals))
         spectra = fft.rfft(self.fingerprint_responses(ears), plan[0], axis=-1)
         return overlap_save(signals, spectra, len(ears.positions), plan)
 
-    def responses(self, pose: Pose2D, ears: RobotEars) -> np.ndarray:
-        """Return impulse responses of every source to every ear, float32, (M, S, length)."""
-        key = pose, ears
+    def responses(self, pose: Pose2D, ears: RobotEars, which: tuple[int, ...]) -> np.ndarray:
+        """Return impulse responses of sources to every ear, float32, (M, len(which), length)."""
+        key = pose, ears, which
         if key not in self._places:
             mics, looks = ears.at(pose)
-            sources = np.array([(*pose.transform(*p[:2]), p[2]) for p in self._source_places])
+            sources = self._source_places(which, pose)
             self._room.require_inside(mics, 'microphone')
             self._room.require_inside(sources, f'own source of robot {self.own.name}')
-            self._places[key] = self._respond(
-                ears, mics, looks, sources, lambda source, mic: self._images.of(source, mic)
-            )
+            self._places[key] = self._respond(ears, mics, looks, which, sources, self._images.of)
             while len(self._places) > _KEPT_PLACES:
                 gone, _ = self._places.popitem(last=False)
-                for size in [k for k in self._spectra if k[:2] == gone]:
-                    del self._spectra[size]
+                for kept in [k for k in self._spectra if k[0] == gone]:
+                    del self._spectra[kept]
         return self._places[key]
 
     def fingerprint_responses(self, ears: RobotEars) -> np.ndarray:
-        """Return the responses far from any wall, (M, S, length)."""
+        """Return the responses of what sounds while it stands far from any wall."""
         mics, looks = ears.at(Pose2D())
-        return self._respond(
-            ears,
-            mics,
-            looks,
-            np.array(self._source_places),
-            lambda source, mic: free_field(self._room, source, mic),
-        )
+        sources = self._source_places(self._standing, Pose2D())
+        images_of = functools.partial(free_field, self._room)
+        return self._respond(ears, mics, looks, self._standing, sources, images_of)
 
-    @property
-    def _source_places(self) -> list[tuple[float, float, float]]:
-        return [source.position for source in self.own.sources]
+    def _source_places(self, which: tuple[int, ...], pose: Pose2D) -> np.ndarray:
+        places = [self.own.sources[s].position for s in which]
+        return np.array([(*pose.transform(x, y), z) for x, y, z in places]).reshape(-1, 3)
 
-    def _respond(self, ears, mics, looks, sources, images_of) -> np.ndarray:  # type: ignore[no-untyped-def]
-        self._refuse_touching(mics, sources, ears)
-        colours = self._colours_of(ears)
-        direct = self._direct_of(ears)
-        out = np.empty((len(mics), len(sources), self.length), np.float32)
+    def _respond(
+        self,
+        ears: RobotEars,
+        mics: np.ndarray,
+        looks: np.ndarray,
+        which: tuple[int, ...],
+        sources: np.ndarray,
+        images_of: Callable[[np.ndarray, np.ndarray], ImageSources],
+    ) -> np.ndarray:
+        self._refuse_touching(mics, sources, ears, which)
+        colours, direct = self._colours_of(ears)
+        out = np.empty((len(mics), len(which), self.length), np.float32)
         for m, mic in enumerate(mics):
             images = []
-            for s, source in enumerate(sources):
+            for s, source in zip(which, sources, strict=True):
                 image = images_of(source, mic)
-                if image.orders[0] == 0:
+                if len(image.orders) and image.orders[0] == 0:
                     amplitudes = image.amplitudes.copy()
                     amplitudes[0] *= direct[m, s]
                     image = replace(image, amplitudes=amplitudes)
                 images.append(image)
-            out[m] = responses_of(
-                images, mic, looks[m], self._air, self.length, True, colours[m]
-            )
+            if images:
+                out[m] = responses_of(
+                    images, mic, looks[m], self._air, self.length, True, colours[m, list(which)]
+                )
         return out
 
-    def _transfer(self, pose: Pose2D, ears: RobotEars, size: int) -> np.ndarray:
-        responses = self.responses(pose, ears)
-        key = pose, ears, size
-        if key not in self._spectra:
-            self._spectra[key] = fft.rfft(responses, size, axis=-1)
-        return self._spectra[key]
+    def _transfer(self, place: _Place, size: int) -> np.ndarray:
+        responses = self.responses(*place)
+        if (place, size) not in self._spectra:
+            self._spectra[place, size] = fft.rfft(responses, size, axis=-1)
+        return self._spectra[place, size]
 
     def _power(self, responses: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-        """Mean power at each ear of sources of so large amplitudes at 1 m, (M,)."""
+        """Mean power at each ear of what stands, at amplitudes (S,) at 1 m, (M,)."""
         transfer = np.abs(np.fft.rfft(responses, 2 ** math.ceil(math.log2(self.length)))) ** 2
         frequency = np.linspace(0.0, SAMPLE_RATE / 2, transfer.shape[-1])
-        emitted = np.array([own_spectrum(source, frequency) for source in self.own.sources])
-        return np.einsum('msf,sf->m', transfer, emitted * amplitudes[:, None] ** 2)
+        power = np.zeros(len(responses))
+        for row, s in enumerate(self._standing):
+            emitted = own_spectrum(self.own.sources[s], frequency) * amplitudes[s] ** 2
+            power += transfer[:, row] @ emitted
+        return power
 
-    def _colours_of(self, ears: RobotEars) -> np.ndarray:
-        """The body's colouring of every path, linear, (M, S, bins)."""
+    def _colours_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
+        """The body's colouring, linear: of every path (M, S, bins), of the direct one besides."""
         if ears not in self._colours:
-            frequency = response_bins(self.length)
-            self._colours[ears] = self._bodies(ears, frequency, False).astype(np.float32)
+            bins = response_bins(self.length)
+            every = self._bodies(ears, bins, False).astype(np.float32)
+            self._colours[ears] = every, self._bodies(ears, np.asarray(BANDS_HZ), True)
         return self._colours[ears]
 
-    def _direct_of(self, ears: RobotEars) -> np.ndarray:
-        return self._bodies(ears, np.asarray(BANDS_HZ), True).astype(np.float32)
-
     def _bodies(self, ears: RobotEars, frequency: np.ndarray, direct: bool) -> np.ndarray:
-        sources = range(len(self.own.sources))
         levels = [
-            [body_colouring_db(self.own, s, channel, frequency, direct) for s in sources]
+            [body_colouring_db(self.own, s, channel, frequency, direct) for s in self._everything]
             for channel in ears.channels
         ]
         return 10 ** (np.array(levels) / 20)
 
-    def _refuse_touching(self, mics: np.ndarray, sources: np.ndarray, ears: RobotEars) -> None:
+    def _refuse_touching(
+        self, mics: np.ndarray, sources: np.ndarray, ears: RobotEars, which: tuple[int, ...]
+    ) -> None:
         away = np.linalg.norm(mics[:, None] - sources, axis=-1)
-        for m, s in np.argwhere(away < _NEAREST_M):
+        for m, row in np.argwhere(away < _NEAREST_M):
             raise QuietNavError(
-                f'robot {self.own.name}: source {self.own.sources[s].name} is {away[m, s]:.3f} m '
-                f'from the ear of channel {ears.channels[m]}; expected {_NEAREST_M} m or more'
+                f'robot {self.own.name}: source {self.own.sources[which[row]].name} is '
+                f'{away[m, row]:.3f} m from the ear of channel {ears.channels[m]}; '
+                f'expected {_NEAREST_M} m or more'
             )

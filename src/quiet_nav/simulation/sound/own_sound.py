@@ -28,6 +28,7 @@ _BODY_HZ = (120.0, 700.0)
 #: Share of the colouring that what comes from the source straight to the ear has besides.
 _DIRECT_SHARE = 0.5
 _FOREVER_S = 1e7
+_WOBBLE_STEP_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,17 @@ class Tones:
 
     def turns(self, time_s: np.ndarray) -> np.ndarray:
         """Return how often it has turned at times of any shape, the same whoever asks."""
+        # The wobble is slow: it is known at fixed moments, and straight between them.
+        first, last = (int(np.floor(t / _WOBBLE_STEP_S)) for t in (time_s.min(), time_s.max()))
+        slow = np.arange(first, last + 2) * _WOBBLE_STEP_S
         parts = zip(
             self.wobble.amplitudes, self.wobble.periods_s, self.wobble.phases_rad, strict=True
         )
-        moved = np.zeros_like(time_s)
+        moved = np.zeros_like(slow)
         for share, period, phase in parts:
             angle = 2.0 * np.pi / period
-            moved -= share / angle * np.cos(angle * time_s + phase)
-        return self.hz * (time_s + moved)
+            moved -= share / angle * np.cos(angle * slow + phase)
+        return self.hz * (time_s + np.interp(time_s, slow, moved))
 
 
 @dataclass(frozen=True)
