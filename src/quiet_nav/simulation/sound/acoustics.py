@@ -183,7 +183,7 @@ def responses_of(
     for response, end in zip(responses, ends, strict=True):
         response[end:] = 0.0
         if highpass:
-            response[:end] = signal.sosfiltfilt(_highpass(), response[:end])
+            response[:end] = signal.sosfiltfilt(rumble_filter(), response[:end])
     return responses
 
 
