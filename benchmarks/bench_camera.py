@@ -9,8 +9,8 @@ import time
 import numpy as np
 
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.camera import D415_DEPTH, RoomCamera
-from quiet_nav.simulation.plan_files import load_plan
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.sight.camera import D415_DEPTH, RoomCamera
 
 ROOM, POSE = 'classroom', Pose2D(2.6, 1.0, 0.9)
 LOOP_STRIDE = 16

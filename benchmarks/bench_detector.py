@@ -37,8 +37,12 @@ def main() -> None:
     except ImportError:
         print('needs the learning extra (PyTorch): skipped')
         return
-    from quiet_nav.learning.deploy import Compression, export_checked, export_compressed
-    from quiet_nav.learning.vggish import NearWallVggish
+    from quiet_nav.learning.detectors.vggish.deploy import (
+        Compression,
+        export_checked,
+        export_compressed,
+    )
+    from quiet_nav.learning.detectors.vggish.network import NearWallVggish
     from quiet_nav.perception.model_metadata import ModelMetadata
 
     torch.manual_seed(0)
@@ -120,7 +124,7 @@ def shipped(plain: Path, clips: np.ndarray) -> None:
 def compare(checkpoint: str, data: str) -> None:
     """Print what ``quiet_nav export`` says of AP before and after."""
     from quiet_nav.learning.checkpoints import load_checkpoint
-    from quiet_nav.learning.deploy import Compression, deploy
+    from quiet_nav.learning.detectors.vggish.deploy import Compression, deploy
 
     network, recipe, _ = load_checkpoint(checkpoint)
     with tempfile.TemporaryDirectory() as folder:

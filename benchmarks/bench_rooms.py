@@ -23,11 +23,11 @@ from scipy import signal
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import Ear, Rig
-from quiet_nav.simulation.absorption import BANDS_HZ
-from quiet_nav.simulation.acoustics import LATENCY, RoomAcoustics
-from quiet_nav.simulation.hearing import Hearing
-from quiet_nav.simulation.scenes import Scene, SceneRanges, draw_point, draw_scene
-from quiet_nav.simulation.sources import source_samples
+from quiet_nav.simulation.rooms.absorption import BANDS_HZ
+from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics
+from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, draw_scene
+from quiet_nav.simulation.sound.sources import source_samples
 
 MICS, SOURCES, SAMPLES = 20, 3, 48_000
 

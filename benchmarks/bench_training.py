@@ -18,17 +18,17 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from quiet_nav.learning.clips import EpochSampler
+from quiet_nav.learning.detectors.vggish.data import EpochSampler
+from quiet_nav.learning.detectors.vggish.network import EMBEDDING, Vggish
 from quiet_nav.learning.frontend import LogMel
 from quiet_nav.learning.recipe import load_recipe, recipe_file
-from quiet_nav.learning.tasks import get_task
-from quiet_nav.learning.tasks.data import TaskData
-from quiet_nav.learning.tasks.examples import TaskDataset
-from quiet_nav.learning.tasks.networks import TaskNetwork
-from quiet_nav.learning.tasks.options import TaskOptions, with_options
-from quiet_nav.learning.tasks.views import Views
-from quiet_nav.learning.vggish import EMBEDDING, Vggish
 from quiet_nav.sound.windows import CLIP_SAMPLES
+from quiet_nav.study.tasks import get_task
+from quiet_nav.study.tasks.data import TaskData
+from quiet_nav.study.tasks.examples import TaskDataset
+from quiet_nav.study.tasks.networks import TaskNetwork
+from quiet_nav.study.tasks.options import TaskOptions, with_options
+from quiet_nav.study.tasks.views import Views
 
 
 class PlainClips(Dataset):

@@ -16,8 +16,8 @@ import onnxruntime
 from bench_detector import THREADS, session
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.image_detector import ImageDetector, LookedImage
-from quiet_nav.perception.image_validity import image_fault
+from quiet_nav.perception.sight.image_detector import ImageDetector, LookedImage
+from quiet_nav.perception.sight.image_validity import image_fault
 
 ROUNDS, WARM = 40, 5
 MODEL = Path(__file__).parents[1] / 'models' / 'near_wall_vision.onnx'
@@ -28,7 +28,7 @@ def plain_session(folder: Path) -> onnxruntime.InferenceSession:
     import torch
 
     from quiet_nav.learning import onnx_export
-    from quiet_nav.learning.resnet_kind import NearWallResnet
+    from quiet_nav.learning.detectors.resnet.kind import NearWallResnet
     from quiet_nav.perception.model_metadata import ModelMetadata
 
     class Plain(torch.nn.Module):
@@ -48,7 +48,7 @@ def plain_session(folder: Path) -> onnxruntime.InferenceSession:
 def main() -> None:
     """Print milliseconds a decision, the quickest and the middle of the rounds."""
     try:
-        from quiet_nav.learning.images import normalise, squeeze, to_tensor
+        from quiet_nav.learning.detectors.resnet.images import normalise, squeeze, to_tensor
     except ImportError:
         print('needs the learning extra (PyTorch): skipped')
         return

@@ -149,8 +149,8 @@ def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         return kept
     import torch
 
-    from quiet_nav.learning.context_kind import OUTPUTS, exportable
-    from quiet_nav.learning.context_net import ContextVggish
+    from quiet_nav.learning.detectors.context.kind import OUTPUTS, exportable
+    from quiet_nav.learning.detectors.context.network import ContextVggish
     from quiet_nav.learning.onnx_export import export
     from quiet_nav.perception.model_metadata import ModelMetadata
 
@@ -224,3 +224,35 @@ def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., No
         if item.process.poll() is None:
             item.process.kill()
             item.process.wait()
+
+
+@pytest.fixture(scope='session')
+def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny data set whose near places are told by a louder low band."""
+    from small_campus import write_campus
+
+    return write_campus(tmp_path_factory.mktemp('campus') / 'SFS-Static')
+
+
+@pytest.fixture(scope='session')
+def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny data set for the tasks of the study."""
+    from task_campus import write_task_campus
+
+    return write_task_campus(tmp_path_factory.mktemp('tasks') / 'SFS-Static')
+
+
+@pytest.fixture
+def recording():
+    """An empty recording to fill and write as a bag."""
+    from bag_recording import Recording
+
+    return Recording()
+
+
+@pytest.fixture(scope='session')
+def model() -> Path:
+    """The detector that ships."""
+    from quiet_nav.resources import shared_file
+
+    return shared_file('models/near_wall.onnx')

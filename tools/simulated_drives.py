@@ -22,10 +22,10 @@ from bag_recording import Recording
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.simulation.plan_files import plan_from_dict
-from quiet_nav.simulation.robot import RobotSettings
-from quiet_nav.simulation.scenes import scene_in_plan
-from quiet_nav.simulation.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.robot.drive import RobotSettings
+from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.rooms.plan_files import plan_from_dict
+from quiet_nav.simulation.sound.scenes import scene_in_plan
 
 PLACES, STAND_S = 12, 8.0
 #: The ear and the camera are so far ahead of the robot's centre, about.

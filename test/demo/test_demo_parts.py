@@ -15,8 +15,8 @@ from quiet_nav.demo.run import Progress, TrackRun, load_run, save_run
 from quiet_nav.demo.view import one_line
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.simulation.plan_files import load_plan
-from quiet_nav.simulation.tracks import Track
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.rooms.tracks import Track
 
 S = 1_000_000_000
 

@@ -18,7 +18,7 @@ from quiet_nav.evaluation.metrics import mean_distance
 from quiet_nav.evaluation.predictors import load_predictor
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import DISTANCE_BINS, Context
-from quiet_nav.recordings.quiet_campus import load_splits
+from quiet_nav.quiet_campus.lists import load_splits
 
 
 @pytest.fixture(scope='module')

@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.display import colours
-from quiet_nav.perception.map_files import save_map
-from quiet_nav.perception.probability_grid import GridMap
+from quiet_nav.perception.display.display import colours
+from quiet_nav.perception.maps.files import save_map
+from quiet_nav.perception.maps.probability_grid import GridMap
 
 
 def share_of(picture, colour):

@@ -11,13 +11,13 @@ from quiet_nav.navigation.listening import ListenStop, listen_stops
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import load_rig
-from quiet_nav.recordings.quiet_campus import read_obstacle_list
-from quiet_nav.recordings.row_files import read_annotation
-from quiet_nav.simulation import campus_places
-from quiet_nav.simulation.campus import make_campus
-from quiet_nav.simulation.campus_places import LATER_S, CampusRequest, plan_room
-from quiet_nav.simulation.hearing import Hearing
-from quiet_nav.simulation.trial_hearing import HearingEars
+from quiet_nav.quiet_campus.lists import read_obstacle_list
+from quiet_nav.quiet_campus.rows import read_annotation
+from quiet_nav.simulation.campus import places as campus_places
+from quiet_nav.simulation.campus.build import make_campus
+from quiet_nav.simulation.campus.places import LATER_S, CampusRequest, plan_room
+from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.trials.hearing import HearingEars
 
 pytest.importorskip('pyroomacoustics')
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'

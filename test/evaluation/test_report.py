@@ -18,7 +18,7 @@ from quiet_nav.evaluation.report import (
 )
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import DISTANCE_BINS, Context, parse_context
-from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.quiet_campus.lists import Row
 
 
 def make_rows(rooms: int = 6, places: int = 8) -> list[Row]:

@@ -12,11 +12,11 @@ from typer.testing import CliRunner  # noqa: E402
 from quiet_nav.cli import build_app  # noqa: E402
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.evaluation.predictors import load_predictor, read_metadata  # noqa: E402
-from quiet_nav.learning.authors import (  # noqa: E402
+from quiet_nav.learning.authors.weights import (  # noqa: E402
     import_checkpoint,
     read_authors_checkpoint,
 )
-from quiet_nav.learning.deploy import run  # noqa: E402
+from quiet_nav.learning.detectors.vggish.deploy import run  # noqa: E402
 from quiet_nav.sound.logmel import mel_filterbank  # noqa: E402
 
 #: Index of each convolution in ``net.features`` and its channels.

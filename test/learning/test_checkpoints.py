@@ -11,9 +11,9 @@ from quiet_nav.learning.checkpoints import (  # noqa: E402
     read_tensors,
     start_from,
 )
+from quiet_nav.learning.detectors.vggish.kind import exportable  # noqa: E402
+from quiet_nav.learning.detectors.vggish.network import NearWallVggish  # noqa: E402
 from quiet_nav.learning.onnx_export import export  # noqa: E402
-from quiet_nav.learning.vggish import NearWallVggish  # noqa: E402
-from quiet_nav.learning.vggish_kind import exportable  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 
 

@@ -4,7 +4,7 @@ import pytest
 torch = pytest.importorskip('torch')
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.learning.clips import (  # noqa: E402
+from quiet_nav.learning.detectors.vggish.data import (  # noqa: E402
     ClipDataset,
     EpochSampler,
     clip_datasets,

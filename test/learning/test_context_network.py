@@ -15,17 +15,17 @@ from robots import ear_sound, write_robots  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.geometry import Side  # noqa: E402
-from quiet_nav.learning.context_data import Options, context_datasets, warped_bands  # noqa: E402
-from quiet_nav.learning.context_deploy import deploy_context  # noqa: E402
-from quiet_nav.learning.context_frontend import (  # noqa: E402
+from quiet_nav.learning.detectors.context.data import Options, context_datasets, warped_bands  # noqa: E402
+from quiet_nav.learning.detectors.context.deploy import deploy_context  # noqa: E402
+from quiet_nav.learning.detectors.context.frontend import (  # noqa: E402
     Comparison,
     FramePower,
     coherence,
     cross_power,
     transient,
 )
-from quiet_nav.learning.context_kind import build  # noqa: E402
-from quiet_nav.learning.context_net import INPUTS  # noqa: E402
+from quiet_nav.learning.detectors.context.kind import build  # noqa: E402
+from quiet_nav.learning.detectors.context.network import INPUTS  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
 from quiet_nav.learning.training import train  # noqa: E402
 from quiet_nav.perception.context import (  # noqa: E402
@@ -37,7 +37,7 @@ from quiet_nav.perception.context import (  # noqa: E402
 )
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector  # noqa: E402
 from quiet_nav.perception.readings import Context  # noqa: E402
-from quiet_nav.recordings.quiet_campus import load_splits  # noqa: E402
+from quiet_nav.quiet_campus.lists import load_splits  # noqa: E402
 from quiet_nav.sound.windows import SAMPLE_RATE as RATE  # noqa: E402
 from quiet_nav.sound.windows import Window  # noqa: E402
 

@@ -16,11 +16,11 @@ from quiet_nav.learning.checkpoints import (  # noqa: E402
     start_from,
     starting_point,
 )
-from quiet_nav.learning.context_kind import exportable  # noqa: E402
-from quiet_nav.learning.context_net import Calibration  # noqa: E402
-from quiet_nav.learning.kinds import kind_of  # noqa: E402
+from quiet_nav.learning.detectors.context.kind import exportable  # noqa: E402
+from quiet_nav.learning.detectors.context.network import Calibration  # noqa: E402
+from quiet_nav.learning.detectors.kinds import kind_of  # noqa: E402
+from quiet_nav.learning.detectors.resnet.kind import exportable as vision_exportable  # noqa: E402
 from quiet_nav.learning.recipe import Recipe  # noqa: E402
-from quiet_nav.learning.resnet_kind import exportable as vision_exportable  # noqa: E402
 from quiet_nav.perception.model_file import open_model  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 from quiet_nav.resources import shared_file  # noqa: E402

@@ -10,20 +10,20 @@ pytest.importorskip('lightning')
 pytest.importorskip('transformers')
 
 from PIL import Image  # noqa: E402
-from test_commands import run  # noqa: E402
+from test_learning_commands import run  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning import onnx_export  # noqa: E402
 from quiet_nav.learning.calibration import Platt  # noqa: E402
-from quiet_nav.learning.image_data import ImageDataset, image_datasets  # noqa: E402
-from quiet_nav.learning.images import squeeze  # noqa: E402
+from quiet_nav.learning.detectors.resnet.data import ImageDataset, image_datasets  # noqa: E402
+from quiet_nav.learning.detectors.resnet.images import squeeze  # noqa: E402
+from quiet_nav.learning.detectors.resnet.kind import NearWallResnet, exportable  # noqa: E402
+from quiet_nav.learning.detectors.vggish.kind import exportable as vggish_exportable  # noqa: E402
+from quiet_nav.learning.detectors.vggish.network import NearWallVggish  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
-from quiet_nav.learning.resnet_kind import NearWallResnet, exportable  # noqa: E402
 from quiet_nav.learning.training import Devices, train  # noqa: E402
-from quiet_nav.learning.vggish import NearWallVggish  # noqa: E402
-from quiet_nav.learning.vggish_kind import exportable as vggish_exportable  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
-from quiet_nav.recordings.quiet_campus import image_rows, load_splits  # noqa: E402
+from quiet_nav.quiet_campus.lists import image_rows, load_splits  # noqa: E402
 
 RECIPE = {
     'name': 'tiny_image',

@@ -9,7 +9,7 @@ pytest.importorskip('transformers')
 from PIL import Image  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.learning.images import (  # noqa: E402
+from quiet_nav.learning.detectors.resnet.images import (  # noqa: E402
     MEAN,
     STD,
     ImageAugment,
@@ -19,8 +19,8 @@ from quiet_nav.learning.images import (  # noqa: E402
     squeeze,
     to_tensor,
 )
+from quiet_nav.learning.detectors.resnet.network import ImageTrunk, to_transformers  # noqa: E402
 from quiet_nav.learning.recipe import ImageRecipe  # noqa: E402
-from quiet_nav.learning.resnet import ImageTrunk, to_transformers  # noqa: E402
 
 
 def picture(shape=(48, 64, 3), seed=0):

@@ -10,9 +10,9 @@ ort = pytest.importorskip('onnxruntime')
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.evaluation.predictors import read_metadata  # noqa: E402
 from quiet_nav.learning import onnx_export  # noqa: E402
-from quiet_nav.learning.deploy import Compression, export_compressed, run  # noqa: E402
-from quiet_nav.learning.vggish import NearWallVggish  # noqa: E402
-from quiet_nav.learning.vggish_kind import exportable  # noqa: E402
+from quiet_nav.learning.detectors.vggish.deploy import Compression, export_compressed, run  # noqa: E402
+from quiet_nav.learning.detectors.vggish.kind import exportable  # noqa: E402
+from quiet_nav.learning.detectors.vggish.network import NearWallVggish  # noqa: E402
 from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 
 METADATA = ModelMetadata('window', 48000, contexts=('reference',), training='made up', version='1')

@@ -15,7 +15,7 @@ from quiet_nav.navigation.policy import Look, Step
 from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
 from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, NearWallReading
 from quiet_nav.perception.rig import load_rig
-from quiet_nav.simulation.trials import TrialRequest, run_trial
+from quiet_nav.trials.protocol import TrialRequest, run_trial
 
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
 LEFT, RIGHT, AHEAD = Side.LEFT.yaw_rad, Side.RIGHT.yaw_rad, 0.0

@@ -15,16 +15,16 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.camera_messages import image_to_msg
-from quiet_nav.nodes.near_wall_display import IMAGE_TOPIC, NearWallDisplay
+from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC, NearWallDisplay
 from quiet_nav.nodes.runtime import ns_to_stamp
-from quiet_nav.perception.display import (
+from quiet_nav.perception.display.display import (
     FAN_LIFETIME_S,
     TRACE_LENGTH,
     TRACE_SHEETS_S,
     colours,
 )
+from quiet_nav.perception.display.overlay import NEAR_COLOUR
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.perception.overlay import NEAR_COLOUR
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig
 from quiet_nav.perception.transforms import Transform

@@ -10,7 +10,7 @@ pytest.importorskip('audio_common_msgs', reason='the messages are not built (mak
 from rclpy.parameter import Parameter
 
 from quiet_nav.nodes.diagnostics import Level
-from quiet_nav.nodes.near_wall import BACKLOG, NearWallNode
+from quiet_nav.nodes.near_wall.node import BACKLOG, NearWallNode
 from quiet_nav.perception.rolling import Decision, Tick, no_readings
 
 

@@ -26,9 +26,9 @@ from quiet_nav.msg import NearWall
 from quiet_nav.nodes.camera_messages import camera_info_to_msg, image_to_msg, optical_rotation
 from quiet_nav.nodes.conversions import transform_to_msg
 from quiet_nav.nodes.image_input import picture_of
-from quiet_nav.nodes.near_wall_parameters import NearWallParameters
+from quiet_nav.nodes.near_wall.parameters import NearWallParameters
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
-from quiet_nav.simulation.raycast import Intrinsics
+from quiet_nav.simulation.sight.raycast import Intrinsics
 
 FRAME = 'camera_color_optical_frame'
 COLOR = 'camera/camera/color'

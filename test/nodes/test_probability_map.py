@@ -19,7 +19,7 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.conversions import pose_to_msg, reading_to_msg, transform_to_msg
 from quiet_nav.nodes.runtime import ns_to_stamp
-from quiet_nav.perception.map_files import load_map
+from quiet_nav.perception.maps.files import load_map
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import NearWallReading
 

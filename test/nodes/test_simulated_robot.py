@@ -19,9 +19,9 @@ from tf2_msgs.msg import TFMessage
 from quiet_nav.nodes.conversions import pose_from_msg
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.simulation.hearing import Hearing
-from quiet_nav.simulation.plan_files import load_plan
-from quiet_nav.simulation.scenes import scene_in_plan
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.scenes import scene_in_plan
 
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 FAST = {'time_factor': 4.0, 'perfect': True}

@@ -10,7 +10,7 @@ import yaml
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.nodes.wall_follower_parameters import WallFollowerParameters
+from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
 
 CONFIG = Path(__file__).parents[2] / 'config'
 

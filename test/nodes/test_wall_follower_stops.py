@@ -152,7 +152,7 @@ class FailingPolicy:
 
 def test_robot_stops_when_an_exception_arises_and_the_node_lives_on(ros, space, stalls):
     from quiet_nav.nodes.runtime import PatientExecutor
-    from quiet_nav.nodes.wall_follower import WallFollower
+    from quiet_nav.nodes.wall_follower.node import WallFollower
 
     policy = FailingPolicy()
     node = WallFollower(

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display import colours, fan, is_near, range_m
-from quiet_nav.perception.overlay import NEAR_COLOUR, ProbabilityStrip
+from quiet_nav.perception.display.display import colours, fan, is_near, range_m
+from quiet_nav.perception.display.overlay import NEAR_COLOUR, ProbabilityStrip
 from quiet_nav.perception.readings import NearWallReading
 
 S = 1_000_000_000

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.map_files import load_map, save_map
-from quiet_nav.perception.mapping import MapSettings, NearWallMapper
-from quiet_nav.perception.probability_grid import GridMap, ProbabilityGrid
+from quiet_nav.perception.maps.files import load_map, save_map
+from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
+from quiet_nav.perception.maps.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer

@@ -12,9 +12,9 @@ from brightness_model import room, write_model
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import NearWallDetector
-from quiet_nav.perception.image_detector import ImageDetector, LookedImage
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Modality
+from quiet_nav.perception.sight.image_detector import ImageDetector, LookedImage
 
 
 @pytest.fixture

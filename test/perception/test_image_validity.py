@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Pose2D
-from quiet_nav.perception.image_validity import FrozenWatch, ImageLimits, image_fault
+from quiet_nav.perception.sight.image_validity import FrozenWatch, ImageLimits, image_fault
 
 NOW = 5_000_000_000
 
@@ -13,8 +13,8 @@ NOW = 5_000_000_000
 def views():
     """A near plain wall and a view into the room, by the simulated camera."""
     pytest.importorskip('cv2')
-    from quiet_nav.simulation.camera import RoomCamera
-    from quiet_nav.simulation.plan import shoebox
+    from quiet_nav.simulation.rooms.plan import shoebox
+    from quiet_nav.simulation.sight.camera import RoomCamera
 
     camera = RoomCamera(shoebox('room', (6.0, 5.0, 2.8)), np.random.default_rng(3))
     rng = np.random.default_rng(4)

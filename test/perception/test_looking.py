@@ -11,14 +11,14 @@ from brightness_model import room, write_model
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.image_detector import ImageDetector
-from quiet_nav.perception.looking import (
+from quiet_nav.perception.readings import Modality
+from quiet_nav.perception.sight.image_detector import ImageDetector
+from quiet_nav.perception.sight.looking import (
     Looker,
     LookingSettings,
     Picture,
     optical_axis,
 )
-from quiet_nav.perception.readings import Modality
 from quiet_nav.perception.transforms import Transform
 
 S = 10**9

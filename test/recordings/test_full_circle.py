@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.recordings.quiet_campus import load_splits
-from quiet_nav.simulation.plan_files import plan_from_dict
-from quiet_nav.simulation.robot import RobotSettings
-from quiet_nav.simulation.scenes import scene_in_plan
-from quiet_nav.simulation.world import TICK_NS, SimulatedWorld
+from quiet_nav.quiet_campus.lists import load_splits
+from quiet_nav.simulation.robot.drive import RobotSettings
+from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.rooms.plan_files import plan_from_dict
+from quiet_nav.simulation.sound.scenes import scene_in_plan
 
 S = 1_000_000_000
 STAND_S, DRIVE_S, SPEED_MPS = 4.0, 3.1, 0.4

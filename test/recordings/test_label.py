@@ -16,11 +16,11 @@ from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.quiet_campus.lists import load_pairs, load_splits, middle_frame
+from quiet_nav.quiet_campus.rows import read_audio, with_distance
 from quiet_nav.recordings import labelling
 from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
 from quiet_nav.recordings.labelling import LabelSettings, label_bag
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits, middle_frame
-from quiet_nav.recordings.row_files import read_audio, with_distance
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 
 

@@ -5,10 +5,10 @@ import pytest
 from scipy import signal
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.absorption import BANDS_HZ, MATERIALS, absorption, draw_absorption
-from quiet_nav.simulation.acoustic_room import AIR_20C, AcousticRoom
-from quiet_nav.simulation.acoustics import RoomAcoustics
-from quiet_nav.simulation.plan import shoebox
+from quiet_nav.simulation.rooms.absorption import BANDS_HZ, MATERIALS, absorption, draw_absorption
+from quiet_nav.simulation.rooms.acoustic_room import AIR_20C, AcousticRoom
+from quiet_nav.simulation.rooms.plan import shoebox
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 pra = pytest.importorskip('pyroomacoustics')

@@ -8,11 +8,11 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import Ear, Rig
-from quiet_nav.simulation.acoustic_room import POLYGON_ORDER
-from quiet_nav.simulation.distractors import Event
-from quiet_nav.simulation.hearing import Hearing, ears_in_room
-from quiet_nav.simulation.plan import shoebox
-from quiet_nav.simulation.scenes import SceneRanges, draw_scene, scene_in_plan, with_events
+from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER
+from quiet_nav.simulation.rooms.plan import shoebox
+from quiet_nav.simulation.sound.distractors import Event
+from quiet_nav.simulation.sound.hearing import Hearing, ears_in_room
+from quiet_nav.simulation.sound.scenes import SceneRanges, draw_scene, scene_in_plan, with_events
 
 pytest.importorskip('pyroomacoustics')
 
@@ -174,7 +174,7 @@ def test_a_distractor_has_its_level_and_its_time(snr_db):
     added = disturbed.at(places, 0, 64_000) - quiet.at(places, 0, 64_000)
     # The band filters of the room are not causal by a few hundredths of a second.
     assert np.abs(added[:, :15_000]).max() < 1e-3 * np.abs(added).max()
-    from quiet_nav.simulation.distractors import event_samples
+    from quiet_nav.simulation.sound.distractors import event_samples
 
     length = len(event_samples(event, scene.seed))
     during = added[:, 16_000 : 16_000 + length]
@@ -211,7 +211,7 @@ def test_an_ear_in_a_wall_and_a_silent_room_are_refused(steady):
 def test_a_floor_plan_is_heard_with_its_own_sources_or_drawn_ones():
     plan = shoebox('box', (6.0, 5.0, 3.0))
     assert len(scene_in_plan(plan, 1).sources) >= 1
-    from quiet_nav.simulation import plan as plans
+    from quiet_nav.simulation.rooms import plan as plans
 
     vent = plans.Source('vent', (3.0, 2.0, 2.8), 'ceiling_vent', -3.0)
     scene = scene_in_plan(replace(plan, sources=(vent,)), 1)

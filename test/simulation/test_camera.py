@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.camera import (
+from quiet_nav.simulation.rooms.plan import Furniture, rectangle, shoebox
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.sight.camera import (
     D415_BASELINE_M,
     D415_COLOR,
     D415_DEPTH,
@@ -18,9 +20,7 @@ from quiet_nav.simulation.camera import (
     Mount,
     RoomCamera,
 )
-from quiet_nav.simulation.plan import Furniture, rectangle, shoebox
-from quiet_nav.simulation.plan_files import load_plan
-from quiet_nav.simulation.raycast import cast, surfaces
+from quiet_nav.simulation.sight.raycast import cast, surfaces
 
 EYE = Mount(x=0.0, y=0.0, z=0.5, yaw=0.0)
 BOX = Furniture('box', rectangle((3.0, 2.0), 1.0, 1.0), 0.3)

@@ -14,11 +14,13 @@ import pytest
 from scipy.io import wavfile
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits
-from quiet_nav.recordings.row_files import read_audio
-from quiet_nav.simulation import campus_files, campus_places, campus_rooms
-from quiet_nav.simulation.campus import describe, make_campus
-from quiet_nav.simulation.campus_places import CampusRequest, plan_room, split_rooms
+from quiet_nav.quiet_campus import folders as campus_files
+from quiet_nav.quiet_campus.lists import load_pairs, load_splits
+from quiet_nav.quiet_campus.rows import read_audio
+from quiet_nav.simulation.campus import places as campus_places
+from quiet_nav.simulation.campus import rooms as campus_rooms
+from quiet_nav.simulation.campus.build import describe, make_campus
+from quiet_nav.simulation.campus.places import CampusRequest, plan_room, split_rooms
 
 pytest.importorskip('pyroomacoustics')
 

@@ -7,12 +7,15 @@ import pytest
 import soundfile
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.quiet_campus import load_pairs, load_splits
-from quiet_nav.recordings.row_files import with_distance
-from quiet_nav.simulation import campus_lists, campus_places, campus_rooms, campus_views
-from quiet_nav.simulation.camera import D415_DEPTH, Mount, RoomCamera
-from quiet_nav.simulation.campus import make_campus
-from quiet_nav.simulation.campus_places import CampusRequest, plan_room
+from quiet_nav.quiet_campus.lists import load_pairs, load_splits
+from quiet_nav.quiet_campus.rows import with_distance
+from quiet_nav.simulation.campus import lists as campus_lists
+from quiet_nav.simulation.campus import places as campus_places
+from quiet_nav.simulation.campus import rooms as campus_rooms
+from quiet_nav.simulation.campus import views as campus_views
+from quiet_nav.simulation.campus.build import make_campus
+from quiet_nav.simulation.campus.places import CampusRequest, plan_room
+from quiet_nav.simulation.sight.camera import D415_DEPTH, Mount, RoomCamera
 
 pytest.importorskip('pyroomacoustics')
 cv2 = pytest.importorskip('cv2')

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.plan import Furniture, Material, Panel, Plan, rectangle, shoebox
-from quiet_nav.simulation.plan_check import check_plan
-from quiet_nav.simulation.plan_files import load_plan, room_names
+from quiet_nav.simulation.rooms.plan import Furniture, Material, Panel, Plan, rectangle, shoebox
+from quiet_nav.simulation.rooms.plan_check import check_plan
+from quiet_nav.simulation.rooms.plan_files import load_plan, room_names
 
 DESK = Furniture('desk', rectangle((2.0, 1.5), 1.0, 0.6), 0.7)
 ROOM = shoebox('room', (5.0, 4.0, 3.0), furniture=(DESK,))

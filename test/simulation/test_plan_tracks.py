@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Side
-from quiet_nav.simulation.plan_files import load_plan, room_names
-from quiet_nav.simulation.tracks import Track
+from quiet_nav.simulation.rooms.plan_files import load_plan, room_names
+from quiet_nav.simulation.rooms.tracks import Track
 
 CORNER = Track('corner', ((0.0, 1.0), (4.0, 1.0), (4.0, 3.0)), 2.0, Side.RIGHT)
 

@@ -7,8 +7,8 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.plan import Furniture, rectangle, shoebox
-from quiet_nav.simulation.robot import RobotSettings, SimulatedRobot
+from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
+from quiet_nav.simulation.rooms.plan import Furniture, rectangle, shoebox
 
 BOX = Furniture('box', rectangle((4.0, 2.0), 0.4, 0.4), 0.3)
 ROOM = shoebox('room', (6.0, 4.0, 2.8), furniture=(BOX,))

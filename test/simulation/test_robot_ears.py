@@ -7,11 +7,11 @@ import pytest
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.simulation.ears import StreamingEars
-from quiet_nav.simulation.hearing import Hearing
-from quiet_nav.simulation.plan import shoebox
-from quiet_nav.simulation.scenes import draw_event, scene_in_plan
-from quiet_nav.simulation.streams import generator
+from quiet_nav.simulation.robot.ears import StreamingEars
+from quiet_nav.simulation.rooms.plan import shoebox
+from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.scenes import draw_event, scene_in_plan
+from quiet_nav.streams import generator
 
 ROOM = shoebox('room', (5.0, 4.0, 2.6))
 POSE, OTHER = Pose2D(1.5, 0.6, 0.3), Pose2D(1.9, 0.7, 0.5)

@@ -5,11 +5,17 @@ import pytest
 import soundfile
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.clips import list_clips, load_clip
-from quiet_nav.simulation.distractors import EVENT_KINDS, Event, event_samples
-from quiet_nav.simulation.sources import Drift, Schedule, Source, source_samples, source_spectrum
-from quiet_nav.simulation.streams import stream_key, white_noise
+from quiet_nav.simulation.sound.clips import list_clips, load_clip
+from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event, event_samples
+from quiet_nav.simulation.sound.sources import (
+    Drift,
+    Schedule,
+    Source,
+    source_samples,
+    source_spectrum,
+)
 from quiet_nav.sound.windows import SAMPLE_RATE
+from quiet_nav.streams import stream_key, white_noise
 
 HERE = (1.0, 1.0, 1.0)
 

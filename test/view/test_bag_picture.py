@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.perception.probability_grid import GridMap
+from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.transforms import Transform
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter

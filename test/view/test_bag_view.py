@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display import TRACE_LENGTH, TRACE_SHEETS_S, colours
-from quiet_nav.perception.overlay import NEAR_COLOUR
+from quiet_nav.perception.display.display import TRACE_LENGTH, TRACE_SHEETS_S, colours
+from quiet_nav.perception.display.overlay import NEAR_COLOUR
 from quiet_nav.perception.readings import DISTANCE_BINS, NearWallReading
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.recordings.bag_types import bag_typestore

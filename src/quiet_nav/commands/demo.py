@@ -124,7 +124,7 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     from quiet_nav.errors import QuietNavError
     from quiet_nav.navigation.policies import POLICIES
     from quiet_nav.perception.rig import find_rig
-    from quiet_nav.simulation.plan_files import load_plan
+    from quiet_nav.simulation.rooms.plan_files import load_plan
 
     if importlib.util.find_spec('rclpy') is None:
         raise QuietNavError('rclpy is not installed: the demo runs ROS nodes; make setup has it')

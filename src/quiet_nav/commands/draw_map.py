@@ -17,7 +17,7 @@ def main(
 ) -> None:
     """Draw the mean near-wall probability over the floor."""
     from quiet_nav.evaluation.plots import near_wall_map
-    from quiet_nav.perception.map_files import load_map
+    from quiet_nav.perception.maps.files import load_map
 
     path = out or map_file.with_suffix('.png')
     near_wall_map(path, load_map(map_file), title)

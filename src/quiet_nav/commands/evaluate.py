@@ -55,8 +55,8 @@ def main(
     from quiet_nav.evaluation.report import evaluate
     from quiet_nav.evaluation.tables import full
     from quiet_nav.perception.readings import parse_context
-    from quiet_nav.recordings.quiet_campus import image_rows, load_splits
-    from quiet_nav.recordings.row_files import with_distance
+    from quiet_nav.quiet_campus.lists import image_rows, load_splits
+    from quiet_nav.quiet_campus.rows import with_distance
 
     predictor = load_predictor(model, threads, clips)
     contexts = [parse_context(text) for text in context] if context else None
@@ -112,9 +112,9 @@ def _evaluate_task(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.evaluation.report import SNRS_DB
-    from quiet_nav.evaluation.study_tables import report_table
-    from quiet_nav.evaluation.task_scores import score
-    from quiet_nav.learning.tasks import imported, run
+    from quiet_nav.study.scores import score
+    from quiet_nav.study.tables import report_table
+    from quiet_nav.study.tasks import imported, run
 
     if lists is not None:
         raise QuietNavError(

@@ -32,12 +32,12 @@ def main(
     """Make the ONNX model that a robot runs from the checkpoint of a training."""
     from quiet_nav.errors import QuietNavError
     from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
-    from quiet_nav.learning.context_deploy import deploy_context
-    from quiet_nav.learning.context_net import ContextVggish
-    from quiet_nav.learning.deploy import Compression, deploy, describe
-    from quiet_nav.learning.image_deploy import deploy_images
-    from quiet_nav.learning.resnet_kind import NearWallResnet
-    from quiet_nav.learning.vggish import NearWallVggish
+    from quiet_nav.learning.detectors.context.deploy import deploy_context
+    from quiet_nav.learning.detectors.context.network import ContextVggish
+    from quiet_nav.learning.detectors.resnet.deploy import deploy_images
+    from quiet_nav.learning.detectors.resnet.kind import NearWallResnet
+    from quiet_nav.learning.detectors.vggish.deploy import Compression, deploy, describe
+    from quiet_nav.learning.detectors.vggish.network import NearWallVggish
 
     network, recipe, _ = load_checkpoint(checkpoint)
     if mix is not None:

@@ -26,7 +26,7 @@ def main(
 ) -> None:
     """Make an ONNX model from the weights that the paper's authors publish (no code in it runs)."""
     from quiet_nav import __version__
-    from quiet_nav.learning.authors import import_checkpoint
+    from quiet_nav.learning.authors.weights import import_checkpoint
 
     difference = import_checkpoint(file, out, __version__, dense)
     size = out.stat().st_size / 1e6

@@ -44,10 +44,10 @@ def main(
     """
     from rich.console import Console
 
-    from quiet_nav.evaluation.study import EXPERIMENTS, chosen
-    from quiet_nav.evaluation.study_files import write_study
-    from quiet_nav.evaluation.study_run import refuse_unserved, run_study, serving
-    from quiet_nav.evaluation.study_tasks import TaskRunner, served
+    from quiet_nav.study.experiments import EXPERIMENTS, chosen
+    from quiet_nav.study.files import write_study
+    from quiet_nav.study.run import refuse_unserved, run_study, serving
+    from quiet_nav.study.training import TaskRunner, served
 
     if not names and not all_:
         for one in EXPERIMENTS:

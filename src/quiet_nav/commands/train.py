@@ -102,9 +102,9 @@ def main(
         _say(train(chosen, data, out, init=init, limit_epochs=stop_after, **how))
         return
 
-    from quiet_nav.learning.tasks import get_task
-    from quiet_nav.learning.tasks.options import with_options
-    from quiet_nav.learning.tasks.run import RANDOM, like_trunk, recipe_for, train_task
+    from quiet_nav.study.tasks import get_task
+    from quiet_nav.study.tasks.options import with_options
+    from quiet_nav.study.tasks.run import RANDOM, like_trunk, recipe_for, train_task
 
     if init is not None and trunk:
         raise QuietNavError('--init and --trunk: one of them')
@@ -121,7 +121,7 @@ def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
     """Return the recipe of a near-wall detector; QuietNavError where it takes another input."""
     from quiet_nav.errors import QuietNavError
     from quiet_nav.learning.checkpoints import starting_point
-    from quiet_nav.learning.kinds import kind_of
+    from quiet_nav.learning.detectors.kinds import kind_of
     from quiet_nav.learning.recipe import load_recipe, recipe_file
 
     usual = {'': 'paper', 'audio': 'paper', 'image': 'paper_image'}

@@ -71,8 +71,8 @@ def main(
     from rich.console import Console
     from rich.progress import Progress
 
-    from quiet_nav.evaluation.trial_tables import trial_tables, trials_to_json
-    from quiet_nav.simulation.trials import run_trials
+    from quiet_nav.trials.protocol import run_trials
+    from quiet_nav.trials.tables import trial_tables, trials_to_json
 
     requests = _requests(
         room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
@@ -100,7 +100,7 @@ def main(
     if json is not None:
         _write_json(json, trials_to_json(results))
     if plots is not None:
-        from quiet_nav.evaluation.trial_plots import plot_trials
+        from quiet_nav.trials.plots import plot_trials
 
         for file in plot_trials(plots, results):
             console.print(str(file))
@@ -130,11 +130,11 @@ def _requests(
     from quiet_nav.navigation.modality import Mode
     from quiet_nav.navigation.policies import POLICIES, PolicySettings
     from quiet_nav.perception.rig import find_rig
-    from quiet_nav.simulation.camera_faults import CameraFault
-    from quiet_nav.simulation.plan_files import load_plan
-    from quiet_nav.simulation.trial_ears import DETECTORS, check_ears
-    from quiet_nav.simulation.trial_eyes import EYES
-    from quiet_nav.simulation.trials import PAPER_ROOMS, TrialRequest, paper_trials
+    from quiet_nav.simulation.rooms.plan_files import load_plan
+    from quiet_nav.simulation.sight.camera_faults import CameraFault
+    from quiet_nav.trials.ears import DETECTORS, check_ears
+    from quiet_nav.trials.eyes import EYES
+    from quiet_nav.trials.protocol import PAPER_ROOMS, TrialRequest, paper_trials
 
     policies = list(POLICIES) if policies == ['all'] else policies
     unknown = set(policies) - set(POLICIES)

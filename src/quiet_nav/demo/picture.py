@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from quiet_nav.evaluation.plots import figure
-from quiet_nav.evaluation.trial_plots import draw_path, draw_plan
-from quiet_nav.simulation.plan_files import load_plan
-from quiet_nav.simulation.trials import TrialResult
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.trials.plots import draw_path, draw_plan
+from quiet_nav.trials.protocol import TrialResult
 
 
 def draw_run(path: Path, result: TrialResult) -> None:

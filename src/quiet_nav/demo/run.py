@@ -9,8 +9,8 @@ from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.tracks import Track
-from quiet_nav.simulation.trials import Listened, TrialResult
+from quiet_nav.simulation.rooms.tracks import Track
+from quiet_nav.trials.protocol import Listened, TrialResult
 
 #: Positions of the path lie at least this far apart, in metres.
 _PATH_STEP_M = 0.02

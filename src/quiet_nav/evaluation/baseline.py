@@ -13,8 +13,8 @@ from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import SLOTS, slot_of
 from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, Context
-from quiet_nav.recordings.quiet_campus import Row
-from quiet_nav.recordings.row_files import read_audio
+from quiet_nav.quiet_campus.lists import Row
+from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.logmel import MEL_BANDS, log_mel
 from quiet_nav.sound.windows import WINDOW_S
 

@@ -17,8 +17,8 @@ from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row, load_splits, rooms_of
-from quiet_nav.recordings.row_files import read_annotation
+from quiet_nav.quiet_campus.lists import Row, load_splits, rooms_of
+from quiet_nav.quiet_campus.rows import read_annotation
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
 SIDES = (Side.LEFT, Side.RIGHT)

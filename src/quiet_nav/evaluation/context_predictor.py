@@ -20,8 +20,8 @@ from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
 from quiet_nav.perception.readings import Context, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
-from quiet_nav.recordings.quiet_campus import Row
-from quiet_nav.recordings.row_files import read_audio
+from quiet_nav.quiet_campus.lists import Row
+from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, WINDOW_S, Window
 
 #: Other places that the reference is made of, unless told otherwise.

@@ -10,8 +10,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.card import Measured, part_of
 from quiet_nav.evaluation.image_predictor import ImagePredictor
 from quiet_nav.evaluation.report import by_distance, judge
-from quiet_nav.recordings.quiet_campus import Row, image_rows, load_splits
-from quiet_nav.recordings.row_files import read_annotation
+from quiet_nav.quiet_campus.lists import Row, image_rows, load_splits
+from quiet_nav.quiet_campus.rows import read_annotation
 
 SUBSET = 'SFS-Views'
 LOOKS = 'Furnished rooms: 6 places looked at to the left, ahead and to the right, 12 facing a wall'

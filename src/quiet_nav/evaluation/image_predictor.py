@@ -13,11 +13,11 @@ from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.evaluation.report import Report, judge
 from quiet_nav.evaluation.tables import IMAGE
 from quiet_nav.geometry import Side
-from quiet_nav.perception.image_detector import ImageDetector
-from quiet_nav.perception.image_validity import image_fault
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row
-from quiet_nav.recordings.row_files import read_image
+from quiet_nav.perception.sight.image_detector import ImageDetector
+from quiet_nav.perception.sight.image_validity import image_fault
+from quiet_nav.quiet_campus.lists import Row
+from quiet_nav.quiet_campus.rows import read_image
 
 
 class ImagePredictor:

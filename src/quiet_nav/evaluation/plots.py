@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from quiet_nav.perception.probability_grid import GridMap
+    from quiet_nav.perception.maps.probability_grid import GridMap
 
 #: Colours that people with any colour vision can tell apart (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')

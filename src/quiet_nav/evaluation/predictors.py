@@ -14,8 +14,8 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row
-from quiet_nav.recordings.row_files import read_audio
+from quiet_nav.quiet_campus.lists import Row
+from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
     CLIPS_PER_WINDOW,
     WINDOW_S,
@@ -33,7 +33,7 @@ PREDICTORS = {
     'vggish': 'quiet_nav.evaluation.predictors:ClipPredictor',
     'window': 'quiet_nav.evaluation.predictors:WindowPredictor',
 }
-#: Kinds that compare two places instead (``quiet_nav.learning.tasks.imported``).
+#: Kinds that compare two places instead (``quiet_nav.study.tasks.imported``).
 PAIR_KINDS = ('order', 'av-order')
 
 

@@ -22,7 +22,7 @@ from quiet_nav.evaluation.report import Line, Report, by_distance, judge
 from quiet_nav.evaluation.tables import metres, percent
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
-from quiet_nav.recordings.quiet_campus import Row
+from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.recordings.replay import Replayed
 
 #: Windows of one stretch overlap and are alike: intervals resample stretches of this length.

@@ -17,7 +17,7 @@ from quiet_nav.evaluation.metrics import Estimate, estimate
 from quiet_nav.evaluation.predictors import Change, Predictions, Predictor
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
-from quiet_nav.recordings.quiet_campus import Row, rooms_of
+from quiet_nav.quiet_campus.lists import Row, rooms_of
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Ranges of true distance that accuracy is told for, metres.

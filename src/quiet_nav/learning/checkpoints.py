@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.kinds import kind_of
+from quiet_nav.learning.detectors.kinds import kind_of
+from quiet_nav.learning.detectors.vggish.network import LAYOUT
 from quiet_nav.learning.recipe import NetworkRecipe, Recipe, recipe_from_dict
-from quiet_nav.learning.vggish import LAYOUT
 from quiet_nav.perception.model_metadata import ModelMetadata
 
 PREFIX = 'network.'

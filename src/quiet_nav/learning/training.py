@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
-from quiet_nav.learning.clips import EpochSampler
-from quiet_nav.learning.kinds import kind_of
+from quiet_nav.learning.detectors.kinds import kind_of
+from quiet_nav.learning.detectors.vggish.data import EpochSampler
 from quiet_nav.learning.module import MONITOR, NearWallModule
 from quiet_nav.learning.recipe import Recipe, recipe_to_dict
 

@@ -10,7 +10,7 @@ from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion
 from sensor_msgs.msg import CameraInfo, Image
 
-from quiet_nav.simulation.raycast import Intrinsics
+from quiet_nav.simulation.sight.raycast import Intrinsics
 
 
 def image_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> Image:

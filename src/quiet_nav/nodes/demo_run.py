@@ -31,7 +31,7 @@ from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcom
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
-from quiet_nav.simulation.plan_files import load_plan
+from quiet_nav.simulation.rooms.plan_files import load_plan
 
 #: Wall time between two lines of progress, and between two changes of the time factor.
 REPORT_S, PACE_S = 0.2, 1.0

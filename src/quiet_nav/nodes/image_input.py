@@ -16,8 +16,8 @@ from tf2_msgs.msg import TFMessage
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.nodes.runtime import now_ns
-from quiet_nav.perception.looking import Picture, optical_axis
 from quiet_nav.perception.messages import FrameListener, stamp_to_ns
+from quiet_nav.perception.sight.looking import Picture, optical_axis
 from quiet_nav.perception.transforms import Transform
 
 IMAGE_TOPIC = 'camera/camera/color/image_raw'

@@ -20,7 +20,7 @@ from tf2_msgs.msg import TFMessage
 from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
-from quiet_nav.nodes.near_wall_display import IMAGE_TOPIC
+from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import run
 from quiet_nav.perception.messages import (

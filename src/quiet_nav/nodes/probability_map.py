@@ -18,10 +18,10 @@ from quiet_nav.msg import NearWall
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import ns_to_stamp, run
-from quiet_nav.perception.map_files import save_map
-from quiet_nav.perception.mapping import MapSettings, NearWallMapper
+from quiet_nav.perception.maps.files import save_map
+from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
+from quiet_nav.perception.maps.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.messages import FrameListener, reading_from_msg
-from quiet_nav.perception.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.readings import NEAR_WALL_M, Modality
 from quiet_nav.perception.rig import find_rig
 

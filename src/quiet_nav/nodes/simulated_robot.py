@@ -32,12 +32,12 @@ from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.simulation.camera import D415_COLOR_LEFT_M
-from quiet_nav.simulation.camera_faults import CAMERA_FAULTS, CameraFault
-from quiet_nav.simulation.plan_files import load_plan
-from quiet_nav.simulation.robot import RobotSettings, RobotState
-from quiet_nav.simulation.scenes import scene_in_plan
-from quiet_nav.simulation.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.robot.drive import RobotSettings, RobotState
+from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.sight.camera import D415_COLOR_LEFT_M
+from quiet_nav.simulation.sight.camera_faults import CAMERA_FAULTS, CameraFault
+from quiet_nav.simulation.sound.scenes import scene_in_plan
 from quiet_nav.sound.pcm import encode_pcm
 from quiet_nav.sound.windows import SAMPLE_RATE
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.probability_grid import GridMap
+from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import DISTANCE_EDGES_M, Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 

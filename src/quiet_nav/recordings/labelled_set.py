@@ -14,10 +14,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.readings import NEAR_WALL_M
-from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
-from quiet_nav.recordings.playback import Wav
-from quiet_nav.recordings.quiet_campus import OBSTACLE, ORDER, SPLITS
-from quiet_nav.simulation.campus_files import (
+from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     to_json,
     whole_folder,
@@ -28,8 +25,11 @@ from quiet_nav.simulation.campus_files import (
     write_static_depth,
     write_whole,
 )
-from quiet_nav.simulation.campus_lists import write_motion_lists
-from quiet_nav.simulation.streams import generator
+from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS
+from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
+from quiet_nav.recordings.playback import Wav
+from quiet_nav.simulation.campus.lists import write_motion_lists
+from quiet_nav.streams import generator
 
 SUBSET = SUBSETS['static']
 #: A pair is worth ordering from this difference in distance on (the official lists' least).

@@ -10,6 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.quiet_campus.folders import (
+    whole_folder,
+    write_annotation,
+    write_color,
+    write_motion_depth,
+    write_sound,
+)
+from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack
 from quiet_nav.recordings.labelling import (
@@ -21,15 +29,7 @@ from quiet_nav.recordings.labelling import (
     rgb,
 )
 from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear
-from quiet_nav.recordings.quiet_campus import MOTION_FPS
 from quiet_nav.recordings.stretches import StillStretches, Stretch
-from quiet_nav.simulation.campus_files import (
-    whole_folder,
-    write_annotation,
-    write_color,
-    write_motion_depth,
-    write_sound,
-)
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import ValidityLimits, window_fault

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from quiet_nav.perception.markers import ReadingMarkers, ShownMarker
+from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.mapping import MapSettings, NearWallMapper
+from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
+from quiet_nav.perception.maps.probability_grid import ProbabilityGrid
 from quiet_nav.perception.messages import (
     FrameListener,
     grid_from_msg,
@@ -17,7 +18,6 @@ from quiet_nav.perception.messages import (
     reading_from_msg,
     stamp_to_ns,
 )
-from quiet_nav.perception.probability_grid import ProbabilityGrid
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import image_wall_distance

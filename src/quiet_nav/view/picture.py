@@ -11,9 +11,9 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.plots import figure
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
-from quiet_nav.perception.display import TRACE_SHEETS_S
+from quiet_nav.perception.display.display import TRACE_SHEETS_S
+from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.perception.probability_grid import GridMap
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 from quiet_nav.view.bag import BagPlayer, BagView

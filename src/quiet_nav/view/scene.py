@@ -9,7 +9,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display import (
+from quiet_nav.perception.display.display import (
     FAN_LIFETIME_S,
     NEAR_PROBABILITY,
     Trace,
@@ -17,8 +17,8 @@ from quiet_nav.perception.display import (
     fan,
     is_near,
 )
-from quiet_nav.perception.overlay import ProbabilityStrip
-from quiet_nav.perception.probability_grid import GridMap
+from quiet_nav.perception.display.overlay import ProbabilityStrip
+from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform

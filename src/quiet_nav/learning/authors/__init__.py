@@ -1,0 +1,1 @@
+"""What the paper's authors published: their networks and weights."""

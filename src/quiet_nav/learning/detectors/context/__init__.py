@@ -1,0 +1,1 @@
+"""The context detector: network, examples, export."""

@@ -1,0 +1,397 @@
+"""Training examples with context: an ear, what the others hear and what the room sounded like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.detectors.context.frontend import smooth_noise
+from quiet_nav.learning.detectors.context.network import INPUTS
+from quiet_nav.learning.detectors.context.spectra import (
+    MOMENTS,
+    PAIRS,
+    RoomSpectra,
+    campuses,
+    load_rooms,
+    window_log_power,
+)
+from quiet_nav.learning.recipe import Recipe, typed
+from quiet_nav.perception.context import (
+    BANDS,
+    COARSE_BANDS,
+    FINE_BINS,
+    SLOTS,
+    band_centres_hz,
+    slot_of,
+)
+from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.perception.reference import shared_reference
+from quiet_nav.quiet_campus.lists import Row, load_splits
+
+#: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
+SINGLE, PAIR, ALL = range(3)
+_NEPER = np.log(10.0) / 10.0
+#: Shares of the greatest warp that are drawn.
+_WARPS = np.linspace(-1.0, 1.0, 21)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How contexts are drawn; ``recipe.network.options`` may set any of these by name.
+
+    rigs: shares of one ear that turns, a pair, all ears. static_share: of examples from single
+    microphones where there are robots too. clip_share: seen through one clip instead of the whole
+    window. gain_db, mismatch: of the ears. drop_*: contexts withheld. alike: share of references
+    of places like the one asked about. *_places: in a reference. change_*: of the sources between
+    windows compared, nepers.
+    ahead: share of the third ear as the one asked about where all are there. look: share of
+    listens with all ears where the rig turns by 180 degrees and listens again, so that what no ear
+    faced is heard, too. warp: up to such a factor the whole scene grows or shrinks, 0.05 for 5 %:
+    frequencies go down as distances go up. coherence: share of listens whose coherence between the
+    ears is given, delay_us: up to so many microseconds an ear is late, 20 are a third of a sample.
+    """
+
+    rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
+    static_share: float = 0.2
+    clip_share: float = 0.3
+    gain_db: float = 1.0
+    mismatch: float = 0.05
+    drop_reference: float = 0.25
+    drop_others: float = 0.2
+    drop_ahead: float = 0.3
+    alike: float = 0.4
+    least_places: int = 1
+    most_places: int = 20
+    change_reference: float = 0.25
+    change_others: float = 0.15
+    ahead: float = 1.0 / 3.0
+    look: float = 0.0
+    warp: float = 0.0
+    coherence: float = 0.0
+    delay_us: float = 20.0
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Options:
+        """Read a recipe's options; QuietNavError names what is not known."""
+        values = {k: v for k, v in recipe.network.options.items() if k != 'dropout'}
+        return typed(cls, values, f'recipe {recipe.name}: options')
+
+
+class _Rooms:
+    """Rooms of one form (ears, places padded) as arrays from which batches are gathered."""
+
+    def __init__(self, rooms: Sequence[RoomSpectra]) -> None:
+        self.rig = rooms[0].rig
+        places = max(len(room.power) for room in rooms)
+
+        def pad(arrays: list[np.ndarray], value: float) -> np.ndarray:
+            out = np.full((len(rooms), places, *arrays[0].shape[1:]), value, arrays[0].dtype)
+            for row, array in zip(out, arrays, strict=True):
+                row[: len(array)] = array
+            return out
+
+        self.count = np.array([len(room.power) for room in rooms])
+        self.power = pad([room.power for room in rooms], 0)
+        self.steadiness = pad([room.steadiness for room in rooms], 0)
+        self.coherence = pad([room.coherence for room in rooms], 0)
+        self.distance = pad([room.distance_m for room in rooms], np.nan)
+        self.near = pad([room.near for room in rooms], False)
+        whole = [window_log_power(room).astype(np.float32) for room in rooms]
+        self.whole = pad([w[:, :2].mean(1) for w in whole], 0)
+        self.gains = np.stack([w[..., -COARSE_BANDS:].mean((0, 1, 3)) for w in whole])
+        self.ears = self.power.shape[3]
+        #: pair[e, o]: which of ``PAIRS`` ears e and o are.
+        self.pair = np.zeros((self.ears, self.ears), int)
+        for number, (one, other) in enumerate(PAIRS):
+            if other < self.ears:
+                self.pair[one, other] = self.pair[other, one] = number
+        bearing = rooms[0].bearing_rad
+        #: together[m, e, slot]: ear heard at the same moment; turned[t, m, e, slot]: (moment,
+        #: ear) of a window heard 6 s before or after, in two ways; -1 where there is none.
+        self.together = np.full((MOMENTS, self.ears, len(SLOTS)), -1)
+        self.turned = np.full((2, MOMENTS, self.ears, len(SLOTS), 2), -1)
+        for m in range(MOMENTS if self.rig else 0):
+            for e in range(self.ears):
+                self._fill(bearing, m, e)
+
+    def _fill(self, bearing: np.ndarray, m: int, e: int) -> None:
+        for other in range(self.ears):
+            slot = slot_of(bearing[m, e], bearing[m, other])
+            if slot is not None:
+                self.together[m, e, slot] = other
+        for way, moment in enumerate(((1, 2), (0, 2), (0, 1))[m]):
+            for other in range(self.ears):
+                slot = slot_of(bearing[m, e], bearing[moment, other])
+                if slot is not None:
+                    self.turned[way, m, e, slot] = moment, other
+
+    def draw(self, rng: np.random.Generator, size: int, options: Options) -> dict[str, np.ndarray]:
+        """Return ``size`` examples as float32 arrays, named as the network's inputs."""
+        room = rng.integers(len(self.count), size=size)
+        place = rng.integers(self.count[room])
+        moment = rng.integers(MOMENTS, size=size)
+        rig = rng.choice(3, size=size, p=options.rigs) if self.rig else np.full(size, SINGLE)
+        ear = rng.integers(self.ears, size=size)
+        if self.rig and self.ears > 2:
+            side = rng.integers(2, size=size)
+            ear = np.where(rig == PAIR, side, ear)
+            ahead = np.where(rng.random(size) < options.ahead, 2, side)
+            ear = np.where(rig == ALL, ahead, ear)
+        gain = self._gains(rng, size, options)
+        part = np.where(rng.random(size) < options.clip_share, rng.integers(3, size=size), 3)
+
+        def heard(m: np.ndarray, e: np.ndarray, kind: np.ndarray) -> np.ndarray:
+            pieces = kind[room, place, m, e].astype(np.float32)
+            chosen = pieces[np.arange(size), np.minimum(part, 2)]
+            if kind is self.power:
+                return np.where((part == 3)[:, None], np.log(np.exp(pieces).mean(1)), chosen)
+            return np.where((part == 3)[:, None], pieces.mean(1), chosen)
+
+        shift = gain[np.arange(size), ear]
+        spectrum = heard(moment, ear, self.power) + shift
+        reference, known = self._references(rng, room, place, ear, rig, gain, options)
+        others = np.zeros((size, len(SLOTS), BANDS), np.float32)
+        other_references = np.zeros_like(others)
+        has_other = np.zeros((size, len(SLOTS)), np.float32)
+        simultaneous = np.zeros_like(has_other)
+        way = rng.integers(2, size=size)
+        none = rng.random(size) < options.drop_others
+        changed = self._changes(rng, size, options.change_others)
+        single = rig == SINGLE
+        looks = np.zeros(size, bool)
+        if options.look > 0.0:
+            looks = (rig == ALL) & (rng.random(size) < options.look)
+            # Of the other moments of the first heading only the second one is turned.
+            way = np.where(looks & (moment < MOMENTS - 1), 1, way)
+        for slot in range(len(SLOTS)):
+            turning = self.turned[way, moment, ear, slot]
+            now = self.together[moment, ear, slot]
+            later = single | (looks & (now < 0))
+            other = np.where(later, turning[:, 1], now)
+            when = np.where(later, turning[:, 0], moment)
+            there = (other >= 0) & ~none & ~((rig == PAIR) & (other > 1))
+            there &= ~((slot > 0) & (rng.random(size) < options.drop_ahead))
+            at = np.maximum(other, 0)
+            sound = heard(np.maximum(when, 0), at, self.power)
+            # One ear that turns hears with one gain.
+            own = (self.gains[room, ear] - self.gains[room, at])[:, None] + shift
+            sound += np.where(single[:, None], own, gain[np.arange(size), at])
+            sound += np.where(later[:, None], changed, 0.0)
+            others[:, slot] = np.where(there[:, None], sound, 0.0)
+            both = (there & (known > 0))[:, None]
+            whose = np.where(single, ear, at)
+            theirs = reference[np.arange(size), whose]
+            other_references[:, slot] = np.where(both, theirs, 0.0)
+            has_other[:, slot] = there
+            simultaneous[:, slot] = there & ~later
+        coherences = np.zeros((size, len(SLOTS), 2, BANDS), np.float32)
+        if self.rig and options.coherence > 0.0:
+            given = (simultaneous > 0) & (rng.random(size) < options.coherence)[:, None]
+            late = rng.uniform(-options.delay_us, options.delay_us, (size, self.ears)) * 1e-6
+            for slot in range(len(SLOTS)):
+                at = np.maximum(self.together[moment, ear, slot], 0)
+                delay = late[np.arange(size), at] - late[np.arange(size), ear]
+                alike = self._coherence(room, place, moment, ear, at, part, delay)
+                coherences[:, slot] = np.where(given[:, slot, None, None], alike, 0.0)
+        distance = self.distance[room, place, moment, ear]
+        near = self.near[room, place, moment, ear]
+        drawn = {
+            'spectrum': spectrum,
+            'steadiness': heard(moment, ear, self.steadiness),
+            'reference': reference[np.arange(size), ear] * known[:, None],
+            'others': others,
+            'other_references': other_references,
+            'coherences': coherences,
+        }
+        if options.warp > 0.0:
+            which = rng.integers(len(_WARPS), size=size)
+            bands = warped_bands(options.warp * _WARPS)[which]
+            for name, value in drawn.items():
+                index = bands.reshape(size, *(1,) * (value.ndim - 2), BANDS)
+                drawn[name] = np.take_along_axis(value, index, -1)
+            distance = distance * (1.0 + options.warp * _WARPS[which])
+            # Single microphones are near or far by how their places were chosen.
+            near = distance <= NEAR_WALL_M if self.rig else near
+        bins = np.searchsorted(DISTANCE_EDGES_M, np.nan_to_num(distance), side='right')
+        return {
+            **drawn,
+            'has_reference': known,
+            'has_other': has_other,
+            'simultaneous': simultaneous,
+            'nearest': np.full(size, not self.rig, np.float32),
+            'near': near.astype(np.float32),
+            'distance_bin': np.where(np.isfinite(distance), bins, -1),
+            'distance': distance.astype(np.float32),
+        }
+
+    def _coherence(
+        self,
+        room: np.ndarray,
+        place: np.ndarray,
+        moment: np.ndarray,
+        ear: np.ndarray,
+        other: np.ndarray,
+        part: np.ndarray,
+        delay_s: np.ndarray,
+    ) -> np.ndarray:
+        """Coherence (size, 2, 160) of two ears, the second one late by ``delay_s``."""
+        size = np.arange(len(room))
+        pieces = self.coherence[room, place, moment, self.pair[ear, other]].astype(np.float32)
+        # The whole window's is the mean of its parts' by their powers.
+        level = [self.power[room, place, moment, e].astype(np.float32) for e in (ear, other)]
+        loud = np.exp(0.5 * (level[0] + level[1]))
+        total = np.sqrt(np.exp(level[0]).sum(1) * np.exp(level[1]).sum(1))
+        whole = (pieces * loud[:, :, None]).sum(1) / total[:, None]
+        alike = np.where((part == 3)[:, None, None], whole, pieces[size, np.minimum(part, 2)])
+        real, imaginary = alike[:, 0], alike[:, 1] * np.where(ear > other, -1.0, 1.0)[:, None]
+        phase = 2.0 * np.pi * band_centres_hz() * delay_s[:, None]
+        cos, sin = np.cos(phase), np.sin(phase)
+        return np.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], 1)
+
+    def _gains(self, rng: np.random.Generator, size: int, options: Options) -> np.ndarray:
+        """Ears that differ by a gain and a smooth curve, (size, E, 160)."""
+        gain = rng.uniform(-options.gain_db, options.gain_db, (size, self.ears, 1)) * _NEPER
+        return (gain + options.mismatch * _smooth(rng, (size, self.ears))).astype(np.float32)
+
+    def _changes(self, rng: np.random.Generator, size: int, most: float) -> np.ndarray:
+        strength = rng.uniform(0.0, most, (size, 1)) * (rng.random((size, 1)) < 0.5)
+        return (strength * _smooth(rng, (size,))).astype(np.float32)
+
+    def _references(
+        self,
+        rng: np.random.Generator,
+        room: np.ndarray,
+        place: np.ndarray,
+        ear: np.ndarray,
+        rig: np.ndarray,
+        gain: np.ndarray,
+        options: Options,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Every ear's reference (size, E, 160) from other places, and whether there is one."""
+        size, places = len(room), self.power.shape[1]
+        score = rng.random((size, places))
+        # A robot that follows a wall has heard many places like this one.
+        here = self.distance[room, place, 0, ear][:, None]
+        there = self.distance[room, :, 0, ear]
+        alike = np.exp(-np.abs(np.nan_to_num(there, nan=9.0) - here) / 0.4)
+        score += np.where(rng.random((size, 1)) < options.alike, 2.0 * alike, 0.0)
+        score[np.arange(places)[None] >= self.count[room][:, None]] = -1.0
+        score[np.arange(size), place] = -1.0
+        most = np.minimum(self.count[room] - 1, options.most_places)
+        least = np.minimum(options.least_places, most)
+        number = np.exp(rng.uniform(np.log(least), np.log(most + 0.999))).astype(int)
+        rank = np.argsort(np.argsort(-score, axis=1), axis=1)
+        weight = (rank < number[:, None]).astype(np.float32)
+        weight /= weight.sum(1, keepdims=True)
+        means = np.einsum('bp,bpef->bef', weight, self.whole[room], optimize=True)
+        single = (rig == SINGLE)[:, None, None]
+        own = self.gains[room, ear][:, None] - self.gains[room]
+        target = np.take_along_axis(gain, ear[:, None, None], 1)
+        means = np.where(single, means + own[..., None] + target, means + gain)
+        share = np.ones((size, self.ears), np.float32)
+        if self.ears > 2:
+            share[rig == PAIR, 2:] = 0.0
+        pooled = shared_reference(means, share)
+        level = np.where(single, means.mean(1, keepdims=True), pooled)
+        level = level + self._changes(rng, size, options.change_reference)[:, None]
+        known = (rng.random(size) >= options.drop_reference).astype(np.float32)
+        return level.astype(np.float32), known
+
+
+def warped_bands(growth: np.ndarray) -> np.ndarray:
+    """Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
+
+    The nearest band, not one between: an average of neighbours would be less noisy than they are.
+    Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
+    """
+    centres = band_centres_hz()
+    wanted = centres * (1.0 + growth[..., None])
+    nearest = np.abs(wanted[..., None] - centres).argmin(-1)
+    fine = np.arange(BANDS) < FINE_BINS
+    return np.where(fine, np.minimum(nearest, FINE_BINS - 1), np.maximum(nearest, FINE_BINS))
+
+
+def draw_batch(
+    stores: Sequence[_Rooms], rng: np.random.Generator, size: int, options: Options
+) -> dict[str, torch.Tensor]:
+    """Return a batch from robots' rooms and from single microphones, where there are both."""
+    shares = [1.0 - options.static_share if s.rig else options.static_share for s in stores]
+    if len(stores) == 1:
+        shares = [1.0]
+    sizes = [round(size * share) for share in shares]
+    sizes[0] = size - sum(sizes[1:])
+    drawn = [store.draw(rng, n, options) for store, n in zip(stores, sizes, strict=True) if n]
+    return {
+        name: torch.from_numpy(np.concatenate([d[name] for d in drawn]))
+        for name in (*INPUTS, 'near', 'distance_bin')
+    }
+
+
+class ContextDataset(Dataset):
+    """Batches drawn from rooms; items are whole batches, drawn by (seed, epoch, index) alone."""
+
+    whole_batches = True
+
+    def __init__(
+        self, rooms: Sequence[RoomSpectra], recipe: Recipe, batches: int, training: bool
+    ) -> None:
+        forms = {room.rig for room in rooms}
+        self.stores = [_Rooms([r for r in rooms if r.rig == form]) for form in sorted(forms)[::-1]]
+        self.options = Options.of(recipe)
+        self.seed, self.batch_size = recipe.seed, recipe.optim.batch_size
+        self.batches, self.training = batches, training
+
+    def __len__(self) -> int:
+        return self.batches
+
+    @property
+    def positive_weight(self) -> float:
+        """1: probabilities are to be calibrated, so classes keep their weight."""
+        return 1.0
+
+    def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
+        return self.draw(index, self.options, epoch)
+
+    def draw(self, index: int, options: Options, epoch: int = 0) -> dict[str, torch.Tensor]:
+        """Return a batch drawn with other options than the recipe's."""
+        rng = np.random.default_rng([self.seed, int(self.training), epoch, index])
+        return draw_batch(self.stores, rng, self.batch_size, options)
+
+
+def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, ContextDataset]:
+    """Return training and validation batches of every data set in a folder, or one folder down.
+
+    Rooms of SFS-Robot are robots' listening poses, those of SFS-Static single microphones.
+    """
+    data = Path(data)
+    rows: dict[str, list[Row]] = {'train': [], 'val': []}
+    for folder, subset in campuses(data):
+        splits = load_splits(folder, subset)
+        for part in rows:
+            rows[part] += splits[part]
+        if recipe.data.test_rooms:
+            rows['train'] += splits['test']
+    cache = data / '.spectra'
+    rooms = {part: load_rooms(rows[part], cache) for part in rows}
+    if not rooms['train'] or not rooms['val']:
+        raise QuietNavError(f'{data}: no rooms with two or more places to learn from')
+    size = recipe.optim.batch_size
+    windows = sum(room.near.size for room in rooms['train'])
+    batches = max(1, recipe.data.repeat * windows // size)
+    checks = max(1, sum(room.near.size for room in rooms['val']) * 2 // size)
+    return (
+        ContextDataset(rooms['train'], recipe, batches, True),
+        ContextDataset(rooms['val'], recipe, checks, False),
+    )
+
+
+def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+    return smooth_noise(shape, generator).numpy()

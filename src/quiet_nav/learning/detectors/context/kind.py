@@ -1,0 +1,44 @@
+"""The context detector as a kind: network, examples, and what is exported of it."""
+
+from __future__ import annotations
+
+import torch
+
+from quiet_nav.learning.detectors.context.data import context_datasets
+from quiet_nav.learning.detectors.context.network import (
+    Calibration,
+    ContextProbabilities,
+    ContextVggish,
+)
+from quiet_nav.learning.detectors.kinds import Kind
+from quiet_nav.learning.onnx_export import Exportable
+from quiet_nav.learning.recipe import NetworkRecipe
+from quiet_nav.perception.context import BANDS, FRAMES, SLOTS, clip_weights
+from quiet_nav.perception.model_file import NEAREST
+from quiet_nav.sound.windows import WINDOW_SAMPLES
+
+OUTPUTS = ('probability', 'distance_probabilities', 'spectrum', 'transient')
+
+
+def build(recipe: NetworkRecipe) -> ContextVggish:
+    return ContextVggish(recipe.width, float(recipe.options.get('dropout', 0.3)))
+
+
+def exportable(network: ContextVggish, calibration: Calibration | None = None) -> Exportable:
+    """Return what ``onnx_export.export`` takes: all windows of a listen in one run."""
+    ears = 3
+    inputs = {
+        'waveform': 0.01 * torch.randn(ears, WINDOW_SAMPLES),
+        'clip_weights': torch.from_numpy(clip_weights()),
+        'reference': torch.zeros(ears, BANDS),
+        'has_reference': torch.zeros(ears),
+        'others': torch.full((ears, len(SLOTS)), -1, dtype=torch.int64),
+        'simultaneous': torch.zeros(ears, len(SLOTS)),
+        NEAREST: torch.zeros(ears),
+    }
+    assert inputs['clip_weights'].shape[1] == FRAMES
+    module = ContextProbabilities(network, calibration)
+    return Exportable(module, inputs, OUTPUTS, {'clip_weights': {0: 'runs'}})
+
+
+KIND = Kind(network=build, datasets=context_datasets, export=exportable)

@@ -1,0 +1,180 @@
+"""The context network: VGGish's layers along frequency, over what an ear hears and compares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from quiet_nav.learning.detectors.context.frontend import (
+    Comparison,
+    FramePower,
+    banded,
+    coherence,
+    cross_power,
+    log_power,
+    transient,
+)
+from quiet_nav.learning.detectors.vggish.network import LAYOUT, Logits, scaled
+from quiet_nav.perception.context import BANDS
+from quiet_nav.perception.readings import DISTANCE_BINS
+
+#: What ``Comparison`` takes, in its order; a batch has these and the labels.
+INPUTS = (
+    'spectrum',
+    'steadiness',
+    'reference',
+    'has_reference',
+    'others',
+    'other_references',
+    'has_other',
+    'simultaneous',
+    'nearest',
+    'coherences',
+)
+#: How many channels older networks lack.
+_CHANNELS_ADDED = (6, 7)
+
+
+class ContextVggish(nn.Module):
+    """Convolutions 64-M-128-M-256-256-M-512-512-M along frequency, then one hidden layer.
+
+    The noise of a room is steady, so time is averaged in the front end and the two-dimensional
+    convolutions of VGGish become one-dimensional ones over finer frequencies and more channels:
+    the ear itself, its difference from the room's reference and from the other ears, and its
+    coherence with these.
+    ``width`` multiplies every number of channels.
+    """
+
+    def __init__(self, width: float = 0.5, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.compare = Comparison()
+        layers: list[nn.Module] = []
+        channels, bands = Comparison.channels, BANDS
+        for item in LAYOUT:
+            if item == 'M':
+                layers.append(nn.MaxPool1d(2))
+                bands //= 2
+                continue
+            out = scaled(item, width)
+            layers += [nn.Conv1d(channels, out, 3, padding=1), nn.BatchNorm1d(out), nn.ReLU()]
+            channels = out
+        self.features = nn.Sequential(*layers)
+        hidden = scaled(512, width)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(dropout),
+            nn.Linear(channels * bands, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, 1 + DISTANCE_BINS),
+        )
+
+    def forward(self, *inputs: torch.Tensor) -> Logits:
+        """Return logits (N,) and (N, bins) of the inputs that ``Comparison`` takes."""
+        out = self.head(self.features(self.compare(*inputs)))
+        return Logits(out[:, 0], out[:, 1:])
+
+    def upgraded(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return weights of a network without the last inputs with weights of 0 for them.
+
+        Those are the coherences (6 channels), before them ``nearest`` (1).
+        """
+        first = 'features.0.weight'
+        older = weights.get(first)
+        if older is None or Comparison.channels - older.shape[1] not in _CHANNELS_ADDED:
+            return weights
+        more = Comparison.channels - older.shape[1]
+        return {**weights, first: functional.pad(older, (0, 0, 0, more))}
+
+    def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
+        return self(*(batch[name] for name in INPUTS))
+
+
+class Calibration(NamedTuple):
+    """Temperature and offset of the near-wall logit and temperature of the distances.
+
+    Each has six values: for the contexts alone, reference, other ears, both where a direction is
+    asked about, and for alone and reference where the nearest wall is.
+    """
+
+    temperature: tuple[float, ...] = (1.0,) * 6
+    offset: tuple[float, ...] = (0.0,) * 6
+    distance_temperature: tuple[float, ...] = (1.0,) * 6
+
+
+class ContextProbabilities(nn.Module):
+    """All windows of a listen to probabilities: the graph that is exported.
+
+    waveform (E, 48000); clip_weights (K, 45): runs by how they average frames; reference (E, 160)
+    with has_reference (E,); others (E, 3): which window fills which slot, -1 for none;
+    simultaneous (E, 3); nearest (E,): 1 where the nearest wall is asked about.
+    Returns probability (E, K), distance_probabilities (E, K, bins), spectrum (E, 160) for the
+    reference, and transient (E,).
+    """
+
+    def __init__(self, network: ContextVggish, calibration: Calibration | None = None) -> None:
+        super().__init__()
+        calibration = calibration or Calibration()
+        self.frames = FramePower()
+        self.network = network
+        for name, values in calibration._asdict().items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32))
+
+    def forward(
+        self,
+        waveform: torch.Tensor,
+        clip_weights: torch.Tensor,
+        reference: torch.Tensor,
+        has_reference: torch.Tensor,
+        others: torch.Tensor,
+        simultaneous: torch.Tensor,
+        nearest: torch.Tensor,
+    ) -> tuple[torch.Tensor, ...]:
+        parts = self.frames.parts(waveform)
+        power = banded(parts[0] ** 2 + parts[1] ** 2)
+        mean_power = torch.matmul(clip_weights, power)
+        runs = log_power(mean_power)
+        steadiness = runs - torch.matmul(clip_weights, log_power(power))
+        there = (others >= 0).to(power.dtype)
+        index = others.clamp(min=0)
+        count = clip_weights.shape[0]
+        # (E, slots, frames, bins) of both, to (E, slots, 2, runs, 160).
+        both = cross_power(
+            (parts[0][:, None], parts[1][:, None]), (parts[0][index], parts[1][index])
+        )
+        cross = torch.matmul(clip_weights, both.transpose(2, 3)).transpose(2, 3)
+        together = coherence(cross, mean_power[:, None], mean_power[index])
+        together = together * (there * simultaneous)[:, :, None, None, None]
+
+        def per_run(x: torch.Tensor) -> torch.Tensor:
+            return x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1)
+
+        known = has_reference[:, None] * has_reference[index] * there
+        logits = self.network(
+            runs.flatten(0, 1),
+            steadiness.flatten(0, 1),
+            per_run(reference),
+            per_run(has_reference),
+            runs[index].transpose(1, 2).flatten(0, 1),
+            per_run(torch.where(known[..., None] > 0, reference[index], 0.0)),
+            per_run(there),
+            per_run(simultaneous),
+            per_run(nearest),
+            together.transpose(1, 2).flatten(0, 1),
+        )
+        context = has_reference.long() + 2 * (there.sum(1) > 0).long()
+        # The nearest wall is asked about with one microphone: other ears change nothing there.
+        context = torch.where(nearest > 0.5, 4 + has_reference.long(), context)
+        context = per_run(context)
+        near = torch.sigmoid(logits.near / self.temperature[context] + self.offset[context])
+        scale = self.distance_temperature[context][:, None]
+        distance = torch.softmax(logits.distance / scale, dim=-1)
+        return (
+            near.unflatten(0, (-1, count)),
+            distance.unflatten(0, (-1, count)),
+            runs[:, 0],
+            transient(power),
+        )

@@ -1,0 +1,173 @@
+"""Spectra of every window of a data set, computed once and kept: what a context trains on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from rich.progress import track
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.learning.detectors.context.frontend import (
+    FramePower,
+    banded,
+    coherence,
+    cross_power,
+    log_power,
+)
+from quiet_nav.perception.context import CLIP_FRAMES, FRAMES
+from quiet_nav.quiet_campus.lists import Row
+from quiet_nav.sound.windows import WINDOW_SAMPLES
+
+#: Data sets that have windows of 3 s to compare.
+SUBSETS = ('SFS-Robot', 'SFS-Static')
+#: Frames of a window at which its three parts begin: each is a clip, together the window.
+PARTS = (0, 15, FRAMES - CLIP_FRAMES)
+#: Windows of one place: now, 6 s later, 6 s later and turned by 180 degrees (SFS-Robot); three
+#: pieces of one recording (one microphone).
+MOMENTS = 3
+_FILES = ('sound.wav', 'later.wav', 'turned.wav')
+_VERSION = 3
+#: Ears whose coherence is kept.
+PAIRS = ((0, 1), (0, 2), (1, 2))
+
+
+@dataclass(frozen=True)
+class RoomSpectra:
+    """One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
+
+    power: natural log of mean power, float16, (P, M, E, 3, 160); steadiness likewise: log of mean
+    minus mean of log. coherence: complex, of ``PAIRS`` that the rig has, float16,
+    (P, M, pairs, 3, 2, 160). distance_m (P, M, E), NaN where unknown. near (P, M, E): the label.
+    bearing_rad (M, E): of each ear in base_link of the first moment. turning: ears of a rig.
+    """
+
+    room: str
+    power: np.ndarray
+    steadiness: np.ndarray
+    coherence: np.ndarray
+    distance_m: np.ndarray
+    near: np.ndarray
+    bearing_rad: np.ndarray
+    rig: bool
+
+
+def campuses(data: Path) -> list[tuple[Path, str | None]]:
+    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
+    found = [
+        (folder, subset)
+        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
+        for subset in SUBSETS
+        if (folder / subset / 'data-split').is_dir()
+    ]
+    return found or [(data, None)]
+
+
+def load_rooms(rows: Sequence[Row], cache: Path, workers: int = 0) -> list[RoomSpectra]:
+    """Return the spectra of every room in the rows; a room once computed is kept in ``cache``."""
+    folders: dict[str, dict[Path, Row]] = {}
+    for row in rows:
+        if row.near is not None:
+            # Rooms of two data sets may bear the same name.
+            campus = row.audio.parents[3]
+            name = f'{campus.parent.name}-{campus.name}-{row.room}'
+            folders.setdefault(name, {}).setdefault(row.folder, row)
+    cache.mkdir(parents=True, exist_ok=True)
+    jobs = [(room, list(places.values())) for room, places in sorted(folders.items())]
+    read = partial(_cached_room, cache=cache)
+    with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
+        found = pool.map(read, jobs, chunksize=1)
+        rooms = list(track(found, 'Spectra', total=len(jobs), transient=True))
+    return [room for room in rooms if len(room.power) > 1]
+
+
+def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
+    name, rows = job
+    kept = cache / f'{name}.v{_VERSION}.npz'
+    if kept.is_file():
+        with np.load(kept) as arrays:
+            return RoomSpectra(name, **{k: arrays[k] for k in arrays if k != 'rig'},
+                               rig=bool(arrays['rig']))  # fmt: skip
+    torch.set_num_threads(1)
+    front = FramePower()
+    rig = rows[0].side is not None
+    made = [_pose(row, front) if rig else _place(row, front) for row in rows]
+    parts = [np.stack(values) for values in zip(*(m[:5] for m in made), strict=True)]
+    room = RoomSpectra(name, *parts, bearing_rad=made[0][5], rig=rig)
+    part = kept.with_suffix('.part.npz')
+    np.savez(part, **{k: v for k, v in vars(room).items() if k != 'room'})
+    part.replace(kept)
+    return room
+
+
+def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, ...]:
+    """Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
+
+    And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, 160).
+    """
+    with torch.no_grad():
+        ears = front.parts(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
+
+        def cut(frames: torch.Tensor) -> torch.Tensor:
+            return torch.stack([frames[:, p : p + CLIP_FRAMES] for p in PARTS], dim=1)
+
+        pieces = cut(banded(ears[0] ** 2 + ears[1] ** 2))
+        power = pieces.mean(2)
+        loud = log_power(power)
+        steady = loud - log_power(pieces).mean(2)
+        pairs = [pair for pair in PAIRS if max(pair) < len(samples)]
+        one, other = ([p[i] for p in pairs] for i in (0, 1))
+        cross = cut(cross_power((ears[0][one], ears[1][one]), (ears[0][other], ears[1][other])))
+        alike = coherence(cross.mean(2), power[one], power[other])
+    return tuple(v.numpy().astype(np.float16) for v in (loud, steady, alike))
+
+
+def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
+    folder = row.folder
+    said = json.loads((folder / 'annotation.json').read_text())
+    both = []
+    for name in _FILES:
+        audio = _read(folder / name)
+        both.append(window_spectra(audio[[ear['channel'] for ear in said['ears']]], front))
+    now, turned = (np.array([e['distance'] for e in said[k]]) for k in ('ears', 'ears turned'))
+    distance = np.stack([now, now, turned])
+    near = np.stack([[e['near'] for e in said[k]] for k in ('ears', 'ears', 'ears turned')])
+    sides = np.array([Side[e['side']].yaw_rad for e in said['ears']])
+    bearing = np.stack([sides, sides, sides + np.pi])
+    power, steady, alike = (np.stack(part) for part in zip(*both, strict=True))
+    return power, steady, alike, distance, near, bearing
+
+
+def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
+    audio = _read(row.audio).mean(0)
+    room = len(audio) - WINDOW_SAMPLES
+    if room < 0:
+        raise QuietNavError(
+            f'{row.audio}: {len(audio) / 16000:.2f} s long; a context needs windows of 3 s'
+        )
+    starts = np.linspace(0, room, MOMENTS).astype(int)
+    pieces = np.stack([audio[s : s + WINDOW_SAMPLES] for s in starts])
+    power, steady, _ = window_spectra(pieces, front)
+    alike = np.zeros((MOMENTS, 0, len(PARTS), 2, power.shape[-1]), np.float16)
+    distance = np.full((MOMENTS, 1), row.distance_m)
+    near = np.full((MOMENTS, 1), bool(row.near))
+    return power[:, None], steady[:, None], alike, distance, near, np.zeros((MOMENTS, 1))
+
+
+def _read(path: Path) -> np.ndarray:
+    audio, _ = soundfile.read(path, dtype='float32', always_2d=True)
+    return np.ascontiguousarray(audio.T)
+
+
+def window_log_power(room: RoomSpectra) -> np.ndarray:
+    """Return the log of mean power over whole windows, float32, (P, M, E, 160)."""
+    return np.log(np.exp(room.power.astype(np.float32)).mean(-2))

@@ -1,0 +1,50 @@
+"""Which kinds of detector can be trained: a name gives the network and its examples."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+from torch.utils.data import Dataset
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.recipe import NetworkRecipe, Recipe
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of detector.
+
+    network: builds it; ``network.from_batch(batch)`` returns ``Logits``.
+    datasets: training and validation examples; an item is asked for as (epoch, index) and is a
+    dict with at least ``near`` (float) and ``distance_bin`` (int, -1 unknown); the training set
+    has ``positive_weight``.
+    export: makes the module to be exported, its example inputs and names (``Exportable``).
+    input: what it learns from, audio or image.
+    """
+
+    network: Callable[[NetworkRecipe], nn.Module]
+    datasets: Callable[[Path, Recipe], tuple[Dataset, Dataset]]
+    export: Callable[..., object]
+    input: str = 'audio'
+
+
+#: Dotted paths, imported when asked for.
+KINDS = {
+    'context': 'quiet_nav.learning.detectors.context.kind:KIND',
+    'resnet': 'quiet_nav.learning.detectors.resnet.kind:KIND',
+    'vggish': 'quiet_nav.learning.detectors.vggish.kind:KIND',
+}
+
+
+def kind_of(recipe: Recipe) -> Kind:
+    """Return the kind that a recipe names, or raise QuietNavError with the known ones."""
+    try:
+        module, name = KINDS[recipe.network.kind].split(':')
+    except KeyError:
+        raise QuietNavError(f'recipe {recipe.name}: network kind {recipe.network.kind!r} is none '
+                            f'of {", ".join(KINDS)}') from None  # fmt: skip
+    return getattr(importlib.import_module(module), name)

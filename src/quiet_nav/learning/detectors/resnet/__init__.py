@@ -1,0 +1,1 @@
+"""The image detector: network, images to learn from, export."""

@@ -1,0 +1,1 @@
+"""The paper's VGGish: network, clips to learn from, export."""

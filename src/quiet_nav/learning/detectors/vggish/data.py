@@ -1,0 +1,158 @@
+"""Training examples of one clip each (the paper's setting), drawn the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.learning.augment import Augment
+from quiet_nav.learning.recipe import Recipe
+from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.quiet_campus.lists import Row, load_splits
+from quiet_nav.quiet_campus.rows import duration_s, read_audio
+from quiet_nav.sound.logmel import MEL_BANDS
+from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
+
+#: Label of a distance that is not known; the loss leaves it out.
+UNKNOWN_BIN = -1
+
+
+def distance_bin(distance_m: float) -> int:
+    """Return the number of the distance bin, the last for farther, -1 for NaN."""
+    if math.isnan(distance_m):
+        return UNKNOWN_BIN
+    return int(np.searchsorted(DISTANCE_EDGES_M, distance_m, side='right'))
+
+
+def negatives_over_positives(rows: Sequence[Row]) -> float:
+    """Return what a positive weighs in the loss; QuietNavError where a class is missing."""
+    positives = sum(bool(row.near) for row in rows)
+    if positives in (0, len(rows)):
+        raise QuietNavError(
+            f'{positives} of {len(rows)} rows are near a wall: both classes are needed'
+        )
+    return (len(rows) - positives) / positives
+
+
+class AudioCache:
+    """Whole recordings kept in memory as float32, the oldest dropped beyond a budget."""
+
+    def __init__(self, megabytes: int) -> None:
+        self.budget = megabytes * 2**20
+        self.used = 0
+        self.kept: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
+
+    def read(self, row: Row, start_s: float, samples: int) -> np.ndarray:
+        """Return float32 samples, shape (samples,), as ``read_audio`` does."""
+        key = (row.audio, row.channel)
+        whole = self.kept.get(key)
+        if whole is None:
+            whole = read_audio(row, 0.0, duration_s(row))
+            self.kept[key] = whole
+            self.used += whole.nbytes
+            while self.used > self.budget and len(self.kept) > 1:
+                self.used -= self.kept.popitem(last=False)[1].nbytes
+        start = min(max(round(start_s * SAMPLE_RATE), 0), max(len(whole) - samples, 0))
+        piece = whole[start : start + samples]
+        return piece if len(piece) == samples else np.resize(piece, samples)
+
+
+class ClipDataset(Dataset):
+    """Rows as clips: dicts of ``audio`` (15360,), ``near``, ``distance_bin``, ``keep`` (64,).
+
+    Items are asked for as (epoch, index): what is drawn depends on seed, epoch and index alone,
+    never on which process draws or what came before. In training a clip begins anywhere in the
+    recording unless the row says where; otherwise at the row's start or in the middle.
+    """
+
+    def __init__(self, rows: Sequence[Row], recipe: Recipe, training: bool) -> None:
+        self.rows = [row for row in rows if row.near is not None]
+        if not self.rows:
+            raise QuietNavError('no rows with a near-wall label to learn from')
+        self.training = training
+        self.repeat = recipe.data.repeat if training else 1
+        self.seed = recipe.seed
+        self.augment = Augment(recipe.augment) if training else None
+        self.cache = AudioCache(recipe.data.cache_mb)
+        self.lengths: dict[Path, float] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows) * self.repeat
+
+    @property
+    def positive_weight(self) -> float:
+        """Negatives over positives."""
+        return negatives_over_positives(self.rows)
+
+    def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
+        row = self.rows[index % len(self.rows)]
+        rng = np.random.default_rng([self.seed, epoch, index])
+        audio = self.cache.read(row, self.start_s(row, rng), CLIP_SAMPLES)
+        keep = np.ones(MEL_BANDS, np.float32)
+        if self.augment is not None:
+            audio = self.augment.waveform(rng, audio)
+            keep = self.augment.keep_bands(rng, MEL_BANDS)
+        return {
+            'audio': torch.from_numpy(np.ascontiguousarray(audio, np.float32)),
+            'keep': torch.from_numpy(keep)[None],
+            'near': torch.tensor(float(row.near)),
+            'distance_bin': torch.tensor(distance_bin(row.distance_m)),
+            'index': torch.tensor(index),
+        }
+
+    def start_s(self, row: Row, rng: np.random.Generator) -> float:
+        """Return where the clip begins."""
+        if row.start_s is not None:
+            return row.start_s
+        if row.audio not in self.lengths:
+            self.lengths[row.audio] = duration_s(row)
+        room = max(self.lengths[row.audio] - CLIP_S, 0.0)
+        return rng.uniform(0.0, room) if self.training else room / 2.0
+
+
+class EpochSampler(Sampler):
+    """Gives (epoch, index) in an order that seed and epoch decide, shared out over processes.
+
+    Lightning tells it the epoch, after a resume as well, so an interrupted training goes on with
+    the examples that an uninterrupted one would have had.
+    """
+
+    def __init__(self, length: int, seed: int, shuffle: bool) -> None:
+        self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return math.ceil(self.length / self._world()[1])
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = np.arange(self.length)
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.length)
+        rank, world = self._world()
+        # Every process takes as many: the order is wrapped to a multiple of their number.
+        order = np.resize(order, len(self) * world)[rank::world]
+        epoch = self.epoch if self.shuffle else 0
+        return iter([(epoch, int(index)) for index in order])
+
+    @staticmethod
+    def _world() -> tuple[int, int]:
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            return torch.distributed.get_rank(), torch.distributed.get_world_size()
+        return 0, 1
+
+
+def clip_datasets(data: str | Path, recipe: Recipe) -> tuple[ClipDataset, ClipDataset]:
+    """Return training and validation examples of a data set in the Quiet Campus layout."""
+    splits = load_splits(data)
+    return ClipDataset(splits.train, recipe, True), ClipDataset(splits.val, recipe, False)

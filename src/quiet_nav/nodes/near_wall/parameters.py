@@ -1,0 +1,124 @@
+"""The parameters of the node `near_wall`; all are read when it is configured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.nodes.image_input import IMAGE_TOPIC
+from quiet_nav.nodes.parameters import parameter
+from quiet_nav.perception.readings import (
+    CONTEXT_NAMES,
+    QUESTIONS,
+    Context,
+    Question,
+    parse_context,
+    parse_question,
+)
+from quiet_nav.perception.rolling import RollingSettings
+from quiet_nav.perception.sight.looking import LookingSettings
+from quiet_nav.sound.validity import ValidityLimits
+
+MODALITIES = ('audio', 'vision', 'both')
+
+
+@dataclass(frozen=True)
+class NearWallParameters:
+    """Set them before configuring; a change later counts from the next configuration on."""
+
+    modality: str = parameter(
+        'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
+    )
+    model: str = parameter('', 'ONNX file of quiet_nav; empty: the one that ships')
+    rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
+    rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
+    clips: int = parameter(20, 'clips of a window that are averaged', minimum=1, maximum=100)
+    threads: int = parameter(2, 'threads of onnxruntime', minimum=1, maximum=64)
+    seed: int = parameter(
+        -1,
+        'clips drawn at random from this seed, as in the paper; -1: evenly spaced',
+        minimum=-1,
+        maximum=2**31 - 1,
+    )
+    context: str = parameter(
+        'both',
+        'what may be used beside the window: alone, reference, other_ears, both',
+        choices=tuple(CONTEXT_NAMES),
+    )
+    question: str = parameter(
+        'direction',
+        'which wall: the one in the direction of the ear, or the nearest (one ear that faces it)',
+        choices=QUESTIONS,
+    )
+    max_age_s: float = parameter(
+        1.0, 'older sound (or an older image) gives no valid reading (s)', minimum=0.1, maximum=60.0
+    )
+    max_clipped: float = parameter(
+        0.001, 'largest share of samples at full scale', minimum=0.0, maximum=1.0
+    )
+    silence_dbfs: float = parameter(
+        -90.0, 'level below which a microphone is dead (dBFS)', minimum=-200.0, maximum=0.0
+    )
+    use_odometry: bool = parameter(
+        True, 'learn the room only while odom says that the robot stands; remember headings'
+    )
+    revise: bool = parameter(
+        True, 'after a turn, publish better readings of the headings heard before, too'
+    )
+    place_m: float = parameter(
+        0.1, 'windows of other headings count until so far away (m)', minimum=0.0, maximum=2.0
+    )
+    place_s: float = parameter(
+        30.0, 'windows of other headings count for so long (s)', minimum=0.0, maximum=600.0
+    )
+    reference_file: str = parameter(
+        '', "the room's reference, read on configure and written on deactivate; empty: none"
+    )
+    frame_id: str = parameter(
+        'base_link', "frame of the messages about sound; an image's have the camera's"
+    )
+    vision_model: str = parameter('', 'ONNX file for images; empty: the one that ships')
+    image_rate_hz: float = parameter(2.0, 'images read a second', minimum=0.1, maximum=30.0)
+    image_topic: str = parameter(IMAGE_TOPIC, 'images; camera_info is looked for beside them')
+    image_transport: str = parameter(
+        'raw', 'compressed: IMAGE_TOPIC/compressed', choices=('raw', 'compressed')
+    )
+    camera_side: str = parameter(
+        '',
+        'where the camera looks: front, left, right, back; empty: ask tf, front where it is silent',
+        choices=('', *(side.name.lower() for side in Side)),
+    )
+
+    def __post_init__(self) -> None:
+        if self.image_topic.endswith(('/compressed', '/compressedDepth')):
+            raise QuietNavError(
+                f'image_topic {self.image_topic}: expected the topic of the raw image; for its '
+                'compressed one set image_transport to compressed'
+            )
+
+    @property
+    def hears(self) -> bool:
+        return self.modality != 'vision'
+
+    @property
+    def sees(self) -> bool:
+        return self.modality != 'audio'
+
+    def looking(self) -> LookingSettings:
+        return LookingSettings(self.image_rate_hz, self.max_age_s)
+
+    def limits(self) -> ValidityLimits:
+        return ValidityLimits(self.max_age_s, self.max_clipped, self.silence_dbfs)
+
+    def rolling(self) -> RollingSettings:
+        return RollingSettings(self.rate_hz, self.revise, self.place_m, self.place_s)
+
+    def context_wanted(self) -> Context:
+        return parse_context(self.context)
+
+    def question_asked(self) -> Question:
+        return parse_question(self.question)
+
+    def seed_or_none(self) -> int | None:
+        return None if self.seed < 0 else self.seed

@@ -1,0 +1,7 @@
+"""`python -m quiet_nav.nodes.wall_follower`."""
+
+import sys
+
+from quiet_nav.nodes.wall_follower import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""How readings are shown, as plain numbers."""

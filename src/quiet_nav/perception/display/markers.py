@@ -1,0 +1,118 @@
+"""Which markers show a reading, as plain numbers: for messages of a live node and of a bag."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.perception.display.display import FAN_LIFETIME_S, Fan, Trace, fan
+from quiet_nav.perception.readings import Modality, NearWallReading
+from quiet_nav.perception.rig import Ear, Rig
+
+_TEXT_M, _REASON_M = 0.12, 0.07
+_TEXT_ABOVE_M = 0.05
+
+
+@dataclass(frozen=True)
+class ShownMarker:
+    """A visualization_msgs/Marker in the base frame: triangles, or a text facing the viewer.
+
+    place, z: in metres. triangles: corners in the marker's own plane, three a triangle. text_m:
+    height of the text's letters, 0 where there are triangles instead.
+    """
+
+    namespace: str
+    number: int
+    time_ns: int
+    lifetime_s: float
+    place: Pose2D
+    z: float
+    colour: tuple[float, float, float]
+    alpha: float
+    frame_locked: bool = True
+    triangles: tuple[tuple[float, float], ...] = ()
+    text: str = ''
+    text_m: float = 0.0
+
+
+class ReadingMarkers:
+    """Markers of a rig's readings: a fan at the ear with its number, and what is left behind."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._ears = {ear.side: ear for ear in reversed(rig.ears)}
+        self._eyes: dict[Side, Ear] = {}
+        self._trace = Trace()
+
+    def put(self, eye: Ear) -> None:
+        """Set where the camera that looks to a side is."""
+        self._eyes[eye.side] = eye
+
+    def ear_of(self, reading: NearWallReading) -> Ear:
+        """Return the ear or camera of a reading; at the robot's centre where it has no place."""
+        ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
+        return self._eyes.get(reading.side, ear) if reading.modality == Modality.VISION else ear
+
+    def live(self, reading: NearWallReading) -> list[ShownMarker]:
+        """Return the fan at the ear and its label; both go where the robot goes."""
+        ear, drawn = self.ear_of(reading), fan(reading)
+        place = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
+        text_at = Pose2D(*place.transform(*drawn.label_at), 0.0)
+        shared = {'number': int(reading.side), 'time_ns': reading.end_ns}
+        text = ShownMarker(
+            'probability',
+            **shared,
+            lifetime_s=FAN_LIFETIME_S,
+            place=text_at,
+            z=ear.z + _TEXT_ABOVE_M,
+            colour=(1.0, 1.0, 1.0),
+            alpha=1.0 if reading.valid else 0.6,
+            text=drawn.label,
+            text_m=_TEXT_M if reading.valid else _REASON_M,
+        )
+        sector = _sector('near_wall', drawn, drawn.alpha, place, ear.z, FAN_LIFETIME_S, **shared)
+        return [sector, text]
+
+    def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
+        """Return the fan that stays where the robot was, as sheets that expire one by one.
+
+        Nothing of readings that are not valid or in whose window the robot moved.
+        """
+        if not reading.valid or still is False:
+            return []
+        ear, drawn = self.ear_of(reading), fan(reading)
+        place = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
+        return [
+            _sector(
+                f'trace/{reading.side.name.lower()}',
+                drawn,
+                sheet.alpha,
+                place,
+                sheet.z,
+                sheet.lifetime_s,
+                number=sheet.number,
+                time_ns=reading.end_ns,
+                frame_locked=False,
+            )
+            for sheet in self._trace.leave(reading)
+        ]
+
+
+def _sector(
+    namespace: str,
+    drawn: Fan,
+    alpha: float,
+    place: Pose2D,
+    z: float,
+    lifetime_s: float,
+    **other: object,
+) -> ShownMarker:
+    return ShownMarker(
+        namespace,
+        lifetime_s=lifetime_s,
+        place=place,
+        z=z,
+        colour=drawn.colour,
+        alpha=alpha,
+        triangles=drawn.triangles,
+        **other,
+    )

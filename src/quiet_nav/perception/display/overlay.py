@@ -1,0 +1,69 @@
+"""The camera image with the near-wall probability drawn into it (paper, Fig. 5); NumPy alone."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from quiet_nav.geometry import Side
+from quiet_nav.perception.display.display import NEAR_PROBABILITY, colours, is_near
+from quiet_nav.perception.readings import NearWallReading
+
+#: Border of an image with a near wall: blue of Okabe and Ito's colours, red, green, blue.
+NEAR_COLOUR = (0, 114, 178)
+#: Strips from top to bottom.
+ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
+
+
+class ProbabilityStrip:
+    """The last probabilities of every side, one column a reading, the newest at the right.
+
+    length: readings kept a side. threshold: from this probability on the border is drawn.
+    """
+
+    def __init__(self, length: int = 120, threshold: float = NEAR_PROBABILITY) -> None:
+        self._length, self._threshold = length, threshold
+        self._said: dict[Side, deque[float]] = {}
+        self.newest: dict[Side, NearWallReading] = {}
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides heard so far, from the top strip to the bottom one."""
+        return tuple(side for side in ORDER if side in self.newest)
+
+    @property
+    def near(self) -> bool:
+        """Whether the newest reading of any side says that a wall is near."""
+        return any(is_near(reading, self._threshold) for reading in self.newest.values())
+
+    def add(self, reading: NearWallReading) -> None:
+        """Take a reading; one that is not valid becomes a grey column."""
+        said = self._said.setdefault(reading.side, deque(maxlen=self._length))
+        said.append(reading.probability if reading.valid else np.nan)
+        self.newest[reading.side] = reading
+
+    def row_height(self, image_height: int) -> int:
+        """Return the height of one side's strip in an image so high, in pixels."""
+        return max(image_height // 16, 4)
+
+    def draw(self, image: np.ndarray) -> np.ndarray:
+        """Return a copy of an image (h, w, 3), red, green, blue of uint8, with strips and border.
+
+        Strips lie at the bottom, a side each; columns that no reading has filled yet are black.
+        """
+        drawn = np.array(image, np.uint8)
+        height, width = drawn.shape[:2]
+        row = self.row_height(height)
+        for i, side in enumerate(reversed(self.sides)):
+            said = np.array(self._said[side])
+            strip = np.zeros((self._length, 3))
+            strip[self._length - len(said) :] = colours(said)
+            columns = np.arange(width) * self._length // width
+            bottom = height - i * row
+            drawn[max(bottom - row, 0) : bottom] = np.round(255.0 * strip[columns])
+        if self.near:
+            edge = max(min(height, width) // 60, 2)
+            for part in (drawn[:edge], drawn[-edge:], drawn[:, :edge], drawn[:, -edge:]):
+                part[:] = NEAR_COLOUR
+        return drawn

@@ -1,0 +1,1 @@
+"""The near-wall map: readings placed on the floor, kept as files."""

@@ -1,0 +1,1 @@
+"""Images of a camera in, near-wall readings out."""

@@ -1,0 +1,1 @@
+"""The data-set format: lists, annotations and folders, written and read here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Simulated data sets: what is recorded where, room by room."""

@@ -1,0 +1,129 @@
+"""A whole simulated campus: rooms spread over cores or a cluster, then lists and a manifest."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+
+from quiet_nav import __version__
+from quiet_nav.engine import engine
+from quiet_nav.errors import QuietNavError
+from quiet_nav.quiet_campus.folders import SUBSETS, clear_parts, to_json, write_whole
+from quiet_nav.simulation.campus.lists import write_lists
+from quiet_nav.simulation.campus.places import CampusRequest, plan_room, split_rooms
+from quiet_nav.simulation.campus.rooms import make_room
+
+_ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
+
+Progress = Callable[[int, int], None]
+
+
+def make_campus(
+    request: CampusRequest,
+    out: Path,
+    workers: int = 0,
+    cluster: str = '',
+    progress: Progress | None = None,
+) -> Path:
+    """Write a campus below ``out`` and return the folder of its subset.
+
+    workers: processes, 0 for one a core. cluster: '' for processes here, 'local' for a Dask
+    cluster on this machine, or the address of a Dask scheduler whose workers see ``out``.
+    progress: called with (rooms done, rooms in all). Rooms that are there already are kept, so
+    that a stopped run goes on; the result does not depend on workers, cluster or stops.
+    Raises QuietNavError where ``out`` holds another campus, or where the disk is full.
+    """
+    root = out / SUBSETS[request.kind]
+    manifest = root / 'manifest.json'
+    _claim(root, request)
+    wanted = range(request.rooms)
+    names = [plan_room(request, index).name for index in wanted]
+    missing = [i for i in wanted if not (root / 'ProcessedData' / names[i]).is_dir()]
+    done = request.rooms - len(missing)
+    tell = progress or (lambda done, total: None)
+    tell(done, request.rooms)
+    # The workers of a cluster may stand in another folder.
+    jobs = [(request, index, str(out.resolve())) for index in missing]
+    with engine(workers, cluster, len(jobs)) as run:
+        for _ in run(make_room, jobs):
+            done += 1
+            tell(done, request.rooms)
+    splits = split_rooms(request)
+    rooms = {split: [names[i] for i in splits[split]] for split in splits}
+    write_lists(request.kind, root, rooms, request.seed)
+    write_whole(manifest, to_json(describe(request, rooms)))
+    (root / 'unfinished.json').unlink(missing_ok=True)
+    return root
+
+
+def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, object]:
+    """Return the manifest: request, versions, splits and every drawn parameter of every room."""
+    rooms = {}
+    for index in range(request.rooms):
+        room = plan_room(request, index)
+        scene = asdict(room.scene)
+        scene.pop('sounds')
+        places = [asdict(place) for place in room.places]
+        for place in places:
+            place['path'] = [place['path'][0], place['path'][-1]] if place['path'] else []
+        rooms[room.name] = {'scene': scene, 'places': places}
+    return {
+        'request': _portable(request),
+        'splits': splits,
+        'versions': {
+            'quiet_nav': __version__,
+            'python': platform.python_version(),
+            **{name: metadata.version(name) for name in _ENGINES},
+        },
+        'rooms': rooms,
+    }
+
+
+def _portable(request: CampusRequest) -> dict[str, object]:
+    """The request without this machine's paths."""
+    named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
+    portable = {**asdict(request), **named}
+    if request.kind != 'views':
+        for name in ('camera_height', 'facing_within_deg'):
+            portable.pop(name)
+    if request.kind != 'motion':
+        portable.pop('motor')
+    for name in ('test_only', 'cut', 'hard', 'most_sources'):
+        if portable[name] == getattr(CampusRequest, name):
+            # Campuses from before there was this can still be gone on with.
+            portable.pop(name)
+    return portable
+
+
+def _claim(root: Path, request: CampusRequest) -> None:
+    """Say that ``root`` is this request's, or refuse where it is another's."""
+    import json
+
+    claim = root / 'unfinished.json'
+    asked = json.loads(to_json(_portable(request)))
+    for path, key in ((claim, None), (root / 'manifest.json', 'request')):
+        if not path.is_file():
+            continue
+        try:
+            found = json.loads(path.read_text())
+            found = found[key] if key else found
+        except (ValueError, KeyError) as error:
+            raise QuietNavError(f'{path}: not what this command writes ({error})') from error
+        if found != asked:
+            other = {k: v for k, v in found.items() if asked.get(k) != v}
+            raise QuietNavError(
+                f'{root} holds another campus, with {other}; choose another folder, '
+                'ask for the same, or remove it'
+            )
+        break
+    else:
+        if (root / 'ProcessedData').exists():
+            raise QuietNavError(
+                f'{root} holds recordings that this command did not write; choose another folder'
+            )
+    clear_parts(root)
+    if not (root / 'manifest.json').is_file():
+        write_whole(claim, to_json(asked))

@@ -1,0 +1,1 @@
+"""Rooms: floor plans, their geometry, surfaces and tracks."""

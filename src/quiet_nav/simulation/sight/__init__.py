@@ -1,0 +1,1 @@
+"""What rooms look like to a camera."""

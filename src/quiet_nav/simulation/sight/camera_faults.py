@@ -1,0 +1,63 @@
+"""What befalls a camera: the light goes out, something covers the lens, its driver stops."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D
+from quiet_nav.simulation.sight.camera import RoomCamera
+
+#: back: killed, and started again after a while.
+CAMERA_FAULTS = ('none', 'dark', 'covered', 'killed', 'back')
+#: A cloth over the lens: grey that gets through, how uneven it is, and the noise of the gain.
+_COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
+
+
+@dataclass(frozen=True)
+class CameraFault:
+    """One fault from a time on (s), and when the camera is back; times as the simulation's.
+
+    Raises QuietNavError for a kind that is not one of CAMERA_FAULTS.
+    """
+
+    kind: str = 'none'
+    at_s: float = 0.0
+    back_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.kind not in CAMERA_FAULTS:
+            known = ', '.join(CAMERA_FAULTS)
+            raise QuietNavError(f'no camera fault {self.kind!r}; there are: {known}')
+
+    def now(self, time_s: float) -> str:
+        """Return what is wrong at a time: none, dark, covered or killed."""
+        if not self.at_s <= time_s < self.back_s:
+            return 'none'
+        return 'killed' if self.kind == 'back' else self.kind
+
+
+def color_image(
+    camera: RoomCamera, pose: Pose2D, rng: np.random.Generator, wrong: str, light: float = 1.0
+) -> np.ndarray | None:
+    """Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
+
+    None where none comes. light: share of the room's light that is on.
+    """
+    if wrong == 'killed':
+        return None
+    if wrong == 'covered':
+        color = camera.color_intrinsics
+        return covered_image((color.height, color.width, 3), rng)
+    return camera.color(pose, rng, 0.0 if wrong == 'dark' else light)
+
+
+def covered_image(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """Return what a camera sees through a cloth on its lens: uint8 of a shape (h, w, 3)."""
+    tilt = np.linspace(-0.5, 0.5, shape[0])[:, None] + np.linspace(-0.5, 0.5, shape[1])
+    grey = _COVERED_GREY * (1.0 + _COVERED_UNEVEN * tilt)
+    image = grey[..., None] + _COVERED_NOISE * rng.standard_normal(shape)
+    return np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8)

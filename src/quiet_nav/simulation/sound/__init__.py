@@ -1,0 +1,1 @@
+"""What rooms sound like: sources, image sources, and what ears hear of them."""

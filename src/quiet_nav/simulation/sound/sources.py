@@ -1,0 +1,170 @@
+"""Ambient sources: shaped noise, hum and recordings that drift, start and stop over time."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import fft
+
+from quiet_nav.simulation.sound.clips import load_clip, looped
+from quiet_nav.sound.windows import SAMPLE_RATE
+from quiet_nav.streams import generator, stream_key, white_noise
+
+KINDS = ('ceiling_vent', 'wall_vent', 'window', 'machine')
+#: Frequencies (Hz) at which the smooth equaliser of a source is drawn.
+EQUALISER_HZ = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
+LOWEST_HZ = 30.0
+_HALF = 2048
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A slow change: a sum of sinusoids, each with amplitude, period (s) and phase (rad)."""
+
+    amplitudes: tuple[float, ...] = ()
+    periods_s: tuple[float, ...] = ()
+    phases_rad: tuple[float, ...] = ()
+
+    def at(self, time_s: np.ndarray) -> np.ndarray:
+        """Return the value at times of any shape."""
+        parts = zip(self.amplitudes, self.periods_s, self.phases_rad, strict=True)
+        return sum(
+            (a * np.sin(2 * np.pi * time_s / p + f) for a, p, f in parts), np.zeros_like(time_s)
+        )
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """On for on_s, off for off_s, again and again; ramp_s is how long a change takes."""
+
+    on_s: float
+    off_s: float
+    phase_s: float = 0.0
+    ramp_s: float = 0.5
+
+    def at(self, time_s: np.ndarray) -> np.ndarray:
+        """Return the gate, 0 to 1, at times of any shape."""
+        t = np.mod(time_s + self.phase_s, self.on_s + self.off_s)
+        return np.clip(t / self.ramp_s, 0, 1) * np.clip((self.on_s - t) / self.ramp_s + 1, 0, 1)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
+
+    position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
+    drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
+    hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise.
+    """
+
+    kind: str
+    position: tuple[float, float, float]
+    stream: int
+    level_db: float = 0.0
+    slope: float = 1.0
+    equaliser_db: tuple[float, ...] = (0.0,) * len(EQUALISER_HZ)
+    drifting_db: tuple[float, ...] = ()
+    hum_hz: float = 0.0
+    hum_amplitudes: tuple[float, ...] = ()
+    hum_phases_rad: tuple[float, ...] = ()
+    gain_db: Drift = Drift()
+    spectral: Drift = Drift()
+    schedule: Schedule | None = None
+    recording: str = ''
+
+
+def source_samples(
+    source: Source, seed: int, start: int, count: int, sounds: str = ''
+) -> np.ndarray:
+    """Return what a source emits from sample ``start``, float32, shape (count,), 16 kHz.
+
+    The value at a sample depends on (source, seed, sample) alone, so intervals join seamlessly.
+    sounds: the folder of the recordings.
+    """
+    time = np.arange(start, start + count) / SAMPLE_RATE
+    if source.recording:
+        path = str(Path(sounds) / source.recording)
+        offset = int(generator(seed, 'clip', source.stream).integers(1 << 20))
+        out = looped(path, start + offset, count).copy()
+    else:
+        out = _noise(source, seed, start, count, time)
+        if source.hum_amplitudes:
+            out += _hum(source, time)
+    slow = np.linspace(time[0], time[-1], 2 + count // 800)
+    gain = source.level_db + source.gain_db.at(slow)
+    gate = 10 ** (np.interp(time, slow, gain) / 20)
+    if source.schedule is not None:
+        gate = gate * source.schedule.at(time)
+    return (out * gate).astype(np.float32)
+
+
+def source_spectrum(source: Source, frequency_hz: np.ndarray, sounds: str = '') -> np.ndarray:
+    """Return the share of a source's power near each of evenly spaced frequencies; sums to 1."""
+    if source.recording:
+        from scipy import signal
+
+        clip = load_clip(str(Path(sounds) / source.recording))
+        at, power = signal.welch(clip, SAMPLE_RATE, nperseg=min(2048, len(clip)))
+        power = np.interp(frequency_hz, at, power)
+    else:
+        power = _magnitude(source.slope, source.equaliser_db, frequency_hz) ** 2
+        power /= power.sum()
+        if source.hum_amplitudes:
+            step = frequency_hz[1] - frequency_hz[0]
+            for k, amplitude in enumerate(source.hum_amplitudes, 1):
+                power[round(k * source.hum_hz / step)] += amplitude**2 / 2
+    return power / power.sum()
+
+
+def _magnitude(slope: float, equaliser_db: tuple[float, ...], frequency: np.ndarray) -> np.ndarray:
+    f = np.maximum(frequency, 1.0)
+    shape = np.interp(np.log(f), np.log(EQUALISER_HZ), equaliser_db)
+    low = 1.0 / (1.0 + (LOWEST_HZ / f) ** 8)
+    return low * f ** (-slope / 2) * 10 ** (shape / 20)
+
+
+@functools.lru_cache(maxsize=128)
+def _filter(
+    slope: float, equaliser_db: tuple[float, ...], norm_db: tuple[float, ...], size: int
+) -> np.ndarray:
+    """Spectrum on ``size`` points of the zero-phase filter, at unit gain for white noise."""
+    frequency = np.fft.rfftfreq(2 * _HALF, 1.0 / SAMPLE_RATE)
+    window = np.hanning(2 * _HALF + 1)[:-1]
+
+    def taps(curve: tuple[float, ...]) -> np.ndarray:
+        return np.roll(np.fft.irfft(_magnitude(slope, curve, frequency)), _HALF) * window
+
+    response = taps(equaliser_db) / np.linalg.norm(taps(norm_db))
+    padded = np.zeros(size)
+    padded[: len(response)] = response
+    return fft.rfft(padded).astype(np.complex64)
+
+
+def _noise(source: Source, seed: int, start: int, count: int, time: np.ndarray) -> np.ndarray:
+    size = fft.next_fast_len(count + 2 * _HALF, real=True)
+    white = white_noise(stream_key(seed, 'noise', source.stream), start - _HALF, count + 2 * _HALF)
+    spectrum = fft.rfft(white, size)
+
+    def shaped(curve: tuple[float, ...]) -> np.ndarray:
+        response = _filter(source.slope, curve, source.equaliser_db, size)
+        return fft.irfft(spectrum * response, size)[2 * _HALF :][:count]
+
+    out = shaped(source.equaliser_db)
+    if source.drifting_db:
+        moved = tuple(a + b for a, b in zip(source.equaliser_db, source.drifting_db, strict=True))
+        share = source.spectral.at(time).astype(np.float32)
+        out = out + share * (shaped(moved) - out)
+    return out
+
+
+def _hum(source: Source, time: np.ndarray) -> np.ndarray:
+    turn = np.exp(2j * np.pi * np.mod(source.hum_hz * time, 1.0)).astype(np.complex64)
+    power, out = np.ones_like(turn), np.zeros(len(time), np.float32)
+    parts = zip(source.hum_amplitudes, source.hum_phases_rad, strict=True)
+    for amplitude, phase in parts:
+        power = power * turn
+        out += (power * np.complex64(amplitude * np.exp(1j * phase))).real
+    return out

@@ -1,0 +1,249 @@
+"""Running experiments: every network trained once, everything finished kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from quiet_nav.engine import engine
+from quiet_nav.errors import QuietNavError
+from quiet_nav.study.experiments import IMAGENET, Experiment, Line, Training
+from quiet_nav.study.predictions import Predictions
+from quiet_nav.study.scores import TaskReport, score, score_between
+
+BEST, DONE = 'best.ckpt', 'result.json'
+
+Tell = Callable[[str], None]
+
+
+class Runner(Protocol):
+    """What trains and asks networks; it is sent to other processes, so it holds plain values."""
+
+    #: Whether ImageNet weights are at hand.
+    has_imagenet: bool
+
+    def decides(self, training: Training) -> dict:
+        """Return plain values: all that decides what a training gives, beside ``training``."""
+        ...
+
+    def judges(self, training: Training, subset: str) -> dict:
+        """Return plain values: all that decides what a trained network is judged on."""
+        ...
+
+    def check(self, training: Training, subset: str) -> None:
+        """Raise QuietNavError where a subset cannot serve a training, or judging it there."""
+        ...
+
+    def train(self, training: Training, out: Path, init: Path | None) -> None:
+        """Leave best.ckpt and, at the end, result.json in ``out``; go on from last.ckpt there."""
+        ...
+
+    def predict(
+        self, training: Training, checkpoint: Path, subset: str, snr_db: float | None
+    ) -> Predictions:
+        """Return what a network says of the test rooms of a subset."""
+        ...
+
+    def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
+        """Return (x, series, report) of what is measured without a network."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """A line with its figures."""
+
+    label: str
+    report: TaskReport
+    x: float | None = None
+    series: str = ''
+    paper: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An experiment with what was found, line by line."""
+
+    experiment: Experiment
+    lines: tuple[Found, ...]
+
+    def __getitem__(self, label: str) -> TaskReport:
+        return next(line.report for line in self.lines if line.label == label)
+
+    def __contains__(self, label: str) -> bool:
+        return any(line.label == label for line in self.lines)
+
+    def to_json(self) -> dict:
+        """Return plain values."""
+        lines = [
+            {
+                'label': line.label,
+                'x': line.x,
+                'series': line.series,
+                'paper': dict(line.paper),
+                **line.report.to_json(),
+            }
+            for line in self.lines
+        ]
+        one = self.experiment
+        return {'name': one.name, 'title': one.title, 'source': one.source, 'lines': lines}
+
+
+def serving(experiments: Sequence[Experiment], runner: Runner) -> list[Experiment]:
+    """Return the experiments without the lines that nobody can serve: ImageNet where it is not."""
+    if runner.has_imagenet:
+        return list(experiments)
+    return [
+        dataclasses.replace(
+            one, lines=tuple(line for line in one.lines if line.training.init != IMAGENET)
+        )
+        for one in experiments
+    ]
+
+
+def refuse_unserved(experiments: Sequence[Experiment], runner: Runner) -> None:
+    """Raise QuietNavError naming every experiment that the data cannot serve, and why."""
+    why = unserved(experiments, runner)
+    faults = {}
+    for one in experiments:
+        for line in one.lines:
+            if why[line]:
+                faults.setdefault(one.name, why[line])
+    if faults:
+        raise QuietNavError('\n'.join(f'{name}: {said}' for name, said in faults.items()))
+
+
+def unserved(experiments: Sequence[Experiment], runner: Runner) -> dict[Line, str]:
+    """Return why the data cannot serve each line, '' where they can."""
+    told: dict[tuple, str] = {}
+
+    def fault(training: Training, subset: str) -> str:
+        own = training.subset == subset
+        key = (training.task, training.variant, training.inputs, training.options, subset, own)
+        if key not in told:
+            try:
+                runner.check(training, subset)
+                told[key] = ''
+            except QuietNavError as error:
+                told[key] = str(error)
+        return told[key]
+
+    found = {}
+    for line in dict.fromkeys(line for one in experiments for line in one.lines):
+        needed = [(training, training.subset) for training in line.training.needed()]
+        said = (fault(*one) for one in [*needed, (line.training, line.judged_on)])
+        found[line] = next(filter(None, said), '')
+    return found
+
+
+def run_study(
+    experiments: Sequence[Experiment],
+    runner: Runner,
+    out: Path,
+    *,
+    workers: int = 1,
+    cluster: str = '',
+    seed: int = 0,
+    tell: Tell = print,
+) -> list[Outcome]:
+    """Train what is missing, judge what is missing, and return every experiment's figures.
+
+    out: receives ``trainings/`` and ``scores/``; what is finished there is kept, a training that
+    was stopped goes on from its last checkpoint. Trainings of several experiments are shared.
+    """
+    folders = {
+        training: folder_of(training, runner, out)
+        for one in experiments
+        for line in one.lines
+        for training in line.training.needed()
+    }
+    waves: dict[int, list[Training]] = {}
+    for training, folder in folders.items():
+        if not (folder / DONE).is_file():
+            waves.setdefault(len(training.needed()), []).append(training)
+    tell(f'{len(folders)} networks, {sum(map(len, waves.values()))} of them to train')
+    for _, wave in sorted(waves.items()):
+        jobs = [(runner, t, folders[t], _start(t, folders)) for t in wave]
+        with engine(workers, cluster, len(jobs)) as run:
+            for number, _ in run(_train, jobs):
+                tell(f'trained {wave[number].name}')
+    asked = dict.fromkeys(line for one in experiments for line in one.lines)
+    files = {line: _score_file(line, folders[line.training], runner, out, seed) for line in asked}
+    todo = {files[line]: line for line in asked if not files[line].is_file()}
+    jobs = [(runner, line, folders[line.training], path, seed) for path, line in todo.items()]
+    with engine(workers, cluster, len(jobs)) as run:
+        for number, _ in run(_judge, jobs):
+            tell(f'judged {jobs[number][1].label}')
+    return [Outcome(one, tuple(_lines(one, runner, files))) for one in experiments]
+
+
+def folder_of(training: Training, runner: Runner, out: Path) -> Path:
+    """Return where a training lies: its name and a hash of all that decides it."""
+    return out.resolve() / 'trainings' / f'{training.name}-{_key(training, runner)}'
+
+
+def _key(training: Training, runner: Runner) -> str:
+    said: dict = {'training': dataclasses.asdict(training), 'decides': runner.decides(training)}
+    if isinstance(training.init, Training):
+        said['init'] = _key(training.init, runner)
+    return _hash(said)
+
+
+def _hash(said: dict) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _start(training: Training, folders: dict[Training, Path]) -> Path | None:
+    return folders[training.init] / BEST if isinstance(training.init, Training) else None
+
+
+def _score_file(line: Line, folder: Path, runner: Runner, out: Path, seed: int) -> Path:
+    on = runner.judges(line.training, line.judged_on)
+    said = {'of': folder.name, 'on': on, 'subset': line.judged_on,
+            'snr': line.snr_db, 'between': line.between, 'seed': seed}  # fmt: skip
+    return out.resolve() / 'scores' / f'{_hash(said)}.json'
+
+
+def _train(runner: Runner, training: Training, folder: Path, init: Path | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    runner.train(training, folder, init)
+    if not (folder / DONE).is_file() or not (folder / BEST).is_file():
+        raise QuietNavError(f'{folder}: the training left no {DONE} or no {BEST}')
+
+
+def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> None:
+    said = runner.predict(line.training, folder / BEST, line.judged_on, line.snr_db)
+    if line.between is None:
+        parts = [(None, None, score(said, seed))]
+    else:
+        parts = score_between(said, *line.between, seed)
+    content = [
+        {'low': low, 'high': high, **report.to_json(), 'draws': report.draws()}
+        for low, high, report in parts
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix('.part')
+    part.write_text(json.dumps(content, indent=1) + '\n')
+    part.replace(path)
+
+
+def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Found]:
+    if one.measures:
+        return [
+            Found(f'{x:.0f} Hz', report, x, series)
+            for x, series, report in runner.measure(one.measures, one.on)
+        ]
+    found = []
+    for line in one.lines:
+        for part in json.loads(files[line].read_text()):
+            report, label, x = TaskReport.from_json(part), line.label, line.x
+            if part['low'] is not None:
+                label = f'{line.label}, {part["low"]:g} to {part["high"]:g}'
+                x = (part['low'] + part['high']) / 2.0
+            found.append(Found(label, report, x, line.series, line.paper))
+    return found

@@ -1,0 +1,227 @@
+"""What trains and asks the networks of the study: tasks of ``learning.tasks`` after recipes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS, find_lists, find_subset
+from quiet_nav.resources import shared_folders
+from quiet_nav.study.energy import energy
+from quiet_nav.study.experiments import IMAGENET, SUBSETS, Experiment, Training
+from quiet_nav.study.predictions import Predictions
+from quiet_nav.study.run import unserved
+from quiet_nav.study.scores import TaskReport
+
+if TYPE_CHECKING:
+    from quiet_nav.learning.recipe import Recipe
+    from quiet_nav.study.tasks.task import Task
+
+#: How often an event is mixed in where a network is retrained with them.
+EVENT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class TaskRunner:
+    """Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
+
+    data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
+    folder of distractors. imagenet: weights of ResNet-18. rooms: another such folder, whose test
+    rooms are judged in place of those of ``data`` as far as it has the subset.
+    """
+
+    data: Path
+    recipe: str = 'paper'
+    epochs: int | None = None
+    seed: int = 0
+    events: Path | None = None
+    imagenet: Path | None = None
+    rooms: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        data: Path,
+        small: bool,
+        epochs: int | None = None,
+        seed: int = 0,
+        events: Path | None = None,
+        imagenet: Path | None = None,
+        rooms: Path | None = None,
+    ) -> TaskRunner:
+        """Return a runner, its paths absolute: workers may stand in another folder."""
+        paths = (path and path.resolve() for path in (data, events, imagenet, rooms))
+        data, events, imagenet, rooms = paths
+        if rooms == data:
+            raise QuietNavError(f'{rooms}: other rooms than those of the data are needed')
+        return cls(data, 'small' if small else 'paper', epochs, seed, events, imagenet, rooms)
+
+    @property
+    def has_imagenet(self) -> bool:
+        return self.imagenet is not None
+
+    def decides(self, training: Training) -> dict:
+        """Return recipe, lists and outer files."""
+        from quiet_nav.learning.recipe import recipe_to_dict
+
+        recipe = recipe_to_dict(self._recipe(training))
+        said: dict = {'lists': _digest(self.root(training.subset))}
+        if training.distractors:
+            folder = Path(recipe['augment'].pop('distractors'))
+            said['events'] = sorted(path.name for path in folder.glob('event-*'))
+        if training.init == IMAGENET:
+            said['imagenet'] = self.imagenet.name if self.imagenet else ''
+        return {**said, 'recipe': recipe}
+
+    def judges(self, training: Training, subset: str) -> dict:
+        """Return what a training like this on the subset would be decided by, and other rooms."""
+        said = self.decides(dataclasses.replace(training, subset=subset, init=None))
+        rooms = self.judged_rooms(training, subset)
+        return said if rooms is None else {**said, 'rooms': _digest(rooms)}
+
+    def judged_rooms(self, training: Training, subset: str) -> Path | None:
+        """Return the folder of a subset whose rooms are judged, None for the data's own."""
+        if self.rooms is None or self._task(training).KNOWN_ROOMS:
+            return None
+        found = self.rooms / SUBSETS[subset]
+        return found if (found / 'ProcessedData').is_dir() else None
+
+    def root(self, subset: str) -> Path:
+        """Return the folder of a subset; QuietNavError where the data do not have it."""
+        name = SUBSETS[subset]
+        if (self.data / 'ProcessedData').is_dir() and self.data.name != name:
+            raise QuietNavError(f'{self.data}: no {name}; name the folder that holds it')
+        return find_subset(self.data, name)[0]
+
+    def check(self, training: Training, subset: str) -> None:
+        """Look at a subset as training and evaluation will, or evaluation alone."""
+        task, root = self._task(training), self.root(subset)
+        if training.distractors:
+            self._events()
+        for split in SPLITS if subset == training.subset else ('train', 'test'):
+            task.examples(_campus(root), split, self.seed)
+        rooms = self.judged_rooms(training, subset)
+        if rooms is not None:
+            task.examples(_campus(rooms), 'test', self.seed)
+
+    def train(self, training: Training, out: Path, init: Path | None) -> None:
+        """Train, or go on; ``out`` receives best.ckpt, last.ckpt and result.json."""
+        from quiet_nav.study.tasks.run import like_trunk, train_task
+
+        recipe = self._recipe(training)
+        trunk: str | Path | None = self.imagenet if training.init == IMAGENET else init
+        if isinstance(training.init, Training):
+            recipe = like_trunk(recipe, init)
+        if trunk is None and _is_probe(training):
+            trunk = 'random'
+        train_task(
+            self._task(training),
+            recipe,
+            self.root(training.subset),
+            out,
+            trunk=trunk,
+            progress=False,
+        )
+
+    def predict(
+        self, training: Training, checkpoint: Path, subset: str, snr_db: float | None
+    ) -> Predictions:
+        """Ask a network about the test rooms of a subset."""
+        from quiet_nav.study.tasks.run import predict
+
+        return predict(
+            checkpoint,
+            self.root(subset),
+            'test',
+            self.seed,
+            distractors=None if snr_db is None else self._events(),
+            snr_db=snr_db or 0.0,
+            rooms=self.judged_rooms(training, subset),
+        )
+
+    def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
+        """Return levels by frequency (the only measure that there is)."""
+        return energy(self.data, SUBSETS[subset], self.seed)
+
+    def _task(self, training: Training) -> Task:
+        from quiet_nav.study.tasks import get_task
+
+        return get_task(training.task, training.variant, training.inputs)
+
+    def _recipe(self, training: Training) -> Recipe:
+        from quiet_nav.study.tasks.options import with_options
+        from quiet_nav.study.tasks.run import recipe_for
+
+        found = recipe_for(self._task(training), self.recipe, _is_probe(training))
+        found = dataclasses.replace(with_options(found, **dict(training.options)), seed=self.seed)
+        if training.init == IMAGENET:
+            # ImageNet's weights fit the whole width alone.
+            found = with_options(found, image_width=1.0)
+        if self.epochs is not None:
+            optim = dataclasses.replace(found.optim, epochs=self.epochs)
+            found = dataclasses.replace(found, optim=optim)
+        if training.distractors:
+            augment = dataclasses.replace(
+                found.augment,
+                distractors=str(self._events()),
+                distractor_probability=EVENT_SHARE,
+                distractor_snr_db=(-10.0, 30.0),
+            )
+            found = dataclasses.replace(found, augment=augment)
+        return found
+
+    def _events(self) -> Path:
+        shipped = shared_folders('sounds')
+        if self.events is None and not shipped:
+            raise QuietNavError('distractors need a folder of event-* sounds: give --sounds')
+        return self.events or shipped[0]
+
+
+def served(
+    experiments: Sequence[Experiment], runner: TaskRunner
+) -> tuple[list[Experiment], list[str]]:
+    """Return the experiments with the lines that the data can serve, and why others cannot be."""
+    why = unserved(experiments, runner)
+    kept, left = [], []
+    for one in experiments:
+        lines = tuple(line for line in one.lines if not why[line])
+        if not one.measures and not lines:
+            left.append(f'{one.name}: {why[one.lines[0]]}')
+            continue
+        if one.measures:
+            try:
+                runner.root(one.on)
+            except QuietNavError as error:
+                left.append(f'{one.name}: {error}')
+                continue
+        left += [f'{one.name}, {line.label}: {why[line]}' for line in one.lines if why[line]]
+        kept.append(dataclasses.replace(one, lines=lines))
+    if not kept:
+        raise QuietNavError('the data serve no experiment: ' + '; '.join(left))
+    return kept, left
+
+
+def _is_probe(training: Training) -> bool:
+    return dict(training.options).get('probe', False) is True
+
+
+@functools.lru_cache(maxsize=8)
+def _campus(root: Path) -> object:
+    from quiet_nav.study.tasks.data import TaskData
+
+    return TaskData(root)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(root: Path) -> str:
+    found = hashlib.sha256()
+    for task in (OBSTACLE, ORDER):
+        for split in SPLITS:
+            found.update((find_lists(root, task) / f'{split}.csv').read_bytes())
+    return found.hexdigest()[:16]

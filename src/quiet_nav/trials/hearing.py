@@ -1,0 +1,119 @@
+"""Trials by ear: what the rig hears in a floor plan, read by a detector, disturbed on demand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from quiet_nav.geometry import Pose2D
+from quiet_nav.navigation.listening import ListenStop
+from quiet_nav.perception.detector import DetectorSession, NearWallDetector
+from quiet_nav.perception.place import ListeningPlace
+from quiet_nav.perception.readings import Context, NearWallReading
+from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.rooms.plan import Plan
+from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event
+from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, scene_in_plan
+from quiet_nav.simulation.sound.sources import Schedule
+from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window
+
+#: What the names in ``trial_ears.CONTEXTS`` let the detector use.
+_CONTEXTS = {
+    'full': Context.REFERENCE | Context.OTHER_EARS,
+    'other-ears': Context.OTHER_EARS,
+    'reference': Context.REFERENCE,
+    'alone': Context.ALONE,
+}
+#: Gains of the microphones lie within +- this under the disturbance 'gains'.
+UNEQUAL_GAINS_DB = 3.0
+#: A distractor about this often, as loud as the ambience.
+DISTRACTOR_EVERY_S = 15.0
+#: About half of what a run on the longest track takes; a rig that turns takes longer.
+HALF_WAY_S = {False: 110.0, True: 380.0}
+_LONGEST_RUN_S = 1800.0
+
+
+class HearingEars:
+    """Ears in a scene, read by a detector's session; the windows of a place are read together."""
+
+    def __init__(self, hearing: Hearing, rig: Rig, session: DetectorSession) -> None:
+        self._hearing, self._rig, self._session = hearing, rig, session
+        self._place = ListeningPlace(rig)
+
+    @classmethod
+    def of(
+        cls,
+        detector: str,
+        plan: Plan,
+        rig: Rig,
+        seed: Sequence[int],
+        disturbance: str = 'none',
+        context: str = 'full',
+    ) -> HearingEars:
+        """Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``."""
+        session = _detector(detector).session(_CONTEXTS[context])
+        scene = scene_of_trial(plan, seed, disturbance, rig.turns)
+        return cls(Hearing(scene), rig, session)
+
+    def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
+        """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
+        start = start_ns * SAMPLE_RATE // 1_000_000_000
+        samples = self._hearing.rig(self._rig, pose, start, WINDOW_SAMPLES)
+        end_ns = start_ns + WINDOW_SAMPLES * 1_000_000_000 // SAMPLE_RATE
+        windows = [
+            Window(heard, start_ns, end_ns, ear.channel)
+            for ear, heard in zip(self._rig.ears, samples, strict=True)
+        ]
+        sides = [stop.side_of(ear.side) for ear in self._rig.ears]
+        heard = self._place.hear(windows, pose, sides)
+        return self._session.read([*heard.earlier, *heard.newest])
+
+
+def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool = False) -> Scene:
+    """Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
+
+    disturbance: 'none'; 'distractors': events as loud as the ambience; 'gains': microphones
+    unequal by up to 3 dB; 'ventilation': the loudest of several sources stops half way. slow: the
+    robot turns to listen, so half way is later.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
+    even = SceneRanges(gain_spread_db=UNEQUAL_GAINS_DB if disturbance == 'gains' else 0.0)
+    if disturbance == 'ventilation':
+        # With one source alone nothing would be left to hear by.
+        even = replace(even, sources=(2, even.sources[1]))
+    scene = scene_in_plan(plan, int(rng.integers(2**31)), even)
+    if disturbance == 'distractors':
+        return replace(scene, events=_events(scene, rng))
+    if disturbance == 'ventilation':
+        loudest = max(range(len(scene.sources)), key=lambda i: scene.sources[i].level_db)
+        sources = list(scene.sources)
+        sources[loudest] = replace(
+            sources[loudest],
+            schedule=Schedule(HALF_WAY_S[slow] + 0.5, 1e6, phase_s=0.5, ramp_s=0.5),
+        )
+        return replace(scene, sources=tuple(sources))
+    return scene
+
+
+def _events(scene: Scene, rng: np.random.Generator) -> tuple[Event, ...]:
+    count = int(_LONGEST_RUN_S / DISTRACTOR_EVERY_S)
+    times = np.sort(rng.uniform(0.0, _LONGEST_RUN_S, count))
+    return tuple(
+        Event(
+            str(rng.choice(EVENT_KINDS)),
+            (*map(float, draw_point(scene.room, rng, 0.5)), 1.2),
+            float(time_s),
+            stream,
+        )
+        for stream, time_s in enumerate(times)
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _detector(path: str) -> NearWallDetector:
+    """One detector a process and file; trials run in parallel, so one thread each."""
+    return NearWallDetector.load(path, threads=1)

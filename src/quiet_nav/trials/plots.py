@@ -1,0 +1,126 @@
+"""Drawings of trials: floor plan, track, and paths coloured by near-wall probability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.evaluation.plots import COLOURS, figure
+from quiet_nav.simulation.rooms.plan import Plan
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.rooms.tracks import Track
+from quiet_nav.trials.protocol import HEADINGS, TrialResult
+from quiet_nav.trials.tables import (
+    HEADING_TITLES,
+    PAPER_FIG_10,
+    by_policy,
+    share_of,
+)
+
+
+def draw_plan(axes: object, plan: Plan, track: Track | None = None) -> None:
+    """Draw walls, furniture and a track (strip, middle and destination) to scale."""
+    from matplotlib.patches import Polygon
+
+    axes.add_patch(Polygon(plan.footprint, fill=False, linewidth=2.5, edgecolor='black'))
+    for box in plan.furniture:
+        axes.add_patch(Polygon(box.footprint, facecolor='#c8c0b4', edgecolor='#8a8378'))
+    if track is not None:
+        axes.add_patch(Polygon(track.boundary, facecolor='#eef3f8', edgecolor='none', zorder=0))
+        axes.plot(*np.asarray(track.centre).T, color='#9bb0c4', linewidth=1.0, linestyle='--')
+        axes.plot(*track.destination.T, color=COLOURS[2], linewidth=3.0)
+    axes.set_aspect('equal')
+    axes.autoscale_view()
+    axes.margins(0.02)
+    axes.grid(False)
+    axes.set_xlabel('x, m')
+    axes.set_ylabel('y, m')
+
+
+def draw_path(axes: object, result: TrialResult) -> object:
+    """Draw the path of a trial, coloured by the larger P of both sides; return the colours."""
+    from matplotlib.collections import LineCollection
+
+    path = np.asarray(result.path, float).reshape(-1, 2)
+    if len(path) < 2:
+        return None
+    p = np.full(len(path) - 1, np.nan)
+    places = np.array([(at.pose.x, at.pose.y) for at in result.listened]).reshape(-1, 2)
+    if len(places):
+        said = np.array([at.probabilities for at in result.listened], float)
+        louder = np.where(np.isnan(said).all(axis=1), np.nan, np.fmax(said[:, 0], said[:, 1]))
+        # What was heard where a step began holds for the whole step.
+        begins = [int(np.argmin(np.hypot(*(path - place).T))) for place in places]
+        held = np.maximum.accumulate(begins)
+        for begin, value in zip(held, louder, strict=True):
+            p[begin:] = value
+    lines = LineCollection(
+        np.stack([path[:-1], path[1:]], axis=1), array=p, cmap='viridis', clim=(0.0, 1.0),
+        linewidths=2.0,
+    )  # fmt: skip
+    axes.add_collection(lines)
+    axes.plot(*path[0], marker='o', color='black', markersize=4)
+    if result.outcome != 'destination':
+        axes.plot(*path[-1], marker='x', color=COLOURS[1], markersize=9, markeredgewidth=2.5)
+    return lines
+
+
+def plot_paths(path: Path, results: Sequence[TrialResult]) -> None:
+    """Write a picture of the trials of one policy in one room: every path on the floor plan."""
+    plan = load_plan(results[0].room)
+    with figure(path, 8.0, 6.0) as (drawn, axes):
+        draw_plan(axes, plan, plan.track(results[0].track))
+        lines = [draw_path(axes, result) for result in results]
+        lines = [line for line in lines if line is not None]
+        if lines:
+            drawn.colorbar(lines[0], ax=axes, label='near-wall probability, larger of both sides')
+        share = share_of(results)
+        first = results[0]
+        axes.set_title(
+            f'{first.policy}, {first.rig}: {share.value * 100:.0f} % of {first.length_m:.1f} m, '
+            f'{len(results)} trials in {first.room}'
+        )
+
+
+def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
+    """Write the bars of Fig. 10: share of the track by start heading, the paper's as lines."""
+    groups = by_policy(results)
+    with figure(path, 8.0, 4.5) as (_, axes):
+        width = 0.8 / max(len(groups), 1)
+        for i, (name, group) in enumerate(groups.items()):
+            cells = [[r for r in group if r.heading == heading] for heading in HEADINGS]
+            shares = [share_of(cell) for cell in (*cells, group)]
+            at = [k for k, share in enumerate(shares) if share is not None]
+            values = np.array([100 * shares[k].value for k in at])
+            errors = [
+                values - [100 * shares[k].low for k in at],
+                np.array([100 * shares[k].high for k in at]) - values,
+            ]
+            x = np.array(at) + (i - (len(groups) - 1) / 2) * width
+            axes.bar(x, values, 0.9 * width, yerr=np.maximum(errors, 0.0), label=name, capsize=3)
+        for (name, values), style in zip(PAPER_FIG_10.items(), ('-', ':'), strict=True):
+            for k, value in enumerate(values):
+                axes.plot(
+                    [k - 0.42, k + 0.42], [value, value], color='black', linestyle=style,
+                    linewidth=1.5, label=f'the paper, real robots: {name}' if k == 0 else None,
+                )  # fmt: skip
+        axes.set_xticks(range(4), [*HEADING_TITLES.values(), 'all'])
+        axes.set_ylabel('% of the track')
+        axes.set_ylim(0, 105)
+        axes.legend(fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def plot_trials(folder: Path, results: Sequence[TrialResult]) -> list[Path]:
+    """Write a picture a policy and room, and the bars of Fig. 10; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for group in by_policy(results).values():
+        for room, track in dict.fromkeys((r.room, r.track) for r in group):
+            part = [r for r in group if (r.room, r.track) == (room, track)]
+            files.append(folder / f'{room}_{track}_{part[0].policy}_{part[0].rig}.png')
+            plot_paths(files[-1], part)
+    files.append(folder / 'fig_10.png')
+    plot_fig_10(files[-1], results)
+    return files

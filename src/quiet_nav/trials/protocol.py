@@ -1,0 +1,298 @@
+"""Trials: one policy on a track from one start pose to collision, destination or time-out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.navigation.limits import SafetyLimits, Twist2D
+from quiet_nav.navigation.listening import ListenStop
+from quiet_nav.navigation.modality import ModalitySelector, Mode
+from quiet_nav.navigation.policies import PolicySettings, make_policy
+from quiet_nav.navigation.step_machine import GoalLimits, Phase, StepMachine, StepTiming
+from quiet_nav.perception.readings import Modality
+from quiet_nav.perception.rig import CAMERA_RIG, Rig
+from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.simulation.rooms.tracks import Track
+from quiet_nav.sound.windows import WINDOW_S
+from quiet_nav.trials.ears import Ears, make_ears
+from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
+
+#: The rooms of Fig. 10, the classroom of Fig. 9 first.
+PAPER_ROOMS = ('classroom', 'seminar_room', 'laboratory', 'lounge')
+HEADINGS = ('left', 'straight', 'right')
+TICK_S = 0.05
+#: How often a window is asked for again where the first gave no valid reading.
+RETRY_S = 0.5
+#: How long an image takes to come and to be read.
+LOOK_S = 0.25
+#: A camera fails at a time from 0 to this: about what a run by sight takes.
+FAULT_LATEST_S = 400.0
+#: How often a robot that drives by sound looks whether the camera works again.
+GLANCE_S = 1.0
+#: As the robot stands, nothing asked.
+_HERE = ListenStop(0.0, frozenset())
+
+
+@dataclass(frozen=True)
+class TrialRequest:
+    """Everything that decides a trial: the same request gives the same result.
+
+    room, track: names ('' for the room's first track). index: which trial of the room it is; the
+    start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
+    disturbance: one of ``trial_ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
+    vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
+    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
+    """
+
+    room: str
+    policy: str
+    rig: Rig
+    detector: str
+    index: int
+    seed: int
+    track: str = ''
+    disturbance: str = 'none'
+    context: str = 'full'
+    settings: PolicySettings = field(default_factory=PolicySettings)
+    robot: RobotSettings = field(default_factory=RobotSettings)
+    max_duration_s: float = 1800.0
+    modality: str = 'audio'
+    vision: str = 'ideal'
+    camera_fault: str = 'none'
+    side: Side | None = None
+
+    @property
+    def mode(self) -> Mode:
+        return Mode[self.modality.upper()]
+
+    @property
+    def senses_name(self) -> str:
+        """What is heard and seen with, for tables."""
+        both = f'{self.rig.name}+{CAMERA_RIG.name}'
+        name = {Mode.AUDIO: self.rig.name, Mode.VISION: CAMERA_RIG.name, Mode.FUSION: both}
+        fault = '' if self.camera_fault == 'none' else f', {self.camera_fault}'
+        return name.get(self.mode, f'auto {both}') + fault
+
+
+@dataclass(frozen=True)
+class Listened:
+    """A decision on the way: where the robot stood (truth) and P of each side, NaN for none."""
+
+    pose: Pose2D
+    probabilities: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What came of a trial.
+
+    distance_m: how far along the track it got before it collided or left it, length_m the
+    track's. outcome: destination, collision, left the track, time-out, or why the machine ended.
+    path: true positions. duration_s: simulated time. seed: the request's. modality: what it was to
+    drive by; switches: how often that changed on the way.
+    """
+
+    room: str
+    track: str
+    policy: str
+    rig: str
+    index: int
+    offset_m: float
+    heading: str
+    distance_m: float
+    length_m: float
+    outcome: str
+    steps: int
+    duration_s: float
+    path: tuple[tuple[float, float], ...] = ()
+    listened: tuple[Listened, ...] = ()
+    seed: int = 0
+    modality: str = 'audio'
+    switches: int = 0
+
+    @property
+    def share(self) -> float:
+        """Part of the track, 0 to 1."""
+        return self.distance_m / self.length_m
+
+
+def run_trial(request: TrialRequest) -> TrialResult:
+    """Run one trial; QuietNavError where room, track, policy or detector do not exist."""
+    plan = load_plan(request.room)
+    track = plan.track(request.track or None)
+    starts = track.starts()
+    start = starts[request.index % len(starts)]
+    # The same room, start and seed for every policy, so that policies compare; sources of its own
+    # for every trial, so that trials are as many draws of them.
+    base = [request.seed, zlib.crc32(f'{request.room}/{track.name}'.encode()), request.index]
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(4)]
+    robot = SimulatedRobot(plan, start.pose, streams[0], request.robot)
+    mode, rig = request.mode, request.rig
+    policy = make_policy(
+        request.policy,
+        streams[1],
+        CAMERA_RIG if mode == Mode.VISION else rig,
+        request.side,
+        request.settings,
+    )
+    ears = eyes = None
+    if mode != Mode.VISION:
+        ears = make_ears(
+            request.detector, plan, rig, streams[2], base, request.disturbance, request.context
+        )
+    if mode != Mode.AUDIO:
+        fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
+        eyes = make_eyes(request.vision, plan, streams[3], fault)
+    timing = StepTiming(listen_timeout_s=WINDOW_S + 4 * RETRY_S)
+    machine = StepMachine(
+        policy,
+        ModalitySelector(mode, {Modality.AUDIO: rig, Modality.VISION: CAMERA_RIG}),
+        SafetyLimits(),
+        timing,
+        GoalLimits(max_duration_s=request.max_duration_s),
+    )
+    drive = _Drive(robot, machine, track, ears, eyes)
+    outcome = drive.run()
+    return TrialResult(
+        request.room,
+        track.name,
+        request.policy,
+        request.senses_name,
+        request.index,
+        start.offset_m,
+        start.heading_name,
+        drive.distance_m,
+        track.length_m,
+        outcome,
+        machine.steps,
+        robot.state.time_s,
+        tuple(drive.path),
+        tuple(drive.listened),
+        request.seed,
+        request.modality,
+        machine.senses.switches,
+    )
+
+
+def paper_trials(room: str) -> int:
+    """Return how many trials the paper's protocol has in a room: 18 in the classroom, else 9."""
+    return 18 if room == PAPER_ROOMS[0] else 9
+
+
+class _Drive:
+    """The loop of a trial: the machine's commands to the robot, its stops to ears and eyes."""
+
+    def __init__(
+        self,
+        robot: SimulatedRobot,
+        machine: StepMachine,
+        track: Track,
+        ears: Ears | None,
+        eyes: Eyes | None,
+    ) -> None:
+        self._robot, self._machine, self._track = robot, machine, track
+        self._ears, self._eyes = ears, eyes
+        self.distance_m = 0.0
+        self.path: list[tuple[float, float]] = []
+        self.listened: list[Listened] = []
+        self._heard = False
+        self._glanced_s = 0.0
+
+    def run(self) -> str:
+        """Drive to the end; return the outcome in words."""
+        machine, robot = self._machine, self._robot
+        stop = None
+        while True:
+            state = robot.state
+            now_ns = round(state.time_s * 1e9)
+            command = machine.update(
+                now_ns, state.odometry, Twist2D(state.linear_mps, state.angular_rps)
+            )
+            if not machine.running:
+                over_time = machine.reason.startswith('the time')
+                return 'time-out' if over_time else machine.outcome.name.lower()
+            if machine.phase == Phase.LISTEN:
+                fresh = machine.current_stop is not stop
+                stop = machine.current_stop
+                self._listen(fresh)
+                continue
+            self._note_listen()
+            robot.command(command.linear_mps, command.angular_rps)
+            ended = self._move()
+            if ended:
+                return ended
+
+    def _move(self) -> str:
+        """Advance the robot by a tick; return how the trial ended, '' where it has not."""
+        state = self._robot.step(TICK_S)
+        waits = Modality.VISION not in self._machine.senses.used
+        if waits and state.time_s - self._glanced_s >= GLANCE_S:
+            self._look(_HERE, 0.0)
+        x, y = state.pose.x, state.pose.y
+        if not self.path or np.hypot(x - self.path[-1][0], y - self.path[-1][1]) > 0.02:
+            self.path.append((x, y))
+        if state.bump:
+            return 'collision'
+        if not self._track.contains(x, y):
+            return 'left the track'
+        self.distance_m = max(self.distance_m, self._track.progress(x, y))
+        if self._track.reached(x, y):
+            self.distance_m = self._track.length_m
+            return 'destination'
+        return ''
+
+    def _listen(self, fresh: bool) -> None:
+        """Let the time of a window (or image) pass; hand the machine what ears and eyes say."""
+        machine, stop = self._machine, self._machine.current_stop
+        self._robot.command(0.0, 0.0)
+        self._heard = True
+        if Modality.AUDIO not in machine.senses.used:
+            self._look(stop, LOOK_S)
+            return
+        whole_s = WINDOW_S if fresh else RETRY_S
+        # A robot that listens sees meanwhile: whether the camera works again.
+        looks = 1 if self._eyes is None else max(1, round(whole_s))
+        for _ in range(looks):
+            self._look(stop, whole_s / looks)
+        state = self._robot.state
+        end_ns = round(state.time_s * 1e9)
+        start_ns = end_ns - round(WINDOW_S * 1e9)
+        for reading in self._ears.listen(state.pose, stop, start_ns):
+            machine.add_reading(reading, turned=False)
+
+    def _look(self, stop: ListenStop, wait_s: float) -> None:
+        state = self._robot.step(wait_s)
+        if self._eyes is None:
+            return
+        self._glanced_s = state.time_s
+        for reading in self._eyes.look(state.pose, stop, round(state.time_s * 1e9)):
+            self._machine.add_reading(reading, turned=False)
+
+    def _note_listen(self) -> None:
+        if not self._heard:
+            return
+        self._heard = False
+        said = self._machine.readings
+        p = tuple(
+            said[s].probability if s in said else float('nan') for s in (Side.LEFT, Side.RIGHT)
+        )
+        self.listened.append(Listened(self._robot.state.pose, p))
+
+
+def run_trials(requests: Sequence[TrialRequest], workers: int = 1) -> Iterator[TrialResult]:
+    """Yield the results of trials in the order of the requests, run on ``workers`` processes."""
+    if workers < 1:
+        raise QuietNavError(f'workers is {workers}; expected 1 or more')
+    if workers == 1:
+        yield from map(run_trial, requests)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(run_trial, requests)

@@ -1,0 +1,144 @@
+"""A bench for the wall follower: a simulated robot turns cmd_vel into odometry, ears are faked."""
+
+import time
+
+import numpy as np
+from geometry_msgs.msg import Twist, TwistStamped
+from nav_msgs.msg import Odometry
+from rclpy.action import ActionClient
+from rclpy.qos import qos_profile_sensor_data
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool
+
+from quiet_nav.action import FollowWall
+from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.msg import NearWall
+from quiet_nav.nodes.conversions import pose_to_msg, reading_to_msg
+from quiet_nav.perception.readings import Modality, NearWallReading
+from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
+from quiet_nav.simulation.rooms.plan import shoebox
+
+STOP_WITHIN_S = 0.3
+#: Fake windows are short, so that tests are.
+WINDOW_NS = 300_000_000
+QUICK = {'settle_s': 0.1, 'listen_timeout_s': 3.5, 'sensor_timeout_s': 0.5}
+
+
+class Bench:
+    """A robot, its ears and a client around the follower; every cmd_vel is kept with its time."""
+
+    def __init__(self, ros, space, stalls, stamped=True):
+        self.ros, self.stalls = ros, stalls
+        self.node = ros.node('bench', namespace=space)
+        self.robot = SimulatedRobot(
+            shoebox('hall', (40.0, 40.0, 3.0)),
+            Pose2D(20.0, 20.0, 0.0),
+            np.random.default_rng(0),
+            RobotSettings.perfect(),
+        )
+        self.commands: list[tuple[float, float, float]] = []
+        self.feedback = []
+        self.hears = self.has_odometry = True
+        self.valid = True
+        #: The camera: 'none' is there, it 'works', or it is 'dark'.
+        self.camera = 'none'
+        self.lag_ns = 0
+        self.offset_m = 0.0
+        self._stamped = stamped
+        self._last = time.monotonic()
+        kind = TwistStamped if stamped else Twist
+        self.node.create_subscription(kind, 'cmd_vel', self._on_command, 10)
+        self._odom = self.node.create_publisher(Odometry, 'odom', qos_profile_sensor_data)
+        self._near_wall = self.node.create_publisher(NearWall, 'near_wall', 10)
+        self._bool = {
+            name: self.node.create_publisher(Bool, name, 10)
+            for name in ('bump', 'cliff', 'emergency_stop')
+        }
+        self.service = self.node.create_client(SetBool, 'set_emergency_stop')
+        self.client = ActionClient(self.node, FollowWall, 'follow_wall')
+        self.node.create_timer(0.02, self._step)
+        self.node.create_timer(0.05, self._hear)
+        self.node.create_timer(0.1, self._see)
+
+    def _on_command(self, message):
+        twist = message.twist if self._stamped else message
+        self.commands.append((time.monotonic(), twist.linear.x, twist.angular.z))
+        self.robot.command(twist.linear.x, twist.angular.z)
+
+    def _step(self):
+        now = time.monotonic()
+        state = self.robot.step(now - self._last)
+        self._last = now
+        if not self.has_odometry:
+            return
+        message = Odometry()
+        message.header.stamp = self.node.get_clock().now().to_msg()
+        pose = state.odometry
+        message.pose.pose = pose_to_msg(Pose2D(pose.x + self.offset_m, pose.y, pose.yaw))
+        message.twist.twist.linear.x = state.linear_mps
+        message.twist.twist.angular.z = state.angular_rps
+        self._odom.publish(message)
+
+    def _hear(self):
+        if not self.hears:
+            return
+        end = self.node.get_clock().now().nanoseconds - self.lag_ns
+        for side in (Side.LEFT, Side.RIGHT):
+            reading = (
+                NearWallReading(side, 0.5, end - WINDOW_NS, end)
+                if self.valid
+                else NearWallReading.invalid(side, end - WINDOW_NS, end, 'clipped')
+            )
+            self._near_wall.publish(reading_to_msg(reading, 'mic'))
+
+    def _see(self):
+        if self.camera == 'none':
+            return
+        now = self.node.get_clock().now().nanoseconds
+        reading = (
+            NearWallReading(Side.FRONT, 0.5, now, now, modality=Modality.VISION)
+            if self.camera == 'works'
+            else NearWallReading.invalid(Side.FRONT, now, now, 'too dark', Modality.VISION)
+        )
+        self._near_wall.publish(reading_to_msg(reading, 'camera'))
+
+    def say(self, name, value=True):
+        self._bool[name].publish(Bool(data=value))
+
+    def send(self, **goal):
+        """Send a goal and return its handle; waits for the node first."""
+        assert self.client.wait_for_server(15.0)
+        goal = {'algorithm': 'straight', **goal}
+        return self.ros.result_of(
+            self.client.send_goal_async(
+                FollowWall.Goal(**goal),
+                feedback_callback=lambda m: self.feedback.append(m.feedback),
+            )
+        )
+
+    def result(self, handle, timeout_s=20.0):
+        return self.ros.result_of(handle.get_result_async(), timeout_s)
+
+    def moving(self):
+        return bool(self.commands) and self.commands[-1][1] > 0.1
+
+    def drive(self, **goal):
+        """Send a goal and spin until the robot drives at speed."""
+        handle = self.send(**goal)
+        assert handle.accepted
+        assert self.ros.spin_until(self.moving, 15.0), 'the robot never drove'
+        return handle
+
+    def assert_stops(self, event_s, heard=True):
+        """Assert that cmd_vel is zero from 0.3 s after an event on, and the robot stands.
+
+        What the machine itself stood still meanwhile is added (``stalls``).
+        """
+        self.ros.spin_for(event_s + STOP_WITHIN_S + 0.4 - time.monotonic())
+        # A machine that stood still could neither send nor receive: that time does not count.
+        allowed_s = STOP_WITHIN_S + self.stalls.worst_s(event_s)
+        late = [c for c in self.commands if c[0] > event_s + allowed_s]
+        assert all(v == 0.0 and w == 0.0 for _, v, w in late)
+        after = [c for c in self.commands if c[0] > event_s]
+        assert not heard or any(v == 0.0 for _, v, _ in after), 'zero velocity was never sent'
+        assert self.robot.state.at_rest
