@@ -48,7 +48,7 @@ class Annotation(_Part):
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
-    and after its turn. situation, light: of a view. room: of a labelled recording.
+    and after its turn. situation, light: of a view. room, bag: of a labelled one.
     """
 
     depth_m: Annotated[tuple[_Metres, ...], BeforeValidator(_several)] = Field((), alias='depth')
@@ -61,6 +61,12 @@ class Annotation(_Part):
     situation: Name | None = None
     light: float | None = None
     room: Name | None = None
+    bag: Name | None = None
+
+    @property
+    def distance_m(self) -> float:
+        """Distance of a place; of a recording the first."""
+        return self.depth_m[0]
 
 
 def read_annotation(folder: Path, *needed: str) -> Annotation:

@@ -1,4 +1,4 @@
-"""A simulated campus on disk: the Quiet Campus layout, written so that nothing counts half done."""
+"""A data set on disk: folders and files of the layout, written so that nothing counts half done."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import write_file
 from quiet_nav.sound.windows import SAMPLE_RATE
 
+#: Folder of each kind of recording: the released subsets, and two of the simulated campus alone.
 SUBSETS = {
     'static': 'SFS-Static',
     'dense': 'SFS-Dense',

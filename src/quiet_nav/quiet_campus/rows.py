@@ -12,11 +12,10 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.images import read_depth
 from quiet_nav.files.sounds import read_sound, sound_info
 from quiet_nav.quiet_campus.annotation import read_annotation
+from quiet_nav.quiet_campus.folders import MOTION_DEPTH_M
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
-MOTION_DEPTH_M = 10.0
 #: What is shorter is no recording of a place: a tenth of a second.
 LEAST_SAMPLES = SAMPLE_RATE // 10
 
@@ -53,13 +52,13 @@ def with_distance(row: Row) -> Row:
     if not math.isnan(row.distance_m):
         return row
     if row.frame < 0:
-        said = read_annotation(row.folder, 'depth_m').depth_m
-        if len(said) > 1:
+        said = read_annotation(row.folder, 'depth_m')
+        if len(said.depth_m) > 1:
             raise QuietNavError(
-                f'{row.folder}: its annotation has {len(said)} distances, expected the one of a '
-                'place'
+                f'{row.folder}: its annotation has {len(said.depth_m)} distances, expected the one '
+                'of a place'
             )
-        return replace(row, distance_m=said[0])
+        return replace(row, distance_m=said.distance_m)
     return replace(row, distance_m=_motion_depth(row.depth_image))
 
 
