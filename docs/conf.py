@@ -4,7 +4,6 @@ import importlib.util
 
 from quiet_nav import __version__
 
-
 project = 'quiet_nav'
 author = 'quiet_nav contributors'
 copyright = f'2026, {author}'

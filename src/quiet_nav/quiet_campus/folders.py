@@ -72,7 +72,7 @@ def write_whole(path: Path, data: bytes) -> None:
         raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
 
 
-def full_disk(error: BaseException) -> bool:
+def full_disk(error: BaseException | None) -> bool:
     """Return whether an error, or one that it came from, says that the disk or quota is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

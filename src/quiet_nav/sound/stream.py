@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import overload
 
 import numpy as np
 
@@ -185,7 +186,14 @@ class AudioStream:
             self._clipped.add(clipped, self._output(first + np.arange(len(frames))))
         return frames
 
+    @overload
+    def _output(self, index: float) -> float: ...
+
+    @overload
+    def _output(self, index: np.ndarray) -> np.ndarray: ...
+
     def _output(self, index: float | np.ndarray) -> float | np.ndarray:
+        """Return where a sample of the input lies among those of the output rate."""
         return index * (SAMPLE_RATE / self.format.sample_rate)
 
     def _time_ns(self, sample: float) -> int:

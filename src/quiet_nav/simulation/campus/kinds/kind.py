@@ -52,7 +52,7 @@ def read_annotation(folder: Path) -> dict[str, Any]:
     return said
 
 
-def annotations(root: Path, room: str) -> dict[str, dict[str, Any]]:
+def said_of_room(root: Path, room: str) -> dict[str, dict[str, Any]]:
     """Return the annotations of a room's places by their names, in order."""
     folders = sorted((root / 'ProcessedData' / room).iterdir())
     return {folder.name: read_annotation(folder) for folder in folders}

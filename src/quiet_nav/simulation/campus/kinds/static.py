@@ -10,7 +10,7 @@ from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
 from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
-from quiet_nav.simulation.campus.kinds.kind import annotations
+from quiet_nav.simulation.campus.kinds.kind import said_of_room
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -44,7 +44,7 @@ class StaticKind(ClipKind):
         listed = {
             room: {
                 name: ListedPlace(said['depth'], said['Audio Length'], _label(said['depth']))
-                for name, said in annotations(root, room).items()
+                for name, said in said_of_room(root, room).items()
             }
             for room in rooms
         }

@@ -18,7 +18,7 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, annotations
+from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
 from quiet_nav.simulation.campus.recording import pose_said
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.views import CAMERA_AHEAD_M, draw_looks, furnished
@@ -75,7 +75,7 @@ class ViewsKind(CampusKind):
         listed = {
             room: {
                 name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in annotations(root, room).items()
+                for name, said in said_of_room(root, room).items()
             }
             for room in rooms
         }
