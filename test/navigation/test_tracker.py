@@ -13,7 +13,8 @@ from quiet_nav.navigation.belief import BeliefSettings, Particles, WallBelief, q
 from quiet_nav.navigation.policies import POLICIES, make_policy
 from quiet_nav.navigation.policy import Look, Step
 from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import load_rig
 from quiet_nav.trials.protocol import TrialRequest, run_trial
 
@@ -29,8 +30,8 @@ def one(left=False, u=0.8, heading=0.0, ahead=np.inf, end=np.inf, far=np.inf, be
 
 def says(side, distance_m, sure=0.9):
     """A reading that puts most of its weight on the bin of a distance."""
-    bins = np.full(DISTANCE_BINS, (1.0 - sure) / (DISTANCE_BINS - 1))
-    bins[int(np.searchsorted(DISTANCE_EDGES_M, distance_m))] = sure
+    bins = np.full(STANDARD_BINS.count, (1.0 - sure) / (STANDARD_BINS.count - 1))
+    bins[int(STANDARD_BINS.bin_of(distance_m))] = sure
     return NearWallReading(side, float(bins[:4].sum()), 0, 1, distance_probabilities=tuple(bins))
 
 

@@ -4,13 +4,12 @@ import itertools
 import math
 
 import numpy as np
-import pytest
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.belief import BeliefSettings, information_nats
 from quiet_nav.navigation.policy import Look, Step
 from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 
 
 def tracker(**kwargs):
@@ -18,26 +17,14 @@ def tracker(**kwargs):
 
 
 def says(side, distance_m):
-    bins = np.full(DISTANCE_BINS, 0.1 / (DISTANCE_BINS - 1))
-    bins[int(np.searchsorted(DISTANCE_EDGES_M, distance_m))] = 0.9
+    bins = np.full(STANDARD_BINS.count, 0.1 / (STANDARD_BINS.count - 1))
+    bins[int(STANDARD_BINS.bin_of(distance_m))] = 0.9
     return NearWallReading(side, float(bins[:4].sum()), 0, 1, distance_probabilities=tuple(bins))
 
 
 def says_nothing(side, start_ns=0):
-    prior = np.asarray(BeliefSettings().bin_prior)
-    told = tuple(prior / prior.sum())
+    told = STANDARD_BINS.prior
     return NearWallReading(side, 0.11, start_ns, start_ns + 1, distance_probabilities=told)
-
-
-def test_how_much_a_reading_says():
-    settings = BeliefSettings()
-    prior = np.asarray(settings.bin_prior) / sum(settings.bin_prior)
-    assert information_nats(says_nothing(Side.LEFT), settings) == pytest.approx(0.0, abs=1e-9)
-    sure = NearWallReading(
-        Side.LEFT, 1.0, 0, 1, distance_probabilities=tuple(np.eye(DISTANCE_BINS)[2])
-    )
-    assert information_nats(sure, settings) == pytest.approx(-math.log(prior[2]), rel=1e-6)
-    assert information_nats(NearWallReading(Side.LEFT, 0.11, 0, 1), settings) == math.inf
 
 
 def test_the_tracker_waits_in_silence_and_believes_what_it_believed():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, Side, angle_between, wrap_angle
-from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
+from quiet_nav.perception.readings import NearWallReading
 
 #: Beyond this no ear hears a wall; a wall ahead is drawn at the latest when it comes this near.
 HORIZON_M = 2.0
@@ -20,7 +20,6 @@ NEW_WALL_M = 1.0
 NEARER_M = 0.4
 #: How sharply a course ends at its edge.
 COURSE_SOFT_RAD = 0.15
-_BIN_CENTRES_M = np.array([0.1, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.12, 1.37, 1.7])
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,6 @@ class BeliefSettings:
     neighbouring places hang together; again: its share for a second reading of the same side from
     the same place. outlier: share of readings taken to say nothing. most: no reading makes a
     distance more than so many times likelier, as what errs in one place errs all around it.
-    bin_prior: how often each distance bin occurred where the detector was calibrated; near_prior:
-    the same of near walls, for readings without a distribution.
     sector_half_rad: the distance in a direction is that of the nearest wall this far to its sides.
     slanted: share of the readings taken to say nothing of a wall met at 45 degrees or flatter.
     wall_ahead_per_m, wall_end_per_m: how often, per metre, a wall comes up ahead or the followed
@@ -46,21 +43,6 @@ class BeliefSettings:
     again: float = 0.4
     most: float = 10.0
     outlier: float = 0.03
-    bin_prior: tuple[float, ...] = (
-        0.02,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.06,
-        0.06,
-        0.62,
-    )
-    near_prior: float = 0.11
     sector_half_rad: float = 0.0
     slanted: float = 0.7
     wall_ahead_per_m: float = 0.02
@@ -227,8 +209,9 @@ class WallBelief:
         distance = self.particles.distances(
             side.yaw_rad, ear_offset_m, self.settings.sector_half_rad
         )
-        distance = np.minimum(distance, _BIN_CENTRES_M[-1])
-        likelihood = np.interp(distance, _BIN_CENTRES_M, likelihood)
+        centres_m = reading.bins.centres_m
+        distance = np.minimum(distance, centres_m[-1])
+        likelihood = np.interp(distance, centres_m, likelihood)
         if self.settings.slanted > 0.0:
             square = self.particles.squareness(side.yaw_rad, ear_offset_m)
             unclear = self.settings.slanted * np.clip((0.95 - square) / 0.25, 0.0, 1.0)
@@ -257,15 +240,14 @@ class WallBelief:
         """Return the log likelihood of the reading in every distance bin, None where it is void."""
         if not reading.valid or not math.isfinite(reading.probability):
             return None
-        s = self.settings
-        prior = np.asarray(s.bin_prior)
-        told = _told(reading, prior)
+        s, bins = self.settings, reading.bins
+        told = bins.told(reading.distance_probabilities)
         if told is None:
-            near = np.asarray(_BIN_CENTRES_M) < NEAR_WALL_M
             p = min(max(reading.probability, 0.0), 1.0)
-            ratio = np.where(near, p / s.near_prior, (1.0 - p) / (1.0 - s.near_prior))
+            prior = bins.near_prior
+            ratio = np.where(bins.is_near, p / prior, (1.0 - p) / (1.0 - prior))
         else:
-            ratio = told / prior
+            ratio = told / bins.prior_array
         return np.log(np.minimum((1.0 - s.outlier) * ratio + s.outlier, s.most))
 
     def _reweigh(self, log_likelihood: np.ndarray) -> None:
@@ -365,27 +347,6 @@ class WallBelief:
         ahead = np.flatnonzero((draw >= 0.4 * share) & (draw < share))
         self.particles.ahead[ahead] = self._drawn_ahead(len(ahead), 0.5)
         self.particles.end[ahead] = self._drawn_end(len(ahead), 0.2)
-
-
-def information_nats(reading: NearWallReading, settings: BeliefSettings) -> float:
-    """Return how much a reading says: the divergence of its distances from the prior, in nats.
-
-    0 for one that says what was known before; inf for one without distances, which leaves it open.
-    """
-    prior = np.asarray(settings.bin_prior)
-    told = _told(reading, prior)
-    if told is None:
-        return math.inf
-    prior = prior / prior.sum()
-    return float(np.sum(told * np.log(np.maximum(told, 1e-9) / prior)))
-
-
-def _told(reading: NearWallReading, prior: np.ndarray) -> np.ndarray | None:
-    """Return the distance distribution that a reading tells, (12,); None where it has none."""
-    told = np.asarray(reading.distance_probabilities, dtype=float)
-    if told.shape != prior.shape or not np.isfinite(told).all() or told.sum() <= 0.0:
-        return None
-    return told / told.sum()
 
 
 def quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:

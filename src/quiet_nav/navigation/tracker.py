@@ -10,7 +10,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.belief import BeliefSettings, WallBelief, information_nats, quantile
+from quiet_nav.navigation.belief import BeliefSettings, WallBelief, quantile
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Readings, Step
 from quiet_nav.perception.readings import Modality, NearWallReading
 
@@ -182,7 +182,7 @@ class WallTracker:
 
     def _silent(self, usable: Collection[NearWallReading]) -> bool:
         """Return whether the readings tell nothing: what there was to be heard has stopped."""
-        told = [information_nats(reading, self.belief.settings) for reading in usable]
+        told = [r.bins.information_nats(r.distance_probabilities) for r in usable]
         return bool(told) and sum(told) / len(told) < self.settings.silent_nats
 
     def _passes(self, silent: Collection[NearWallReading], pose: Pose2D) -> bool:

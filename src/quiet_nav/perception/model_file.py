@@ -9,7 +9,7 @@ import onnxruntime
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: What a context model may take beside these, where its metadata name it among the contexts.
@@ -80,18 +80,32 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
             f'{where}: takes {", ".join(found)}; its metadata say {metadata.kind}, which takes '
             f'{", ".join(expected)}'
         )
+    _check_bins(metadata, session, where)
     return ModelFile(path, metadata, session)
 
 
+def _check_bins(metadata: ModelMetadata, session: onnxruntime.InferenceSession, where: str) -> None:
+    """Raise QuietNavError where the bins in the metadata are none, or not those of the network."""
+    try:
+        bins = metadata.bins
+    except QuietNavError as error:
+        raise QuietNavError(f'{where}: {error}') from error
+    outputs = {item.name: item.shape for item in session.get_outputs()}
+    told = outputs.get('distance_probabilities', [None])[-1]
+    if metadata.distance_edges_m and isinstance(told, int) and told not in (0, bins.count):
+        raise QuietNavError(
+            f'{where}: tells {told} distance bins; its metadata have {bins.count - 1} edges, '
+            f'which make {bins.count}'
+        )
+
+
 def refuse_other(model: ModelFile, modality: str) -> None:
-    """Raise QuietNavError where a model reads another modality or means other distances."""
+    """Raise QuietNavError where a model reads another modality or calls other walls near."""
     meta = model.metadata
     wrong = {
         f'modality {meta.modality}, expected {modality}': meta.modality != modality,
         f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
         != NEAR_WALL_M,
-        'other distance bins than this version': bool(meta.distance_edges_m)
-        and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
         f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': modality == 'audio'
         and meta.sample_rate != SAMPLE_RATE,
     }
