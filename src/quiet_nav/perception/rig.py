@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
 
@@ -53,7 +54,7 @@ class Rig:
         return None
 
 
-#: One camera in front (the Mount of simulation/sight/camera.py): to look to its sides the robot turns.
+#: One camera in front (the Mount of the simulated one): to look to its sides the robot turns.
 CAMERA_RIG = Rig('camera', (Ear(0, 0.08, 0.0, 0.3, Side.FRONT),), turns=True)
 
 
@@ -123,12 +124,4 @@ def find_rig(name: str | Path) -> Rig:
 
     Raises QuietNavError naming the rigs there are, and as ``load_rig`` does.
     """
-    if Path(name).suffix in ('.yaml', '.yml'):
-        return load_rig(name)
-    roots = [Path(__file__).parents[3] / 'config']
-    roots += [up / 'share' / 'quiet_nav' / 'config' for up in Path(__file__).parents]
-    folder = next((root / 'rigs' for root in roots if (root / 'rigs').is_dir()), None)
-    known = sorted(path.stem for path in folder.glob('*.yaml')) if folder else []
-    if str(name) not in known:
-        raise QuietNavError(f'no rig {str(name)!r}; rigs: {", ".join(known) or "none"}')
-    return load_rig(folder / f'{name}.yaml')
+    return load_rig(resources.find(resources.RIG, name))
