@@ -7,7 +7,7 @@ import numpy as np
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.policy import Look, Step
-from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
+from quiet_nav.navigation.tracker import Stage, TrackerSettings, WallTracker
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NearWallReading
 
@@ -42,7 +42,7 @@ def test_the_tracker_waits_in_silence_and_believes_what_it_believed():
 
 def test_a_silent_place_is_passed_after_a_while_but_a_silent_room_is_not():
     policy = tracker(side=Side.RIGHT)
-    policy._surveyed = 2
+    policy.stage = Stage.FOLLOW
 
     clock_s = itertools.count(0, 5)
 
@@ -75,7 +75,7 @@ def test_after_a_corner_the_same_place_heard_by_another_ear_counts_less():
     doubted = []
     for cornered in (True, False):
         policy = tracker()
-        policy._surveyed, policy.side = 2, Side.RIGHT
+        policy.stage, policy.side = Stage.FOLLOW, Side.RIGHT
         p = policy.belief.particles
         p.left[:], p.u[:], p.heading[:], p.ahead[:] = False, 0.55, 0.0, 0.45
         p.end[:], p.far[:], p.behind[:] = np.inf, np.inf, np.inf
