@@ -82,7 +82,8 @@ def test_after_a_corner_the_same_place_heard_by_another_ear_counts_less():
         sides = {Side.RIGHT: says(Side.RIGHT, 0.4), Side.LEFT: says(Side.LEFT, 3.0)}
         step = policy.decide({**sides, Side.FRONT: says(Side.FRONT, 0.3)}, Pose2D())
         assert step.reason == 'wall ahead'
-        policy._cornered = cornered
+        assert policy.stage == Stage.CORNERED
+        policy.stage = Stage.CORNERED if cornered else Stage.FOLLOW
         policy.decide({Side.RIGHT: says(Side.RIGHT, 0.35)}, Pose2D(yaw=math.pi / 2))
         belief = policy.belief
         doubted.append(float(belief.weights[belief.particles.heading > 1.0].sum()))

@@ -162,7 +162,7 @@ class _Wish:
 
 
 class _Silence:
-    """Whether there is nothing to hear, and since when: the robot waits, and passes a place once."""
+    """Whether there is nothing to hear: the robot waits, and passes a silent place once."""
 
     def __init__(self, settings: TrackerSettings) -> None:
         self._settings = settings
