@@ -10,7 +10,6 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.belief import BeliefSettings, Particles, WallBelief, quantile
-from quiet_nav.navigation.policies import POLICIES, make_policy
 from quiet_nav.navigation.policy import Look, Step
 from quiet_nav.navigation.tracker import TRANSITIONS, Stage, TrackerSettings, WallTracker
 from quiet_nav.perception.distance_bins import STANDARD_BINS
@@ -310,18 +309,6 @@ def test_the_same_seed_decides_the_same():
 def test_a_side_that_is_no_side_is_refused():
     with pytest.raises(QuietNavError, match='BACK'):
         tracker(side=Side.BACK)
-
-
-@pytest.mark.parametrize('name', POLICIES)
-def test_every_policy_has_the_name_that_users_write(name):
-    rig = load_rig(RIGS / 'pair.yaml')
-    assert make_policy(name, np.random.default_rng(0), rig).name == name
-
-
-def test_unknown_policies_are_refused_with_the_known_ones():
-    rig = load_rig(RIGS / 'pair.yaml')
-    with pytest.raises(QuietNavError, match='tracker'):
-        make_policy('follow', np.random.default_rng(0), rig)
 
 
 @pytest.mark.parametrize(('rig', 'index'), [('pair', 2), ('trio', 8)])
