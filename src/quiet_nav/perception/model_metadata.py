@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import parse_json
+from quiet_nav.files.schema import checked, file_format
+from quiet_nav.files.values import short
 from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 from quiet_nav.sound.windows import CLIP_SAMPLES, SAMPLE_RATE
 
@@ -19,6 +23,11 @@ PREFIX = 'quiet_nav.'
 _MAY_LACK = {'distance_prior'}
 
 
+_MOST_TEXT = 1_000_000
+_Metres = Annotated[float, Field(gt=0, le=1000)]
+
+
+@file_format
 @dataclass(frozen=True)
 class ModelMetadata:
     """Everything that a user of the file must know.
@@ -33,17 +42,17 @@ class ModelMetadata:
     """
 
     kind: str
-    input_samples: int = CLIP_SAMPLES
-    sample_rate: int = SAMPLE_RATE
+    input_samples: Annotated[int, Field(ge=0, le=1_000_000)] = CLIP_SAMPLES
+    sample_rate: Annotated[int, Field(ge=0, le=1_000_000)] = SAMPLE_RATE
     modality: str = 'audio'
     contexts: tuple[str, ...] = ()
-    distance_edges_m: tuple[float, ...] = STANDARD_BINS.edges_m
-    near_wall_m: float = 0.5
+    distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
+    near_wall_m: _Metres = 0.5
     calibration: str = 'none'
     training: str = ''
     version: str = ''
     licence: str = 'Apache-2.0'
-    extra: dict = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
     distance_prior: tuple[float, ...] = ()
 
     @property
@@ -67,33 +76,19 @@ class ModelMetadata:
         raw = {}
         for key, text in properties.items():
             if key.startswith(PREFIX):
-                try:
-                    raw[key[len(PREFIX) :]] = json.loads(text)
-                except ValueError as error:
-                    raise QuietNavError(f'{where}: metadata {key} is not JSON') from error
+                if len(text) > _MOST_TEXT:
+                    raise QuietNavError(f'{where}: metadata {key} is longer than {_MOST_TEXT}')
+                raw[key[len(PREFIX) :]] = parse_json(text, f'{where}: metadata {key}')
         found = raw.pop('format', None)
         if found != FORMAT:
             raise QuietNavError(
-                f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {found!r}); '
+                f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {short(found)}); '
                 'export it with quiet_nav export or import-checkpoint'
             )
-        hints = typing.get_type_hints(cls)
-        missing = sorted(set(hints) - set(raw) - _MAY_LACK)
+        names = [item.name for item in dataclasses.fields(cls)]
+        missing = sorted(set(names) - set(raw) - _MAY_LACK)
         if missing:
             raise QuietNavError(f'{where}: metadata lack {", ".join(missing)}')
-        values = {
-            key: _checked(hints[key], raw[key], f'{where}: {key}') for key in hints if key in raw
-        }
-        return cls(**values)
-
-
-def _checked(hint: object, value: object, where: str) -> object:
-    origin = typing.get_origin(hint)
-    if origin is tuple and isinstance(value, list):
-        return tuple(value)
-    wanted = origin or hint
-    if wanted is float and isinstance(value, int):
-        value = float(value)
-    if isinstance(wanted, types.UnionType) or not isinstance(value, wanted):
-        raise QuietNavError(f'{where}: found {value!r}, expected {hint}')
-    return value
+        # What a later version says besides is its own affair.
+        said = {name: raw[name] for name in names if name in raw}
+        return checked(cls, said, f'{where}: metadata')

@@ -90,15 +90,20 @@ def source_samples(
         offset = int(generator(seed, 'clip', source.stream).integers(1 << 20))
         out = looped(path, start + offset, count).copy()
     else:
-        out = _noise(source, seed, start, count, time)
+        out = noise_samples(source, seed, start, count, time)
         if source.hum_amplitudes:
             out += _hum(source, time)
-    slow = np.linspace(time[0], time[-1], 2 + count // 800)
+    return (out * course_of_gain(source, time)).astype(np.float32)
+
+
+def course_of_gain(source: Source, time_s: np.ndarray) -> np.ndarray:
+    """Return a source's linear gain over an interval: its level, drift and schedule, (n,)."""
+    slow = np.linspace(time_s[0], time_s[-1], 2 + len(time_s) // 800)
     gain = source.level_db + source.gain_db.at(slow)
-    gate = 10 ** (np.interp(time, slow, gain) / 20)
+    gate = 10 ** (np.interp(time_s, slow, gain) / 20)
     if source.schedule is not None:
-        gate = gate * source.schedule.at(time)
-    return (out * gate).astype(np.float32)
+        gate = gate * source.schedule.at(time_s)
+    return gate
 
 
 def source_spectrum(source: Source, frequency_hz: np.ndarray, sounds: str = '') -> np.ndarray:
@@ -143,7 +148,10 @@ def _filter(
     return fft.rfft(padded).astype(np.complex64)
 
 
-def _noise(source: Source, seed: int, start: int, count: int, time: np.ndarray) -> np.ndarray:
+def noise_samples(
+    source: Source, seed: int, start: int, count: int, time_s: np.ndarray
+) -> np.ndarray:
+    """Return a source's shaped noise alone, unit RMS, (count,); time_s: of its samples."""
     size = fft.next_fast_len(count + 2 * _HALF, real=True)
     white = white_noise(stream_key(seed, 'noise', source.stream), start - _HALF, count + 2 * _HALF)
     spectrum = fft.rfft(white, size)
@@ -155,7 +163,7 @@ def _noise(source: Source, seed: int, start: int, count: int, time: np.ndarray) 
     out = shaped(source.equaliser_db)
     if source.drifting_db:
         moved = tuple(a + b for a, b in zip(source.equaliser_db, source.drifting_db, strict=True))
-        share = source.spectral.at(time).astype(np.float32)
+        share = source.spectral.at(time_s).astype(np.float32)
         out = out + share * (shaped(moved) - out)
     return out
 
