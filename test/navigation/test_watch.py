@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.baselines import StraightPolicy
 from quiet_nav.navigation.guarded_run import GuardedRun
 from quiet_nav.navigation.limits import STOP, SafetyLimits
+from quiet_nav.navigation.policies.straight import StraightPolicy
 from quiet_nav.navigation.step_machine import Outcome, StepMachine, StepTiming
 from quiet_nav.navigation.watch import Watch
 from quiet_nav.perception.readings import NearWallReading

@@ -10,7 +10,7 @@ from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.messages import reading_from_msg
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.readings import NearWallReading
 
 __all__ = [
     'pose_from_msg',
@@ -36,7 +36,8 @@ def reading_to_msg(reading: NearWallReading, frame_id: str) -> NearWall:
     message.context = int(reading.context)
     message.modality = int(reading.modality)
     if reading.distance_probabilities:
-        message.distance_edges = list(DISTANCE_EDGES_M)
+        message.distance_edges = list(reading.bins.edges_m)
+        message.distance_prior = list(reading.bins.prior)
         message.distance_probabilities = [float(p) for p in reading.distance_probabilities]
     message.valid = bool(reading.valid)
     message.reason = reading.reason

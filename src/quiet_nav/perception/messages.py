@@ -9,8 +9,9 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 from quiet_nav.perception.maps.probability_grid import GridMap
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, Context, Modality, NearWallReading
+from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 
 #: Channels of an image's pixel by encoding, and whether blue comes first.
@@ -28,22 +29,17 @@ def stamp_to_ns(stamp: object) -> int:
 def reading_from_msg(message: object) -> NearWallReading:
     """Return the reading of a quiet_nav/NearWall.
 
-    Raises QuietNavError where side, modality or distance bins are not ones that we know, or a
-    valid reading has no probability between 0 and 1.
+    Raises QuietNavError where side or modality are not ones that we know, distance bins are none,
+    or a valid reading has no probability between 0 and 1.
     """
-    edges = tuple(message.distance_edges)
-    if len(message.distance_probabilities) and edges != DISTANCE_EDGES_M:
-        raise QuietNavError(
-            f'NearWall: distance edges {list(edges)}, expected {list(DISTANCE_EDGES_M)}: '
-            'publisher and reader are of different versions'
-        )
     if message.valid and not 0.0 <= message.probability <= 1.0:
         raise QuietNavError(
             f'NearWall: marked valid with probability {message.probability}, expected 0 to 1'
         )
     try:
         side, modality = Side(message.side), Modality(message.modality)
-    except ValueError as error:
+        bins = _bins_of(message)
+    except (ValueError, QuietNavError) as error:
         raise QuietNavError(f'NearWall: {error}') from error
     return NearWallReading(
         side=side,
@@ -57,7 +53,22 @@ def reading_from_msg(message: object) -> NearWallReading:
         modality=modality,
         valid=message.valid,
         reason=message.reason,
+        bins=bins,
     )
+
+
+def _bins_of(message: object) -> DistanceBins:
+    """Return the bins of a quiet_nav/NearWall; QuietNavError where they are none."""
+    told = len(message.distance_probabilities)
+    if not told:
+        return STANDARD_BINS
+    # Messages recorded before version 0.2 have no prior.
+    prior = tuple(map(float, getattr(message, 'distance_prior', ())))
+    bins = DistanceBins(tuple(map(float, message.distance_edges)), prior)
+    if told != bins.count:
+        raise QuietNavError(f'{told} distance probabilities; expected {bins.count}, one a bin')
+    # The same object for all, so that what it has computed is computed once.
+    return STANDARD_BINS if bins == STANDARD_BINS else bins
 
 
 def grid_from_msg(message: object) -> GridMap:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.replay import Replayed
@@ -69,7 +69,8 @@ def near_wall_message(store: object, reading: NearWallReading, frame_id: str) ->
         clips=int(reading.clips),
         context=int(reading.context),
         modality=int(reading.modality),
-        distance_edges=np.array(DISTANCE_EDGES_M if bins else (), np.float64),
+        distance_edges=np.array(reading.bins.edges_m if bins else (), np.float64),
+        distance_prior=np.array(reading.bins.prior if bins else (), np.float64),
         distance_probabilities=np.array(bins, np.float64),
         valid=bool(reading.valid),
         reason=reading.reason,

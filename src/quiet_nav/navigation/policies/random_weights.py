@@ -1,4 +1,4 @@
-"""The baselines that the paper compares with: straight line and random."""
+"""The paper's random policy: Algorithm 1 on probabilities that know nothing."""
 
 from __future__ import annotations
 
@@ -9,20 +9,8 @@ import numpy as np
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import AlgorithmSettings, algorithm1
+from quiet_nav.navigation.policies.registry import PolicyKind
 from quiet_nav.navigation.policy import Readings, Step
-
-
-@dataclass
-class StraightPolicy:
-    """Drive straight on without listening."""
-
-    step_length_m: float = 0.2
-    name: str = 'straight'
-    sides: frozenset[Side] = frozenset()
-    wall_distance_m: float = math.nan
-
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        return Step(0.0, self.step_length_m, 'straight line')
 
 
 @dataclass
@@ -42,3 +30,18 @@ class RandomPolicy:
             self.settings.step_length_m,
             'random',
         )
+
+
+KIND = PolicyKind(
+    'random',
+    'Algorithm 1 on probabilities that know nothing',
+    lambda asked: RandomPolicy(asked.rng, asked.settings.of(AlgorithmSettings)),
+    AlgorithmSettings,
+    {
+        'threshold': 'threshold',
+        'dead_band': 'dead_band',
+        'gain': 'gain_rad',
+        'max_turn': 'max_turn_rad',
+        'step': 'step_length_m',
+    },
+)
