@@ -19,7 +19,7 @@ bench: setup
 	    echo "== $$script"; python "$$script"; done
 
 lint: setup
-	@. ./env.sh && ruff check . && ruff format --check .
+	@. ./env.sh && sh tools/lint.sh
 
 # The shipped detector from nothing; ROOMS=1 EPOCHS=1 MODEL=out/try.onnx tries it in minutes.
 model: setup

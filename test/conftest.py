@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from quiet_nav.demo.domain import claim_domain
+from quiet_nav.demo.domain import claim_domain, private_environment
 
 _domain, _lock = claim_domain()
 # Before anything imports rclpy: subprocesses inherit it, and robots near by stay undisturbed.
-os.environ['ROS_DOMAIN_ID'] = str(_domain)
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.pop('ROS_LOCALHOST_ONLY', None)
+_environment = private_environment(_domain, os.environ)
+for _name in os.environ.keys() - _environment.keys():
+    del os.environ[_name]
+os.environ.update(_environment)
 
 
 class Ros:

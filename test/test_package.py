@@ -64,7 +64,7 @@ def test_every_message_package_that_a_node_imports_is_a_dependency():
     ours = {'quiet_nav', 'rclpy', 'irobot_create_msgs'}
     messages = {
         name
-        for path in NODES.glob('*.py')
+        for path in NODES.rglob('*.py')
         for name in imported(path)
         if name.endswith('_msgs') or name.endswith('_interfaces') or name == 'std_srvs'
     }
@@ -81,7 +81,11 @@ def test_version_and_licence_agree():
 
 
 def test_executables_are_exactly_the_modules_with_a_main():
-    assert sorted(node_names()) == sorted(p.stem for p in NODES.glob('*.py') if defines_main(p))
+    assert sorted(node_names()) == sorted(
+        (p if p.name != '__init__.py' else p.parent).stem
+        for p in [*NODES.glob('*.py'), *NODES.glob('*/__init__.py')]
+        if defines_main(p)
+    )
 
 
 @pytest.mark.parametrize('name', node_names())
@@ -91,7 +95,8 @@ def test_every_parameter_says_what_it_is(name):
 
     from quiet_nav.nodes.parameters import describe
 
-    modules = sorted(p.stem for p in NODES.glob(f'{name}*.py'))
+    modules = [p.stem for p in NODES.glob(f'{name}.py')]
+    modules += [f'{name}.{p.stem}' for p in NODES.glob(f'{name}/*.py') if p.stem != '__main__']
     seen = 0
     for module in modules:
         loaded = importlib.import_module(f'quiet_nav.nodes.{module}')

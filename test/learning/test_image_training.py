@@ -10,7 +10,7 @@ pytest.importorskip('lightning')
 pytest.importorskip('transformers')
 
 from PIL import Image  # noqa: E402
-from test_commands import run  # noqa: E402
+from test_learning_commands import run  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning import onnx_export  # noqa: E402

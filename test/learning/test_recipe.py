@@ -1,5 +1,6 @@
 import pytest
 
+from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.recipe import (
     Recipe,
@@ -7,7 +8,6 @@ from quiet_nav.learning.recipe import (
     recipe_file,
     recipe_from_dict,
     recipe_to_dict,
-    recipes_directory,
 )
 
 
@@ -20,7 +20,7 @@ def test_default_is_the_papers_recipe():
 
 
 def test_every_shipped_recipe_loads_and_survives_a_checkpoint():
-    paths = sorted(recipes_directory().glob('*.yaml'))
+    paths = [recipe_file(name) for name in resources.names(resources.RECIPE)]
     assert {'paper', 'quiet_nav', 'small'} <= {path.stem for path in paths}
     for path in paths:
         recipe = load_recipe(path)
@@ -47,7 +47,7 @@ def test_bad_recipe_is_refused_with_the_key(raw, said):
 
 
 def test_missing_and_malformed_files_are_refused(tmp_path):
-    with pytest.raises(QuietNavError, match='neither a file nor one of'):
+    with pytest.raises(QuietNavError, match=r"no recipe 'no-such-recipe'; recipes: .*paper"):
         recipe_file('no-such-recipe')
     bad = tmp_path / 'bad.yaml'
     bad.write_text('optim: [1, 2\n')

@@ -82,7 +82,7 @@ def test_rviz_shows_the_topics_that_nodes_publish():
     config = yaml.safe_load(shared_file('config/quiet_nav.rviz').read_text())
     shown = list(displays(config['Visualization Manager']))
     topics = {item['Topic']['Value']: item for item in shown if 'Topic' in item}
-    code = '\n'.join(path.read_text() for path in NODES.glob('*.py'))
+    code = '\n'.join(path.read_text() for path in NODES.rglob('*.py'))
     for topic in ('near_wall/markers', 'near_wall/map', 'near_wall/image', 'near_wall/range'):
         assert topic in topics
         assert f"'{topic}'" in code

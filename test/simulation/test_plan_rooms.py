@@ -119,7 +119,7 @@ def test_a_missing_room_lists_those_there_are():
 
 def test_a_missing_file_lists_those_in_its_folder(tmp_path):
     (tmp_path / 'attic.yaml').write_text(yaml.safe_dump(ROOM))
-    with pytest.raises(QuietNavError, match='rooms: attic'):
+    with pytest.raises(QuietNavError, match='rooms in its folder: attic'):
         load_plan(tmp_path / 'cellar.yaml')
 
 

@@ -64,8 +64,9 @@ def main(
         TimeRemainingColumn,
     )
 
+    from quiet_nav import resources
     from quiet_nav.simulation.campus.build import make_campus
-    from quiet_nav.simulation.campus.places import CampusRequest
+    from quiet_nav.simulation.campus.request import CampusRequest
 
     request = CampusRequest(
         kind,
@@ -73,7 +74,7 @@ def main(
         seed,
         images,
         str(sounds) if sounds else '',
-        str(_rig_file(rig)) if kind == 'robot' else '',
+        str(resources.find(resources.RIG, rig).resolve()) if kind == 'robot' else '',
         distractors,
         distractor_snr,
         steady,
@@ -103,17 +104,3 @@ def main(
             lambda done, total: bar.update(task, completed=done, total=total),
         )
     print(root)
-
-
-def _rig_file(name: str) -> Path:
-    from quiet_nav.errors import QuietNavError
-    from quiet_nav.simulation.rooms.plan_files import rooms_directory
-
-    if Path(name).is_file():
-        return Path(name).resolve()
-    folder = rooms_directory().parent / 'rigs'
-    path = folder / f'{name}.yaml'
-    if not path.is_file():
-        known = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
-        raise QuietNavError(f'rig {name!r} is neither a file nor one of: {known}')
-    return path

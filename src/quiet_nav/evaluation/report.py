@@ -126,6 +126,9 @@ def judge(section: str, name: str, rows: Sequence[Row], found: Predictions, seed
     p = np.clip(np.asarray(found.near, float), 0.0, 1.0)
     if not np.isfinite(found.near).all():
         raise QuietNavError(f'{section} {name}: probabilities that are not finite')
+    if len(found.near) and (found.near.min() < 0.0 or found.near.max() > 1.0):
+        said = f'{found.near.min():g} to {found.near.max():g}'
+        raise QuietNavError(f'{section} {name}: probabilities of {said}, expected 0 to 1')
     line = Line(
         section,
         name,

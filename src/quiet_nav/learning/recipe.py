@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 
 
@@ -206,18 +207,4 @@ def _plain(value: Any) -> Any:
 
 def recipe_file(name: str) -> Path:
     """Return the file of a recipe given by path or by name in ``config/learning``."""
-    if Path(name).is_file():
-        return Path(name)
-    folder = recipes_directory()
-    path = folder / f'{name}.yaml'
-    if not path.is_file():
-        known = ', '.join(sorted(p.stem for p in folder.glob('*.yaml')))
-        raise QuietNavError(f'recipe {name!r} is neither a file nor one of: {known}')
-    return path
-
-
-def recipes_directory() -> Path:
-    """Return ``config/learning`` of the checkout or of the installed package's share folder."""
-    from quiet_nav.simulation.rooms.plan_files import rooms_directory
-
-    return rooms_directory().parent / 'learning'
+    return resources.find(resources.RECIPE, name)

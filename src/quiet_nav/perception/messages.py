@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from quiet_nav.perception.transforms import Transform, TransformBuffer
 #: Channels of an image's pixel by encoding, and whether blue comes first.
 _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8': (4, True)}
 _ENCODINGS['mono8'] = (1, False)
+#: Encodings that say how a wall looks, live and in bags; depth and raw Bayer do not.
+COLOR_ENCODINGS = tuple(_ENCODINGS)
 
 
 def stamp_to_ns(stamp: object) -> int:
@@ -58,8 +61,16 @@ def reading_from_msg(message: object) -> NearWallReading:
 
 
 def grid_from_msg(message: object) -> GridMap:
-    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1."""
+    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
+
+    Raises QuietNavError where its cells do not fill it.
+    """
     info = message.info
+    if len(message.data) != info.height * info.width or not 0.0 < info.resolution < math.inf:
+        raise QuietNavError(
+            f'OccupancyGrid of {info.width} x {info.height} cells of {info.resolution} m with '
+            f'{len(message.data)} cells in it: not whole'
+        )
     cells = np.asarray(message.data, np.int8).reshape(info.height, info.width).astype(float)
     at = info.origin.position
     return GridMap(np.where(cells >= 0, cells / 100.0, np.nan), at.x, at.y, info.resolution)
@@ -70,23 +81,36 @@ def pixels_from_msg(message: object) -> np.ndarray:
 
     Raises QuietNavError for other encodings and for images with too few bytes.
     """
-    if message.encoding not in _ENCODINGS:
-        raise QuietNavError(
-            f'image encoded as {message.encoding!r}; expected one of {", ".join(_ENCODINGS)}'
-        )
+    check_encoding(message.encoding, COLOR_ENCODINGS)
     channels, blue_first = _ENCODINGS[message.encoding]
-    height, width, step = message.height, message.width, message.step
-    data = np.frombuffer(memoryview(message.data), np.uint8)
-    if step < width * channels or len(data) < height * step:
-        raise QuietNavError(
-            f'image of {width} x {height} pixels has {len(data)} bytes in rows of {step}, '
-            f'expected at least {width * channels} a row'
-        )
-    rows = data[: height * step].reshape(height, step)[:, : width * channels]
-    pixels = rows.reshape(height, width, channels)
+    pixels = pixel_rows(message, channels).reshape(message.height, message.width, channels)
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
     return pixels[..., 2::-1] if blue_first else pixels[..., :3]
+
+
+def check_encoding(encoding: str, known: Collection[str]) -> None:
+    """Raise QuietNavError where an image's encoding is none of those that can be read."""
+    if encoding not in known:
+        raise QuietNavError(f'image encoded as {encoding!r}; expected one of {", ".join(known)}')
+
+
+def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
+    """Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
+
+    What pads rows or follows the last one is left out. Raises QuietNavError where there are no
+    pixels or too few bytes.
+    """
+    height, width, step = message.height, message.width, message.step
+    data = np.frombuffer(memoryview(message.data), np.uint8)
+    if not (height and width and len(data)):
+        raise QuietNavError(f'image zero-sized: {width} x {height} pixels, {len(data)} bytes')
+    if step < width * pixel_bytes or len(data) < height * step:
+        raise QuietNavError(
+            f'image not whole: {width} x {height} pixels of {pixel_bytes} bytes with {len(data)} '
+            f'bytes in rows of {step}'
+        )
+    return data[: height * step].reshape(height, step)[:, : width * pixel_bytes]
 
 
 class FrameListener:

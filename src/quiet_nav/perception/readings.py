@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from quiet_nav.errors import QuietNavError
@@ -47,6 +48,8 @@ class Question(enum.IntEnum):
     NEAREST = 1
 
 
+#: How the reason of a reading begins that is not valid for what the model said.
+MODEL_GAVE = 'the model gave'
 #: Names of the questions, as users give them.
 QUESTIONS = tuple(question.name.lower() for question in Question)
 
@@ -121,7 +124,28 @@ class NearWallReading:
 
 
 def finite(reading: NearWallReading) -> NearWallReading:
-    """Return the reading, marked as not valid where the model gave no number."""
-    if math.isfinite(reading.probability):
+    """Return the reading, marked as not valid where the model's numbers are no probabilities."""
+    fault = ''
+    if math.isnan(reading.probability):
+        fault = f'{MODEL_GAVE} NaN'
+    elif not 0.0 <= reading.probability <= 1.0:
+        fault = f'{MODEL_GAVE} {reading.probability:g} as a probability'
+    elif not is_distribution(reading.distance_probabilities):
+        fault = f'{MODEL_GAVE} no distribution of the distance'
+    if not fault:
         return reading
-    return replace(reading, probability=math.nan, valid=False, reason='the model gave NaN')
+    return replace(
+        reading,
+        probability=math.nan,
+        distance_probabilities=(),
+        valid=False,
+        reason=fault,
+    )
+
+
+def is_distribution(probabilities: Sequence[float]) -> bool:
+    """Return whether numbers are probabilities that sum to 1 (to 1 %), or none at all."""
+    if not len(probabilities):
+        return True
+    each = all(0.0 <= p <= 1.0 + 1e-3 for p in probabilities)
+    return each and abs(sum(probabilities) - 1.0) <= 0.01

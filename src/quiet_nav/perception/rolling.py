@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.detector import DetectorSession
-from quiet_nav.perception.odometry import OdometryTrack
+from quiet_nav.perception.odometry import OdometryFault, OdometryTrack
 from quiet_nav.perception.place import Heard, ListeningPlace, heard_windows
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
@@ -41,12 +41,16 @@ class RollingSettings:
 
 @dataclass(frozen=True)
 class Tick:
-    """Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise."""
+    """Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise.
+
+    odometry_fault: why odometry could not tell.
+    """
 
     windows: tuple[Window, ...]
     end_ns: int
     pose: Pose2D | None
     has_odometry: bool
+    odometry_fault: OdometryFault | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +58,14 @@ class Decision:
     """What was heard in the windows that end at ``end_ns``: one reading an ear of the rig.
 
     revised: better readings of earlier windows at other headings of the same place. still: whether
-    the robot stood all the while, None without odometry.
+    the robot stood all the while, None without odometry. odometry_fault: why that is not known.
     """
 
     end_ns: int
     readings: tuple[NearWallReading, ...]
     revised: tuple[NearWallReading, ...] = ()
     still: bool | None = None
+    odometry_fault: OdometryFault | None = None
 
 
 class RollingListener:
@@ -104,7 +109,8 @@ class RollingListener:
             start_ns = min(window.start_ns for window in windows)
             end_ns = max(window.end_ns for window in windows)
             pose = self._track.standing(start_ns, end_ns)
-            ticks.append(Tick(windows, end_ns, pose, self._track.known))
+            fault = self._track.fault(end_ns)
+            ticks.append(Tick(windows, end_ns, pose, self._track.known, fault))
         return ticks
 
     def decide(self, tick: Tick, now_ns: int | None = None) -> Decision:
@@ -119,7 +125,8 @@ class RollingListener:
         read = self.session.read([*heard.earlier, *heard.newest])
         count = len(heard.earlier)
         revised = [r for r in read[:count] if heard.turned and self.settings.revise and r.valid]
-        return Decision(tick.end_ns, tuple(read[count:]), tuple(revised), still)
+        fault = tick.odometry_fault
+        return Decision(tick.end_ns, tuple(read[count:]), tuple(revised), still, fault)
 
     def _heard(self, tick: Tick, windows: tuple[Window, ...]) -> Heard:
         if tick.pose is None or not all(window.valid for window in windows):

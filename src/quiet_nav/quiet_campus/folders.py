@@ -1,4 +1,4 @@
-"""A simulated campus on disk: the Quiet Campus layout, written so that nothing counts half done."""
+"""A data set on disk: folders and files of the layout, written so that nothing counts half done."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound.windows import SAMPLE_RATE
 
+#: Folder of each kind of recording: the released subsets, and two of the simulated campus alone.
 SUBSETS = {
     'static': 'SFS-Static',
     'dense': 'SFS-Dense',

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.simulation.rooms.absorption import MATERIALS, absorption
@@ -23,8 +24,6 @@ from quiet_nav.simulation.rooms.plan import (
 )
 from quiet_nav.simulation.rooms.plan_check import check_plan
 from quiet_nav.simulation.rooms.tracks import PAPER_HEADINGS_RAD, PAPER_OFFSETS_M, Track
-
-CHECKOUT_ROOMS = Path(__file__).parents[3] / 'config' / 'rooms'
 
 _KEYS = {
     'room': (
@@ -43,20 +42,9 @@ _USUAL_PANEL = {'door': 'wood', 'window': 'glass', 'board': 'plasterboard'}
 Lookup = Callable[[object, str], Material]
 
 
-def room_names(directory: Path | None = None) -> list[str]:
-    """Return the names of the rooms that ship with the package, or of those in a folder."""
-    return sorted(path.stem for path in (directory or rooms_directory()).glob('*.yaml'))
-
-
-def rooms_directory() -> Path:
-    """Return the folder of the shipped rooms: the checkout's, or the installed package's share."""
-    if CHECKOUT_ROOMS.is_dir():
-        return CHECKOUT_ROOMS
-    for parent in Path(__file__).parents:
-        shared = parent / 'share' / 'quiet_nav' / 'config' / 'rooms'
-        if shared.is_dir():
-            return shared
-    raise QuietNavError(f'no folder of rooms beside {Path(__file__).parent}; install config/ too')
+def room_names() -> list[str]:
+    """Return the names of the rooms that ship with the package."""
+    return resources.names(resources.ROOM)
 
 
 def load_plan(room: str | Path) -> Plan:
@@ -66,16 +54,10 @@ def load_plan(room: str | Path) -> Plan:
     Raises QuietNavError in one line: no such room (with those there are), an unknown key (with the
     known ones), or what is impossible about the room.
     """
-    path = Path(room)
-    if path.suffix not in ('.yaml', '.yml'):
-        name = str(room)
-        if name not in room_names() and name.endswith('_mirrored'):
-            return load_plan(name[: -len('_mirrored')]).mirrored()
-        path = rooms_directory() / f'{name}.yaml'
-    if not path.is_file():
-        near = path.parent if path.parent.is_dir() else rooms_directory()
-        known = ', '.join(room_names(near)) or 'none'
-        raise QuietNavError(f"no room '{room}' ({path} is not there); rooms: {known}")
+    name = str(room)
+    if name.endswith('_mirrored') and name not in room_names():
+        return load_plan(name[: -len('_mirrored')]).mirrored()
+    path = resources.find(resources.ROOM, room)
     try:
         raw = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError) as error:

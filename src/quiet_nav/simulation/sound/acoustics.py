@@ -195,7 +195,7 @@ def responses_of(
     for response, end in zip(responses, ends, strict=True):
         response[end:] = 0.0
         if highpass:
-            response[:end] = signal.sosfiltfilt(_highpass(), response[:end])
+            response[:end] = signal.sosfiltfilt(rumble_filter(), response[:end])
     return responses
 
 
@@ -371,7 +371,7 @@ def block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]:
 
 
 @functools.cache
-def _highpass() -> np.ndarray:
+def rumble_filter() -> np.ndarray:
     """Second-order sections against the false pressure at 0 Hz that image sources add up to."""
     return signal.butter(2, 10.0, 'highpass', fs=SAMPLE_RATE, output='sos')
 

@@ -114,4 +114,3 @@ def _shoebox(room: AcousticRoom) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
         amplitudes *= above[axis] ** upper[:, axis, None]
         amplitudes *= below[axis] ** (bounces - upper)[:, axis, None]
     return signs, offsets, amplitudes.astype(np.float32), bounces.sum(axis=1)
-

@@ -14,6 +14,7 @@ from scipy import fft
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import (
     LATENCY,
@@ -32,7 +33,6 @@ from quiet_nav.simulation.sound.own_sound import (
     own_samples,
     own_spectrum,
 )
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: A point source is louder than any real one where an ear all but touches it.

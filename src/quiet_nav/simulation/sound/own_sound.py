@@ -159,9 +159,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
                 off_s=(10.0, 60.0) if switches else None,
             )
         )
-    return RobotProfile(
-        name='drawn', radius_m=radius_m, sources=(*parts, *_motors(rng, radius_m))
-    )
+    return RobotProfile(name='drawn', radius_m=radius_m, sources=(*parts, *_motors(rng, radius_m)))
 
 
 def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, SourceProfile]:

@@ -71,7 +71,9 @@ def trace(
             for side in range(2):
                 dx, dy = lit[depth, side, 0] - x, lit[depth, side, 1] - y
                 sign = 1.0 if side == 0 else -1.0
-                low, high = _clip(low, high, starts[w], along[w], image[depth], sign * dy, -sign * dx)
+                low, high = _clip(
+                    low, high, starts[w], along[w], image[depth], sign * dy, -sign * dx
+                )
             if high - low <= _EDGE:
                 continue
         depth += 1
@@ -91,7 +93,13 @@ def trace(
 
 @numba.njit(cache=True, nogil=True)
 def _clip(
-    low: float, high: float, start: np.ndarray, along: np.ndarray, on: np.ndarray, nx: float, ny: float
+    low: float,
+    high: float,
+    start: np.ndarray,
+    along: np.ndarray,
+    on: np.ndarray,
+    nx: float,
+    ny: float,
 ) -> tuple[float, float]:
     """Cut the stretch low..high of a wall to where (p - on) . n >= 0."""
     here = (start[0] - on[0]) * nx + (start[1] - on[1]) * ny

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import DistractorBank, mix_at_snr
 from quiet_nav.learning.checkpoints import PREFIX, load_weights, read_tensors, strip, task_of
@@ -21,7 +22,6 @@ from quiet_nav.learning.recipe import (
     load_recipe,
     recipe_file,
     recipe_from_dict,
-    recipes_directory,
 )
 from quiet_nav.learning.training import ANY, Devices, TrainingResult, fit
 from quiet_nav.quiet_campus.lists import Row
@@ -51,7 +51,7 @@ def recipe_for(task: Task, name: str = 'paper', probe: bool = False) -> Recipe:
     """
     names = [f'{name}_probe'] if probe else [f'{name}_{task.NAME.replace("-", "_")}']
     names += [f'{name}_{task.FAMILY}']
-    known = {path.stem for path in recipes_directory().glob('*.yaml')}
+    known = resources.names(resources.RECIPE)
     return load_recipe(recipe_file(next((found for found in names if found in known), name)))
 
 
