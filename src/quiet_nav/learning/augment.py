@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.learning.recipe import AugmentRecipe
 from quiet_nav.perception.readings import Context
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -61,10 +61,7 @@ class DistractorBank:
             raise QuietNavError(f'{folder}: no WAV, FLAC or OGG files of distractors in it')
         events = []
         for path in paths:
-            try:
-                samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
-            except (RuntimeError, OSError) as error:
-                raise QuietNavError(f'{path}: no readable audio ({error})') from error
+            samples, rate = read_sound(path)
             events.append(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE))
         return cls(events, [p.stem for p in paths])
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.csv_files import read_csv
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 SUFFIXES = ('.ogg', '.wav', '.flac')
@@ -62,14 +63,8 @@ def list_clips(folder: str | Path, prefix: str) -> list[str]:
 @functools.lru_cache(maxsize=4)
 def _esc50(path: Path) -> tuple[tuple[str, str], ...]:
     """Name below the folder and kind of every sound on ESC-50's list."""
-    try:
-        with path.open(newline='') as file:
-            rows = [(row['filename'], row['category']) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise QuietNavError(
-            f'{path}: not the list of ESC-50, whose columns filename and category are needed '
-            f'({error})'
-        ) from error
+    listed = read_csv(path, ('filename', 'category'), f'{path} (the list of ESC-50)')
+    rows = [(row['filename'], row['category']) for _, row in listed]
     # Every other class is an event of a kind of its own.
     kinds = [(n, _ESC50.get(c, f'event-{c}')) for n, c in rows if n and c]
     return tuple((f'{ESC50_AUDIO}/{name}', kind) for name, kind in kinds)
@@ -78,14 +73,10 @@ def _esc50(path: Path) -> tuple[tuple[str, str], ...]:
 @functools.lru_cache(maxsize=64)
 def load_clip(path: str) -> np.ndarray:
     """Return a recording without its silent ends, float32, mono, 16 kHz, unit RMS, (n,)."""
-    import soundfile
     import soxr
     from scipy import signal
 
-    try:
-        samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise QuietNavError(f'sound {path}: cannot be read ({error})') from error
+    samples, rate = read_sound(path)
     mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)
     loud = np.flatnonzero(np.abs(mono) > 10 ** (-50 / 20) * np.abs(mono).max(initial=0.0))
     if loud.size < SAMPLE_RATE // 20:
