@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ _domain, _lock = claim_domain()
 os.environ['ROS_DOMAIN_ID'] = str(_domain)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.pop('ROS_LOCALHOST_ONLY', None)
+# What nodes keep from run to run (an emergency stop, a room) must not reach from test to test.
+_ros_home = tempfile.TemporaryDirectory(prefix='quiet_nav_ros_')
+os.environ['ROS_HOME'] = _ros_home.name
 
 
 class Ros:
