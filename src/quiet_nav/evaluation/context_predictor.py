@@ -122,7 +122,8 @@ class ContextPredictor:
                     distance[i] = reading.distance_probabilities
         bins = max(len(d) for d in distance)
         filled = np.array([d if d else (1.0 / max(bins, 1),) * bins for d in distance])
-        return Predictions(near, filled if bins else None)
+        told = self.detector.model.metadata.bins
+        return Predictions(near, filled if bins else None, told)
 
     def _listens(self, row: Row) -> bool:
         return self.ears is None or row.side in self.ears

@@ -21,6 +21,16 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.values import place_of, short
 
 _NAMED_FAULTS = 3
+#: What pydantic calls things when it reads JSON, and what people do.
+_WORDS = (
+    ('a valid array', 'a list'),
+    ('a valid string', 'text'),
+    ('a valid boolean', 'true or false'),
+    ('a valid integer', 'a whole number'),
+    ('a valid number', 'a number'),
+    ('an object', 'a mapping'),
+    (' after validation', ''),
+)
 _UNKNOWN = ('extra_forbidden', 'unexpected_keyword_argument')
 
 
@@ -87,6 +97,8 @@ def _fault(schema: Any, item: Any) -> str:
     if item['type'] == 'missing':
         return f'{place} is missing'
     text = item['msg'].removeprefix('Value error, ').replace('Input should', 'should')
+    for word, ours in _WORDS:
+        text = text.replace(word, ours)
     # A value error says itself what it found.
     found = '' if item['type'] == 'value_error' else f', found {short(item["input"])}'
     return f'{place}{": " if place else ""}{text}{found}'

@@ -52,8 +52,14 @@ class CampusKind(ABC):
 def annotations(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
     """Return the annotations of a room's places by their names, in order.
 
+<<<<<<< HEAD
     needed: as for ``read_annotation``, whose errors these are.
     """
+=======
+
+def said_of_room(root: Path, room: str) -> dict[str, dict[str, Any]]:
+    """Return the annotations of a room's places by their names, in order."""
+>>>>>>> main
     folders = sorted((root / 'ProcessedData' / room).iterdir())
     return {folder.name: read_annotation(folder, *needed) for folder in folders}
 
