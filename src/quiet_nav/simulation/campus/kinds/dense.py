@@ -7,15 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
-<<<<<<< HEAD
 from quiet_nav.simulation.campus.kinds.kind import listed_places
-=======
-from quiet_nav.simulation.campus.kinds.kind import said_of_room
->>>>>>> main
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -63,17 +58,7 @@ class DenseKind(ClipKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Every pose with its label."""
-        listed = {
-<<<<<<< HEAD
-            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
-=======
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in said_of_room(root, room).items()
-            }
->>>>>>> main
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 

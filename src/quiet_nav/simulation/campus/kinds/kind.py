@@ -49,17 +49,11 @@ class CampusKind(ABC):
         """Write the lists of a split from the annotations below ``root``."""
 
 
-def annotations(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
+def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
     """Return the annotations of a room's places by their names, in order.
 
-<<<<<<< HEAD
     needed: as for ``read_annotation``, whose errors these are.
     """
-=======
-
-def said_of_room(root: Path, room: str) -> dict[str, dict[str, Any]]:
-    """Return the annotations of a room's places by their names, in order."""
->>>>>>> main
     folders = sorted((root / 'ProcessedData' / room).iterdir())
     return {folder.name: read_annotation(folder, *needed) for folder in folders}
 
@@ -75,5 +69,5 @@ def listed_places(
     """Return a room's places for its lists; label: whether a distance (m) is near."""
     return {
         name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said.distance_m))
-        for name, said in annotations(root, room, 'depth_m', 'length_s').items()
+        for name, said in said_of_room(root, room, 'depth_m', 'length_s').items()
     }

@@ -83,13 +83,8 @@ class RobotKind(CampusKind):
                 str(int(ear.near)),
             ]
             for room in rooms
-<<<<<<< HEAD
-            for place, said in annotations(root, room, 'ears').items()
+            for place, said in said_of_room(root, room, 'ears').items()
             for ear in said.ears
-=======
-            for place, said in said_of_room(root, room).items()
-            for ear in said['ears']
->>>>>>> main
         ]
         columns = ['path', 'depth', 'start second', 'channel', 'side', 'IfObstacle']
         write_list(list_paths(root, split)[0], columns, rows)

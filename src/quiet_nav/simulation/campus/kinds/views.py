@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     SUBSETS,
@@ -18,11 +17,7 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS
-<<<<<<< HEAD
 from quiet_nav.simulation.campus.kinds.kind import CampusKind, listed_places
-=======
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
->>>>>>> main
 from quiet_nav.simulation.campus.recording import pose_said
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.views import CAMERA_AHEAD_M, draw_looks, furnished
@@ -76,17 +71,7 @@ class ViewsKind(CampusKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Every image with its label."""
-        listed = {
-<<<<<<< HEAD
-            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
-=======
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in said_of_room(root, room).items()
-            }
->>>>>>> main
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, False, ROOM_PAIRS, rng)
 
 
