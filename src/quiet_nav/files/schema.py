@@ -70,7 +70,11 @@ def checked(schema: type[S], content: object, where: str) -> S:
         raise QuietNavError(f'{where}: expected a mapping of {known}; found {short(content)}')
     try:
         # As JSON: lists are tuples there, and nothing else is taken for anything that it is not.
-        return _adapter(schema).validate_json(json.dumps(content), strict=True)
+        text = json.dumps(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise QuietNavError(f'{where}: holds what no format does ({error})') from error
+    try:
+        return _adapter(schema).validate_json(text, strict=True)
     except ValidationError as error:
         raise QuietNavError(f'{where}: {_faults(schema, error)}') from error
 
