@@ -76,15 +76,15 @@ class RobotKind(CampusKind):
         rows = [
             [
                 listed(self.SUBSET, room, place),
-                repr(ear['distance']),
+                repr(ear.distance),
                 '0',
-                str(ear['channel']),
-                ear['side'],
-                str(int(ear['near'])),
+                str(ear.channel),
+                ear.side,
+                str(int(ear.near)),
             ]
             for room in rooms
-            for place, said in said_of_room(root, room).items()
-            for ear in said['ears']
+            for place, said in said_of_room(root, room, 'ears').items()
+            for ear in said.ears
         ]
         columns = ['path', 'depth', 'start second', 'channel', 'side', 'IfObstacle']
         write_list(list_paths(root, split)[0], columns, rows)
