@@ -12,8 +12,12 @@ from scipy import fft, signal
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.plan import Plan
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, ImageSources, RoomAcoustics
-from quiet_nav.simulation.sound.acoustics import rumble_filter
+from quiet_nav.simulation.sound.acoustics import (
+    SPEED_OF_SOUND,
+    ImageSources,
+    RoomAcoustics,
+    rumble_filter,
+)
 from quiet_nav.simulation.sound.waves.scattering import diffuse_tail, mirror_part
 from quiet_nav.simulation.sound.waves.solver import (
     DECIMATION,

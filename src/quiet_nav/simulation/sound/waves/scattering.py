@@ -41,9 +41,7 @@ class DiffuseTail:
         )
 
 
-def mirror_part(
-    images: ImageSources, scattering: tuple[float, ...] = SCATTERING
-) -> ImageSources:
+def mirror_part(images: ImageSources, scattering: tuple[float, ...] = SCATTERING) -> ImageSources:
     """Return image sources less what each of their reflections scatters."""
     kept = np.sqrt(1.0 - np.asarray(scattering)) ** images.orders[:, None]
     return replace(images, amplitudes=(images.amplitudes * kept).astype(np.float32))
@@ -63,7 +61,9 @@ def diffuse_tail(
     near a wall it interferes with its reflection as all sound does.
     """
     place = np.round(np.asarray(source, float) * 1e4).astype(np.int64)
-    rng = np.random.default_rng(np.random.SeedSequence([0x5CA7, *(int(v) & 0xFFFFFF for v in place)]))
+    rng = np.random.default_rng(
+        np.random.SeedSequence([0x5CA7, *(int(v) & 0xFFFFFF for v in place)])
+    )
     corners = np.asarray(room.footprint)
     low, high = np.append(corners.min(axis=0), 0.0), np.append(corners.max(axis=0), room.height)
     centre, radius = (low + high) / 2.0, float(np.linalg.norm(high - low)) / 2.0

@@ -69,9 +69,7 @@ def time_step(voxels: Voxels) -> float:
     air = np.pad(voxels.air, 1)
     code = np.zeros([n - 1 for n in air.shape], np.int64)
     for bit, corner in enumerate(_CUBE):
-        window = tuple(
-            slice(c, c + n - 1) for c, n in zip(corner, air.shape, strict=True)
-        )
+        window = tuple(slice(c, c + n - 1) for c, n in zip(corner, air.shape, strict=True))
         code |= air[window].astype(np.int64) << bit
     for axis, (_, which) in enumerate(pairs):
         shape = [1, 1, 1]

@@ -116,8 +116,7 @@ def _spaced(lines: list[float], cell_m: float) -> np.ndarray:
         kept.pop()
     kept.append(lines[-1])
     pieces = [
-        np.linspace(a, b, max(round((b - a) / cell_m), 1) + 1)
-        for a, b in itertools.pairwise(kept)
+        np.linspace(a, b, max(round((b - a) / cell_m), 1) + 1) for a, b in itertools.pairwise(kept)
     ]
     return np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])])
 
