@@ -13,9 +13,11 @@ from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import load_rig
 from quiet_nav.quiet_campus.lists import read_obstacle_list
 from quiet_nav.quiet_campus.rows import read_annotation
-from quiet_nav.simulation.campus import places as campus_places
 from quiet_nav.simulation.campus.build import make_campus
-from quiet_nav.simulation.campus.places import LATER_S, CampusRequest, plan_room
+from quiet_nav.simulation.campus.kinds import get_kind
+from quiet_nav.simulation.campus.kinds.robot import LATER_S
+from quiet_nav.simulation.campus.places import plan_room
+from quiet_nav.simulation.campus.request import CampusRequest
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.trials.hearing import HearingEars
 
@@ -27,8 +29,9 @@ RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
 def test_the_predictor_says_of_the_front_what_a_trial_hears(
     rig: str, context_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draw = campus_places._robot
-    monkeypatch.setattr(campus_places, '_robot', lambda room, rng: draw(room, rng)[:1])
+    kind = get_kind('robot')
+    draw = kind.places
+    monkeypatch.setattr(type(kind), 'places', lambda _, *asked: draw(*asked)[:1])
     request = CampusRequest('robot', 1, 3, images=False, rig=str(RIGS / 'trio.yaml'))
     root = make_campus(request, tmp_path, workers=1)
     listed = root / 'data-split' / 'obstacle-detection' / 'train.csv'

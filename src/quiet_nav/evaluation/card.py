@@ -184,6 +184,7 @@ def _ahead(
     found[DOUBTED] = Predictions(
         np.where(doubt, turned.near, trio.near),
         np.where(doubt[:, None], turned.distance, trio.distance),
+        trio.bins,
     )
     out: list[Measured] = []
     for poses, count in POSES.items():
@@ -246,7 +247,7 @@ POSES: dict[str, Callable[[Row], bool]] = {
 def part_of(found: Predictions, which: list[int]) -> Predictions:
     """Return the predictions of some of the rows."""
     distance = None if found.distance is None else found.distance[which]
-    return Predictions(found.near[which], distance)
+    return Predictions(found.near[which], distance, found.bins)
 
 
 def to_json(measured: Sequence[Measured]) -> str:

@@ -48,7 +48,8 @@ class ImagePredictor:
         self.refused = faults / max(len(seen), 1)
         near = np.array([seen[row.image][0] for row in rows])
         distance = np.array([seen[row.image][1] for row in rows])
-        return Predictions(near, distance if distance.shape[1] else None)
+        bins = self.detector.model.metadata.bins
+        return Predictions(near, distance if distance.shape[1] else None, bins)
 
 
 def with_images(

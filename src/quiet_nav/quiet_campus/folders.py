@@ -1,4 +1,4 @@
-"""A simulated campus on disk: the Quiet Campus layout, written so that nothing counts half done."""
+"""A data set on disk: folders and files of the layout, written so that nothing counts half done."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound.windows import SAMPLE_RATE
 
+#: Folder of each kind of recording: the released subsets, and two of the simulated campus alone.
 SUBSETS = {
     'static': 'SFS-Static',
     'dense': 'SFS-Dense',
@@ -71,7 +72,7 @@ def write_whole(path: Path, data: bytes) -> None:
         raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
 
 
-def full_disk(error: BaseException) -> bool:
+def full_disk(error: BaseException | None) -> bool:
     """Return whether an error, or one that it came from, says that the disk or quota is full."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

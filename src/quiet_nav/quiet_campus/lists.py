@@ -12,11 +12,10 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.sound.windows import CLIP_S
 
 SPLITS = ('train', 'val', 'test')
-#: The released subsets, and three more of the simulated campus.
-SUBSETS = ('SFS-Static', 'SFS-Motion', 'SFS-Dense', 'SFS-Robot', 'SFS-Views')
 MOTION_FPS = 15
 OBSTACLE = 'obstacle-detection'
 ORDER = 'relative-depth'
@@ -98,7 +97,7 @@ def load_splits(
 ) -> Splits:
     """Read the near-wall lists of a data set, all files checked.
 
-    data: folder that holds one of SUBSETS, or one of these itself.
+    data: folder that holds a subset (``folders.SUBSETS``), or one of these itself.
     subset: which of them, where both are there. lists: folder of train.csv, val.csv, test.csv
     where they are elsewhere than in ``data-split/obstacle-detection``. needs: which files of a
     row must be there: audio, image, depth_image.
@@ -137,7 +136,7 @@ def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
         raise QuietNavError(f'{data}: no such folder of recordings')
     if (data / 'ProcessedData').is_dir():
         return data, subset or data.name
-    found = [name for name in SUBSETS if (data / name / 'ProcessedData').is_dir()]
+    found = [name for name in SUBSETS.values() if (data / name / 'ProcessedData').is_dir()]
     if subset is not None:
         if subset not in found:
             raise QuietNavError(f'{data}: no {subset}/ProcessedData in it; found {found or "none"}')
@@ -145,7 +144,8 @@ def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
     if len(found) != 1:
         what = f'found {", ".join(found)}: name one' if found else 'found none'
         raise QuietNavError(
-            f'{data}: expected ProcessedData in it or in one of {", ".join(SUBSETS)}; {what}'
+            f'{data}: expected ProcessedData in it or in one of '
+            f'{", ".join(SUBSETS.values())}; {what}'
         )
     return data / found[0], found[0]
 

@@ -11,11 +11,9 @@ import numpy as np
 import soundfile
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.quiet_campus.folders import MOTION_DEPTH_M
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.sound.windows import SAMPLE_RATE
-
-#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
-MOTION_DEPTH_M = 10.0
 
 
 def read_image(path: str | Path) -> np.ndarray:

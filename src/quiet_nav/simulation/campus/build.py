@@ -11,10 +11,11 @@ from pathlib import Path
 from quiet_nav import __version__
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
-from quiet_nav.quiet_campus.folders import SUBSETS, clear_parts, to_json, write_whole
-from quiet_nav.simulation.campus.lists import write_lists
-from quiet_nav.simulation.campus.places import CampusRequest, plan_room, split_rooms
-from quiet_nav.simulation.campus.rooms import make_room
+from quiet_nav.quiet_campus.folders import clear_parts, to_json, whole_folder, write_whole
+from quiet_nav.simulation.campus.kinds import get_kind, kinds
+from quiet_nav.simulation.campus.places import plan_room, split_rooms
+from quiet_nav.simulation.campus.request import CampusRequest
+from quiet_nav.streams import generator
 
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
 
@@ -36,7 +37,9 @@ def make_campus(
     that a stopped run goes on; the result does not depend on workers, cluster or stops.
     Raises QuietNavError where ``out`` holds another campus, or where the disk is full.
     """
-    root = out / SUBSETS[request.kind]
+    kind = get_kind(request.kind)
+    kind.check(request)
+    root = out / kind.SUBSET
     manifest = root / 'manifest.json'
     _claim(root, request)
     wanted = range(request.rooms)
@@ -53,10 +56,26 @@ def make_campus(
             tell(done, request.rooms)
     splits = split_rooms(request)
     rooms = {split: [names[i] for i in splits[split]] for split in splits}
-    write_lists(request.kind, root, rooms, request.seed)
+    for split, chosen in rooms.items():
+        kind.write_lists(root, chosen, split, generator(request.seed, 'lists', split))
     write_whole(manifest, to_json(describe(request, rooms)))
     (root / 'unfinished.json').unlink(missing_ok=True)
     return root
+
+
+def make_room(request: CampusRequest, index: int, out: str) -> str:
+    """Record and write one room below ``out`` unless it is there; return its name.
+
+    Made for pools and clusters: it needs its arguments alone and gives the same bytes anywhere.
+    Raises QuietNavError where the disk is full.
+    """
+    kind = get_kind(request.kind)
+    room = plan_room(request, index)
+    target = Path(out) / kind.SUBSET / 'ProcessedData' / room.name
+    if not target.exists():
+        with whole_folder(target) as folder:
+            kind.write(folder, room, request)
+    return room.name
 
 
 def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, object]:
@@ -86,11 +105,9 @@ def _portable(request: CampusRequest) -> dict[str, object]:
     """The request without this machine's paths."""
     named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
     portable = {**asdict(request), **named}
-    if request.kind != 'views':
-        for name in ('camera_height', 'facing_within_deg'):
+    for kind in kinds().values():
+        for name in kind.OPTIONS if request.kind != kind.NAME else ():
             portable.pop(name)
-    if request.kind != 'motion':
-        portable.pop('motor')
     for name in ('test_only', 'cut', 'hard', 'most_sources'):
         if portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.

@@ -30,7 +30,8 @@ from quiet_nav.perception.context import (
     band_centres_hz,
     slot_of,
 )
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
 from quiet_nav.quiet_campus.lists import Row, load_splits
 
@@ -218,7 +219,7 @@ class _Rooms:
             distance = distance * (1.0 + options.warp * _WARPS[which])
             # Single microphones are near or far by how their places were chosen.
             near = distance <= NEAR_WALL_M if self.rig else near
-        bins = np.searchsorted(DISTANCE_EDGES_M, np.nan_to_num(distance), side='right')
+        bins = STANDARD_BINS.bin_of(np.nan_to_num(distance))
         return {
             **drawn,
             'has_reference': known,

@@ -1,0 +1,58 @@
+"""What a kind of campus is: where it records, what it writes of a place, and its lists."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+
+
+class CampusKind(ABC):
+    """One kind of campus; ``kinds`` finds every module here that has a ``KIND``.
+
+    NAME: what users write. SUBSET: the folder of the data set. ROOM: pattern of a room's name.
+    OPTIONS: fields of the request that this kind alone has, left out of other kinds' manifests.
+    """
+
+    NAME: ClassVar[str]
+    SUBSET: ClassVar[str]
+    ROOM: ClassVar[str] = 'SIM-{:04d}'
+    OPTIONS: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, request: CampusRequest) -> None:
+        """Raise QuietNavError where this kind cannot be made as asked."""
+        return
+
+    @abstractmethod
+    def places(
+        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+    ) -> list[Place]:
+        """Return what is recorded in a room; ``seed``: the room's."""
+
+    @abstractmethod
+    def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
+        """Record a room and write its places below ``folder``."""
+
+    @abstractmethod
+    def write_lists(
+        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
+    ) -> None:
+        """Write the lists of a split from the annotations below ``root``."""
+
+
+def read_annotation(folder: Path) -> dict[str, Any]:
+    """Return the annotation of a place that was written."""
+    said: dict[str, Any] = json.loads((folder / 'annotation.json').read_text())
+    return said
+
+
+def said_of_room(root: Path, room: str) -> dict[str, dict[str, Any]]:
+    """Return the annotations of a room's places by their names, in order."""
+    folders = sorted((root / 'ProcessedData' / room).iterdir())
+    return {folder.name: read_annotation(folder) for folder in folders}
