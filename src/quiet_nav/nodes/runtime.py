@@ -34,6 +34,8 @@ NS_PER_S = 1_000_000_000
 CALLBACK_GRACE_S = 0.1
 #: A callback that a worker has not begun by then is handed out once more.
 HAND_OUT_AGAIN_S = 0.05
+#: Ctrl-C reaches a node from its terminal and again from its launch file.
+SAME_WISH_S = 3.0
 #: So long the thread that runs callbacks may take to end.
 SPINNER_GRACE_S = 3.0
 #: How long the last messages get to leave the process.
@@ -215,11 +217,20 @@ def _shut_down(node: Node) -> None:
 
 @contextlib.contextmanager
 def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set the event; a second one acts as if there were no handler."""
+    """Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
+
+    Within SAME_WISH_S more of them change nothing: the node is stopping its robot.
+    """
+    first_s = math.inf
 
     def handle(number: int, _frame: Any) -> None:
+        nonlocal first_s
         event.set()
-        signal.signal(number, signal.SIG_DFL)
+        now_s = time.monotonic()
+        first_s = min(first_s, now_s)
+        if now_s - first_s > SAME_WISH_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     in_main = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main else ()
