@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     room: Annotated[
@@ -64,6 +66,7 @@ def main(
     ] = 0,
     json: Annotated[Path | None, typer.Option(help='Write every trial to this file.')] = None,
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+    overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
     import time
@@ -71,6 +74,7 @@ def main(
     from rich.console import Console
     from rich.progress import Progress
 
+    from quiet_nav.files.writing import refuse_existing, write_json
     from quiet_nav.trials.protocol import run_trials
     from quiet_nav.trials.tables import trial_tables, trials_to_json
 
@@ -79,6 +83,8 @@ def main(
         disturbance, threshold, range(seed, seed + seeds), modality or ['audio'],
         vision_detector, camera_fault, side,
     )  # fmt: skip
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     started = time.monotonic()
     results = []
     with Progress(console=Console(stderr=True)) as bar:
@@ -98,7 +104,7 @@ def main(
         f'disturbance {disturbance}, seed {seed}' + (f' to {seed + seeds - 1}' if seeds > 1 else '')
     )
     if json is not None:
-        _write_json(json, trials_to_json(results))
+        write_json(json, trials_to_json(results), overwrite, indent=2)
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
@@ -176,14 +182,3 @@ def _check_file(what: str, name: str, known: tuple[str, ...]) -> None:
 
     if name not in known and not Path(name).is_file():
         raise QuietNavError(f'{what} {name} is not there; name an ONNX file, or {", ".join(known)}')
-
-
-def _write_json(path: Path, content: dict) -> None:
-    import json
-
-    from quiet_nav.errors import QuietNavError
-
-    try:
-        path.write_text(json.dumps(content, indent=2) + '\n')
-    except OSError as error:
-        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.writing import write_json
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import Listened, TrialResult
@@ -152,13 +154,13 @@ class TrackRun:
 
 def save_run(path: Path, result: TrialResult) -> None:
     """Write a run as JSON."""
-    path.write_text(json.dumps(asdict(result), indent=1) + '\n')
+    write_json(path, asdict(result), overwrite=True)
 
 
 def load_run(path: Path) -> TrialResult:
     """Return the run that ``save_run`` wrote; QuietNavError where the file holds none."""
     try:
-        raw = json.loads(path.read_text())
+        raw = read_json(path, finite=False)
         raw['path'] = tuple(map(tuple, raw['path']))
         raw['listened'] = tuple(
             Listened(Pose2D(**at['pose']), tuple(at['probabilities'])) for at in raw['listened']

@@ -31,6 +31,16 @@ def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> No
             raise QuietNavError(_is_there(path))
 
 
+def refuse_own_input(out: Path, sources: Iterable[Path]) -> None:
+    """Raise QuietNavError where a command would write over what it reads, asked or not."""
+    for source in sources:
+        with contextlib.suppress(OSError):
+            if os.path.samefile(out, source):
+                raise QuietNavError(
+                    f'{out} is what this command reads ({source}); name another file to write'
+                )
+
+
 def write_file(path: str | Path, content: bytes | str, overwrite: bool = False) -> None:
     """Write a file so that it is either whole or as it was before; folders above it are made.
 
@@ -91,6 +101,12 @@ def whole_files(paths: Iterable[Path], overwrite: bool = False) -> Iterator[list
                 _give_name(part, target, overwrite)
             for folder in {target.parent for target in targets}:
                 sync(folder)
+    except QuietNavError as error:
+        # Whoever wrote knows the part alone.
+        text = str(error)
+        for target, part in zip(targets, parts, strict=True):
+            text = text.replace(str(part), str(target))
+        raise QuietNavError(text) from error
     finally:
         for part in parts:
             with contextlib.suppress(OSError):

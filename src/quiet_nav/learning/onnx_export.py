@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
 from quiet_nav.perception.model_metadata import ModelMetadata
 
 OPSET = 18
@@ -75,13 +76,9 @@ def save(model: onnx.ModelProto, out: str | Path, metadata: ModelMetadata) -> No
     for key, value in metadata.to_strings().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
-    part = out.with_name(out.name + '.part')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    # Whether it may be replaced is asked before the work.
+    with whole_file(out, overwrite=True) as part:
         onnx.save(model, str(part))
-        part.replace(out)
-    except OSError as error:
-        raise QuietNavError(f'{out}: cannot be written ({error.strerror})') from error
 
 
 def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import warnings
@@ -17,6 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader, Dataset
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
@@ -160,8 +160,7 @@ def fit(
         figure=figure,
     )
     if trainer.is_global_zero:
-        text = json.dumps({**asdict(result), 'best': BEST}, indent=2)
-        (out / RESULT).write_text(text + '\n')
+        write_json(out / RESULT, {**asdict(result), 'best': BEST}, overwrite=True, indent=2)
     return result
 
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.writing import write_json
 from quiet_nav.study.experiments import IMAGENET, Experiment, Line, Training
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.scores import TaskReport, score, score_between
@@ -226,10 +228,7 @@ def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> N
         {'low': low, 'high': high, **report.to_json(), 'draws': report.draws()}
         for low, high, report in parts
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(content, indent=1) + '\n')
-    part.replace(path)
+    write_json(path, content, overwrite=True)
 
 
 def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Found]:
@@ -240,8 +239,14 @@ def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Fou
         ]
     found = []
     for line in one.lines:
-        for part in json.loads(files[line].read_text()):
-            report, label, x = TaskReport.from_json(part), line.label, line.x
+        for part in read_json(files[line], finite=False):
+            try:
+                report, label, x = TaskReport.from_json(part), line.label, line.x
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise QuietNavError(
+                    f'{files[line]}: not what this command writes ({error}); remove it to measure '
+                    'again'
+                ) from error
             if part['low'] is not None:
                 label = f'{line.label}, {part["low"]:g} to {part["high"]:g}'
                 x = (part['low'] + part['high']) / 2.0
