@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 #: Pieces that made some parser fall, anywhere.
 TOKENS = [
     b'9' * 400, b'9' * 5000, b'1' + b'0' * 400, b'-', b'1e999', b'-1e999', b'nan', b'.nan',
-    b'.inf',     b'NaN', b'Infinity', b'2001-99-99', b'2001-01-01', b'true', b'null', b'~', b'[' * 3000,
-    b'{' * 3000, b'{"a":' * 3000, b'[]', b'{}', b'""', b'&a [*a]', b'*a', b'<<: *a',
-    b'!!binary aGk=',     b'!!python/object:os.system {}', b'? [1]\n: 2\n', b'1: 2\n', b'1:1:1', b'0x', b'0o9', b'\xff',
+    b'.inf', b'NaN', b'Infinity', b'2001-99-99', b'2001-01-01', b'true', b'null', b'~',
+    b'[' * 3000, b'{' * 3000, b'{"a":' * 3000, b'[]', b'{}', b'""', b'&a [*a]', b'*a', b'<<: *a',
+    b'!!binary aGk=', b'!!python/object:os.system {}', b'? [1]\n: 2\n',
+    b'1: 2\n', b'1:1:1', b'0x', b'0o9', b'\xff',
     b'\xff\xfe', b'\xef\xbb\xbf', b'\x00', b'\r', b'\n', b'\t', b'"', b"'", b',', b';', b'..',
-    b'../',     b'/etc/passwd', b'/dev/zero', b'a' * 300, b'\xc3\xa4', b'\xed\xa0\x80', b'\x7f' * 8,
+    b'../', b'/etc/passwd', b'/dev/zero', b'a' * 300, b'\xc3\xa4', b'\xed\xa0\x80', b'\x7f' * 8,
     b'\xff\xff\xff\x7f', b'\xff\xff\xff\xff', b'\x00\x00\x00\x80', b'IHDR', b'data', b'RIFF',
 ]  # fmt: skip
 
@@ -23,9 +24,9 @@ VALUES = st.one_of(
     st.sampled_from(
         [
             None, True, False, 0, -1, 1, 2**31, 2**63, 10**400, -(10**400), 0.0, -0.5, 0.9, 1.5,
-            1e300,             -1e300, math.nan, math.inf, -math.inf, '', 'LEFT', 'no', '123', '1e-3', 'nan', '..',
-            '/',             '/etc/passwd', '\0', 'a' * 300, 'ä', '\ud800', [], {}, [[]], [{}], [1], [1, 2, 3],
-            ['x', 'y', 'z'], {'a': 1}, [[1, 2]] * 3, [0] * 1000,
+            1e300, -1e300, math.nan, math.inf, -math.inf, '', 'LEFT', 'no', '123', '1e-3', 'nan',
+            '..', '/', '/etc/passwd', '\0', 'a' * 300, 'ä', '\ud800', [], {}, [[]], [{}], [1],
+            [1, 2, 3], ['x', 'y', 'z'], {'a': 1}, [[1, 2]] * 3, [0] * 1000,
         ]
     ),
     st.integers(-10, 300),
@@ -82,11 +83,11 @@ def mutated_values(draw: st.DrawFn, seeds: list[object]) -> object:
     for _ in range(draw(st.integers(0, 3))):
         places = list(_places(content))
         if not places:
-            return draw(VALUES)
+            return _value(draw)
         holder, key = draw(st.sampled_from(places))
         kind = draw(st.sampled_from(('put', 'put', 'put', 'drop', 'add')))
         if kind == 'put':
-            holder[key] = draw(VALUES)
+            holder[key] = _value(draw)
         elif kind == 'drop':
             del holder[key]
         elif isinstance(holder, dict):
@@ -94,8 +95,13 @@ def mutated_values(draw: st.DrawFn, seeds: list[object]) -> object:
                 draw(st.sampled_from((1, 'x', True, '', 'name', None)) | st.text(max_size=5))
             ] = draw(VALUES)
         else:
-            holder.insert(key, draw(VALUES))
+            holder.insert(key, _value(draw))
     return content
+
+
+def _value(draw: st.DrawFn) -> object:
+    # A copy: further changes go into it.
+    return copy.deepcopy(draw(VALUES))
 
 
 def _places(content: object) -> list[tuple[object, object]]:
