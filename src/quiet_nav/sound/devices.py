@@ -193,6 +193,8 @@ class DeviceCapture:
     ) -> None:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
+        # Its library complains of what is left when the interpreter ends.
+        self._resampler = None
 
     def chunks(self, stop: threading.Event) -> Iterator[CapturedChunk]:
         """Yield chunks until ``stop`` is set.
