@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from functools import cache
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Quaternion
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import Image
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.messages import pixel_rows, pixel_type
-from quiet_nav.simulation.sight.raycast import Intrinsics
 
 
 @cache
