@@ -44,7 +44,10 @@ class MicrophoneParameters:
     """Parameters of the node."""
 
     device: str = parameter(
-        '', 'input device: index, name or part of it; empty: the default one', read_only=True
+        '',
+        'input device: index, name or part of it; empty: the default one',
+        read_only=True,
+        number_is_text=True,
     )
     file: str = parameter(
         '', 'sound file (WAV, FLAC, OGG) to publish instead of a device', read_only=True
@@ -66,7 +69,15 @@ class MicrophoneParameters:
         1, 'channels of the device', minimum=1, maximum=MAX_CHANNELS, read_only=True
     )
     sample_rate: int = parameter(
-        16_000, 'rate of the device (Hz)', minimum=1_000, maximum=384_000, read_only=True
+        16_000, 'rate that is published (Hz)', minimum=1_000, maximum=384_000, read_only=True
+    )
+    device_rate: int = parameter(
+        0,
+        'rate that the device records at (Hz), resampled to sample_rate; 0: sample_rate where the '
+        'device has it, otherwise one that it has',
+        minimum=0,
+        maximum=384_000,
+        read_only=True,
     )
     chunk_s: float = parameter(
         0.02, 'sound in one message (s)', minimum=0.001, maximum=1.0, read_only=True
@@ -171,11 +182,14 @@ class Microphone(PlainNode):
                 if lost:
                     rescan_devices()
                 with DeviceCapture(
-                    p.device, self._format, p.chunk_s, lambda: now_ns(self)
+                    p.device, self._format, p.chunk_s, lambda: now_ns(self), p.device_rate
                 ) as capture:
+                    said = f'recording {capture.name}: {self._format}'
+                    if capture.recorded != self._format:
+                        said += f', resampled from {capture.recorded.sample_rate} Hz'
                     for chunk in capture.chunks(self._stop):
                         if self._fault:
-                            self.log.info(f'recording {capture.name}: {self._format}')
+                            self.log.info(said)
                         self._publish(chunk)
             except QuietNavError as error:
                 self._fail(str(error))

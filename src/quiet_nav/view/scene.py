@@ -178,6 +178,9 @@ class Scene:
         )
         self._image.log(message, log_time=time_ns)
 
+    def sound(self, _stream: object) -> None:
+        """Not shown."""
+
     # Parts
 
     def _show_fan(self, reading: NearWallReading, frame: str, still: bool | None) -> None:
