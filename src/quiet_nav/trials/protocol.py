@@ -16,7 +16,7 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.limits import SafetyLimits, Twist2D
 from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.navigation.modality import ModalitySelector, Mode
-from quiet_nav.navigation.policies import PolicySettings, make_policy
+from quiet_nav.navigation.policies import PolicyRequest, PolicySettings, find_policy
 from quiet_nav.navigation.step_machine import (
     GoalLimits,
     Outcome,
@@ -30,8 +30,9 @@ from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.sound.windows import WINDOW_S
-from quiet_nav.trials.ears import Ears, make_ears
+from quiet_nav.trials.ears import DETECTORS, Ears, make_ears
 from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
+from quiet_nav.trials.hearing import RANDOM_WEIGHTS
 
 #: The rooms of Fig. 10, the classroom of Fig. 9 first.
 PAPER_ROOMS = ('classroom', 'seminar_room', 'laboratory', 'lounge')
@@ -137,8 +138,9 @@ class TrialResult:
     """What came of a trial.
 
     distance_m: how far along the track it got before it collided or left it, length_m the
-    track's. path: true positions. duration_s: simulated time. seed, variant, detector: the
-    request's. modality: what it was to drive by; switches: how often that changed on the way.
+    track's. path: true positions. duration_s: simulated time. seed, variant: the
+    request's. detector: what said where walls are, '' where nothing was listened to. modality:
+    what it was to drive by; switches: how often that changed on the way.
     """
 
     room: str
@@ -179,17 +181,22 @@ def run_trial(request: TrialRequest) -> TrialResult:
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(4)]
     robot = SimulatedRobot(plan, start.pose, streams[0], request.robot)
     mode, rig = request.mode, request.rig
-    policy = make_policy(
-        request.policy,
-        streams[1],
-        CAMERA_RIG if mode == Mode.VISION else rig,
-        request.side,
-        request.settings,
+    kind = find_policy(request.policy)
+    by_network = kind.random_weights and mode == Mode.AUDIO and request.detector not in DETECTORS
+    policy = kind.make(
+        PolicyRequest(
+            streams[1],
+            CAMERA_RIG if mode == Mode.VISION else rig,
+            request.side,
+            request.settings,
+            random_weights=by_network,
+        )
     )
     ears = eyes = None
     if mode != Mode.VISION:
+        detector = RANDOM_WEIGHTS if by_network else request.detector
         ears = make_ears(
-            request.detector, plan, rig, streams[2], base, request.disturbance, request.context
+            detector, plan, rig, streams[2], base, request.disturbance, request.context
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
@@ -204,6 +211,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     )
     drive = _Drive(robot, machine, track, ears, eyes)
     outcome = drive.run()
+    named = RANDOM_WEIGHTS if by_network else request.detector_name if drive.listened else ''
     return TrialResult(
         request.room,
         track.name,
@@ -223,7 +231,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
         request.modality,
         machine.senses.switches,
         request.variant,
-        request.detector_name,
+        named,
     )
 
 

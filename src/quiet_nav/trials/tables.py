@@ -121,11 +121,12 @@ def by_policy(results: Sequence[TrialResult]) -> dict[str, list[TrialResult]]:
     A row has one policy with its settings, one rig and one detector; the detector is named where
     there are several.
     """
-    several = len({result.detector for result in results if result.modality == 'audio'}) > 1
+    told = {result.detector for result in results if result.modality == 'audio'}
+    several = len(told - {''}) > 1
     groups: dict[str, list[TrialResult]] = {}
     for result in results:
         names = [result.policy, result.rig, result.variant]
-        if several and result.policy != 'straight':
+        if several:
             names.append(result.detector)
         groups.setdefault(', '.join(name for name in names if name), []).append(result)
     return groups
