@@ -4,7 +4,6 @@ import importlib.util
 
 from quiet_nav import __version__
 
-
 project = 'quiet_nav'
 author = 'quiet_nav contributors'
 copyright = f'2026, {author}'
@@ -14,7 +13,6 @@ version = release
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    'sphinx.ext.viewcode',
     'sphinx_copybutton',
     'sphinx_design',
 ]

@@ -58,7 +58,7 @@ def write_api(source: Path, out: Path) -> None:
         about = summary(init)
         lines = [f'# {title}\n\n{about}\n\n']
         lines.append(table(('Module', 'What is in it'), [
-            (f'[{dotted(p, source)}](#module-{dotted(p, source)})', summary(p)) for p in paths
+            (f'{{py:mod}}`{dotted(p, source)}`', summary(p)) for p in paths
         ]))  # fmt: skip
         for path in paths:
             name = dotted(path, source)

@@ -17,8 +17,8 @@ from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.lists import Row, load_splits, rooms_of
-from quiet_nav.quiet_campus.rows import read_annotation
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
 SIDES = (Side.LEFT, Side.RIGHT)
@@ -234,7 +234,7 @@ def less(
 
 def _any_heading(row: Row) -> bool:
     """Whether the robot's heading was drawn without regard to the walls (not along one)."""
-    return read_annotation(row).get('situation', 'any') == 'any'
+    return read_annotation(row.folder).situation in (None, 'any')
 
 
 #: Which poses of robots count: all, or those at headings drawn without regard to the walls.

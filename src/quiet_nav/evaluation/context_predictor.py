@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
@@ -169,7 +169,7 @@ class ContextPredictor:
             raise QuietNavError(
                 f'{path}: missing; turning needs a campus of kind robot by this version'
             )
-        audio, rate = soundfile.read(path, dtype='float32', always_2d=True)
+        audio, rate = read_sound(path)
         if rate != SAMPLE_RATE:
             raise QuietNavError(f'{path}: {rate} Hz, expected {SAMPLE_RATE}')
         window = Window.from_samples(

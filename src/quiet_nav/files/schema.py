@@ -108,7 +108,7 @@ def _fields(schema: Any, keys: tuple[int | str, ...]) -> list[str]:
 def _names(schema: Any) -> list[str]:
     """Return the fields of a format, none of anything else."""
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return list(schema.model_fields)
+        return [field.alias or name for name, field in schema.model_fields.items()]
     if dataclasses.is_dataclass(schema):
         return [field.name for field in dataclasses.fields(schema)]
     return []

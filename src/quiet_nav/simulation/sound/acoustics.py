@@ -118,8 +118,20 @@ class RoomAcoustics:
 
     def _images(self, mics: np.ndarray) -> list[list[ImageSources]]:
         if self._shoebox is not None:
-            return [self._shoebox] * len(mics)
-        return _prism_images(self.room, self.sources, mics)
+            seen = [self._shoebox] * len(mics)
+        else:
+            seen = _prism_images(self.room, self.sources, mics)
+        if not self.room.patches:
+            return seen
+        from quiet_nav.simulation.sound.patch_images import with_patches
+
+        return [
+            [
+                with_patches(self.room, image, source, mic)
+                for image, source in zip(images, self.sources, strict=True)
+            ]
+            for images, mic in zip(seen, mics, strict=True)
+        ]
 
     def _transfer(self, mics: np.ndarray, looks: np.ndarray, size: int) -> Iterator[np.ndarray]:
         """Spectra (S, bins) to each microphone; a rig's are kept for as long as it stands."""

@@ -11,6 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics
+from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS
 from quiet_nav.simulation.sound.capsules import CAPSULE_HALF, Capsule
 from quiet_nav.simulation.sound.distractors import event_samples
 from quiet_nav.simulation.sound.own_hearing import OwnHearing, RobotEars
@@ -227,7 +228,7 @@ class Hearing:
         frequency = np.linspace(0.0, SAMPLE_RATE / 2, power.shape[-1])
         total = 0.0
         for s, source in enumerate(self.scene.sources):
-            spectrum = source_spectrum(source, frequency, self.scene.sounds)
+            spectrum = source_spectrum(source, frequency, self.scene.sounds, self.scene.seed)
             rms = _source_rms(source)
             total += rms**2 * float((power[:, s] * spectrum).sum(axis=-1).mean())
         return 10 ** (self.scene.level_dbfs / 20) / math.sqrt(total)
@@ -264,5 +265,6 @@ def ears_in_room(rig: Rig, pose: Pose2D) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _source_rms(source: Source) -> float:
-    hum = sum(a * a for a in source.hum_amplitudes) / 2 if not source.recording else 0.0
+    loop = source.recording or source.kind in AMBIENT_KINDS
+    hum = 0.0 if loop else sum(a * a for a in source.hum_amplitudes) / 2
     return 10 ** (source.level_db / 20) * math.sqrt(1.0 + hum)

@@ -7,6 +7,7 @@ import numpy as np
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import ImageSources, vertical_images
+from quiet_nav.simulation.sound.patch_images import with_patches
 
 #: As for sources that stand: a path exactly through a corner would be found twice.
 _ASIDE_M = np.array([0.09e-3, 0.13e-3])
@@ -34,8 +35,10 @@ class MovingImages:
         """Return the images of a source (3,) that a microphone (3,) hears, the direct one first."""
         if self.room.is_shoebox:
             positions = self._offsets + self._signs * source
-            return ImageSources(positions, self._amplitudes, self._orders)
-        return self._prism(source, mic)
+            images = ImageSources(positions, self._amplitudes, self._orders)
+        else:
+            images = self._prism(source, mic)
+        return with_patches(self.room, images, source, mic)
 
     @property
     def reach_m(self) -> float:

@@ -6,26 +6,35 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from quiet_nav.errors import QuietNavError
-from quiet_nav.resources import shared_folders
+from quiet_nav import resources
+from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ
 
-SUFFIX = '.sound.yaml'
 #: The profile that levels alone ("0 dB") stand for in trials: one fan.
 USUAL = 'fan'
+_KIND = resources.Kind('robot profile', 'config/robots', '.sound.yaml')
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f'expected the smaller number first, found {list(pair)}')
+    return pair
+
 
 Decibels = Annotated[float, Field(ge=-60.0, le=140.0)]
 Positive = Annotated[float, Field(gt=0.0, le=1e6)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+#: One number, or two between which each robot draws.
+DecibelRange = Decibels | Annotated[tuple[Decibels, Decibels], AfterValidator(_rising)]
+PositiveRange = Positive | Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
+_Slope = Annotated[float, Field(ge=-2.0, le=4.0)]
+SlopeRange = _Slope | Annotated[tuple[_Slope, _Slope], AfterValidator(_rising)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra='forbid', frozen=True, allow_inf_nan=False)
-
-
-class ToneProfile(_Part):
+class ToneProfile(Schema):
     """Harmonics of one rotation rate. Where two numbers are given, each robot draws between them.
 
     hz: the rotation rate. count: harmonics, from the first on. level_db: power of all of them over
@@ -33,15 +42,15 @@ class ToneProfile(_Part):
     deviation of the rate as a share of it; wobble_s: how slowly it wanders.
     """
 
-    hz: Positive | tuple[Positive, Positive]
+    hz: PositiveRange
     count: Annotated[int, Field(ge=1, le=200)] = 1
-    level_db: Decibels | tuple[Decibels, Decibels] = 0.0
+    level_db: DecibelRange = 0.0
     fall_db: Annotated[float, Field(ge=0.0, le=40.0)] = 3.0
     wobble: Annotated[float, Field(ge=0.0, le=0.2)] = 0.003
     wobble_s: Positive = 5.0
 
 
-class SourceProfile(_Part):
+class SourceProfile(Schema):
     """One part that makes noise.
 
     position: base_link metres. standing_db, driving_db: its level while the robot stands and while
@@ -52,19 +61,19 @@ class SourceProfile(_Part):
     for good at this time.
     """
 
-    name: str
+    name: Name
     position: tuple[float, float, float]
-    standing_db: Decibels | tuple[Decibels, Decibels] | None = None
-    driving_db: Decibels | tuple[Decibels, Decibels] | None = None
-    slope: Annotated[float, Field(ge=-2.0, le=4.0)] | tuple[float, float] = 1.0
+    standing_db: DecibelRange | None = None
+    driving_db: DecibelRange | None = None
+    slope: SlopeRange = 1.0
     equaliser_db: tuple[float, ...] = (0.0,) * len(EQUALISER_HZ)
     walk_db: Annotated[float, Field(ge=0.0, le=10.0)] = 1.5
     tones: tuple[ToneProfile, ...] = ()
     flutter: Share = 0.0
     drift_db: Annotated[float, Field(ge=0.0, le=20.0)] = 0.5
-    on_s: Positive | tuple[Positive, Positive] | None = None
-    off_s: Positive | tuple[Positive, Positive] | None = None
-    stops_s: Positive | tuple[Positive, Positive] | None = None
+    on_s: PositiveRange | None = None
+    off_s: PositiveRange | None = None
+    stops_s: PositiveRange | None = None
 
     @model_validator(mode='after')
     def _whole(self) -> SourceProfile:
@@ -80,7 +89,7 @@ class SourceProfile(_Part):
         return self
 
 
-class RobotProfile(_Part):
+class RobotProfile(Schema):
     """A robot's own sound; ``config/robots/NAME.sound.yaml`` holds one.
 
     radius_m, height_m: of the robot; every source lies within. ambience_db: level of the room's
@@ -88,7 +97,7 @@ class RobotProfile(_Part):
     body raises or lowers, by frequency, what an ear hears of a source.
     """
 
-    name: str
+    name: Name
     description: str = ''
     radius_m: Annotated[float, Field(gt=0.0, le=2.0)] = 0.17
     height_m: Annotated[float, Field(gt=0.0, le=3.0)] = 0.35
@@ -113,39 +122,11 @@ def find_profile(name: str | Path) -> RobotProfile:
 
     Raises QuietNavError naming the profiles there are, and what is wrong with a file.
     """
-    path = Path(name)
-    if path.suffix not in ('.yaml', '.yml'):
-        folders = shared_folders('config/robots')
-        files = {p.name[: -len(SUFFIX)]: p for f in folders[:1] for p in f.glob(f'*{SUFFIX}')}
-        if str(name) not in files:
-            raise QuietNavError(
-                f'no robot profile {str(name)!r}; profiles: {", ".join(sorted(files)) or "none"}, '
-                'or a YAML file'
-            )
-        path = files[str(name)]
-    return load_profile(path)
-
-
-def load_profile(path: str | Path) -> RobotProfile:
-    """Read a profile from YAML; QuietNavError names the file and what is wrong with it."""
-    import yaml
-
+    path = resources.find(_KIND, name)
     where = f'robot profile {path}'
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except OSError as error:
-        raise QuietNavError(f'{where}: cannot be read ({error.strerror})') from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise QuietNavError(f'{where}: not YAML ({" ".join(str(error).split())})') from error
-    return profile_from(content, where)
+    return profile_from(read_yaml(path, where), where)
 
 
 def profile_from(content: object, where: str = 'robot profile') -> RobotProfile:
-    """Build a profile from what the YAML holds; same errors as ``load_profile``."""
-    try:
-        return RobotProfile.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        place = '.'.join(str(key) for key in fault['loc'])
-        said = fault['msg'].removeprefix('Value error, ')
-        raise QuietNavError(f'{where}: {place}{": " if place else ""}{said}') from error
+    """Build a profile from what the YAML holds; same errors as ``find_profile``."""
+    return checked(RobotProfile, content, where)

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from scipy import fft
 
-from quiet_nav.simulation.sound.clips import load_clip, looped
+from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS, ambient_loop
+from quiet_nav.simulation.sound.clips import load_clip, recorded_loop, repeated
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator, stream_key, white_noise
 
@@ -57,7 +58,8 @@ class Source:
 
     position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
     drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
-    hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise.
+    hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise; a
+    kind of AMBIENT_KINDS is a sound of that kind, synthesised, instead.
     """
 
     kind: str
@@ -85,15 +87,20 @@ def source_samples(
     sounds: the folder of the recordings.
     """
     time = np.arange(start, start + count) / SAMPLE_RATE
-    if source.recording:
-        path = str(Path(sounds) / source.recording)
+    if source.recording or source.kind in AMBIENT_KINDS:
         offset = int(generator(seed, 'clip', source.stream).integers(1 << 20))
-        out = looped(path, start + offset, count).copy()
+        out = repeated(_loop(source, seed, sounds), start + offset, count)
     else:
         out = noise_samples(source, seed, start, count, time)
         if source.hum_amplitudes:
             out += _hum(source, time)
     return (out * course_of_gain(source, time)).astype(np.float32)
+
+
+def _loop(source: Source, seed: int, sounds: str) -> np.ndarray:
+    if source.recording:
+        return recorded_loop(str(Path(sounds) / source.recording))
+    return ambient_loop(source.kind, seed, source.stream)
 
 
 def course_of_gain(source: Source, time_s: np.ndarray) -> np.ndarray:
@@ -106,12 +113,20 @@ def course_of_gain(source: Source, time_s: np.ndarray) -> np.ndarray:
     return gate
 
 
-def source_spectrum(source: Source, frequency_hz: np.ndarray, sounds: str = '') -> np.ndarray:
-    """Return the share of a source's power near each of evenly spaced frequencies; sums to 1."""
-    if source.recording:
+def source_spectrum(
+    source: Source, frequency_hz: np.ndarray, sounds: str = '', seed: int = 0
+) -> np.ndarray:
+    """Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
+
+    seed: of the scene, for kinds that are synthesised.
+    """
+    if source.recording or source.kind in AMBIENT_KINDS:
         from scipy import signal
 
-        clip = load_clip(str(Path(sounds) / source.recording))
+        if source.recording:
+            clip = load_clip(str(Path(sounds) / source.recording))
+        else:
+            clip = ambient_loop(source.kind, seed, source.stream)
         at, power = signal.welch(clip, SAMPLE_RATE, nperseg=min(2048, len(clip)))
         power = np.interp(frequency_hz, at, power)
     else:

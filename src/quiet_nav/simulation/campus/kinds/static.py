@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.quiet_campus.folders import SUBSETS
-from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
+from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
-from quiet_nav.simulation.campus.kinds.kind import annotations
+from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -41,13 +41,7 @@ class StaticKind(ClipKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Near and far as in the official lists; what lies between is left out."""
-        listed = {
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], _label(said['depth']))
-                for name, said in annotations(root, room).items()
-            }
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room, _label) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 
