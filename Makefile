@@ -19,7 +19,7 @@ bench: setup
 	    echo "== $$script"; python "$$script"; done
 
 lint: setup
-	@. ./env.sh && ruff check . && ruff format --check .
+	@. ./env.sh && sh tools/lint.sh
 
 # The site, in out/site; the reference is made of the code. Needs no network; warnings are errors.
 docs: setup

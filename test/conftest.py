@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +18,17 @@ from pathlib import Path
 
 import pytest
 
-from quiet_nav.demo.domain import claim_domain
+from quiet_nav.demo.domain import claim_domain, private_environment
 
 _domain, _lock = claim_domain()
 # Before anything imports rclpy: subprocesses inherit it, and robots near by stay undisturbed.
-os.environ['ROS_DOMAIN_ID'] = str(_domain)
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.pop('ROS_LOCALHOST_ONLY', None)
+_environment = private_environment(_domain, os.environ)
+for _name in os.environ.keys() - _environment.keys():
+    del os.environ[_name]
+os.environ.update(_environment)
+# What nodes keep from run to run (an emergency stop, a room) must not reach from test to test.
+_ros_home = tempfile.TemporaryDirectory(prefix='quiet_nav_ros_')
+os.environ['ROS_HOME'] = _ros_home.name
 
 
 class Ros:

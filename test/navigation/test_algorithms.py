@@ -8,15 +8,16 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import (
-    Algorithm1Policy,
-    Algorithm2Policy,
     Algorithm2Settings,
     AlgorithmSettings,
     algorithm1,
     algorithm2,
     algorithm2_near_side,
 )
-from quiet_nav.navigation.baselines import RandomPolicy, StraightPolicy
+from quiet_nav.navigation.policies.algorithm1 import Algorithm1Policy
+from quiet_nav.navigation.policies.algorithm2 import Algorithm2Policy
+from quiet_nav.navigation.policies.random_weights import RandomPolicy
+from quiet_nav.navigation.policies.straight import StraightPolicy
 from quiet_nav.perception.readings import NearWallReading
 
 SETTINGS = AlgorithmSettings(threshold=0.5, dead_band=0.1, gain_rad=2.0, max_turn_rad=0.6)

@@ -120,9 +120,7 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
         def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
             given = signature.bind(self, *args, **kwargs).arguments
             cls = next(v for k, v in given.items() if k in ('msg_type', 'srv_type', 'action_type'))
-            name = next(
-                v for k, v in given.items() if k in ('topic', 'srv_name', 'action_name')
-            )
+            name = next(v for k, v in given.items() if k in ('topic', 'srv_name', 'action_name'))
             note(role, cls, name, given.get('qos_profile') if 'topic' in given else None)
             return original(self, *args, **kwargs)
 

@@ -66,7 +66,7 @@ def main(
 
     from quiet_nav import resources
     from quiet_nav.simulation.campus.build import make_campus
-    from quiet_nav.simulation.campus.places import CampusRequest
+    from quiet_nav.simulation.campus.request import CampusRequest
 
     request = CampusRequest(
         kind,

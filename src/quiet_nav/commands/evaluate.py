@@ -26,8 +26,12 @@ def main(
         Path | None, typer.Option(help="Vision model to judge on the same places' images.")
     ] = None,
     distractors: Annotated[
-        Path | None, typer.Option(help='Folder of distractor sounds (event-*): by level, A.7.')
-    ] = None,
+        str,
+        typer.Option(
+            help='Events over the ambience, by level (A.7): "synthetic", a folder of event-* '
+            'sounds, or ESC-50 as published.'
+        ),
+    ] = '',
     bands: Annotated[bool, typer.Option(help='By frequency band kept (Fig. 8).')] = True,
     clips: Annotated[
         int, typer.Option(min=1, help='Clips a window; 1 is the protocol of the paper.')
@@ -65,10 +69,10 @@ def main(
     listed = load_splits(data, lists=lists, needs=needs)[split]
     rows = [with_distance(row) for row in (image_rows(listed) if sees else listed)]
     draw = None
-    if distractors is not None:
+    if distractors:
         from quiet_nav.learning.augment import DistractorBank
 
-        draw = DistractorBank.from_folder(distractors).draw
+        draw = DistractorBank.of(distractors).draw
     errors = Console(stderr=True)
     with errors.status('reading') as status:
         report = evaluate(
@@ -101,7 +105,7 @@ def _evaluate_task(
     data: Path,
     split: str,
     lists: Path | None,
-    distractors: Path | None,
+    distractors: str,
     seed: int,
     json: Path | None,
     threads: int,
@@ -123,7 +127,7 @@ def _evaluate_task(
     ask = functools.partial(run.predict, model)
     if kind:
         ask = functools.partial(imported.predict, model, kind, threads=threads)
-    levels: list[float | None] = [None, *(SNRS_DB if distractors is not None else ())]
+    levels: list[float | None] = [None, *(SNRS_DB if distractors else ())]
     console, found = Console(), []
     console.width = console.width if console.is_terminal else 160
     for snr in levels:

@@ -24,7 +24,8 @@ def main(
     ),
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes'.")] = None,
     sounds: Annotated[
-        Path | None, typer.Option(help='Folder of event-* for distractors. Default: the shipped.')
+        Path | None,
+        typer.Option(help='Folder of event-* for distractors, or ESC-50. Default: synthetic ones.'),
     ] = None,
     imagenet: Annotated[
         Path | None, typer.Option(help="ResNet-18's ImageNet weights, for probes of images.")

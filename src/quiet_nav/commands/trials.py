@@ -123,12 +123,10 @@ def _requests(
     side: str,
 ) -> list:
     """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
-    from dataclasses import replace
-
     from quiet_nav.errors import QuietNavError
     from quiet_nav.geometry import Side
     from quiet_nav.navigation.modality import Mode
-    from quiet_nav.navigation.policies import POLICIES, PolicySettings
+    from quiet_nav.navigation.policies import POLICIES, PolicySettings, policy_kinds
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.simulation.rooms.plan_files import load_plan
     from quiet_nav.simulation.sight.camera_faults import CameraFault
@@ -156,11 +154,8 @@ def _requests(
     walls = {name: load_plan(name).track(track or None).side for name in rooms}
     settings = PolicySettings()
     if threshold is not None:
-        settings = replace(
-            settings,
-            algorithm=replace(settings.algorithm, threshold=threshold),
-            algorithm2=replace(settings.algorithm2, threshold=threshold),
-        )
+        for kind in policy_kinds().values():
+            settings = kind.tuned(settings, {'threshold': threshold})
     return [
         TrialRequest(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,

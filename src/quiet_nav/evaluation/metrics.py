@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
 
 BOOTSTRAPS = 1000
 #: Most weights (bootstraps times rows) that are held at once.
@@ -192,29 +191,3 @@ def _interval(value: float, draws: np.ndarray) -> Estimate:
         return Estimate(value, float('nan'), float('nan'), kept)
     low, high = np.quantile(known, (0.025, 0.975), method='nearest')
     return Estimate(value, float(low), float(high), kept)
-
-
-def median_distance(probabilities: np.ndarray) -> np.ndarray:
-    """Return the median of each distance distribution in metres, shape (N,), inf beyond 1.5 m.
-
-    probabilities: shape (N, bins); the same interpolation as ``NearWallReading``.
-    """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    below = np.cumsum(probabilities, axis=1)
-    bin_ = np.argmax(below >= 0.5 - 1e-12, axis=1)
-    rows = np.arange(len(probabilities))
-    inside = probabilities[rows, bin_]
-    part = (0.5 - (below[rows, bin_] - inside)) / np.maximum(inside, 1e-9)
-    farther = bin_ >= len(DISTANCE_EDGES_M)
-    bin_ = np.minimum(bin_, len(DISTANCE_EDGES_M) - 1)
-    metres = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
-    return np.where(farther, np.inf, metres)
-
-
-def mean_distance(probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
-    """Return the mean of each distance distribution in metres, shape (N,).
-
-    Bins count at their middle, what is farther than the last edge at ``farther_m``.
-    """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    return probabilities @ np.append((edges[1:] + edges[:-1]) / 2.0, farther_m)

@@ -1,13 +1,13 @@
-"""Algorithms 1 and 2 of the paper, as pure functions and as policies around them."""
+"""Algorithms 1 and 2 of the paper as pure functions, with their settings."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
+from quiet_nav.geometry import Side
+from quiet_nav.navigation.policy import BOTH_SIDES
 
 
 @dataclass(frozen=True)
@@ -110,63 +110,3 @@ def _check(*probabilities: float) -> None:
     for p in probabilities:
         if not 0.0 <= p <= 1.0:
             raise QuietNavError(f'near-wall probability is {p}; expected a number from 0 to 1')
-
-
-@dataclass
-class Algorithm1Policy:
-    """Algorithm 1; without a reading of both sides it stays where it is and listens again."""
-
-    settings: AlgorithmSettings = field(default_factory=AlgorithmSettings)
-    name: str = 'algorithm1'
-    sides: frozenset[Side] = BOTH_SIDES
-    wall_distance_m: float = math.nan
-
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        left = usable_probability(readings, Side.LEFT)
-        right = usable_probability(readings, Side.RIGHT)
-        if left is None or right is None:
-            return Step(reason='a side has no reading')
-        return Step(
-            algorithm1(left, right, self.settings),
-            self.settings.step_length_m,
-            f'P(L) {left:.2f}, P(R) {right:.2f}',
-        )
-
-
-@dataclass
-class Algorithm2Policy:
-    """Algorithm 2; ``near`` may be set beforehand, else the first step finds it."""
-
-    settings: Algorithm2Settings = field(default_factory=Algorithm2Settings)
-    near: Side | None = None
-    name: str = 'algorithm2'
-    wall_distance_m: float = math.nan
-
-    @property
-    def sides(self) -> frozenset[Side]:
-        """Both at first, then the near-wall side alone."""
-        return BOTH_SIDES if self.near is None else frozenset({self.near})
-
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        if self.near is None:
-            left = usable_probability(readings, Side.LEFT)
-            right = usable_probability(readings, Side.RIGHT)
-            if left is None or right is None:
-                return Step(reason='a side has no reading')
-            self.near = algorithm2_near_side(left, right)
-        p = usable_probability(readings, self.near)
-        if p is None:
-            return Step(reason=f'the {self.near.name} side has no reading')
-        ahead = usable_probability(readings, Side.FRONT)
-        if ahead is not None and ahead >= self.settings.ahead < 1.0:
-            away = -1.0 if self.near == Side.LEFT else 1.0
-            return Step(
-                away * self.settings.ahead_turn_rad,
-                self.settings.step_length_m,
-                f'P(FRONT) {ahead:.2f}',
-            )
-        return Step(
-            algorithm2(p, self.near, self.settings),
-            self.settings.step_length_m,
-            f'P({self.near.name}) {p:.2f}',
-        )

@@ -237,7 +237,7 @@ def _bag_topic(name: str) -> BagTopic:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until the run has ended; returns the exit code."""
-    return run_client(DemoRun, drive, args)
+    return run_client(DemoRun, drive, args, interrupted=130)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,6 @@ from typing import Any
 from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from quiet_nav.errors import QuietNavError
@@ -23,7 +22,9 @@ from quiet_nav.nodes.audio_input import (
     STAMPED_TOPIC,
     audio_messages,
 )
+from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.failures import one_line, raise_in_executor
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp, run
 from quiet_nav.sound.devices import CapturedChunk, DeviceCapture, rescan_devices
@@ -79,7 +80,7 @@ class MicrophoneParameters:
     )
 
 
-class Microphone(Node):
+class Microphone(PlainNode):
     """Reads a source in a thread of its own, publishes every chunk, and says how it sounds."""
 
     def __init__(self, **options: object) -> None:
@@ -119,8 +120,9 @@ class Microphone(Node):
             else:
                 self._record()
         except Exception as error:
-            # A thread that dies unseen would look like a quiet microphone.
-            self._fail(f'{type(error).__name__}: {error}')
+            # A thread that dies unseen would look like a quiet microphone: the node ends with it.
+            self._fault = one_line(error)
+            raise_in_executor(self, error)
 
     def _play(self, file: PcmFile) -> None:
         self._fault = 'waiting for a subscriber of audio_stamped'
@@ -134,7 +136,7 @@ class Microphone(Node):
             return
         self._wait_until_received()
         self._ended = True
-        self.get_logger().info(f'end of {file.path}')
+        self.log.info(f'end of {file.path}')
 
     def _file_chunks(self, file: PcmFile) -> Iterator[CapturedChunk]:
         p, rate = self._settings.value, self._format.sample_rate
@@ -173,7 +175,7 @@ class Microphone(Node):
                 ) as capture:
                     for chunk in capture.chunks(self._stop):
                         if self._fault:
-                            self.get_logger().info(f'recording {capture.name}: {self._format}')
+                            self.log.info(f'recording {capture.name}: {self._format}')
                         self._publish(chunk)
             except QuietNavError as error:
                 self._fail(str(error))
@@ -182,7 +184,7 @@ class Microphone(Node):
 
     def _fail(self, text: str) -> None:
         if text != self._fault:
-            self.get_logger().error(text)
+            self.log.error(text, cause=text)
         self._fault = text
 
     def _publish(self, chunk: CapturedChunk) -> None:

@@ -41,11 +41,13 @@ def parameter(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     read_only: bool = False,
+    safety: bool = False,
 ) -> Any:
     """Return a dataclass field that is also a ROS parameter.
 
     default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
     neither, for int and float. choices: the only strings allowed. read_only: set at start only.
+    safety: cannot be set while the node is active (``Parameters``: locked).
     """
     return dataclasses.field(
         default=default,
@@ -55,6 +57,7 @@ def parameter(
             'maximum': maximum,
             'choices': choices,
             'read_only': read_only,
+            'safety': safety,
         },
     )
 
@@ -64,16 +67,22 @@ class Parameters(Generic[T]):
 
     Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
     ``__post_init__`` refuses combinations too, at start and when a parameter is set later;
-    ``on_change`` is called with the new value after parameters were set.
+    ``on_change`` is called with the new value after parameters were set. ``locked`` says why
+    fields marked ``safety`` (and use_sim_time) cannot be set now, '' where they can.
     Raises QuietNavError naming the parameter where a value given at start is of another type,
     out of range or refused.
     """
 
     def __init__(
-        self, node: Node, cls: type[T], on_change: Callable[[T], None] | None = None
+        self,
+        node: Node,
+        cls: type[T],
+        on_change: Callable[[T], None] | None = None,
+        locked: Callable[[], str] = lambda: '',
     ) -> None:
         self._cls = cls
         self._on_change = on_change
+        self._locked = locked
         hints = typing.get_type_hints(cls)
         self._fields = {field.name: field for field in dataclasses.fields(cls)}
         read = {}
@@ -93,10 +102,18 @@ class Parameters(Generic[T]):
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
+            self._check_locks(parameters)
             self._changed(parameters)
         except QuietNavError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
+
+    def _check_locks(self, parameters: list[Parameter]) -> None:
+        safety = {name for name, field in self._fields.items() if field.metadata['safety']}
+        wanted = sorted(safety.union({'use_sim_time'}) & {p.name for p in parameters})
+        why = self._locked() if wanted else ''
+        if why:
+            raise QuietNavError(f'parameter {", ".join(wanted)}: a safety limit: {why}')
 
     def _store(self, parameters: list[Parameter]) -> None:
         if any(p.name in self._fields for p in parameters):

@@ -146,12 +146,12 @@ class DetectorSession:
             'simultaneous': simultaneous,
             **self.detector.asked(self.question, len(heard)),
         }
-        run = self.detector.model.session.run
+        run = self.detector.model.run
         references = self._references(heard)
-        outputs = run(None, {**inputs, **references})
+        outputs = run({**inputs, **references})
         if self.context & Context.REFERENCE and self._learn(heard, *outputs[2:]):
             references = self._references(heard)
-            outputs = run(None, {**inputs, **references})
+            outputs = run({**inputs, **references})
         known = references['has_reference']
         probability, distance = outputs[:2]
         return [
@@ -180,7 +180,8 @@ class DetectorSession:
         """Tell the reference; returns whether it grew so much that a second run is worth it."""
         before = self.reference.places
         for h, spectrum, transient in zip(heard, spectra, transients, strict=True):
-            if h.learn:
+            # A model that gives no finite spectrum has said so by its reading.
+            if h.learn and np.all(np.isfinite(spectrum)):
                 self.reference.hear(h.ear, spectrum, float(transient))
         return before < _FEW_PLACES and self.reference.places > before
 
@@ -198,15 +199,16 @@ class DetectorSession:
             len(runs) - 1,
             context,
             tuple(float(p) for p in distance),
+            bins=self.detector.model.metadata.bins,
         )
         return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         """A network of single clips (the paper's), or of whole windows that it slides over."""
-        session = self.detector.model.session
+        run = self.detector.model.run
         windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
         if self.detector.model.metadata.kind == 'window':
-            mean, distance, spread = session.run(None, {'waveform': windows})
+            mean, distance, spread = run({'waveform': windows})
             counts = [self.detector.clips] * len(heard)
         else:
             clips = np.concatenate(
@@ -215,7 +217,7 @@ class DetectorSession:
                     for w in windows
                 ]
             )
-            outputs = session.run(None, {'waveform': clips})
+            outputs = run({'waveform': clips})
             shape = (len(heard), self.detector.clips)
             by_clip = outputs[0].reshape(shape)
             mean, spread = by_clip.mean(1), by_clip.std(1)
@@ -236,6 +238,7 @@ class DetectorSession:
                     counts[i],
                     Context.ALONE,
                     tuple(float(p) for p in distance[i]),
+                    bins=self.detector.model.metadata.bins,
                 )
             )
             for i, h in enumerate(heard)

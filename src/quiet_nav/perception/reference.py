@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, StringConstraints
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.schema import Schema, checked
+from quiet_nav.files.writing import write_json
 from quiet_nav.perception.context import BANDS, COARSE_BANDS, FINE_BINS
 
 _DB_PER_NEPER = 10.0 / np.log(10.0)
@@ -31,6 +35,21 @@ class ReferenceSettings:
     max_transient: float = 0.5
     max_jump_db: float = 8.0
     patience: int = 3
+
+
+_Level = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Bands = Annotated[list[_Level], Field(min_length=BANDS, max_length=BANDS)]
+
+
+class _EarFile(Schema):
+    weight: float = Field(ge=0, le=1e6)
+    total: _Bands
+    here: _Bands | None
+
+
+class _ReferenceFile(Schema):
+    format: Literal[1]
+    ears: dict[Annotated[str, StringConstraints(pattern=r'^[0-9]{1,3}$')], _EarFile]
 
 
 @dataclass
@@ -140,35 +159,19 @@ class RoomReference:
             }
             for key, state in sorted(self._ears.items())
         }
-        path = Path(path)
-        part = path.with_name(path.name + '.part')
-        try:
-            part.write_text(json.dumps({'format': 1, 'ears': ears}, indent=1) + '\n')
-            part.replace(path)
-        except OSError as error:
-            raise QuietNavError(
-                f'reference {path}: cannot be written ({error.strerror})'
-            ) from error
+        write_json(path, {'format': 1, 'ears': ears}, overwrite=True)
 
     @classmethod
     def load(cls, path: str | Path, settings: ReferenceSettings | None = None) -> RoomReference:
         """Read what ``save`` wrote; QuietNavError where the file is not that."""
-        reference = cls(settings)
+        reference, where = cls(settings), f'reference {path}'
         try:
-            content = json.loads(Path(path).read_text())
-            if content['format'] != 1:
-                raise ValueError(f'format {content["format"]}, expected 1')
-            for key, item in content['ears'].items():
-                here, weight = item['here'], float(item['weight'])
-                if not 0.0 <= weight < np.inf:
-                    raise ValueError(f'weight {weight}')
-                reference._ears[int(key)] = _Ear(
-                    _bands(item['total']), weight, None if here is None else _bands(here)
-                )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise QuietNavError(
-                f'reference {path}: not a reference saved by quiet_nav ({error})'
-            ) from error
+            file = checked(_ReferenceFile, read_json(path, where), where)
+        except QuietNavError as error:
+            raise QuietNavError(f'{error}: not a reference saved by quiet_nav') from error
+        for key, ear in file.ears.items():
+            here = None if ear.here is None else np.array(ear.here)
+            reference._ears[int(key)] = _Ear(np.array(ear.total), ear.weight, here)
         return reference
 
 
@@ -182,10 +185,3 @@ def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     centre = (share[..., None] * means).sum(-2, keepdims=True)
     gains = (means - centre)[..., -COARSE_BANDS:].mean(-1, keepdims=True)
     return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains
-
-
-def _bands(values: object) -> np.ndarray:
-    bands = np.asarray(values, float)
-    if bands.shape != (BANDS,) or not np.all(np.isfinite(bands)):
-        raise ValueError(f'expected {BANDS} finite bands')
-    return bands

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.detector import DetectorSession
-from quiet_nav.perception.odometry import OdometryTrack
+from quiet_nav.perception.odometry import OdometryFault, OdometryTrack
 from quiet_nav.perception.place import Heard, ListeningPlace, heard_windows
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
@@ -41,12 +44,16 @@ class RollingSettings:
 
 @dataclass(frozen=True)
 class Tick:
-    """Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise."""
+    """Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise.
+
+    odometry_fault: why odometry could not tell.
+    """
 
     windows: tuple[Window, ...]
     end_ns: int
     pose: Pose2D | None
     has_odometry: bool
+    odometry_fault: OdometryFault | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,14 @@ class Decision:
     """What was heard in the windows that end at ``end_ns``: one reading an ear of the rig.
 
     revised: better readings of earlier windows at other headings of the same place. still: whether
-    the robot stood all the while, None without odometry.
+    the robot stood all the while, None without odometry. odometry_fault: why that is not known.
     """
 
     end_ns: int
     readings: tuple[NearWallReading, ...]
     revised: tuple[NearWallReading, ...] = ()
     still: bool | None = None
+    odometry_fault: OdometryFault | None = None
 
 
 class RollingListener:
@@ -104,7 +112,8 @@ class RollingListener:
             start_ns = min(window.start_ns for window in windows)
             end_ns = max(window.end_ns for window in windows)
             pose = self._track.standing(start_ns, end_ns)
-            ticks.append(Tick(windows, end_ns, pose, self._track.known))
+            fault = self._track.fault(end_ns)
+            ticks.append(Tick(windows, end_ns, pose, self._track.known, fault))
         return ticks
 
     def decide(self, tick: Tick, now_ns: int | None = None) -> Decision:
@@ -119,7 +128,8 @@ class RollingListener:
         read = self.session.read([*heard.earlier, *heard.newest])
         count = len(heard.earlier)
         revised = [r for r in read[:count] if heard.turned and self.settings.revise and r.valid]
-        return Decision(tick.end_ns, tuple(read[count:]), tuple(revised), still)
+        fault = tick.odometry_fault
+        return Decision(tick.end_ns, tuple(read[count:]), tuple(revised), still, fault)
 
     def _heard(self, tick: Tick, windows: tuple[Window, ...]) -> Heard:
         if tick.pose is None or not all(window.valid for window in windows):
@@ -129,7 +139,9 @@ class RollingListener:
     def _of_ears(self, windows: tuple[Window, ...]) -> tuple[Window, ...]:
         """Return one window an ear; all are not valid where the rig does not fit the audio."""
         if len(windows) >= self.rig.channels:
-            return tuple(windows[ear.channel] for ear in self.rig.ears)
+            heard = tuple(windows[ear.channel] for ear in self.rig.ears)
+            reason = twins_fault(heard)
+            return tuple(replace(w, valid=False, reason=reason) for w in heard) if reason else heard
         reason = channels_fault(self.rig, len(windows))
         return tuple(
             replace(windows[0], channel=ear.channel, valid=False, reason=reason)
@@ -153,6 +165,21 @@ def channels_fault(rig: Rig, channels: int) -> str:
         f'rig {rig.name} needs {rig.channels} channels, the audio has {channels}: '
         'does the rig fit the microphone?'
     )
+
+
+def twins_fault(windows: tuple[Window, ...]) -> str:
+    """Return that two channels are equal to the bit, as of one microphone sent twice, or ''.
+
+    Silence is no twin: that it is silent says more.
+    """
+    for one, other in itertools.combinations(windows, 2):
+        alike = one.valid and other.valid and np.array_equal(one.samples, other.samples)
+        if alike and len(one.samples) and np.ptp(one.samples) > 0.0:
+            return (
+                f'channels {one.channel} and {other.channel} are equal to the bit: one microphone '
+                'sent twice? The ears of a rig are microphones of their own'
+            )
+    return ''
 
 
 def no_readings(rig: Rig, start_ns: int, end_ns: int, reason: str) -> tuple[NearWallReading, ...]:

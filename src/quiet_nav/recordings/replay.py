@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -168,7 +169,7 @@ class _Run:
         if self._sound is None or self._listener is None:
             reason = self._errors[0] if self._errors else self._receiver.fault
             raise QuietNavError(f'bag {bag.path}: {reason or "holds no sound"}')
-        notes = list(self._notes)
+        notes = [*bag.notes, *self._notes, *self._depth.notes, *self._odometry_notes()]
         if self._images and not len(self._depth.times_ns):
             notes.append(f'no distance in any of {len(self._images)} depth images: '
                          f'{self._depth.last_reason}')  # fmt: skip
@@ -186,6 +187,17 @@ class _Run:
             bag.start_ns,
             self._sound,
         )
+
+    def _odometry_notes(self) -> list[str]:
+        """Return why odometry did not tell of how many decisions; the first of each kind."""
+        faults = [d.odometry_fault for _, d in self._decisions if d.odometry_fault is not None]
+        first = {fault.kind: fault.text for fault in reversed(faults)}
+        counts = Counter(fault.kind for fault in faults)
+        return [
+            f'{text} ({counts[kind]} of {len(self._decisions)} decisions count as made while '
+            'driving)'
+            for kind, text in first.items()
+        ]
 
     def _check(self, stream: AudioStream) -> None:
         """Choose the rig by the first format heard; refuse one that has too few channels."""

@@ -20,7 +20,7 @@ from quiet_nav.perception.messages import (
 )
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import image_wall_distance
+from quiet_nav.recordings.depth import recorded_wall_distance
 from quiet_nav.view.scene import Scene
 
 _NEAR_WALL = 'quiet_nav/msg/NearWall'
@@ -185,7 +185,7 @@ class BagPlayer:
         self._scene.image(pixels_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
 
     def _on_depth(self, message: object) -> None:
-        distance = image_wall_distance(message)
+        distance = recorded_wall_distance(message)
         self._scene.wall_distance(stamp_to_ns(message.header.stamp), distance.distance_m)
 
     def _on_distance(self, message: object) -> None:

@@ -59,7 +59,7 @@ class ImageDetector:
     def probabilities(self, pixels: np.ndarray) -> tuple[float, tuple[float, ...]]:
         """Return near-wall probability and distance distribution of an image, usable or not."""
         # One by one: sizes may differ, and two together take no less time than one after another.
-        outputs = self.model.session.run(None, {'image': np.ascontiguousarray(pixels[None])})
+        outputs = self.model.run({'image': np.ascontiguousarray(pixels[None])})
         distance = outputs[1][0] if len(outputs) > 1 else ()
         return float(outputs[0][0]), tuple(float(p) for p in distance)
 
@@ -83,6 +83,7 @@ class ImageDetector:
             looked.stamp_ns,
             clips=1,
             distance_probabilities=distance,
+            bins=self.model.metadata.bins,
             modality=Modality.VISION,
         )
         return finite(reading)

@@ -165,7 +165,7 @@ def _source(raw: Mapping, where: str) -> Source:
 
 def _track(raw: Mapping, where: str) -> Track:
     side = _choice(str(raw.get('side')).upper(), ('LEFT', 'RIGHT'), f'{where}: side')
-    headings = PAPER_HEADINGS_RAD
+    headings: tuple[float, ...] = PAPER_HEADINGS_RAD
     if 'headings_deg' in raw:
         values = _numbers(raw['headings_deg'], None, f'{where}: headings_deg')
         headings = tuple(math.radians(value) for value in values)
@@ -186,9 +186,10 @@ def _items(raw: Mapping, key: str, kind: str, where: str) -> list[tuple[Mapping,
 def _mapping(raw: object, kind: str | None, where: str) -> Mapping:
     if not isinstance(raw, Mapping):
         raise QuietNavError(f'{where}: expected a mapping of keys to values')
-    unknown = [str(key) for key in raw if kind and key not in _KEYS[kind]]
+    known_keys = _KEYS[kind] if kind else tuple(raw)
+    unknown = [str(key) for key in raw if key not in known_keys]
     if unknown:
-        known = ', '.join(_KEYS[kind])
+        known = ', '.join(known_keys)
         raise QuietNavError(f"{where}: unknown key '{unknown[0]}'; known: {known}")
     return raw
 

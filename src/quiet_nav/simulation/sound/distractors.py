@@ -10,10 +10,13 @@ import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import load_clip
+from quiet_nav.simulation.sound.event_kinds import MORE_EVENTS
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
-EVENT_KINDS = ('speech', 'dog', 'sneeze')
+#: What events were first drawn from; trials and plain rooms still are.
+FIRST_KINDS = ('speech', 'dog', 'sneeze')
+EVENT_KINDS = (*FIRST_KINDS, *MORE_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def event_samples(event: Event, seed: int, sounds: str = '') -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _synthetic(kind: str, seed: int, stream: int) -> np.ndarray:
     rng = generator(seed, 'event', stream)
-    samples = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze}[kind](rng)
+    draw = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze, **MORE_EVENTS}[kind]
+    samples = draw(rng)
     samples = (samples / np.sqrt(np.mean(samples**2))).astype(np.float32)
     samples.flags.writeable = False
     return samples

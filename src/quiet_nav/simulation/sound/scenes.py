@@ -13,6 +13,7 @@ from quiet_nav.simulation.rooms.absorption import Absorption, draw_absorption
 from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER, AcousticRoom
 from quiet_nav.simulation.sound.clips import list_clips
 from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event
+from quiet_nav.simulation.sound.own_sound import OwnSound
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ, KINDS, Drift, Schedule, Source
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ class Scene:
     level_dbfs: mean RMS of the ambience over the room with every source on. mic_noise_dbfs: RMS
     of each microphone's own white noise. gain_spread_db: gains of the microphones are uniform
     within +- this. motor: noise of the robot while it drives, its level_db in dBFS RMS.
-    sounds: the folder of recordings. seed: of every random stream.
+    sounds: the folder of recordings. seed: of every random stream. own: what the robot emits, from
+    its places on it; the motor is then not heard. real_microphones: with response curves and noise
+    as capsules have them (``capsules``), instead of flat.
     """
 
     room: AcousticRoom
@@ -38,6 +41,8 @@ class Scene:
     motor: Source | None = None
     events: tuple[Event, ...] = ()
     sounds: str = ''
+    own: OwnSound | None = None
+    real_microphones: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from quiet_nav.learning.authors.networks import PAIRINGS
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.tasks.data import TaskData
-from quiet_nav.study.tasks.networks import mlp
+from quiet_nav.study.tasks.heads import EMBEDDING, mlp
 from quiet_nav.study.tasks.pairs import Paired
-from quiet_nav.study.tasks.task import EMBEDDING, Example, Task
+from quiet_nav.study.tasks.task import Example, Task
 
 #: Pairings in which image and sound stand in one order.
 _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)

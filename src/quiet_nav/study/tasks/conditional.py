@@ -8,8 +8,9 @@ from torch import nn
 
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.tasks.data import LEAST_DIFFERENCE_M, TaskData
+from quiet_nav.study.tasks.heads import EMBEDDING
 from quiet_nav.study.tasks.single import FARTHEST_M, Distance, scaled_distance
-from quiet_nav.study.tasks.task import EMBEDDING, Example
+from quiet_nav.study.tasks.task import Example
 
 REFERENCE = 'reference'
 

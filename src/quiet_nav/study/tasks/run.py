@@ -210,7 +210,7 @@ def predict(
 ) -> Predictions:
     """Return what a checkpoint says of a split of a data set.
 
-    input, task: refused where the checkpoint is of another. distractors: folder of event sounds;
+    input, task: refused where the checkpoint is of another. distractors: a folder of event sounds, or 'synthetic';
     one is mixed into every clip at ``snr_db`` (ambience over event, A.7), which the row and the
     seed decide. rooms: another data set whose split is asked about; of ``data`` are then the
     training rows of the baselines alone. The same arguments give the same predictions.
@@ -245,7 +245,7 @@ def predictions_of(
     campus: of it are the training rows, and the rows asked about unless ``judged`` is given.
     """
     examples = task.examples(judged or campus, split, seed)
-    change = None if distractors is None else distracting(Path(distractors), snr_db, seed)
+    change = None if distractors is None else distracting(distractors, snr_db, seed)
     found = task.predictions(ask(examples, change), examples, task.listed(campus, 'train', seed))
     if change is None:
         return found
@@ -281,9 +281,9 @@ def outputs(
     return found
 
 
-def distracting(folder: Path, snr_db: float, seed: int) -> Change:
+def distracting(events: str | Path, snr_db: float, seed: int) -> Change:
     """Return what mixes an event into a clip; which and where, the clip's row and seed decide."""
-    bank = DistractorBank.from_folder(folder)
+    bank = DistractorBank.of(events)
 
     def change(row: Row, wave: np.ndarray) -> np.ndarray:
         place = f'{row.room}/{row.folder.name}/{row.start_s}/{row.frame}'

@@ -16,13 +16,12 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.quiet_campus.lists import SPLITS, Row
 from quiet_nav.study.predictions import Kind, Predictions
 from quiet_nav.study.tasks.data import TaskData
+from quiet_nav.study.tasks.heads import Fusion
 from quiet_nav.study.tasks.options import TaskOptions
 
 if TYPE_CHECKING:
     from quiet_nav.study.tasks.views import Views
 
-#: Embedding of a clip or an image (the paper's ``feat_dim``).
-EMBEDDING = 128
 #: By kind: what ``evaluation.task_scores`` says of predictions.
 FIGURES = {
     'binary': ('AP', 'accuracy'),
@@ -155,8 +154,6 @@ class Task(ABC):
         It is called as ``head(views, batch)``, views a dict of embeddings (N, V, 128) by modality
         (``modalities`` of them, ``VIEWS`` views each), and returns (N, outputs).
         """
-        from quiet_nav.study.tasks.networks import Fusion
-
         return Fusion(modalities * self.VIEWS, self.outputs)
 
     def encoded(self, target: np.ndarray) -> np.ndarray:

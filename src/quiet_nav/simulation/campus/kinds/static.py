@@ -1,0 +1,54 @@
+"""Places that face their nearest wall, near and far in turns (SFS-Static)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.quiet_campus.folders import SUBSETS
+from quiet_nav.quiet_campus.listing import write_place_lists
+from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
+from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
+from quiet_nav.simulation.campus.kinds.kind import listed_places
+from quiet_nav.simulation.campus.request import CampusRequest, Place
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+
+STATIC_LENGTH_S = 10.0
+
+
+class StaticKind(ClipKind):
+    """The paper's static recordings."""
+
+    NAME = 'static'
+    SUBSET = SUBSETS['static']
+
+    def places(
+        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+    ) -> list[Place]:
+        """Draw 16 to 30 places; every other one is near."""
+        count, places = int(rng.integers(16, 31)), []
+        start = 0.0
+        for i in range(count):
+            table = NEAR_M if i % 2 == 0 else FAR_M
+            pose = facing_nearest(room, rng, table)
+            start += rng.uniform(20.0, 60.0)
+            height = float(rng.uniform(0.2, 1.2))
+            places.append(Place(f'clip-{i:03d}', pose, height, round(start, 3), STATIC_LENGTH_S))
+        return places
+
+    def write_lists(
+        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
+    ) -> None:
+        """Near and far as in the official lists; what lies between is left out."""
+        listed = {room: listed_places(root, room, _label) for room in rooms}
+        write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
+
+
+def _label(distance_m: float) -> bool | None:
+    if distance_m <= NEAR_M[-1]:
+        return True
+    return None if distance_m < FAR_M[0] - 0.01 else False
+
+
+KIND = StaticKind()
