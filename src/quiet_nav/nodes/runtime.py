@@ -73,7 +73,7 @@ def run(
         # rclpy's own handlers invalidate the context, and with it the last zero velocity.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
-        print(f'quiet_nav: {_why_not_begun(error)}', file=sys.stderr, flush=True)
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
         return 2
     code = 1
     try:
@@ -95,7 +95,7 @@ def run(
     return leave(code)
 
 
-def _why_not_begun(error: Exception) -> str:
+def why_not_begun(error: Exception) -> str:
     """Return in one line why ROS cannot begin, and the way out where it is known."""
     text = one_line(error)
     if 'log' in text.lower():

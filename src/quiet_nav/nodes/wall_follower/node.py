@@ -183,7 +183,7 @@ class WallFollower(ManagedNode):
     def release(self) -> None:
         """Stop the robot and let go of all, for a node that has failed."""
         try:
-            self._deactivate(f'the node failed: {self.failure}')
+            self._deactivate(f'the node failed: {self.failure}', Severity.ERROR)
         finally:
             self._release()
 
@@ -240,9 +240,9 @@ class WallFollower(ManagedNode):
             callback_group=group or self._control,
         )
 
-    def _deactivate(self, reason: str) -> None:
+    def _deactivate(self, reason: str, severity: Severity = Severity.INFO) -> None:
         self._active = False
-        self._give_up(reason)
+        self._give_up(reason, severity)
         for destroy, entity in self._entities:
             destroy(entity)
         self._entities = []
@@ -253,14 +253,17 @@ class WallFollower(ManagedNode):
                 self.destroy_publisher(self._cmd_vel)
             self._cmd_vel = self._watch = None
 
-    def _give_up(self, reason: str) -> None:
-        """End the run, stop, and wait a moment for the client's answer."""
+    def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
+        """End the run, stop, and wait a moment for the client's answer.
+
+        severity: of the line that says so; to be told to end is no error.
+        """
         with self._lock:
             active = self._run
             self._send(STOP)
             if active is not None:
                 active.machine.finish(Outcome.ERROR, reason)
-                self._end(active)
+                self._end(active, severity)
         if active is not None:
             active.answered.wait(0.5)
 
@@ -354,15 +357,18 @@ class WallFollower(ManagedNode):
         active.answered.set()
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
-    def _end(self, active: Run) -> None:
-        """Close a run whose machine has finished: stop, log, let the client know."""
+    def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
+        """Close a run whose machine has finished: stop, log, let the client know.
+
+        severity: of the line that says so, where it did not end as wished.
+        """
         machine = active.machine
         self._run, self._last = None, (machine.outcome, machine.reason)
         try:
             self._zeros_until_ns = self._clocks().steady_ns + int(ZEROS_AFTER_RUN_S * 1e9)
             self._send(STOP)
             good = machine.outcome in AS_WISHED
-            self.log.say(Severity.INFO if good else Severity.ERROR, ended_text(machine))
+            self.log.say(Severity.INFO if good else severity, ended_text(machine))
         finally:
             # Whatever breaks, nobody waits for ever.
             active.done.set()
