@@ -62,6 +62,10 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
     except Exception as error:
         # onnxruntime raises a dozen classes of its own without a common base.
         first = str(error).splitlines()[0][:160]
+        if 'bad_alloc' in first or isinstance(error, MemoryError):
+            raise QuietNavError(
+                f'model {path}: not enough memory to open it: give the process more'
+            ) from error
         raise QuietNavError(
             f'model {path}: corrupt or not ONNX ({first}); copy or export it again'
         ) from error
