@@ -17,19 +17,23 @@ from typing import Any
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.control_clock import Clocks
 from quiet_nav.nodes.base import ManagedNode, log_of, transition
 from quiet_nav.nodes.failures import leave, one_line
 from quiet_nav.nodes.logs import process_log
 
-__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'run', 'transition']
+__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'read_clocks', 'run', 'transition']
 
 NS_PER_S = 1_000_000_000
+#: Two clocks read farther apart do not say what they have in common.
+CLOCKS_WITHIN_NS = 5_000_000
 #: How long a callback that is running may go on before the shutdown hook runs beside it.
 CALLBACK_GRACE_S = 0.1
 #: A callback that a worker has not begun by then is handed out once more.
@@ -51,6 +55,17 @@ def ns_to_stamp(time_ns: int) -> Time:
 def now_ns(node: Node) -> int:
     """Return the time of the node's clock in integer nanoseconds."""
     return node.get_clock().now().nanoseconds
+
+
+def read_clocks(node: Node, steady: Clock) -> Clocks:
+    """Return the steady clock and the node's at one moment; again where something came between."""
+    for _ in range(5):
+        before = steady.now().nanoseconds
+        ros_ns = now_ns(node)
+        after = steady.now().nanoseconds
+        if after - before < CLOCKS_WITHIN_NS:
+            break
+    return Clocks((before + after) // 2, ros_ns)
 
 
 def run(
