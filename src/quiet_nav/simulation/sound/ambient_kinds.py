@@ -77,7 +77,9 @@ def _fan(rng: np.random.Generator) -> np.ndarray:
     wander = 1.0 + 0.003 * np.sin(2 * np.pi * t / rng.uniform(3, 9) + rng.uniform(0, 6))
     blade = voiced(rate * blades * wander, 10, rng.uniform(0.8, 1.6))
     air = _coloured(rng, LOOP_S, rng.uniform(0.8, 2.0))
-    wobble = 1.0 + rng.uniform(0.0, 0.2) * np.sin(2 * np.pi * np.cumsum(rate * wander) / SAMPLE_RATE)
+    wobble = 1.0 + rng.uniform(0.0, 0.2) * np.sin(
+        2 * np.pi * np.cumsum(rate * wander) / SAMPLE_RATE
+    )
     return air * wobble + rng.uniform(0.05, 0.6) * blade / np.std(blade)
 
 

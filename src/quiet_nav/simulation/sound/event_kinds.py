@@ -37,9 +37,7 @@ def ringing(
     return (levels * np.exp(-t / decays) * np.sin(2 * np.pi * frequencies * t + phases)).sum(0)
 
 
-def hiss(
-    rng: np.random.Generator, duration_s: float, low_hz: float, high_hz: float
-) -> np.ndarray:
+def hiss(rng: np.random.Generator, duration_s: float, low_hz: float, high_hz: float) -> np.ndarray:
     """Return noise between two frequencies, about unit RMS, (n,)."""
     noise = rng.standard_normal(seconds(duration_s))
     band = (max(low_hz, 20.0), min(high_hz, 0.49 * SAMPLE_RATE))
@@ -130,7 +128,9 @@ def _laugh(rng: np.random.Generator) -> np.ndarray:
     for i in range(count):
         tone = course(0.11, 1.1, 1.0) * pitch * (1.0 - 0.03 * i)
         pieces.append(
-            faded(resonant(voiced(tone, 20), rng.uniform((500, 1100, 2300), (900, 1700, 3000))), 0.5)
+            faded(
+                resonant(voiced(tone, 20), rng.uniform((500, 1100, 2300), (900, 1700, 3000))), 0.5
+            )
             * rng.uniform(0.5, 1.0)
             + 0.05 * faded(hiss(rng, 0.11, 500, 5000), 0.5)
         )
@@ -208,9 +208,7 @@ def _dishes(rng: np.random.Generator) -> np.ndarray:
     clinks = []
     for _ in range(count):
         modes = rng.uniform(1200, 7200, 7)
-        clinks.append(
-            ringing(rng, 0.5, modes, rng.uniform(0.03, 0.2, 7)) * rng.uniform(0.3, 1.0)
-        )
+        clinks.append(ringing(rng, 0.5, modes, rng.uniform(0.03, 0.2, 7)) * rng.uniform(0.3, 1.0))
     return laid_out(clinks, _times(rng, count, 0.05, 0.6))
 
 

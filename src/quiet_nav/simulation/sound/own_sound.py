@@ -131,7 +131,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         rate = float(np.exp(rng.uniform(*np.log(hz))))
         tones = [
             ToneProfile(
-                hz=rate,
+                hz=(rate, rate),
                 count=int(rng.integers(6, 40)),
                 level_db=(-15.0, 3.0),
                 fall_db=float(rng.uniform(1.0, 6.0)),
@@ -141,15 +141,17 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         ]
         if rng.random() < 0.6:
             whine = float(np.exp(rng.uniform(*np.log((250.0, 2500.0)))))
-            tones.append(ToneProfile(hz=whine, count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0)))
+            tones.append(
+                ToneProfile(hz=(whine, whine), count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
+            )
         loud = float(rng.uniform(-8.0, 0.0)) if i else 0.0
         switches = rng.random() < 0.15
         parts.append(
             SourceProfile(
                 name=f'{"lidar" if lidar else "fan"}_{i}',
                 position=place,
-                standing_db=35.0 + loud,
-                driving_db=35.0 + loud,
+                standing_db=(35.0 + loud,) * 2,
+                driving_db=(35.0 + loud,) * 2,
                 slope=(0.0, 2.0),
                 walk_db=2.5,
                 tones=tuple(tones),
@@ -169,10 +171,10 @@ def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, S
         SourceProfile(
             name=f'motor_{side}',
             position=(0.0, out if side == 'left' else -out, 0.04),
-            driving_db=level,
+            driving_db=(level, level),
             slope=(0.5, 1.5),
             walk_db=3.0,
-            tones=(ToneProfile(hz=rate, count=12, level_db=(-6.0, 3.0), wobble=0.02),),
+            tones=(ToneProfile(hz=(rate, rate), count=12, level_db=(-6.0, 3.0), wobble=0.02),),
         )
         for side in ('left', 'right')
     )
@@ -237,9 +239,8 @@ def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[flo
     return tuple((walk / np.abs(walk).max() * rng.uniform(0.5, 1.0)).round(4).tolist())
 
 
-def _draw(rng: np.random.Generator, value: float | tuple[float, float]) -> float:
-    drawn = rng.uniform(*value) if isinstance(value, tuple) else value
-    return round(float(drawn), 4)
+def _draw(rng: np.random.Generator, between: tuple[float, float]) -> float:
+    return round(float(rng.uniform(*between)), 4)
 
 
 def _draw_source(rng: np.random.Generator, part: SourceProfile, index: int) -> OwnSource:
