@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Tones:
     hz: float
     amplitudes: tuple[float, ...]
     phases_rad: tuple[float, ...]
-    wobble: Drift = Drift()
+    wobble: Drift = field(default_factory=Drift)
 
     def turns(self, time_s: np.ndarray) -> np.ndarray:
         """Return how often it has turned at times of any shape, the same whoever asks."""

@@ -36,10 +36,10 @@ Positive = Annotated[float, Field(gt=0.0, le=1e6)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 _Slope = Annotated[float, Field(ge=-2.0, le=4.0)]
 #: One number, or two between which each robot draws.
-_Range = (BeforeValidator(_both), AfterValidator(_rising))
-DecibelRange = Annotated[tuple[Decibels, Decibels], *_Range]
-PositiveRange = Annotated[tuple[Positive, Positive], *_Range]
-SlopeRange = Annotated[tuple[_Slope, _Slope], *_Range]
+_Both, _Rising = BeforeValidator(_both), AfterValidator(_rising)
+DecibelRange = Annotated[tuple[Decibels, Decibels], _Both, _Rising]
+PositiveRange = Annotated[tuple[Positive, Positive], _Both, _Rising]
+SlopeRange = Annotated[tuple[_Slope, _Slope], _Both, _Rising]
 
 
 class ToneProfile(Schema):
@@ -65,8 +65,8 @@ class SourceProfile(Schema):
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
     as 1/f^slope. equaliser_db: on top of that at ``EQUALISER_HZ``; each robot adds a random walk of
     walk_db an octave. flutter: how much the noise swells once a turn of the first tones. drift_db:
-    standard deviation of the level, which wanders within minutes. on_s, off_s: it switches on and off. stops_s: it stops
-    for good at this time.
+    standard deviation of the level, which wanders within minutes. on_s, off_s: it switches on and
+    off. stops_s: it stops for good at this time.
     """
 
     name: Name
