@@ -130,9 +130,14 @@ def find_profile(name: str | Path) -> RobotProfile:
 
     Raises QuietNavError naming the profiles there are, and what is wrong with a file.
     """
-    path = resources.find(_KIND, name)
+    path = profile_path(name)
     where = f'robot profile {path}'
     return profile_from(read_yaml(path, where), where)
+
+
+def profile_path(name: str | Path) -> Path:
+    """Return the file of a profile; QuietNavError names the profiles there are."""
+    return resources.find(_KIND, name)
 
 
 def profile_from(content: object, where: str = 'robot profile') -> RobotProfile:

@@ -26,7 +26,12 @@ class DenseKind(ClipKind):
     SUBSET = SUBSETS['dense']
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
         """Draw a place in each cell of the grid, and its headings."""
         low, high = np.min(room.footprint, axis=0), np.max(room.footprint, axis=0)
@@ -37,7 +42,7 @@ class DenseKind(ClipKind):
         for cell in range(columns * rows):
             corner = offset + CELL_M * np.array([cell % columns, cell // columns])
             x, y = corner + rng.uniform(0.2, CELL_M - 0.2, 2)
-            if not room.contains(np.array([x, y]), 0.2):
+            if not room.contains(np.array([x, y]), max(0.2, reach_m + 0.01)):
                 continue
             for heading in range(HEADINGS):
                 start += 10.0

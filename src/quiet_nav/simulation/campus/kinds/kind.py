@@ -18,12 +18,14 @@ class CampusKind(ABC):
 
     NAME: what users write. SUBSET: the folder of the data set. ROOM: pattern of a room's name.
     OPTIONS: fields of the request that this kind alone has, left out of other kinds' manifests.
+    HAS_RIG: a robot's rig records, and the robot itself is written where it makes noise.
     """
 
     NAME: ClassVar[str]
     SUBSET: ClassVar[str]
     ROOM: ClassVar[str] = 'SIM-{:04d}'
     OPTIONS: ClassVar[tuple[str, ...]] = ()
+    HAS_RIG: ClassVar[bool] = False
 
     def check(self, request: CampusRequest) -> None:
         """Raise QuietNavError where this kind cannot be made as asked."""
@@ -31,9 +33,18 @@ class CampusKind(ABC):
 
     @abstractmethod
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
-        """Return what is recorded in a room; ``seed``: the room's."""
+        """Return what is recorded in a room; ``seed``: the room's.
+
+        reach_m: how far from a robot's centre, or a single microphone, its farthest part is that
+        must be in the room.
+        """
 
     @abstractmethod
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
