@@ -52,6 +52,11 @@ def main(
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
     ] = 'none',
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits while it listens: none; dB over the '
+                     'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
+    ] = 'none',
     threshold: Annotated[
         float | None, typer.Option(help='p of Algorithms 1 and 2; their defaults without.')
     ] = None,
@@ -77,7 +82,7 @@ def main(
     requests = _requests(
         room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
         disturbance, threshold, range(seed, seed + seeds), modality or ['audio'],
-        vision_detector, camera_fault, side,
+        vision_detector, camera_fault, side, own_sound,
     )  # fmt: skip
     started = time.monotonic()
     results = []
@@ -95,7 +100,8 @@ def main(
     console.print(
         f'{len(results)} trials, {simulated_s:.0f} s simulated in {took_s:.0f} s: '
         f'{simulated_s / took_s:.0f} times real time; detector {detector}, context {context}, '
-        f'disturbance {disturbance}, seed {seed}' + (f' to {seed + seeds - 1}' if seeds > 1 else '')
+        f'disturbance {disturbance}, own sound {own_sound}, seed {seed}'
+        + (f' to {seed + seeds - 1}' if seeds > 1 else '')
     )
     if json is not None:
         _write_json(json, trials_to_json(results))
@@ -121,6 +127,7 @@ def _requests(
     vision: str,
     camera_fault: str,
     side: str,
+    own_sound: str,
 ) -> list:
     """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
     from dataclasses import replace
@@ -150,7 +157,7 @@ def _requests(
     if 'audio' not in modalities or len(modalities) > 1:
         _check_file('vision detector', vision, EYES)
     if set(modalities) != {'vision'}:
-        check_ears(detector, disturbance, context)
+        check_ears(detector, disturbance, context, own_sound)
         _check_file('detector', detector, DETECTORS)
     rooms = list(PAPER_ROOMS) if room == 'all' else [room]
     walls = {name: load_plan(name).track(track or None).side for name in rooms}
@@ -165,7 +172,7 @@ def _requests(
         TrialRequest(
             name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
             settings, modality=modality, vision=vision, camera_fault=camera_fault,
-            side=sides.get(side, walls[name]),
+            side=sides.get(side, walls[name]), own_sound=own_sound,
         )
         for seed in seeds
         for modality in modalities

@@ -49,7 +49,8 @@ class TrialRequest:
     start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
     disturbance: one of ``trial_ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
-    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
+    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. own_sound: what
+    the robot itself emits, as ``own_sound_of`` takes it.
     """
 
     room: str
@@ -68,6 +69,7 @@ class TrialRequest:
     vision: str = 'ideal'
     camera_fault: str = 'none'
     side: Side | None = None
+    own_sound: str = 'none'
 
     @property
     def mode(self) -> Mode:
@@ -146,7 +148,14 @@ def run_trial(request: TrialRequest) -> TrialResult:
     ears = eyes = None
     if mode != Mode.VISION:
         ears = make_ears(
-            request.detector, plan, rig, streams[2], base, request.disturbance, request.context
+            request.detector,
+            plan,
+            rig,
+            streams[2],
+            base,
+            request.disturbance,
+            request.context,
+            request.own_sound,
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)

@@ -113,7 +113,8 @@ def write_robot(folder: Path, room: RoomPlan) -> None:
             'Audio Length': FINGERPRINT_S,
             'robot': own.name,
             'rig': rig.name,
-            'ambience': None if not room.scene.sources else room.scene.level_dbfs,
+            'ambience': room.scene.level_dbfs,
+            'silent room': not room.scene.sources,
             'ears': [
                 {
                     'channel': ear.channel,

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from quiet_nav.simulation.sound.robot_profile import RobotProfile, SourceProfile, ToneProfile
+from quiet_nav.errors import QuietNavError
+from quiet_nav.simulation.sound.robot_profile import (
+    USUAL,
+    RobotProfile,
+    SourceProfile,
+    ToneProfile,
+    find_profile,
+)
 from quiet_nav.simulation.sound.sources import (
     EQUALISER_HZ,
     Drift,
@@ -113,6 +120,24 @@ def draw_own_sound(profile: RobotProfile, seed: int, level_db: float | None = No
         profile.ambience_db,
         None if level_db is None else round(float(level_db), 3),
     )
+
+
+def own_sound_of(text: str, seed: int) -> OwnSound | None:
+    """Return the robot that a text asks for, the same for the same seed.
+
+    text: 'none'; a level in dB over the ambience at the ears, of the usual profile; or a profile's
+    name or file, at its own level.
+    Raises QuietNavError for a level out of range and a profile that is not there.
+    """
+    if text == 'none':
+        return None
+    try:
+        level_db = float(text)
+    except ValueError:
+        return draw_own_sound(find_profile(text), seed)
+    if not -60.0 <= level_db <= 60.0:
+        raise QuietNavError(f'own sound {text} dB; expected -60 to 60, none, or a robot profile')
+    return draw_own_sound(find_profile(USUAL), seed, level_db)
 
 
 def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
