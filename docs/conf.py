@@ -4,7 +4,6 @@ import importlib.util
 
 from quiet_nav import __version__
 
-
 project = 'quiet_nav'
 author = 'quiet_nav contributors'
 copyright = f'2026, {author}'
@@ -14,18 +13,21 @@ version = release
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    'sphinx.ext.viewcode',
     'sphinx_copybutton',
     'sphinx_design',
 ]
 source_suffix = {'.md': 'markdown', '.rst': 'restructuredtext'}
 exclude_patterns = ['figures']
-nitpicky = False
+# Two packages may have a class of one name; the nearer one is linked.
+suppress_warnings = ['ref.python']
+toc_object_entries = False
+linkcheck_timeout = 20
 
 myst_enable_extensions = ['attrs_block', 'colon_fence', 'deflist', 'dollarmath', 'fieldlist']
 myst_heading_anchors = 3
 
 autodoc_member_order = 'bysource'
+autodoc_inherit_docstrings = False
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
 autodoc_preserve_defaults = True

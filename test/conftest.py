@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ _environment = private_environment(_domain, os.environ)
 for _name in os.environ.keys() - _environment.keys():
     del os.environ[_name]
 os.environ.update(_environment)
+# What nodes keep from run to run (an emergency stop, a room) must not reach from test to test.
+_ros_home = tempfile.TemporaryDirectory(prefix='quiet_nav_ros_')
+os.environ['ROS_HOME'] = _ros_home.name
 
 
 class Ros:

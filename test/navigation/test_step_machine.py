@@ -1,6 +1,7 @@
 """The step machine driven by a robot that follows commands exactly, on a clock of the test's."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,13 +196,28 @@ def test_waiting_is_forgotten_once_there_is_something_to_hear_again():
     assert len(script.asked) == 42
 
 
-def test_a_robot_that_does_not_move_runs_into_the_phase_limit():
-    world = World(Script(Step(0.0, 0.3)))
+@pytest.mark.parametrize(('turn_rad', 'phase'), [(0.0, 'DRIVE'), (1.0, 'TURN')])
+def test_a_robot_that_does_not_move_is_commanded_no_farther_than_its_budget(turn_rad, phase):
+    world = World(Script(Step(turn_rad, 0.3)))
     world.stuck = True
     world.run()
-    assert world.machine.outcome == Outcome.PHASE_TIMEOUT
-    assert 'DRIVE' in world.machine.reason
+    assert world.machine.outcome == Outcome.MOTION_MISMATCH
+    assert phase in world.machine.reason
     assert world.machine.update(world.now_ns, world.pose, STOP) == STOP
+    way_m = 0.05 * sum(c.linear_mps for c in world.commands)
+    turn = 0.05 * sum(abs(c.angular_rps) for c in world.commands)
+    # Two ticks more: what a command does is counted at the next.
+    assert way_m <= 0.3 * 1.25 + 0.1 + 0.02 and turn <= 1.0 * 1.25 + 0.5 + 0.1
+
+
+def test_a_robot_that_crawls_has_no_more_time_than_its_step_is_worth():
+    world = World(Script(Step(0.0, 0.2)))
+    world.run(until=lambda w: w.machine.phase == Phase.DRIVE)
+    begun_ns = world.now_ns
+    world.machine.limits = replace(LIMITS, max_linear_mps=0.01)
+    world.run()
+    assert world.machine.outcome == Outcome.PHASE_TIMEOUT
+    assert (world.now_ns - begun_ns) * 1e-9 < 6.0, 'not after the 15 s of any drive'
 
 
 def test_a_robot_that_never_rests_runs_into_the_phase_limit():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import signal, special
 
 from quiet_nav.simulation.rooms.plan import Furniture, Material, Plan, rectangle, shoebox
 from quiet_nav.simulation.sound.acoustics import LATENCY
@@ -45,17 +45,18 @@ def test_modes_of_a_rigid_box_are_where_theory_has_them():
     near_corner = np.array([0.06, 0.05, 0.07])
     heard = solve(box(size, material(0.0)), [near_corner], [near_corner], length_s=4.0)[0, 0]
     frequency, level = spectrum(heard * np.hanning(2 * len(heard))[len(heard) :])
-    peaks = frequency[signal.find_peaks(np.abs(level), prominence=0.02 * np.abs(level).max())[0]]
+    level = np.abs(level) * (frequency > 30)
+    peaks = frequency[signal.find_peaks(level, prominence=0.02 * level.max())[0]]
     orders = np.stack(np.meshgrid(*[np.arange(8)] * 3, indexing='ij'), -1).reshape(-1, 3)
     modes = np.sort(C / 2 * np.linalg.norm(orders / np.array(size), axis=1))
     modes = modes[(modes > 30) & (modes < 560)]
     alone = [m for m in modes if np.sum(np.abs(modes - m) < 4.0) == 1]
-    assert len(alone) > 15
+    assert len(alone) > 12
     for mode in alone:
         assert np.abs(peaks - mode).min() < max(0.15, 2e-3 * mode)
 
 
-@pytest.mark.parametrize('mode', [(1, 0, 0), (0, 1, 0), (1, 1, 0), (2, 1, 1)])
+@pytest.mark.parametrize('mode', [(1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 1, 1)])
 def test_modes_of_a_lossy_box_decay_as_theory_has_them(mode):
     size, admittance = np.array([2.3, 1.7, 1.3]), 0.01
     corner = np.array([0.03, 0.04, 0.03])
@@ -101,14 +102,16 @@ def test_response_of_a_rigid_box_is_that_of_its_images(ear):
 def test_level_in_front_of_a_rigid_wall_in_a_diffuse_field():
     """Mean square pressure is 1 + sin(2kd)/(2kd) times that far from walls."""
     distance = np.array([0.03, 0.1, 0.17, 0.25, 0.35, 0.45])
-    y, z = np.meshgrid(np.linspace(0.9, 3.3, 9), np.linspace(0.8, 2.0, 5))
+    y, z = np.meshgrid(np.linspace(0.8, 2.6, 8), np.linspace(0.7, 1.9, 6))
     along = np.column_stack([y.ravel(), z.ravel()])
-    far = np.array([1.2, 1.5, 1.8, 2.1])
+    far = np.array([1.0, 1.2, 1.5, 1.8])
     places = np.concatenate(
         [np.column_stack([np.full(len(along), d), along]) for d in (*distance, *far)]
     )
-    sources = [[4.6, 0.3, 0.3], [3.1, 3.8, 2.6], [3.9, 2.1, 1.3]]
-    heard = solve(box((5.0, 4.2, 2.9), swallowing(0.02)), sources, places, length_s=0.5)
+    size = np.array([3.9, 3.4, 2.6])
+    sources = np.random.default_rng(1).uniform(0.1, size - 0.1, (16, 3))
+    sources = sources[sources[:, 0] > 1.0]
+    heard = solve(box(tuple(size), swallowing(0.01)), sources, places, length_s=0.2)
     frequency, level = spectrum(heard, 2048)
     band = (frequency > 330) & (frequency < 560)
     energy = (np.abs(level[..., band]) ** 2).mean(axis=0).reshape(-1, len(along), band.sum())
@@ -117,42 +120,68 @@ def test_level_in_front_of_a_rigid_wall_in_a_diffuse_field():
     kd = 2 * np.pi * frequency[band] / C * distance[:, None]
     expected = 1 + np.sin(2 * kd) / (2 * kd)
     off = 10 * np.log10(measured.mean(axis=1) / expected.mean(axis=1))
-    assert np.abs(off).max() < 0.8, off
+    assert np.abs(off).max() < 0.5, off
 
 
-def test_screen_takes_as_much_as_kurze_and_anderson_say():
-    """A hard screen between source and ear, everything else absorbing; windowed in time."""
+def edge_loss_db(frequency, source, ear, edge):
+    """Loss behind a thin hard half-plane below ``edge`` (x, z), over the direct sound, dB.
+
+    MacDonald's exact solution for a point source, source and ear in a plane across the edge.
+    """
+    radius, angle = [], []
+    for x, _, z in (source, ear):
+        radius.append(np.hypot(x - edge[0], z - edge[1]))
+        angle.append(np.arctan2(x - edge[0], -(z - edge[1])) % (2 * np.pi))
+    direct = np.hypot(source[0] - ear[0], source[2] - ear[2])
+    losses = []
+    for k in 2 * np.pi * frequency / C:
+        total = 0.0
+        for turn in (angle[0] - angle[1], angle[0] + angle[1]):
+            away = np.sqrt(
+                radius[0] ** 2 + radius[1] ** 2 - 2 * radius[0] * radius[1] * np.cos(turn)
+            )
+            end = np.sign(np.cos(turn / 2)) * np.sqrt(k * (sum(radius) - away))
+            u = np.linspace(-40, end, 20001)
+            wave = special.hankel2(1, k * away + u * u) / np.sqrt(u * u + 2 * k * away)
+            total += k * np.trapezoid(wave * np.exp(-((np.maximum(0, -u - 20) / 8) ** 2)), u)
+        losses.append(-20 * np.log10(np.abs(total) * direct))
+    return np.array(losses)
+
+
+@pytest.mark.parametrize('below', [0.3, 0.6, 0.9])
+def test_screen_takes_what_diffraction_at_its_edge_leaves(below):
+    """A hard screen a cell thick, everything else absorbing, windowed in time."""
     opening, hard = material(1.0), material(0.0)
-    size, middle, top = (5.6, 6.0, 4.6), 2.8, 2.3
-    screen = Furniture('screen', rectangle((middle, 3.0), 0.08, 6.0), top, hard)
-    ears = [[middle + 1.0, 3.0, top - h] for h in (0.3, 0.6, 0.9)]
-    losses, expected = [], []
-    for ear in ears:
-        source = [middle - 1.0, 3.0, ear[2]]
-        level = {}
-        for name, furniture in (('free', ()), ('screen', (screen,))):
-            heard = solve(box(size, opening, furniture), [source], [ear], length_s=0.06)[0, 0]
-            begin = LATENCY / 16000 + 2.0 / C
-            time = np.arange(len(heard)) / LOW_RATE - begin
-            window = np.where(time > 0.006, np.cos(np.clip((time - 0.006) / 0.008, 0, 1) * 1.57), 1)
-            frequency, s = spectrum(heard * window, 4096)
-            level[name] = np.abs(s)
-        band = (frequency > 250) & (frequency < 580)
-        losses.append(20 * np.log10(level['free'] / level['screen'])[band])
-        detour = 2 * np.hypot(1.0, top - ear[2]) - 2.0
-        root = np.sqrt(2 * np.pi * 2 * detour * frequency[band] / C)
-        expected.append(5 + 20 * np.log10(root / np.tanh(root)))
-    off = np.mean(losses, axis=1) - np.mean(expected, axis=1)
-    assert np.abs(off).max() < 1.5, off
+    size, edge = (5.6, 5.6, 4.2), (2.765, 2.1)
+    screen = Furniture('screen', rectangle((edge[0], 2.8), 0.07, 5.6), edge[1], hard)
+    ear = [edge[0] + 1.0, 2.8, edge[1] - below]
+    source = [edge[0] - 1.0, 2.8, ear[2]]
+    level = {}
+    for name, furniture in (('free', ()), ('screen', (screen,))):
+        heard = solve(box(size, opening, furniture), [source], [ear], length_s=0.06)[0, 0]
+        time = np.arange(len(heard)) / LOW_RATE - LATENCY / 16000 - 2.0 / C
+        fade = np.cos(np.pi / 2 * np.clip((time - 0.006) / 0.008, 0, 1))
+        frequency, s = spectrum(heard * fade, 4096)
+        level[name] = np.abs(s)
+    band = np.flatnonzero((frequency > 250) & (frequency < 580))[::16]
+    loss = 20 * np.log10(level['free'] / level['screen'])[band].mean()
+    root = np.sqrt(2 * np.pi * 2 * (2 * np.hypot(1.0, below) - 2.0) * frequency[band] / C)
+    kurze_anderson = (5 + 20 * np.log10(root / np.tanh(root))).mean()
+    exact = edge_loss_db(frequency[band], source, ear, edge).mean()
+    assert loss == pytest.approx(exact, abs=1.5)
 
 
-def furnished(surface: Material) -> Plan:
+def furnished(surface: Material, scale: float = 1.0) -> Plan:
     corners = ((0.0, 0.0), (3.2, 0.0), (3.2, 1.5), (1.9, 1.5), (1.4, 2.0), (1.4, 2.9), (0.0, 2.9))
-    boxes = (
-        Furniture('table', rectangle((0.8, 0.9), 0.5, 0.3, 0.4), 0.7, surface),
-        Furniture('thin', rectangle((2.3, 0.3), 0.11, 0.6), 1.2, surface),
+    corners = tuple((scale * x, scale * y) for x, y in corners)
+    boxes = tuple(
+        Furniture(name, rectangle((scale * x, scale * y), *size, yaw), scale * height, surface)
+        for name, x, y, size, yaw, height in (
+            ('table', 0.8, 0.9, (0.5 * scale, 0.3 * scale), 0.4, 0.7),
+            ('thin', 2.3, 0.3, (0.11 * scale, 0.6 * scale), 0.0, 1.2),
+        )
     )
-    return Plan('L', corners, 1.8, (surface,) * 7, surface, surface, furniture=boxes)
+    return Plan('L', corners, 1.8 * scale, (surface,) * 7, surface, surface, furniture=boxes)
 
 
 def test_response_is_the_same_with_source_and_ear_exchanged():
@@ -181,10 +210,12 @@ def energies(plan, steps, crossover_hz=700.0):
         nonlocal p, q
         drive = np.zeros(count, np.float32)
         drive[: min(count, 40)] = pulse * np.hanning(40)[:count] * rng.choice([-1, 1], 40)[:count]
-        p, q = kernel.march(
+        kernel.march(
             p, q, drive, scheme.grid, walls, scheme.edges, cells,
-            np.ones(5, np.float32), none, none.astype(np.float32), 1, np.zeros((0, count)), 0,
+            np.ones(5, np.float32), none, none.astype(np.float32), 1, np.zeros((0, count)),
         )  # fmt: skip
+        if count % 2:
+            p, q = q, p
         return p.ravel()[inside].astype(float)
 
     def energy():
@@ -202,7 +233,7 @@ def energies(plan, steps, crossover_hz=700.0):
 
 
 def test_energy_of_a_rigid_room_of_any_shape_stays_the_same():
-    found, scheme = energies(furnished(material(0.0)), 3000)
+    found, scheme = energies(furnished(material(0.0)), 1500)
     assert len(scheme.edges[0]) > 0
     assert found / found[0] == pytest.approx(1.0, abs=2e-3)
 
@@ -215,8 +246,9 @@ def test_energy_of_a_room_with_walls_that_swallow_only_falls():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_million_steps_stay_stable():
-    found, _ = energies(furnished(material(0.0)), 1_000_000, crossover_hz=150.0)
+    found, _ = energies(furnished(material(0.0), 3.0), 1_000_000, crossover_hz=150.0)
     assert found[-1] == pytest.approx(found[0], rel=0.05)
 
 

@@ -46,21 +46,27 @@ def dotted(path: Path, source: Path) -> str:
 def write_api(source: Path, out: Path) -> None:
     """Write a page for each package and one for the modules that stand alone."""
     root = source / 'quiet_nav'
-    groups = [('quiet_nav', [root / f'{name}.py' for name in ALONE if (root / f'{name}.py').is_file()])]
-    groups += [(f'quiet_nav.{name}', modules(root / name)) for name in PACKAGES if (root / name).is_dir()]
+    groups = [
+        ('quiet_nav', [root / f'{name}.py' for name in ALONE if (root / f'{name}.py').is_file()])
+    ]
+    groups += [
+        (f'quiet_nav.{name}', modules(root / name)) for name in PACKAGES if (root / name).is_dir()
+    ]
     rows = []
     for title, paths in groups:
         init = root / '/'.join(title.split('.')[1:]) / '__init__.py'
         about = summary(init)
         lines = [f'# {title}\n\n{about}\n\n']
         lines.append(table(('Module', 'What is in it'), [
-            (f'[{dotted(p, source)}](#module-{dotted(p, source)})', summary(p)) for p in paths
+            (f'{{py:mod}}`{dotted(p, source)}`', summary(p)) for p in paths
         ]))  # fmt: skip
         for path in paths:
             name = dotted(path, source)
             if path.name == '__init__.py' and name == title:
                 continue
-            lines.append(f'## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n\n')
+            lines.append(
+                f'## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n   :members:\n```\n\n'
+            )
         write(out / 'api' / f'{title}.md', ''.join(lines))
         rows.append((f'[{title}]({title}.md)', about))
     write(

@@ -63,7 +63,9 @@ def body(command: Any, context: Context, name: str) -> str:
         meaning, default = split_help(record[1])
         shown = record[0]
         default = default or ('required' if parameter.required else '')
-        rows.append((code(shown), sentence(meaning), default if default == 'required' else code(default)))
+        rows.append(
+            (code(shown), sentence(meaning), default if default == 'required' else code(default))
+        )
     if rows:
         lines.append(table(('Argument or option', 'Meaning', 'Default'), rows))
     return ''.join(lines)

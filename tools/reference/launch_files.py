@@ -14,14 +14,18 @@ from typing import Any
 
 from reference.markdown import cell, code, sentence, table, write
 
+ROOT = Path(__file__).resolve().parents[2]
 MODULES = (
     'launch',
     'launch.actions',
+    'launch.condition',
     'launch.conditions',
     'launch.event_handlers',
     'launch.events',
+    'launch.events.process',
     'launch.launch_description_sources',
     'launch.some_substitutions_type',
+    'launch.substitution',
     'launch.substitutions',
     'launch_ros',
     'launch_ros.actions',
@@ -69,12 +73,15 @@ def text_of(value: Any) -> str:
     if value is None:
         return ''
     if isinstance(value, str):
-        return value
+        # Not where this checkout happens to be.
+        return value.removeprefix(f'{ROOT}/')
     if isinstance(value, (list, tuple)):
         return ''.join(text_of(part) for part in value)
     name = type(value).__name__
     if name == 'LaunchConfiguration':
         return str(value.args[0]).upper()
+    if name == 'EnvironmentVariable':
+        return f'${value.args[0]}, else {value.kwargs["default_value"]}'
     if name == 'FindPackageShare':
         return ''
     if name == 'PathJoinSubstitution':

@@ -34,7 +34,7 @@ def sentence(text: str) -> str:
     text = cell(text)
     if not text:
         return ''
-    if re.match(r"[a-z]+[ .]", text + ' '):
+    if re.match(r'[a-z]+[ .]', text + ' '):
         text = text[0].upper() + text[1:]
     return text if text.endswith(('.', '?', '!')) else text + '.'
 

@@ -37,7 +37,9 @@ def definition(text: str) -> tuple[str, list[tuple[str, ...]], list[tuple[str, .
                 shared = ' '.join(comment)
             rest = found['rest']
             if rest.startswith('='):
-                constants.append((found['name'], found['type'], rest.lstrip('= '), note or ' '.join(comment)))
+                constants.append(
+                    (found['name'], found['type'], rest.lstrip('= '), note or ' '.join(comment))
+                )
             else:
                 fields.append((found['name'], found['type'], rest, note or shared))
             comment = []

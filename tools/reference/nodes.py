@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from quiet_nav.nodes import goal_client, runtime
 from reference.markdown import cell, code, contents, sentence, table, write
 
 #: Parameters that bring out what a node creates only when asked to.
@@ -118,9 +120,7 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
         def noted(self: Any, *args: Any, **kwargs: Any) -> Any:
             given = signature.bind(self, *args, **kwargs).arguments
             cls = next(v for k, v in given.items() if k in ('msg_type', 'srv_type', 'action_type'))
-            name = next(
-                v for k, v in given.items() if k in ('topic', 'srv_name', 'action_name')
-            )
+            name = next(v for k, v in given.items() if k in ('topic', 'srv_name', 'action_name'))
             note(role, cls, name, given.get('qos_profile') if 'topic' in given else None)
             return original(self, *args, **kwargs)
 
@@ -144,18 +144,35 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
             setattr(owner, method, original)
 
 
-def maker(module: Any) -> Any:
-    """Return what a node module's ``main`` would run: a callable that makes the node."""
-    made: list[Any] = []
-    names = [name for name in ('run', 'run_client') if hasattr(module, name)]
-    old = {name: getattr(module, name) for name in names}
-    for name in names:
-        setattr(module, name, lambda make, *_, **__: made.append(make) or 0)
+def maker(module: Any) -> tuple[Any, bool]:
+    """Return what a node module's ``main`` would run, and whether it runs it as a client.
+
+    ``main`` is called with the functions that run a node replaced, wherever they were imported.
+    """
+    made: list[tuple[Any, bool]] = []
+
+    def noted(is_client: bool) -> Any:
+        def note(make: Any, *_: Any, **__: Any) -> int:
+            made.append((make, is_client))
+            return 0
+
+        return note
+
+    replacements = {id(runtime.run): noted(False), id(goal_client.run_client): noted(True)}
+    replaced = [
+        (owner, name, value)
+        for key, owner in list(sys.modules.items())
+        if key.startswith('quiet_nav.nodes')
+        for name, value in vars(owner).items()
+        if id(value) in replacements
+    ]
+    for owner, name, value in replaced:
+        setattr(owner, name, replacements[id(value)])
     try:
         module.main([])
     finally:
-        for name, function in old.items():
-            setattr(module, name, function)
+        for owner, name, value in replaced:
+            setattr(owner, name, value)
     if len(made) != 1:
         raise SystemExit(f'reference: {module.__name__}.main runs no node that can be read')
     return made[0]
@@ -165,7 +182,7 @@ def inspect_node(name: str) -> NodePage:
     """Make a node in each of its variants and return what it declares and creates."""
     module = importlib.import_module(f'quiet_nav.nodes.{name}')
     page = NodePage(name, cell((module.__doc__ or '').strip().split('\n\n')[0]))
-    make, runs_client = maker(module), hasattr(module, 'run_client')
+    make, runs_client = maker(module)
     defaults: dict[str, Any] = {}
     for variant in VARIANTS.get(name, [{}]):
         arguments = ['--ros-args']
@@ -176,9 +193,7 @@ def inspect_node(name: str) -> NodePage:
             with recorded(page.interfaces, defaults):
                 node = make()
                 if runs_client:
-                    from quiet_nav.nodes.goal_client import GoalClient
-
-                    GoalClient(node).close()
+                    goal_client.GoalClient(node).close()
                 if isinstance(node, LifecycleNode):
                     page.lifecycle = True
                     node.trigger_configure()

@@ -44,7 +44,8 @@ def main(
         else:
             measured = measure(model, data, rooms, wider, status.update)
     text = about.read_text() if about else f'# {model.name}\n'
-    fitted = '\n'.join(f'- {key}: {value}' for key, value in metadata.extra.items())
+    kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
+    fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())
     text = (
         f'{text.rstrip()}\n\n## Figures\n\n{refused}{tables(measured)}\n## Metadata\n\n{fitted}\n'
     )

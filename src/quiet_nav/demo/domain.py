@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
@@ -42,19 +42,33 @@ _OUTSIDE = (
 )
 
 
-def busy_domains(tables: tuple[Path, ...] = _PORT_TABLES) -> set[int]:
+def busy_domains() -> set[int]:
     """Return the domains in which somebody on this machine has a DDS port open."""
-    found = set()
-    for table in tables:
+    return {domain for domain, _ in _open_ports()}
+
+
+def others_in(domain: int) -> bool:
+    """Return whether another process on this machine has a DDS port of a domain open."""
+    own = set()
+    for entry in Path('/proc/self/fd').glob('*'):
+        # One that has just been closed is nobody's.
+        with suppress(OSError):
+            own.add(os.readlink(entry))
+    return any(d == domain and f'socket:[{inode}]' not in own for d, inode in _open_ports())
+
+
+def _open_ports() -> Iterator[tuple[int, str]]:
+    """Yield the domain and the socket's inode of every UDP port that could be a participant's."""
+    for table in _PORT_TABLES:
         try:
             lines = table.read_text().splitlines()[1:]
         except OSError:
             # No such protocol, or not Linux.
             continue
-        for line in lines:
-            port = int(line.split()[1].rpartition(':')[2], 16)
-            found.add((port - _FIRST_PORT) // _PORTS_A_DOMAIN)
-    return {domain for domain in found if domain >= 0}
+        for fields in map(str.split, lines):
+            port = int(fields[1].rpartition(':')[2], 16)
+            if port >= _FIRST_PORT:
+                yield (port - _FIRST_PORT) // _PORTS_A_DOMAIN, fields[9]
 
 
 def claim_domain() -> tuple[int, socket.socket]:
@@ -63,7 +77,7 @@ def claim_domain() -> tuple[int, socket.socket]:
     Never the one of this shell (ROS_DOMAIN_ID), nor one with participants on this machine.
     Raises QuietNavError where none is left.
     """
-    busy = busy_domains() | {_own_domain()}
+    busy = busy_domains() | {own_domain()}
     for attempt in range(len(DOMAINS)):
         domain = DOMAINS[(os.getpid() + attempt) % len(DOMAINS)]
         if domain in busy:
@@ -77,7 +91,8 @@ def claim_domain() -> tuple[int, socket.socket]:
     )
 
 
-def _own_domain() -> int:
+def own_domain() -> int:
+    """Return the domain of this shell."""
     try:
         return int(os.environ.get('ROS_DOMAIN_ID') or 0)
     except ValueError:

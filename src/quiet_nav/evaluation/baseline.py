@@ -12,7 +12,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import SLOTS, slot_of
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, Context
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.logmel import MEL_BANDS, log_mel
@@ -47,7 +48,7 @@ class BoostedTrees:
         """Return probabilities and distance distributions of rows, as any predictor does."""
         near, distance, known = self._model(context)
         features = self._features(rows, context, change)[:, known]
-        bins = np.zeros((len(rows), DISTANCE_BINS))
+        bins = np.zeros((len(rows), STANDARD_BINS.count))
         bins[:, distance.classes_] = distance.predict_proba(features)
         return Predictions(near.predict_proba(features)[:, 1], bins)
 
@@ -72,7 +73,7 @@ class BoostedTrees:
                 for rounds in (200, 60)
             )
             near.fit(features, labels)
-            distance.fit(features, np.searchsorted(DISTANCE_EDGES_M, truth, side='right'))
+            distance.fit(features, STANDARD_BINS.bin_of(truth))
             self._models[context] = near, distance, known
         return self._models[context]
 

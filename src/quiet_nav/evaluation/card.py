@@ -17,8 +17,8 @@ from quiet_nav.evaluation.predictors import Predictions, Predictor
 from quiet_nav.evaluation.report import Line, judge
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.lists import Row, load_splits, rooms_of
-from quiet_nav.quiet_campus.rows import read_annotation
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
 SIDES = (Side.LEFT, Side.RIGHT)
@@ -184,6 +184,7 @@ def _ahead(
     found[DOUBTED] = Predictions(
         np.where(doubt, turned.near, trio.near),
         np.where(doubt[:, None], turned.distance, trio.distance),
+        trio.bins,
     )
     out: list[Measured] = []
     for poses, count in POSES.items():
@@ -233,7 +234,7 @@ def less(
 
 def _any_heading(row: Row) -> bool:
     """Whether the robot's heading was drawn without regard to the walls (not along one)."""
-    return read_annotation(row).get('situation', 'any') == 'any'
+    return read_annotation(row.folder).situation in (None, 'any')
 
 
 #: Which poses of robots count: all, or those at headings drawn without regard to the walls.
@@ -246,7 +247,7 @@ POSES: dict[str, Callable[[Row], bool]] = {
 def part_of(found: Predictions, which: list[int]) -> Predictions:
     """Return the predictions of some of the rows."""
     distance = None if found.distance is None else found.distance[which]
-    return Predictions(found.near[which], distance)
+    return Predictions(found.near[which], distance, found.bins)
 
 
 def to_json(measured: Sequence[Measured]) -> str:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
@@ -122,7 +122,8 @@ class ContextPredictor:
                     distance[i] = reading.distance_probabilities
         bins = max(len(d) for d in distance)
         filled = np.array([d if d else (1.0 / max(bins, 1),) * bins for d in distance])
-        return Predictions(near, filled if bins else None)
+        told = self.detector.model.metadata.bins
+        return Predictions(near, filled if bins else None, told)
 
     def _listens(self, row: Row) -> bool:
         return self.ears is None or row.side in self.ears
@@ -168,7 +169,7 @@ class ContextPredictor:
             raise QuietNavError(
                 f'{path}: missing; turning needs a campus of kind robot by this version'
             )
-        audio, rate = soundfile.read(path, dtype='float32', always_2d=True)
+        audio, rate = read_sound(path)
         if rate != SAMPLE_RATE:
             raise QuietNavError(f'{path}: {rate} Hz, expected {SAMPLE_RATE}')
         window = Window.from_samples(

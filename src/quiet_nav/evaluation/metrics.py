@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
 
 BOOTSTRAPS = 1000
 #: Most weights (bootstraps times rows) that are held at once.
@@ -194,27 +193,17 @@ def _interval(value: float, draws: np.ndarray) -> Estimate:
     return Estimate(value, float(low), float(high), kept)
 
 
-def median_distance(probabilities: np.ndarray) -> np.ndarray:
-    """Return the median of each distance distribution in metres, shape (N,), inf beyond 1.5 m.
+def wilson(part: float, count: int, z: float = 1.959964) -> Estimate:
+    """Return a share of ``count`` draws with its 95 % interval by Wilson's score.
 
-    probabilities: shape (N, bins); the same interpolation as ``NearWallReading``.
+    part: how many of them, 0 to ``count``; a sum of shares is taken as so many whole ones, which
+    makes the interval no narrower than theirs. It does not collapse at 0 or 1, as a bootstrap
+    over equal draws does. Raises QuietNavError where there are no draws.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    below = np.cumsum(probabilities, axis=1)
-    bin_ = np.argmax(below >= 0.5 - 1e-12, axis=1)
-    rows = np.arange(len(probabilities))
-    inside = probabilities[rows, bin_]
-    part = (0.5 - (below[rows, bin_] - inside)) / np.maximum(inside, 1e-9)
-    farther = bin_ >= len(DISTANCE_EDGES_M)
-    bin_ = np.minimum(bin_, len(DISTANCE_EDGES_M) - 1)
-    metres = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
-    return np.where(farther, np.inf, metres)
-
-
-def mean_distance(probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
-    """Return the mean of each distance distribution in metres, shape (N,).
-
-    Bins count at their middle, what is farther than the last edge at ``farther_m``.
-    """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    return probabilities @ np.append((edges[1:] + edges[:-1]) / 2.0, farther_m)
+    if count < 1 or not 0.0 <= part <= count:
+        raise QuietNavError(f'{part} of {count} draws; expected 1 draw or more, and a part of them')
+    share = part / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0))

@@ -13,6 +13,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
+from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 from quiet_nav.perception.model_file import open_model, refuse_other
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context
@@ -41,10 +42,11 @@ PAIR_KINDS = ('order', 'av-order')
 
 @dataclass(frozen=True)
 class Predictions:
-    """near: probabilities, shape (N,), in the rows' order; distance: (N, bins) or None."""
+    """near: probabilities, shape (N,), in the rows' order; distance: (N, bins.count) or None."""
 
     near: np.ndarray
     distance: np.ndarray | None = None
+    bins: DistanceBins = STANDARD_BINS
 
 
 class Predictor(Protocol):
@@ -86,7 +88,8 @@ class OnnxPredictor(ABC):
             near.append(one)
             distance.append(bins)
         stacked = np.stack(distance)
-        return Predictions(np.array(near), stacked if stacked.shape[1] else None)
+        told = stacked if stacked.shape[1] else None
+        return Predictions(np.array(near), told, self.metadata.bins)
 
     @abstractmethod
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:

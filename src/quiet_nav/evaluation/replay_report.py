@@ -135,7 +135,8 @@ def _predictions(readings: Sequence[NearWallReading]) -> Predictions:
     near = np.array([r.probability for r in readings])
     if not all(r.distance_probabilities for r in readings):
         return Predictions(near)
-    return Predictions(near, np.array([r.distance_probabilities for r in readings]))
+    distance = np.array([r.distance_probabilities for r in readings])
+    return Predictions(near, distance, readings[0].bins)
 
 
 def table(found: Report) -> Group:

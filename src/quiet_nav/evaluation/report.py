@@ -147,7 +147,7 @@ def judge(section: str, name: str, rows: Sequence[Row], found: Predictions, seed
         truth = np.array([row.distance_m for row in rows])
         close = truth <= WITHIN_M
         if close.any():
-            error = np.abs(metrics.median_distance(found.distance[close]) - truth[close])
+            error = np.abs(found.bins.medians_m(found.distance[close]) - truth[close])
             distance = estimate(metrics.median(error), rooms[close], seed)
             line = dataclasses.replace(line, median_distance_error_m=distance)
     return line
@@ -161,9 +161,8 @@ def by_distance(rows: Sequence[Row], found: Predictions, seed: int = 0) -> list[
         inside = np.flatnonzero((truth >= low) & (truth < high))
         if not len(inside):
             continue
-        part = Predictions(
-            found.near[inside], None if found.distance is None else found.distance[inside]
-        )
+        told = None if found.distance is None else found.distance[inside]
+        part = Predictions(found.near[inside], told, found.bins)
         name = f'{low:g}-{high:g} m' if math.isfinite(high) else f'over {low:g} m'
         lines.append(judge('distance', name, [rows[i] for i in inside], part, seed))
     return lines
@@ -173,7 +172,7 @@ def nearness(found: Predictions) -> np.ndarray:
     """Return scores that are higher for nearer walls: by mean distance where that is said."""
     if found.distance is None:
         return np.asarray(found.near, float)
-    return -metrics.mean_distance(found.distance)
+    return -found.bins.means_m(found.distance)
 
 
 def nearer_side(rows: Sequence[Row], p: np.ndarray, seed: int = 0) -> Estimate | None:

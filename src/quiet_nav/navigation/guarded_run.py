@@ -15,7 +15,8 @@ class GuardedRun:
     It stands until odometry lives and a first valid reading has come; it stands while nothing
     fresh is heard (or seen, whatever is driven by) and begins the step again afterwards; each for
     no longer than a listen may take. Where there is another sense to go on with, it does.
-    Contact and lost or jumping odometry end the run.
+    Contact, odometry that is lost, jumps or is not what was commanded, and a clock that jumps end
+    the run.
     """
 
     def __init__(self, machine: StepMachine, watch: Watch, accepted_ns: int) -> None:
@@ -24,6 +25,8 @@ class GuardedRun:
         self._watch = watch
         self._started = False
         self._held_since_ns: int | None = None
+        #: Why it stands, in words; '' where it does not hold.
+        self.hold_reason = ''
         watch.start()
 
     @property
@@ -31,16 +34,27 @@ class GuardedRun:
         """Whether it stands because nothing fresh is heard."""
         return self._held_since_ns is not None
 
-    def update(self, now_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
-        """Return the velocity command for this instant; arguments as ``StepMachine.update``."""
+    def update(
+        self, now_ns: int, pose: Pose2D, twist: Twist2D, steady_ns: int | None = None
+    ) -> Twist2D:
+        """Return the velocity command for this instant; arguments as ``StepMachine.update``.
+
+        steady_ns: the steady clock, by which the detector's life is judged; now_ns by default.
+        """
+        steady_ns = now_ns if steady_ns is None else steady_ns
+        command = self._update(now_ns, steady_ns, pose, twist)
+        self._watch.commanded(now_ns, command)
+        return command
+
+    def _update(self, now_ns: int, steady_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
         machine, watch = self.machine, self._watch
         if not self._started:
-            self._await_start(now_ns)
+            self._await_start(now_ns, steady_ns)
             return STOP
         fault = watch.fault(now_ns)
         if fault is not None:
             machine.finish(fault.outcome, fault.reason)
-        if self._hold(now_ns):
+        if self._hold(now_ns, steady_ns):
             return STOP
         command = machine.update(now_ns, pose, twist)
         if machine.outcome == Outcome.NO_READING and watch.sensor_lost(now_ns, *self._used):
@@ -54,40 +68,41 @@ class GuardedRun:
     def _too_long(self, since_ns: int, now_ns: int) -> bool:
         return (now_ns - since_ns) * 1e-9 > self.machine.timing.listen_timeout_s
 
-    def _await_start(self, now_ns: int) -> None:
+    def _await_start(self, now_ns: int, steady_ns: int) -> None:
         watch, senses = self._watch, self.machine.senses
         fault = watch.fault(now_ns)
         waited_s = (now_ns - self.accepted_ns) * 1e-9
         for modality in senses.used:
             if waited_s > senses.settings.of(modality) and not watch.had_reading(modality):
                 senses.lose(modality, now_ns, 'no valid reading came')
-        if watch.had_reading(*senses.used) and fault is None:
+        dead = watch.life.silent(steady_ns, *senses.used)
+        if watch.had_reading(*senses.used) and fault is None and not dead:
             self._started = True
         elif self._too_long(self.accepted_ns, now_ns):
             if fault is not None:
                 self.machine.finish(fault.outcome, fault.reason)
+            elif dead:
+                self.machine.finish(Outcome.SENSOR_LOST, dead)
             elif watch.sensor_lost(now_ns, *senses.used):
                 self.machine.finish(Outcome.SENSOR_LOST, 'no reading came at all')
             else:
                 self.machine.finish(Outcome.NO_READING, 'no valid reading came')
 
-    def _hold(self, now_ns: int) -> bool:
+    def _hold(self, now_ns: int, steady_ns: int) -> bool:
         """Stand while nothing fresh is heard; listening itself is bounded by the machine."""
         machine, watch = self.machine, self._watch
         if machine.phase != Phase.LISTEN:
             for modality in self._used:
-                if watch.sensor_lost(now_ns, modality):
-                    age_s = watch.sensor_age_s(now_ns, modality)
-                    machine.lose(modality, now_ns, f'silent for {age_s:.1f} s')
-        if machine.phase == Phase.LISTEN or not watch.sensor_lost(now_ns, *self._used):
-            self._held_since_ns = None
+                silence = watch.silence(now_ns, steady_ns, modality)
+                if silence:
+                    machine.lose(modality, now_ns, f'silent: {silence}')
+        silence = watch.silence(now_ns, steady_ns, *self._used)
+        if machine.phase == Phase.LISTEN or not silence:
+            self._held_since_ns, self.hold_reason = None, ''
             return False
         if self._held_since_ns is None:
-            self._held_since_ns = now_ns
+            self._held_since_ns, self.hold_reason = now_ns, silence
             machine.rest_again()
         elif self._too_long(self._held_since_ns, now_ns):
-            machine.finish(
-                Outcome.SENSOR_LOST,
-                f'nothing was heard any more for {watch.sensor_age_s(now_ns, *self._used):.1f} s',
-            )
+            machine.finish(Outcome.SENSOR_LOST, f'nothing was heard any more: {silence}')
         return True

@@ -16,6 +16,8 @@ CREEP_MPS = 0.02
 CREEP_RPS = 0.05
 HEADING_HOLD_GAIN = 1.5
 HEADING_HOLD_MAX_RPS = 0.3
+#: A motion may take so many times as long as its profile asks for, and this longer.
+SLOWEST, SLOWEST_S = 1.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class Turn:
             return None
         rate = math.sqrt(2.0 * BRAKING_SHARE * limits.max_angular_accel_rps2 * abs(error))
         return Twist2D(0.0, math.copysign(max(rate, CREEP_RPS), error))
+
+    def left(self, pose: Pose2D) -> float:
+        """Return the angle to turn from a pose in radians, without sign."""
+        return abs(wrap_angle(self.yaw_rad - pose.yaw))
+
+    def longest_s(self, angle_rad: float, limits: SafetyLimits) -> float:
+        """Return how long a turn by so much may take in seconds."""
+        return _longest_s(angle_rad, limits.max_angular_rps, limits.max_angular_accel_rps2)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,20 @@ class Drive:
         error = wrap_angle(self.yaw_rad - pose.yaw)
         rate = max(-HEADING_HOLD_MAX_RPS, min(HEADING_HOLD_MAX_RPS, HEADING_HOLD_GAIN * error))
         return Twist2D(max(speed, CREEP_MPS), rate)
+
+    def left(self, pose: Pose2D) -> float:
+        """Return the way to drive from a pose in metres."""
+        return max(self.distance_m - self.driven_m(pose), 0.0)
+
+    def longest_s(self, way_m: float, limits: SafetyLimits) -> float:
+        """Return how long a drive of so much may take in seconds."""
+        return _longest_s(way_m, limits.max_linear_mps, limits.max_linear_accel_mps2)
+
+
+def _longest_s(length: float, speed: float, accel: float) -> float:
+    """Return a time that bounds ramp up, way at speed, and braking with reserve."""
+    ramps_s = speed / accel * (0.5 + 0.5 / BRAKING_SHARE)
+    return SLOWEST * (length / speed + ramps_s) + SLOWEST_S
 
 
 Motion = Turn | Drive

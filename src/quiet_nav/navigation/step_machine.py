@@ -50,6 +50,10 @@ class Outcome(enum.IntEnum):
     EMERGENCY_STOP = 8
     PHASE_TIMEOUT = 9
     ERROR = 10
+    MOTION_MISMATCH = 11
+    CONFLICT = 12
+    CLOCK_JUMPED = 13
+    CLIENT_GONE = 14
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class StepTiming:
     """How long the phases last and may last, and how long one drive may be.
 
     max_empty_listens: so many listens of which nothing can be decided end a run. silence_s: so
-    long a policy may wait that hears all is silent.
+    long a policy may wait that hears all is silent. budget_share, budget_m, budget_rad: so much
+    farther than its own length may be commanded for one drive (or turn).
     Raises QuietNavError where a value is not positive.
     """
 
@@ -69,6 +74,9 @@ class StepTiming:
     max_step_m: float = 0.6
     max_empty_listens: int = 3
     silence_s: float = 90.0
+    budget_share: float = 0.25
+    budget_m: float = 0.1
+    budget_rad: float = 0.5
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -145,6 +153,10 @@ class StepMachine:
         self._phase_ns = 0
         self._now_ns = 0
         self._last: Twist2D = STOP
+        #: What was commanded in this phase so far: way (m) and angle (rad).
+        self._commanded_m = self._commanded_rad = 0.0
+        #: What the phase's motion is meant to be: way or angle, and how long it may take.
+        self._meant = self._motion_limit_s = 0.0
         self._last_pose: Pose2D | None = None
         self._step_pose: Pose2D | None = None
         self._heading_rad: float | None = None
@@ -227,6 +239,8 @@ class StepMachine:
             self._advance(pose, twist)
         if not self.running:
             return STOP
+        self._commanded_m += abs(self._last.linear_mps) * dt_s
+        self._commanded_rad += abs(self._last.angular_rps) * dt_s
         wanted = wanted_twist(self._motion, pose, self.limits) or STOP
         self._last = self.limits.bound(wanted, self._last, dt_s)
         return self._last
@@ -247,6 +261,12 @@ class StepMachine:
 
     def _enter(self, phase: Phase, motion: Motion | None = None) -> None:
         self.phase, self._motion, self._phase_ns = phase, motion, self._now_ns
+        self._commanded_m = self._commanded_rad = 0.0
+        if motion is not None and self._last_pose is not None:
+            self._meant = motion.left(self._last_pose)
+            self._motion_limit_s = min(
+                motion.longest_s(self._meant, self.limits), self.timing.limit_s(phase)
+            )
 
     def _begin_step(self) -> None:
         self._step_pose = None
@@ -270,14 +290,34 @@ class StepMachine:
             handlers.get(phase, self._move)(pose, twist)
             if not self.running or self.phase == phase:
                 break
-        if self.running and self._elapsed_s(self._phase_ns) > self.timing.limit_s(self.phase):
+        if self.running and self._elapsed_s(self._phase_ns) > self._limit_s:
             self._overdue()
+        if self.running and self._motion is not None:
+            self._keep_budget()
+
+    @property
+    def _limit_s(self) -> float:
+        """How long the phase may take: a motion by its own length, speed and acceleration."""
+        return self.timing.limit_s(self.phase) if self._motion is None else self._motion_limit_s
+
+    def _keep_budget(self) -> None:
+        """End a run that was commanded farther than its motion is long: odometry is not true."""
+        turns = isinstance(self._motion, Turn)
+        commanded = self._commanded_rad if turns else self._commanded_m
+        more = self.timing.budget_rad if turns else self.timing.budget_m
+        if commanded > (1.0 + self.timing.budget_share) * self._meant + more:
+            unit = 'rad' if turns else 'm'
+            self.finish(
+                Outcome.MOTION_MISMATCH,
+                f'{self.phase.name} of {self._meant:.2f} {unit}: {commanded:.2f} {unit} were '
+                'commanded and odometry says it is not done',
+            )
 
     def _overdue(self) -> None:
         if self.phase != Phase.LISTEN:
             self.finish(
                 Outcome.PHASE_TIMEOUT,
-                f'{self.phase.name} took longer than {self.timing.limit_s(self.phase):g} s',
+                f'{self.phase.name} took longer than {self._limit_s:.2g} s',
             )
         elif self._sides_heard():
             self._leave_stop()

@@ -1,4 +1,4 @@
-"""The watch over what a moving robot relies on: odometry, fresh readings, bumpers."""
+"""The watch over what a moving robot relies on: odometry, its motion, fresh readings, bumpers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 
 from quiet_nav.geometry import Pose2D
-from quiet_nav.navigation.limits import SafetyLimits
+from quiet_nav.navigation.life import LifeSettings, LifeWatch
+from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.motion_watch import MotionSettings, MotionWatch
 from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.perception.readings import Modality, NearWallReading
 
@@ -23,42 +25,72 @@ class Watch:
     """Collects what arrives and says whether the robot may move.
 
     odometry_timeout_s: longest silence of odometry. sensor_timeout_s: oldest end of a window that
-    still counts as live. All times are nanoseconds of the same clock; odometry is judged by when
-    it arrived, readings by the end of their window.
+    still counts as live. motion: how far odometry may stay behind what is commanded. life: when
+    the detector counts as dead. All times are nanoseconds of the same clock, one that never jumps;
+    odometry is judged by when it arrived, readings by the end of their window.
     """
 
     def __init__(
-        self, limits: SafetyLimits, odometry_timeout_s: float, sensor_timeout_s: float
+        self,
+        limits: SafetyLimits,
+        odometry_timeout_s: float,
+        sensor_timeout_s: float,
+        motion: MotionSettings | None = None,
+        life: LifeSettings | None = None,
     ) -> None:
         self._limits = limits
         self._odometry_timeout_s = odometry_timeout_s
         self._sensor_timeout_s = sensor_timeout_s
         self._pose: Pose2D | None = None
         self._pose_ns = 0
-        self._jump: str = ''
+        self._wrong: Fault | None = None
+        self.motion = MotionWatch(motion)
+        self.life = LifeWatch(life)
         self._heard_until_ns: dict[Modality, int] = {}
         self._had: set[Modality] = set()
         self._pressed: dict[Outcome, bool] = {}
 
     def start(self) -> None:
-        """Forget jumps and readings of before; a new run begins."""
-        self._jump = ''
+        """Forget jumps, readings and motion of before; a new run begins."""
+        self._wrong = None
         self._heard_until_ns.clear()
         self._had.clear()
+        self.motion.reset()
+        self.life.forget()
 
-    def odometry(self, now_ns: int, pose: Pose2D) -> None:
-        """Take a pose of odometry that arrived now."""
+    def odometry(self, now_ns: int, pose: Pose2D, twist: Twist2D = STOP) -> None:
+        """Take a pose and twist of odometry that arrived now."""
         if self._pose is not None:
             dt_s = (now_ns - self._pose_ns) * 1e-9
             if self._limits.jumped(self._pose, pose, dt_s):
-                self._jump = (
+                self._find(
+                    Outcome.ODOMETRY_LOST,
                     f'odometry jumped {self._pose.distance_to(pose):.2f} m '
-                    f'in {max(dt_s, 0.0):.2f} s'
+                    f'in {max(dt_s, 0.0):.2f} s',
                 )
-        finite = all(map(math.isfinite, (pose.x, pose.y, pose.yaw)))
+        numbers = (pose.x, pose.y, pose.yaw, twist.linear_mps, twist.angular_rps)
+        finite = all(map(math.isfinite, numbers))
         self._pose, self._pose_ns = (pose if finite else None), now_ns
-        if not finite:
-            self._jump = 'odometry is not finite'
+        if finite:
+            self.motion.odometry(pose)
+        else:
+            self._find(Outcome.ODOMETRY_LOST, 'odometry is not finite')
+
+    def odometry_refused(self, reason: str) -> None:
+        """Take note of an odometry that cannot be what it says to be; it ends a run."""
+        self._pose = None
+        self._find(Outcome.ODOMETRY_LOST, reason)
+
+    def commanded(self, now_ns: int, command: Twist2D) -> None:
+        """Take the velocity that is sent now, to hold motion against it."""
+        self.motion.commanded(now_ns, command)
+        stays_behind = self.motion.fault()
+        if stays_behind:
+            self._find(Outcome.MOTION_MISMATCH, stays_behind)
+
+    def _find(self, outcome: Outcome, reason: str) -> None:
+        """Keep the first fault of the run: what follows from it says less."""
+        self._wrong = self._wrong or Fault(outcome, reason)
 
     def reading(self, reading: NearWallReading) -> None:
         """Take a reading, valid or not: both show that the sensor lives."""
@@ -91,13 +123,25 @@ class Watch:
         ages = [self.sensor_age_s(now_ns, m) for m in modalities or (Modality.AUDIO,)]
         return any(abs(age_s) > self._sensor_timeout_s for age_s in ages)
 
+    def silence(self, now_ns: int, steady_ns: int, *modalities: Modality) -> str:
+        """Return why nothing can be driven by now, '' where the detector lives and is fresh.
+
+        now_ns: as everywhere. steady_ns: the steady clock, by which the detector's life is judged.
+        """
+        dead = self.life.silent(steady_ns, *modalities)
+        if dead:
+            return dead
+        if not self.sensor_lost(now_ns, *modalities):
+            return ''
+        return f'no fresh reading for {self.sensor_age_s(now_ns, *modalities):.1f} s'
+
     def fault(self, now_ns: int) -> Fault | None:
-        """Return what ends a run now (contact, odometry), None where nothing does."""
+        """Return what ends a run now (contact, odometry, motion), None where nothing does."""
         for outcome, is_pressed in self._pressed.items():
             if is_pressed:
                 return Fault(outcome, f'{outcome.name.lower()} reported by the robot')
-        if self._jump:
-            return Fault(Outcome.ODOMETRY_LOST, self._jump)
+        if self._wrong is not None:
+            return self._wrong
         silent_s = (now_ns - self._pose_ns) * 1e-9
         if self._pose is None or silent_s > self._odometry_timeout_s:
             return Fault(

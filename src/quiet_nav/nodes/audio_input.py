@@ -8,13 +8,17 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.base import log_of
 from quiet_nav.nodes.diagnostics import Level, Status
+from quiet_nav.nodes.logs import Severity
 from quiet_nav.nodes.runtime import now_ns
-from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.nodes.surroundings import Surroundings
+from quiet_nav.perception.messages import checked_ns
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.timeline import Break, StampTolerance
@@ -25,6 +29,12 @@ INFO_TOPIC = 'audio/audio_info'
 #: As audio_capture publishes.
 AUDIO_QOS = QoSProfile(depth=10)
 INFO_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+#: Older ones (audio_common 0.3) say it once to those who are there.
+_VOLATILE_INFO_QOS = QoSProfile(depth=1)
+_VOLATILE_ADVICE = (
+    'its publisher does not keep it for those who come later (durability VOLATILE, as that of '
+    'audio_capture before 0.4): start it after this node, or update it'
+)
 #: A node that is busy for a moment must not lose sound: what waits for it is kept.
 _INPUT_QOS = QoSProfile(history=HistoryPolicy.KEEP_ALL, reliability=ReliabilityPolicy.RELIABLE)
 _CHECK_S = 1.0
@@ -88,14 +98,24 @@ class AudioInput:
         tolerance: StampTolerance | None = None,
         callback_group: CallbackGroup | None = None,
     ) -> None:
-        self._node = node
+        self._node, self._log = node, log_of(node)
         self._on_sound = on_sound
         self._on_break = on_break
         self._receiver = AudioReceiver(buffer_s, tolerance)
         messages, group = audio_messages(), {'callback_group': callback_group}
+        # What does not fit one of the two is heard by the other: no warning is due.
+        silent = SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
         self._subscriptions = (
             node.create_subscription(
-                messages.AudioInfo, INFO_TOPIC, self._take_info, INFO_QOS, **group
+                messages.AudioInfo,
+                INFO_TOPIC,
+                self._take_info,
+                INFO_QOS,
+                event_callbacks=silent,
+                **group,
+            ),
+            node.create_subscription(
+                messages.AudioInfo, INFO_TOPIC, self._take_info, _VOLATILE_INFO_QOS, **group
             ),
             node.create_subscription(
                 messages.AudioDataStamped, STAMPED_TOPIC, self._take_audio, _INPUT_QOS, **group
@@ -118,7 +138,12 @@ class AudioInput:
     @property
     def fault(self) -> str:
         """Why there is no sound, or ''."""
-        return self._receiver.fault
+        fault, receiver = self._receiver.fault, self._receiver
+        if not (receiver.lacks_info and receiver.stream is None):
+            return fault
+        infos = self._node.get_publishers_info_by_topic(self._subscriptions[0].topic_name)
+        volatile = any(i.qos_profile.durability == DurabilityPolicy.VOLATILE for i in infos)
+        return f'{fault} {_VOLATILE_ADVICE}' if volatile else fault
 
     @property
     def age_s(self) -> float:
@@ -139,7 +164,8 @@ class AudioInput:
         if stream.last_break is not None:
             values['last_break'] = stream.last_break
         if publishers > 1:
-            return Status(Level.WARN, f'{publishers} publishers of {topic}', values)
+            names = ', '.join(e.node for e in Surroundings(self._node).publishers(topic))
+            return Status(Level.WARN, f'{publishers} publishers of {topic}: {names}', values)
         if self.age_s > _STALE_S:
             return Status(Level.ERROR, f'no sound for {self.age_s:.1f} s', values)
         return Status(Level.OK, 'audio is heard', values)
@@ -148,12 +174,16 @@ class AudioInput:
         self._receiver.on_info(
             message.channels, message.sample_rate, message.sample_format, message.coding_format
         )
-        self._log()
+        self._tell()
 
     def _take_audio(self, message: Any) -> None:
-        stamp_ns = stamp_to_ns(message.header.stamp)
+        try:
+            stamp_ns = checked_ns(message.header.stamp, STAMPED_TOPIC)
+        except QuietNavError as error:
+            self._log.warn(f'sound refused: {error}', cause='stamp of sound')
+            return
         found = self._receiver.on_audio(memoryview(message.audio.data), stamp_ns)
-        self._log()
+        self._tell()
         if found is not None and self._on_break is not None:
             self._on_break(found)
         if self.stream is not None and self._on_sound is not None:
@@ -176,9 +206,9 @@ class AudioInput:
                 same = len(hashes - {'INVALID'}) < 2
                 found = found or foreign_fault(topic, other.topic_type, own.topic_type, same)
         self._receiver.on_foreign(found)
-        self._log()
+        self._tell()
 
-    def _log(self) -> None:
+    def _tell(self) -> None:
         for event in self._receiver.take_events():
-            log = self._node.get_logger()
-            (log.error if event.error else log.warning)(event.text)
+            severity = Severity.ERROR if event.error else Severity.WARN
+            self._log.say(severity, event.text, cause=event.cause)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 
 from geometry_msgs.msg import Pose, Quaternion, TransformStamped
+from nav_msgs.msg import Odometry
 
+from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.msg import NearWall
+from quiet_nav.navigation.limits import Twist2D
 from quiet_nav.nodes.runtime import ns_to_stamp
-from quiet_nav.perception.messages import reading_from_msg
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.messages import checked_transform, reading_from_msg
+from quiet_nav.perception.readings import NearWallReading
 
 __all__ = [
+    'motion_from_msg',
     'pose_from_msg',
     'pose_to_msg',
     'quaternion_from_yaw',
@@ -23,8 +27,11 @@ __all__ = [
 ]
 
 
-def reading_to_msg(reading: NearWallReading, frame_id: str) -> NearWall:
-    """Return the message of a reading; ``frame_id`` is the microphone's or camera's frame."""
+def reading_to_msg(reading: NearWallReading, frame_id: str, rig: str = '') -> NearWall:
+    """Return the message of a reading.
+
+    frame_id: the microphone's or camera's frame. rig: ``Rig.identity`` of the ears, '' for none.
+    """
     message = NearWall()
     message.header.stamp = ns_to_stamp(reading.end_ns)
     message.header.frame_id = frame_id
@@ -36,8 +43,10 @@ def reading_to_msg(reading: NearWallReading, frame_id: str) -> NearWall:
     message.context = int(reading.context)
     message.modality = int(reading.modality)
     if reading.distance_probabilities:
-        message.distance_edges = list(DISTANCE_EDGES_M)
+        message.distance_edges = list(reading.bins.edges_m)
+        message.distance_prior = list(reading.bins.prior)
         message.distance_probabilities = [float(p) for p in reading.distance_probabilities]
+    message.rig = rig
     message.valid = bool(reading.valid)
     message.reason = reading.reason
     return message
@@ -63,6 +72,22 @@ def pose_to_msg(pose: Pose2D, z: float = 0.0) -> Pose:
 def pose_from_msg(message: Pose) -> Pose2D:
     """Return the part of a pose in the plane."""
     return Pose2D(message.position.x, message.position.y, yaw_from_quaternion(message.orientation))
+
+
+def motion_from_msg(message: Odometry) -> tuple[Pose2D, Twist2D]:
+    """Return pose and twist of an odometry in the plane.
+
+    Raises QuietNavError where a number is not finite or the orientation is not a rotation.
+    """
+    pose, twist = message.pose.pose, message.twist.twist
+    transform = checked_transform(pose.position, pose.orientation, 'odometry')
+    speeds = Twist2D(twist.linear.x, twist.angular.z)
+    if not (math.isfinite(speeds.linear_mps) and math.isfinite(speeds.angular_rps)):
+        raise QuietNavError(
+            f'odometry: twist of {speeds.linear_mps} m/s and {speeds.angular_rps} rad/s; '
+            'expected finite numbers'
+        )
+    return transform.pose, speeds
 
 
 def transform_to_msg(

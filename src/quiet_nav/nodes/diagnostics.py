@@ -10,6 +10,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from quiet_nav.nodes.failures import one_line
+
 
 class Level(enum.IntEnum):
     """Severity, numbers as in diagnostic_msgs/DiagnosticStatus."""
@@ -42,7 +44,8 @@ class Diagnostics:
 
     The timer runs on the steady clock, so that a simulation that stands still is still reported;
     stamps are the node's clock. Works in every state of a lifecycle node. An exception in
-    ``collect`` is reported as ERROR: diagnostics never end a node.
+    ``collect`` is reported as ERROR: diagnostics never end a node. What broke the node (its
+    ``failure``) and messages that it refused (its ``intake``) are told with the rest.
     """
 
     def __init__(
@@ -61,13 +64,16 @@ class Diagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(period_s, self.publish, clock=steady)
+        if hasattr(node, 'report'):
+            node.report = self.publish
 
     def publish(self) -> None:
         """Collect and publish now."""
         try:
             status = self._collect()
         except Exception as error:
-            status = Status(Level.ERROR, f'{type(error).__name__}: {error}')
+            status = Status(Level.ERROR, one_line(error))
+        status = self._with_failure(status)
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         message.status.append(
@@ -80,6 +86,19 @@ class Diagnostics:
             )
         )
         self._publisher.publish(message)
+
+    def _with_failure(self, status: Status) -> Status:
+        """Let what broke the node and what it refused stand beside what it says of itself."""
+        failure, intake = getattr(self._node, 'failure', ''), getattr(self._node, 'intake', None)
+        values = dict(status.values)
+        if intake is not None:
+            values |= intake.values()
+            news = intake.take_news()
+            if news and status.level == Level.OK:
+                status = Status(Level.WARN, f'refused: {news}')
+        if failure:
+            status = Status(Level.ERROR, failure)
+        return Status(status.level, status.message, values)
 
 
 def _text(value: object) -> str:

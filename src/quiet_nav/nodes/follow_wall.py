@@ -6,13 +6,13 @@ import math
 import sys
 from dataclasses import dataclass
 
-from rclpy.node import Node
-
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.policies import POLICIES
+from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
+from quiet_nav.nodes.logs import Severity
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import now_ns
 from quiet_nav.perception.readings import Modality
@@ -56,7 +56,7 @@ class FollowWallParameters:
     )  # fmt: skip
 
 
-class FollowWallClient(Node):
+class FollowWallClient(PlainNode):
     """Logs the feedback of a goal."""
 
     def __init__(self) -> None:
@@ -65,12 +65,14 @@ class FollowWallClient(Node):
 
     def say(self, feedback: FollowWall.Feedback) -> None:
         wall = feedback.wall_distance
-        self.get_logger().info(
+        self.log.say(
+            Severity.INFO,
             f'step {feedback.steps}, {feedback.distance:.2f} m, '
             f'by {Modality(feedback.modality).name.lower()}; '
             f'P(L) {feedback.probability_left:.2f}, P(R) {feedback.probability_right:.2f}'
             + (f', wall at {wall:.2f} m' if math.isfinite(wall) else ''),
-            throttle_duration_sec=5.0,
+            cause='feedback',
+            every_s=5.0,
         )
 
 
@@ -89,14 +91,14 @@ def follow(client: GoalClient) -> int:
     if not client.wait(lambda: now_ns(node), p.wait):
         raise QuietNavError(f'use_sim_time is set and /clock is silent after {p.wait:.0f} s')
     ended = client.follow(goal, node.say, p.wait)
-    node.get_logger().info('the wall follower took the goal: the robot moves once it has heard')
+    node.log.info('the wall follower took the goal: the robot moves once it has heard')
     try:
         client.wait(ended.done, math.inf)
     except Interrupted:
         client.cancel(ended)
         raise
     result = ended.result().result
-    node.get_logger().info(describe_outcome(result))
+    node.log.info(describe_outcome(result))
     return 0 if result.outcome == FollowWall.Result.OUTCOME_LIMIT_REACHED else 1
 
 

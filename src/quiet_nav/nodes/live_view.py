@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from nav_msgs.msg import OccupancyGrid, Odometry
-from rclpy.node import Node
 from rclpy.qos import (
     QoSDurabilityPolicy,
     QoSProfile,
@@ -17,18 +18,18 @@ from rclpy.qos import (
 from sensor_msgs.msg import Image, Range
 from tf2_msgs.msg import TFMessage
 
-from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
+from quiet_nav.nodes.base import PlainNode
+from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import run
 from quiet_nav.perception.messages import (
     FrameListener,
+    checked_ns,
     grid_from_msg,
-    pixels_from_msg,
     reading_from_msg,
-    stamp_to_ns,
 )
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.view.scene import Scene
@@ -55,7 +56,7 @@ class LiveViewParameters:
     images: bool = parameter(True, 'show the colour image, five a second', read_only=True)
 
 
-class LiveView(Node):
+class LiveView(PlainNode):
     """Passes messages on to a scene as they come; a message that cannot be shown is left out."""
 
     def __init__(self, **options: object) -> None:
@@ -65,9 +66,13 @@ class LiveView(Node):
         self._open = contextlib.ExitStack()
         context, self.server = self._open.enter_context(into_server(p.host, p.port))
         self.scene = Scene(context, find_rig(p.rig), p.base_frame)
-        frames = FrameListener(p.base_frame, self.scene.placed, memory_s=1.0)
+        frames = FrameListener(
+            p.base_frame,
+            self.scene.placed,
+            memory_s=1.0,
+            refused=lambda text: self.intake.refuse('tf', text),
+        )
         self._shown = 0
-        self._fault = ''
         handlers = (
             (NearWall, 'near_wall', self._on_reading, 50),
             (Range, 'wall_distance', self._on_distance, qos_profile_sensor_data),
@@ -78,22 +83,20 @@ class LiveView(Node):
             *([(Image, IMAGE_TOPIC, self._on_image, qos_profile_sensor_data)] if p.images else []),
         )
         for kind, topic, handle, qos in handlers:
-            self.create_subscription(kind, topic, self._guarded(handle), qos)
+            self.create_subscription(
+                kind, topic, self.intake.checked(topic, self._counted(handle)), qos
+            )
         self._diagnostics = Diagnostics(self, 'view', self._health)
-        self.get_logger().info(how_to_look(self.server, p.host))
+        self.log.info(how_to_look(self.server, p.host))
 
     def before_shutdown(self) -> None:
         """Close the server."""
         self._open.close()
 
-    def _guarded(self, handle: object) -> object:
-        def receive(message: object) -> None:
-            try:
-                handle(message)
-                self._shown += 1
-            except QuietNavError as error:
-                self._fault = str(error)
-                self.get_logger().error(str(error), throttle_duration_sec=10.0)
+    def _counted(self, handle: Callable[[Any], object]) -> Callable[[Any], None]:
+        def receive(message: Any) -> None:
+            handle(message)
+            self._shown += 1
 
         return receive
 
@@ -102,20 +105,20 @@ class LiveView(Node):
         self.scene.reading(reading_from_msg(message), frame)
 
     def _on_distance(self, message: Range) -> None:
-        self.scene.wall_distance(stamp_to_ns(message.header.stamp), message.range)
+        self.scene.wall_distance(checked_ns(message.header.stamp, 'wall_distance'), message.range)
 
     def _on_map(self, message: OccupancyGrid) -> None:
         header = message.header
-        self.scene.map(grid_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
+        self.scene.map(grid_from_msg(message), header.frame_id, checked_ns(header.stamp, 'header'))
 
     def _on_image(self, message: Image) -> None:
         header = message.header
-        self.scene.image(pixels_from_msg(message), header.frame_id, stamp_to_ns(header.stamp))
+        self.scene.image(
+            image_from_msg(message, 'rgb8'), header.frame_id, checked_ns(header.stamp, 'header')
+        )
 
     def _health(self) -> Status:
         values = {'port': self.server.port, 'messages shown': self._shown}
-        if self._fault:
-            return Status(Level.ERROR, self._fault, values)
         return Status(Level.OK, 'showing' if self._shown else 'nothing to show yet', values)
 
 

@@ -41,11 +41,15 @@ def parameter(
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
     read_only: bool = False,
+    safety: bool = False,
+    number_is_text: bool = False,
 ) -> Any:
     """Return a dataclass field that is also a ROS parameter.
 
     default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
     neither, for int and float. choices: the only strings allowed. read_only: set at start only.
+    safety: cannot be set while the node is active (``Parameters``: locked). number_is_text: of a
+    string that may be a number, which ROS then takes for an integer (`-p device:=1`).
     """
     return dataclasses.field(
         default=default,
@@ -55,6 +59,8 @@ def parameter(
             'maximum': maximum,
             'choices': choices,
             'read_only': read_only,
+            'safety': safety,
+            'number_is_text': number_is_text,
         },
     )
 
@@ -64,16 +70,22 @@ class Parameters(Generic[T]):
 
     Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
     ``__post_init__`` refuses combinations too, at start and when a parameter is set later;
-    ``on_change`` is called with the new value after parameters were set.
+    ``on_change`` is called with the new value after parameters were set. ``locked`` says why
+    fields marked ``safety`` (and use_sim_time) cannot be set now, '' where they can.
     Raises QuietNavError naming the parameter where a value given at start is of another type,
     out of range or refused.
     """
 
     def __init__(
-        self, node: Node, cls: type[T], on_change: Callable[[T], None] | None = None
+        self,
+        node: Node,
+        cls: type[T],
+        on_change: Callable[[T], None] | None = None,
+        locked: Callable[[], str] = lambda: '',
     ) -> None:
         self._cls = cls
         self._on_change = on_change
+        self._locked = locked
         hints = typing.get_type_hints(cls)
         self._fields = {field.name: field for field in dataclasses.fields(cls)}
         read = {}
@@ -93,10 +105,18 @@ class Parameters(Generic[T]):
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         try:
+            self._check_locks(parameters)
             self._changed(parameters)
         except QuietNavError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
+
+    def _check_locks(self, parameters: list[Parameter]) -> None:
+        safety = {name for name, field in self._fields.items() if field.metadata['safety']}
+        wanted = sorted(safety.union({'use_sim_time'}) & {p.name for p in parameters})
+        why = self._locked() if wanted else ''
+        if why:
+            raise QuietNavError(f'parameter {", ".join(wanted)}: a safety limit: {why}')
 
     def _store(self, parameters: list[Parameter]) -> None:
         if any(p.name in self._fields for p in parameters):
@@ -109,7 +129,10 @@ def describe(field: dataclasses.Field) -> ParameterDescriptor:
     """Return the descriptor (description, range, read_only) of a field made with ``parameter``."""
     meta = field.metadata
     descriptor = ParameterDescriptor(
-        name=field.name, description=meta['description'], read_only=meta['read_only']
+        name=field.name,
+        description=meta['description'],
+        read_only=meta['read_only'],
+        dynamic_typing=meta['number_is_text'],
     )
     if meta['choices']:
         descriptor.additional_constraints = 'one of ' + ', '.join(meta['choices'])
@@ -145,7 +168,12 @@ def _declare(node: Node, field: dataclasses.Field, hint: Any) -> Any:
         ) from error
     except InvalidParameterValueException as error:
         raise QuietNavError(f'parameter {field.name}: {error}') from error
-    return _plain(node.get_parameter(field.name).value)
+    value = _plain(node.get_parameter(field.name).value)
+    if not field.metadata['number_is_text'] or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise QuietNavError(f'parameter {field.name}: expected text or a whole number, found {value!r}')
 
 
 def _plain(value: Any) -> Any:

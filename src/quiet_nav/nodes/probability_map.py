@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
+from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+from quiet_nav.nodes.failures import one_line
+from quiet_nav.nodes.files import DATA_FOLDER, below, data_folder
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import ns_to_stamp, run
 from quiet_nav.perception.maps.files import save_map
@@ -30,6 +32,7 @@ SETTLE_EVERY_S = 0.2
 #: A latched message as map_server publishes its map.
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
+STATIC_FRAMES = QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 #: As sensor data, and as patient as tf: every window is asked about after its end.
 ODOMETRY = QoSProfile(depth=100, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 
@@ -63,9 +66,10 @@ class ProbabilityMapParameters:
     modality: str = parameter(
         'audio', 'readings that count', choices=('audio', 'vision', 'fusion'), read_only=True
     )
+    data_folder: str = parameter('', DATA_FOLDER, read_only=True)
     file: str = parameter(
-        '~/.ros/near_wall_map',
-        'written by save_map and at the end as .pgm and .yaml; empty: never',
+        'near_wall_map',
+        'written below data_folder by save_map and at the end as .pgm and .yaml; empty: never',
         read_only=True,
     )
     publish_every_s: float = parameter(
@@ -77,27 +81,26 @@ class ProbabilityMapParameters:
         return MapSettings(self.frame, self.base_frame, self.moving, modality)
 
 
-class ProbabilityMapNode(Node):
+class ProbabilityMapNode(PlainNode):
     """Publishes `near_wall/map`, latched; where the robot was comes from tf, else from `odom`."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('probability_map', **options)
         self._settings = p = Parameters(self, ProbabilityMapParameters).value
-        frames = FrameListener(p.base_frame)
+        frames = FrameListener(p.base_frame, refused=lambda text: self.intake.refuse('tf', text))
         grid = ProbabilityGrid(p.resolution_m, p.reach_m, p.opening_rad, p.max_side_m)
         self._mapper = NearWallMapper(grid, frames.buffer, find_rig(p.rig), p.settings())
         self._published = 0
-        self._fault = ''
+        # Where the map is kept is settled before anything is mapped.
+        self._file = below(data_folder(p.data_folder), p.file, 'file') if p.file else None
         self._map = self.create_publisher(OccupancyGrid, 'near_wall/map', LATCHED)
-        self.create_subscription(NearWall, 'near_wall', self._on_reading, 50)
-        self.create_subscription(TFMessage, '/tf', frames.on_tf, QoSProfile(depth=100))
-        self.create_subscription(
-            TFMessage,
-            '/tf_static',
-            frames.on_tf_static,
-            QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL),
-        )
-        self.create_subscription(Odometry, 'odom', frames.on_odom, ODOMETRY)
+        for kind, topic, handle, qos in (
+            (NearWall, 'near_wall', self._on_reading, QoSProfile(depth=50)),
+            (TFMessage, '/tf', frames.on_tf, QoSProfile(depth=100)),
+            (TFMessage, '/tf_static', frames.on_tf_static, STATIC_FRAMES),
+            (Odometry, 'odom', frames.on_odom, ODOMETRY),
+        ):
+            self.create_subscription(kind, topic, self.intake.checked(topic, handle), qos)
         self.create_service(Trigger, 'save_map', self._on_save)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(SETTLE_EVERY_S, self._mapper.settle, clock=steady)
@@ -105,22 +108,21 @@ class ProbabilityMapNode(Node):
         self._diagnostics = Diagnostics(self, 'map', self._health)
 
     def before_shutdown(self) -> None:
-        """Keep the map; an empty one leaves no file."""
-        self._mapper.settle()
+        """Keep the map, whatever ends the node; an empty one leaves no file."""
+        try:
+            self._mapper.settle()
+        except Exception as error:
+            self.log.error(f'the last readings are not on the map: {one_line(error)}')
         if self._settings.file and not self._mapper.grid.empty:
             try:
-                self.get_logger().info(self._save())
+                self.log.info(self._save())
             except QuietNavError as error:
-                self.get_logger().error(str(error))
+                self.log.error(str(error))
 
     # What arrives
 
     def _on_reading(self, message: NearWall) -> None:
-        try:
-            self._mapper.add(reading_from_msg(message), message.header.frame_id)
-        except QuietNavError as error:
-            self._fault = str(error)
-            self.get_logger().error(str(error), throttle_duration_sec=10.0)
+        self._mapper.add(reading_from_msg(message), message.header.frame_id)
 
     def _on_save(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -133,9 +135,13 @@ class ProbabilityMapNode(Node):
     # What is said
 
     def _save(self) -> str:
-        if not self._settings.file:
+        if self._file is None:
             raise QuietNavError('parameter file is empty: say where the map is to be written')
-        image, description = save_map(self._settings.file, self._mapper.grid.map())
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise QuietNavError(f'{self._file.parent}: {error.strerror}') from error
+        image, description = save_map(self._file, self._mapper.grid.map())
         return f'{description}, {image.name}'
 
     def _publish(self) -> None:
@@ -156,8 +162,6 @@ class ProbabilityMapNode(Node):
             'waiting for tf': mapper.waiting,
             'cells held': mapper.grid.shape[0] * mapper.grid.shape[1],
         }
-        if self._fault:
-            return Status(Level.ERROR, self._fault, values)
         if mapper.lost and not mapper.placed:
             message = f'no transform from {p.base_frame} to {p.frame}: nothing can be placed'
             return Status(Level.WARN, message, values)

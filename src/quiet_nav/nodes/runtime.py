@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
+import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -16,19 +17,31 @@ from typing import Any
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.control_clock import Clocks
+from quiet_nav.nodes.base import ManagedNode, log_of, transition
+from quiet_nav.nodes.failures import leave, one_line
+from quiet_nav.nodes.logs import process_log
+
+__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'read_clocks', 'run', 'transition']
 
 NS_PER_S = 1_000_000_000
+#: Two clocks read farther apart do not say what they have in common.
+CLOCKS_WITHIN_NS = 5_000_000
 #: How long a callback that is running may go on before the shutdown hook runs beside it.
 CALLBACK_GRACE_S = 0.1
 #: A callback that a worker has not begun by then is handed out once more.
 HAND_OUT_AGAIN_S = 0.05
+#: Ctrl-C reaches a node from its terminal and again from its launch file.
+SAME_WISH_S = 3.0
+#: So long the thread that runs callbacks may take to end.
+SPINNER_GRACE_S = 3.0
 #: How long the last messages get to leave the process.
 FLUSH_S = 0.05
 
@@ -44,26 +57,15 @@ def now_ns(node: Node) -> int:
     return node.get_clock().now().nanoseconds
 
 
-def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..., Any]:
-    """Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
-
-    QuietNavError becomes one log line and FAILURE (the state before is kept), any other exception
-    a traceback in the log and ERROR; rclpy alone would swallow both. Returning None is SUCCESS.
-    """
-
-    @functools.wraps(callback)
-    def guarded(node: LifecycleNode, state: Any) -> TransitionCallbackReturn:
-        try:
-            result = callback(node, state)
-        except QuietNavError as error:
-            node.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception:
-            node.get_logger().error(traceback.format_exc())
-            return TransitionCallbackReturn.ERROR
-        return TransitionCallbackReturn.SUCCESS if result is None else result
-
-    return guarded
+def read_clocks(node: Node, steady: Clock) -> Clocks:
+    """Return the steady clock and the node's at one moment; again where something came between."""
+    for _ in range(5):
+        before = steady.now().nanoseconds
+        ros_ns = now_ns(node)
+        after = steady.now().nanoseconds
+        if after - before < CLOCKS_WITHIN_NS:
+            break
+    return Clocks((before + after) // 2, ros_ns)
 
 
 def run(
@@ -75,23 +77,49 @@ def run(
     the node can still publish; a lifecycle node then goes through its shutdown transition.
     A lifecycle node gets a parameter ``autostart`` (true by default): configure and activate at
     once, for robots without a lifecycle manager; where that fails the node stays alive.
+    An exception in a callback, timer, service or worker takes a lifecycle node through error
+    processing (``ManagedNode``), and it lives on; any other node ends, and so does one that cannot
+    be mended: with one line, the traceback at debug severity.
     Returns the process's exit code: 0 after a signal or shutdown, 1 after an exception, 2 where
-    the node refuses its parameters (one line on the log says why).
+    the node refuses its parameters or cannot begin (one line says why). What computes without end
+    is left behind: then the process ends here.
     """
-    # rclpy's own handlers invalidate the context, and with it the last zero velocity.
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        # rclpy's own handlers invalidate the context, and with it the last zero velocity.
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
+        return 2
+    code = 1
     try:
         try:
             node = make_node()
         except QuietNavError as error:
-            get_logger('quiet_nav').fatal(str(error))
-            return 2
-        try:
-            return _spin(node, threads)
-        finally:
-            node.destroy_node()
+            process_log().fatal(str(error))
+            code = 2
+        except Exception as error:
+            process_log().fatal(one_line(error))
+            process_log().debug(''.join(traceback.format_exception(error)))
+        else:
+            try:
+                code = _spin(node, threads)
+            finally:
+                node.destroy_node()
     finally:
         rclpy.try_shutdown()
+    return leave(code)
+
+
+def why_not_begun(error: Exception) -> str:
+    """Return in one line why ROS cannot begin, and the way out where it is known."""
+    text = one_line(error)
+    if 'log' in text.lower():
+        folder = os.environ.get('ROS_LOG_DIR') or os.environ.get('ROS_HOME') or '~/.ros/log'
+        return (
+            f'no log can be written below {folder}: set ROS_LOG_DIR to a folder that can be '
+            f'written ({" ".join(str(error).split())})'
+        )
+    return text
 
 
 class PatientExecutor(MultiThreadedExecutor):
@@ -123,14 +151,11 @@ def _spin(node: Node, threads: int) -> int:
     def spin() -> None:
         try:
             if isinstance(node, LifecycleNode):
-                _autostart(node)
-            while rclpy.ok() and not stop.is_set():
-                executor.spin_once()
+                _guarded(node, lambda: _autostart(node), failures)
+            while rclpy.ok() and not stop.is_set() and not failures:
+                _guarded(node, executor.spin_once, failures)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
-        except Exception as error:
-            failures.append(error)
-            node.get_logger().fatal(''.join(traceback.format_exception(error)))
         finally:
             stop.set()
 
@@ -147,10 +172,37 @@ def _spin(node: Node, threads: int) -> int:
                 _shut_down(node)
         except Exception as error:
             failures.append(error)
-            node.get_logger().fatal(''.join(traceback.format_exception(error)))
-    spinner.join(5.0)
-    executor.shutdown(timeout_sec=5.0)
-    return 1 if failures else 0
+            _say_last(node, error)
+    spinner.join(SPINNER_GRACE_S)
+    executor.shutdown(timeout_sec=SPINNER_GRACE_S)
+    code = 1 if failures else 0
+    # A thread that still computes in the node must not find it destroyed.
+    return leave(code, 0.0) if spinner.is_alive() else code
+
+
+def _guarded(node: Node, action: Callable[[], object], failures: list[Exception]) -> None:
+    """Do something of the node; what it raises is dealt with, or noted where the node must end."""
+    try:
+        action()
+    except ExternalShutdownException:
+        raise
+    except Exception as error:
+        if isinstance(node, ManagedNode):
+            if node.fail(error):
+                return
+        else:
+            _say_last(node, error)
+        failures.append(error)
+
+
+def _say_last(node: Node, error: Exception) -> None:
+    """Say in one line, and in the diagnostics, what ends the node."""
+    text = one_line(error)
+    log_of(node).fatal(text)
+    log_of(node).debug(''.join(traceback.format_exception(error)))
+    if hasattr(node, 'report'):
+        node.failure = text
+        node.report()
 
 
 def _autostart(node: LifecycleNode) -> None:
@@ -159,10 +211,11 @@ def _autostart(node: LifecycleNode) -> None:
     )
     if not node.declare_parameter('autostart', True, descriptor).value:
         return
+    log = log_of(node)
     if node.trigger_configure() != TransitionCallbackReturn.SUCCESS:
-        node.get_logger().error('not configured; mend the cause and trigger configure')
+        log.error('not configured; mend the cause and trigger configure')
     elif node.trigger_activate() != TransitionCallbackReturn.SUCCESS:
-        node.get_logger().error('configured but not activated; trigger activate to try again')
+        log.error('configured but not activated; trigger activate to try again')
 
 
 def _shut_down(node: Node) -> None:
@@ -179,11 +232,20 @@ def _shut_down(node: Node) -> None:
 
 @contextlib.contextmanager
 def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set the event; a second one acts as if there were no handler."""
+    """Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
+
+    Within SAME_WISH_S more of them change nothing: the node is stopping its robot.
+    """
+    first_s = math.inf
 
     def handle(number: int, _frame: Any) -> None:
+        nonlocal first_s
         event.set()
-        signal.signal(number, signal.SIG_DFL)
+        now_s = time.monotonic()
+        first_s = min(first_s, now_s)
+        if now_s - first_s > SAME_WISH_S:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     in_main = threading.current_thread() is threading.main_thread()
     numbers = (signal.SIGINT, signal.SIGTERM) if in_main else ()

@@ -12,7 +12,6 @@ from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
@@ -22,6 +21,7 @@ from tf2_msgs.msg import TFMessage
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
+from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.camera_messages import (
     camera_info_to_msg,
     image_to_msg,
@@ -102,7 +102,7 @@ class SimulatedRobotParameters:
             raise QuietNavError(f'parameter pose: {len(self.pose)} numbers; expected x, y, yaw')
 
 
-class SimulatedRobot(Node):
+class SimulatedRobot(PlainNode):
     """Publishes what a robot's drivers publish, in time that the node itself makes."""
 
     def __init__(self) -> None:
@@ -135,12 +135,9 @@ class SimulatedRobot(Node):
 
     def _make_interfaces(self) -> None:
         stamped = self._settings.value.enable_stamped_cmd_vel
-        if stamped:
-            self.create_subscription(
-                TwistStamped, 'cmd_vel', lambda m: self._on_twist(m.twist), qos_profile_sensor_data
-            )
-        else:
-            self.create_subscription(Twist, 'cmd_vel', self._on_twist, qos_profile_sensor_data)
+        kind = TwistStamped if stamped else Twist
+        handle = self.intake.checked('cmd_vel', lambda m: self._on_twist(m.twist if stamped else m))
+        self.create_subscription(kind, 'cmd_vel', handle, qos_profile_sensor_data)
         self.create_service(Trigger, 'reset', self._on_reset)
         self._clock_pub = self.create_publisher(ClockMessage, '/clock', 1)
         self._odom_pub = self.create_publisher(Odometry, 'odom', 10)
@@ -200,10 +197,7 @@ class SimulatedRobot(Node):
     # Commands
 
     def _on_twist(self, twist: Twist) -> None:
-        try:
-            self._world.robot.command(twist.linear.x, twist.angular.z)
-        except QuietNavError as error:
-            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+        self._world.robot.command(twist.linear.x, twist.angular.z)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:

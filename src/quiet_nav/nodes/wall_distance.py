@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, Range
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.base import PlainNode
+from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.nodes.runtime import now_ns, run
-from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.recordings.depth import LEAST_VALID, WallDistance, image_wall_distance
+from quiet_nav.perception.messages import checked_ns
+from quiet_nav.recordings.depth import LEAST_VALID, WallDistance, depth_unit_m, wall_distance
+
+DEPTH_TOPIC = 'camera/camera/depth/image_rect_raw'
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class WallDistanceParameters:
     )
 
 
-class WallDistanceNode(Node):
+class WallDistanceNode(PlainNode):
     """Publishes `wall_distance` with every depth image; NaN (REP-117) where too few pixels read."""
 
     def __init__(self, **options: object) -> None:
@@ -53,20 +56,22 @@ class WallDistanceNode(Node):
         self._fault = ''
         self._publisher = self.create_publisher(Range, 'wall_distance', 10)
         self.create_subscription(
-            Image, 'camera/camera/depth/image_rect_raw', self._on_image, qos_profile_sensor_data
+            Image,
+            DEPTH_TOPIC,
+            self.intake.checked(DEPTH_TOPIC, self._on_image),
+            qos_profile_sensor_data,
         )
         self._diagnostics = Diagnostics(self, 'depth', self._health)
 
     def _on_image(self, image: Image) -> None:
         p = self._settings.value
         try:
-            found = image_wall_distance(image, p.least_valid)
+            found = wall_distance(image_from_msg(image), depth_unit_m(image), p.least_valid)
+            stamp_ns = checked_ns(image.header.stamp, 'depth image')
         except QuietNavError as error:
-            if str(error) != self._fault:
-                self.get_logger().error(str(error))
             self._fault = str(error)
-            return
-        self._fault, self._last, self._last_ns = '', found, stamp_to_ns(image.header.stamp)
+            raise
+        self._fault, self._last, self._last_ns = '', found, stamp_ns
         self._images += 1
         self._without += not found.valid
         message = Range(

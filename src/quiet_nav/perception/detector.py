@@ -199,6 +199,7 @@ class DetectorSession:
             len(runs) - 1,
             context,
             tuple(float(p) for p in distance),
+            bins=self.detector.model.metadata.bins,
         )
         return finite(reading)
 
@@ -237,6 +238,7 @@ class DetectorSession:
                     counts[i],
                     Context.ALONE,
                     tuple(float(p) for p in distance[i]),
+                    bins=self.detector.model.metadata.bins,
                 )
             )
             for i, h in enumerate(heard)

@@ -12,7 +12,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
 from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: What a context model may take beside these, where its metadata name it among the contexts.
@@ -67,8 +67,7 @@ class ModelFile:
         self.model.stop()
 
     def _shapes(self, feeds: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:
-        edges = len(self.metadata.distance_edges_m)
-        bins = edges + 1 if edges else 0
+        bins = self.metadata.bins.count if self.metadata.distance_edges_m else 0
         kind = self.metadata.kind
         n = len(feeds[INPUTS[kind][0]])
         if kind == 'context':
@@ -81,8 +80,8 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
     """Open an ONNX file of quiet_nav.
 
     threads: of one run (onnxruntime would take every core).
-    Raises QuietNavError where the file is missing, empty, no ONNX, of another project, or takes
-    other inputs than its metadata say.
+    Raises QuietNavError where the file is missing, empty, no ONNX, of another project, takes other
+    inputs than its metadata say, or has distance bins that are none.
     """
     path = Path(path)
     where = f'model {path}'
@@ -100,6 +99,11 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
             f'{where}: takes {", ".join(model.inputs)}; its metadata say {metadata.kind}, which '
             f'takes {", ".join(expected)}'
         )
+    try:
+        # Bins that are none show here, with the file's name, not where they are first used.
+        _ = metadata.bins
+    except QuietNavError as error:
+        raise QuietNavError(f'{where}: {error}') from error
     return ModelFile(path, metadata, model)
 
 
@@ -122,7 +126,7 @@ def _silence(file: ModelFile) -> dict[str, np.ndarray]:
 
 
 def refuse_other(model: ModelFile, modality: str) -> None:
-    """Raise QuietNavError where a model reads another modality or means other distances.
+    """Raise QuietNavError where a model reads another modality or calls other walls near.
 
     Also where it gives other outputs than its kind, which is tried.
     """
@@ -131,8 +135,6 @@ def refuse_other(model: ModelFile, modality: str) -> None:
         f'modality {meta.modality}, expected {modality}': meta.modality != modality,
         f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
         != NEAR_WALL_M,
-        'other distance bins than this version': bool(meta.distance_edges_m)
-        and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
         f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': modality == 'audio'
         and meta.sample_rate != SAMPLE_RATE,
     }

@@ -14,11 +14,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import parse_json
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.files.values import short
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 from quiet_nav.sound.windows import CLIP_SAMPLES, SAMPLE_RATE
 
 FORMAT = '1'
 PREFIX = 'quiet_nav.'
+#: Keys that files of this format written before them lack.
+_MAY_LACK = {'distance_prior'}
 
 
 _MOST_TEXT = 1_000_000
@@ -33,8 +35,10 @@ class ModelMetadata:
     kind: which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
     input_samples: length of the waveform input. contexts: names that the model can use beside
     the window itself (reference, other_ears). distance_edges_m: upper edges of the distance bins,
-    empty where the model says no distances. calibration: what was done to the probabilities.
-    training: data, seed, recipe, rooms, in words. extra: what one kind needs beside that.
+    empty where the model says no distances. distance_prior: share of each bin where the model was
+    calibrated, one more than edges; empty: that of the shipped detectors. calibration: what was
+    done to the probabilities. training: data, seed, recipe, rooms, in words. extra: what one kind
+    needs beside that.
     """
 
     kind: str
@@ -42,13 +46,21 @@ class ModelMetadata:
     sample_rate: Annotated[int, Field(ge=0, le=1_000_000)] = SAMPLE_RATE
     modality: str = 'audio'
     contexts: tuple[str, ...] = ()
-    distance_edges_m: tuple[_Metres, ...] = DISTANCE_EDGES_M
+    distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
     near_wall_m: _Metres = 0.5
     calibration: str = 'none'
     training: str = ''
     version: str = ''
     licence: str = 'Apache-2.0'
     extra: dict[str, Any] = field(default_factory=dict)
+    distance_prior: tuple[float, ...] = ()
+
+    @property
+    def bins(self) -> DistanceBins:
+        """The bins of its distances; the standard ones where it says none."""
+        if not self.distance_edges_m:
+            return STANDARD_BINS
+        return DistanceBins(self.distance_edges_m, self.distance_prior)
 
     def to_strings(self) -> dict[str, str]:
         """Return ONNX metadata properties, JSON values under ``quiet_nav.*`` keys."""
@@ -74,8 +86,9 @@ class ModelMetadata:
                 'export it with quiet_nav export or import-checkpoint'
             )
         names = [item.name for item in dataclasses.fields(cls)]
-        missing = sorted(set(names) - set(raw))
+        missing = sorted(set(names) - set(raw) - _MAY_LACK)
         if missing:
             raise QuietNavError(f'{where}: metadata lack {", ".join(missing)}')
         # What a later version says besides is its own affair.
-        return checked(cls, {name: raw[name] for name in names}, f'{where}: metadata')
+        said = {name: raw[name] for name in names if name in raw}
+        return checked(cls, said, f'{where}: metadata')

@@ -9,11 +9,8 @@ from dataclasses import dataclass, replace
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-
-NEAR_WALL_M = 0.5
-#: Upper edges of the distance bins in metres; the last bin is everything farther.
-DISTANCE_EDGES_M = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5)
-DISTANCE_BINS = len(DISTANCE_EDGES_M) + 1
+from quiet_nav.perception.distance_bins import NEAR_WALL_M as NEAR_WALL_M
+from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 
 
 class Modality(enum.IntEnum):
@@ -84,8 +81,9 @@ class NearWallReading:
     side is asked in base_link as the robot stood during the window; only trials, which know every
     turn, ask in that of the step's beginning.
     probability: calibrated, 0 to 1, NaN where not valid. spread: standard deviation over clips.
-    distance_probabilities: one per bin of DISTANCE_EDGES_M plus "farther", summing to 1; empty
-    where the detector gives none. Times are integer nanoseconds.
+    distance_probabilities: one per bin of ``bins``, summing to 1; empty where the detector gives
+    none. Times are integer nanoseconds.
+    Raises QuietNavError where there are more or fewer of them than bins.
     """
 
     side: Side
@@ -99,12 +97,20 @@ class NearWallReading:
     modality: Modality = Modality.AUDIO
     valid: bool = True
     reason: str = ''
+    bins: DistanceBins = STANDARD_BINS
+
+    def __post_init__(self) -> None:
+        if self.distance_probabilities and len(self.distance_probabilities) != self.bins.count:
+            raise QuietNavError(
+                f'a reading with {len(self.distance_probabilities)} distance probabilities; '
+                f'expected {self.bins.count}, one a bin'
+            )
 
     @property
     def median_distance_m(self) -> float:
         """Median of the distance distribution in metres; inf beyond the last edge."""
         total, below = 0.0, 0.0
-        for p, edge in zip(self.distance_probabilities, DISTANCE_EDGES_M, strict=False):
+        for p, edge in zip(self.distance_probabilities, self.bins.edges_m, strict=False):
             if total + p >= 0.5:
                 return below + (0.5 - total) / max(p, 1e-9) * (edge - below)
             total, below = total + p, edge

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,13 @@ class Rig:
     @property
     def channels(self) -> int:
         return max(ear.channel for ear in self.ears) + 1
+
+    @property
+    def identity(self) -> str:
+        """Its name and a digest of all that it says, as ``pair#1c0d5ae2``; equal for equal rigs."""
+        said = [[e.channel, e.x, e.y, e.z, int(e.side), e.pattern] for e in self.ears]
+        digest = hashlib.sha256(json.dumps([said, self.turns]).encode()).hexdigest()
+        return f'{self.name}#{digest[:8]}'
 
     def ear_toward(self, side: Side, turn_rad: float = 0.0) -> Ear | None:
         """Return the ear that faces ``side`` (asked in the unturned base_link) after a turn."""

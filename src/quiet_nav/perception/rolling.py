@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
@@ -136,7 +139,9 @@ class RollingListener:
     def _of_ears(self, windows: tuple[Window, ...]) -> tuple[Window, ...]:
         """Return one window an ear; all are not valid where the rig does not fit the audio."""
         if len(windows) >= self.rig.channels:
-            return tuple(windows[ear.channel] for ear in self.rig.ears)
+            heard = tuple(windows[ear.channel] for ear in self.rig.ears)
+            reason = twins_fault(heard)
+            return tuple(replace(w, valid=False, reason=reason) for w in heard) if reason else heard
         reason = channels_fault(self.rig, len(windows))
         return tuple(
             replace(windows[0], channel=ear.channel, valid=False, reason=reason)
@@ -160,6 +165,21 @@ def channels_fault(rig: Rig, channels: int) -> str:
         f'rig {rig.name} needs {rig.channels} channels, the audio has {channels}: '
         'does the rig fit the microphone?'
     )
+
+
+def twins_fault(windows: tuple[Window, ...]) -> str:
+    """Return that two channels are equal to the bit, as of one microphone sent twice, or ''.
+
+    Silence is no twin: that it is silent says more.
+    """
+    for one, other in itertools.combinations(windows, 2):
+        alike = one.valid and other.valid and np.array_equal(one.samples, other.samples)
+        if alike and len(one.samples) and np.ptp(one.samples) > 0.0:
+            return (
+                f'channels {one.channel} and {other.channel} are equal to the bit: one microphone '
+                'sent twice? The ears of a rig are microphones of their own'
+            )
+    return ''
 
 
 def no_readings(rig: Rig, start_ns: int, end_ns: int, reason: str) -> tuple[NearWallReading, ...]:

@@ -65,7 +65,8 @@ class MessageTypes:
         if needed is None or channel.msgtype not in _READ:
             return ''
         there = {name for name, _ in store.fielddefs[channel.msgtype][1]}
-        missing = [name for name, _ in needed[1] if name not in there]
+        newer = _NEWER.get(channel.msgtype, ())
+        missing = [name for name, _ in needed[1] if name not in there and name not in newer]
         if missing:
             return (
                 f'its {channel.msgtype} has no field {", ".join(missing)}: another package of the '
@@ -110,6 +111,8 @@ class MessageTypes:
 
 #: The types whose fields are read: they must be there by name.
 _READ = frozenset({STAMPED, UNSTAMPED, INFO, ODOMETRY, IMAGE, NEAR_WALL})
+#: Fields that bags of earlier versions do not have; nothing may depend on them.
+_NEWER = {NEAR_WALL: ('rig', 'hears_by')}
 
 
 def _types_of(channel: Channel) -> dict[str, object]:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,7 @@ from quiet_nav.files.schema import Schema, checked
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import Annotation, read_annotation
 from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     to_json,
@@ -217,14 +218,15 @@ class LabelledSet:
         """Remove what a run that was ended left of a bag: it is not in ``labels.json``."""
         for folder in (self.root / 'ProcessedData' / room, self.motion_root / 'ProcessedData'):
             for path, said in _annotations(folder):
-                if said.get('bag') == bag:
+                if said.bag == bag:
                     shutil.rmtree(path)
 
     def _write_motion_lists(self) -> None:
-        depths: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
-        for path, said in _annotations(self.motion_root / 'ProcessedData'):
-            if said.get('bag') in self.bags:
-                depths[self.rooms[said['room']]][path.name] = said['depth']
+        depths: dict[str, dict[str, Sequence[float]]] = {split: {} for split in SPLITS}
+        for path, said in _annotations(self.motion_root / 'ProcessedData', 'depth_m'):
+            if said.bag in self.bags:
+                room = self.bags[said.bag].room
+                depths[self.rooms[room]][path.name] = said.depth_m
         for split in SPLITS:
             rng = generator(0, 'lists', split)
             limit = NEAR_WALL_M, math.nextafter(NEAR_WALL_M, math.inf)
@@ -235,22 +237,20 @@ class LabelledSet:
         listed: dict[str, dict[str, ListedPlace]] = {}
         for room in rooms:
             listed[room] = {}
-            for path, said in _annotations(self.root / 'ProcessedData' / room):
-                if said.get('bag') not in self.bags:
+            folder = self.root / 'ProcessedData' / room
+            for path, said in _annotations(folder, 'depth_m', 'length_s'):
+                if said.bag not in self.bags:
                     continue
-                distance = float(said['depth'])
-                is_near = distance <= NEAR_WALL_M
-                listed[room][path.name] = ListedPlace(distance, said['Audio Length'], is_near)
+                is_near = said.distance_m <= NEAR_WALL_M
+                length_s = said.length_s or 0.0
+                listed[room][path.name] = ListedPlace(said.distance_m, length_s, is_near)
         write_place_lists(self.root, SUBSET, listed, split)
 
 
-def _annotations(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _annotations(folder: Path, *needed: str) -> Iterator[tuple[Path, Annotation]]:
     """Yield the places or recordings in a folder and what is said of them."""
     for path in sorted(folder.glob('*/annotation.json')):
-        said = read_json(path)
-        if not isinstance(said, dict):
-            raise QuietNavError(f'{path}: expected a mapping; found {short(said)}')
-        yield path.parent, said
+        yield path.parent, read_annotation(path.parent, *needed)
 
 
 def _check_room(item: Assigned) -> None:

@@ -47,7 +47,7 @@ def mel_filterbank(
             f'mel bands from {low_hz} to {high_hz} Hz at {sample_rate} Hz; expected '
             f'0 <= low < high <= {sample_rate / 2}'
         )
-    corners = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2))
+    corners = _corners_hz(low_hz, high_hz, bands)
     bins = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
     distance = bins - corners[:, None]
     width = np.diff(corners)[:, None]
@@ -56,9 +56,14 @@ def mel_filterbank(
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
+def _corners_hz(low_hz: float, high_hz: float, bands: int) -> np.ndarray:
+    """Return where the bands' triangles begin, peak and end, in Hz, shape (bands + 2,)."""
+    return np.asarray(mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2)))
+
+
 def mel_centres_hz() -> np.ndarray:
     """Return the frequency at which each of the 64 bands peaks, in Hz, shape (64,)."""
-    return mel_to_hz(np.linspace(hz_to_mel(0.0), hz_to_mel(MEL_TOP_HZ), MEL_BANDS + 2))[1:-1]
+    return _corners_hz(0.0, MEL_TOP_HZ, MEL_BANDS)[1:-1]
 
 
 @lru_cache(maxsize=1)

@@ -15,10 +15,15 @@ _WAITING_S = 10.0
 
 @dataclass(frozen=True)
 class AudioEvent:
-    """Something that a user should know: ``error`` where no sound can be had until it is mended."""
+    """Something that a user should know: ``error`` where no sound can be had until it is mended.
+
+    cause: what brought it about, in words without its numbers: equal causes need not be said
+    every time. '' for what is always worth saying.
+    """
 
     text: str
     error: bool = False
+    cause: str = ''
 
 
 def format_from_info(
@@ -62,9 +67,14 @@ class AudioReceiver:
             return self._fault
         if self._foreign:
             return self._foreign
-        if self._waiting:
+        if self.lacks_info:
             return 'audio comes, but no audio_info says its format: is it published and remapped?'
         return 'no audio received yet'
+
+    @property
+    def lacks_info(self) -> bool:
+        """Whether chunks wait for an info that says their format."""
+        return bool(self._waiting)
 
     def take_events(self) -> list[AudioEvent]:
         """Return what happened since the last call, oldest first."""
@@ -81,17 +91,19 @@ class AudioReceiver:
             self._fail(str(error))
             return
         if self._fault:
-            self._events.append(AudioEvent(f'audio is right again: {new}'))
+            self._events.append(
+                AudioEvent(f'audio is right again: {new}', cause='audio is right again')
+            )
         self._fault = ''
         if self.stream is not None and self.stream.format == new:
             return
         if self.stream is not None:
             text = f'audio changed from {self.stream.format} to {new}: starting afresh'
-            self._events.append(AudioEvent(text))
+            self._events.append(AudioEvent(text, cause='audio changed'))
         self.stream = AudioStream(new, self._buffer_s, self._tolerance)
         self._ragged, self._not_finite = False, 0
         while self._waiting:
-            self._push(*self._waiting.popleft())
+            self._push(self.stream, *self._waiting.popleft())
 
     def on_audio(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:
         """Take a chunk of PCM bytes and the time of its first sample; return a break if found."""
@@ -103,26 +115,27 @@ class AudioReceiver:
             while stamp_ns - self._waiting[0][1] > _WAITING_S * 1e9:
                 self._waiting.popleft()
             return None
-        return self._push(data, stamp_ns)
+        return self._push(self.stream, data, stamp_ns)
 
     def on_foreign(self, text: str) -> None:
         """Take note that a publisher's messages are not ones that can be read; '' when over."""
         if text and text != self._foreign:
-            self._events.append(AudioEvent(text, error=True))
+            self._events.append(AudioEvent(text, error=True, cause=text))
         self._foreign = text
 
     def _fail(self, text: str) -> None:
         if text != self._fault:
-            self._events.append(AudioEvent(text, error=True))
+            self._events.append(AudioEvent(text, error=True, cause=text))
         self._fault = text
         self.stream = None
         self._waiting.clear()
 
-    def _push(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:
-        found = self.stream.push_bytes(data, stamp_ns)
+    def _push(self, stream: AudioStream, data: bytes | memoryview, stamp_ns: int) -> Break | None:
+        found = stream.push_bytes(data, stamp_ns)
         if found is not None:
-            self._events.append(AudioEvent(f'{found}: windows across it are not valid'))
-        pcm_format = self.stream.format
+            text = f'{found}: windows across it are not valid'
+            self._events.append(AudioEvent(text, cause=f'sound: {found.kind.name}'))
+        pcm_format = stream.format
         if len(data) % pcm_format.frame_bytes and not self._ragged:
             self._ragged = True
             text = (
@@ -130,8 +143,8 @@ class AudioReceiver:
                 f'({pcm_format}): the rest is joined to the next chunk; is audio_info right?'
             )
             self._events.append(AudioEvent(text))
-        if self.stream.not_finite_count and not self._not_finite:
+        if stream.not_finite_count and not self._not_finite:
             text = 'samples that are not finite numbers: windows with them are not valid'
             self._events.append(AudioEvent(text))
-        self._not_finite = self.stream.not_finite_count
+        self._not_finite = stream.not_finite_count
         return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
+from typing import overload
 
 import numpy as np
 
@@ -16,15 +18,19 @@ from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window, too_sho
 
 _EPSILON = 1e-3
 _PRUNE_S = 1.0
+#: More than this of a window that was heard before, to the bit, is no accident of a quiet room.
+_MOST_REPEATED_S = 0.15
+#: Shorter chunks may be equal by chance.
+_SHORTEST_REPEAT = 32
 
 
 class AudioStream:
     """The sound of one publisher at 16 kHz, as far back as ``buffer_s``, cut into windows by time.
 
-    Nothing is lost unnoticed: a window that crosses a gap, an overlap or a clock jump, or holds
-    samples that were not finite numbers, is not valid and says so. While stamps are off but may
-    come back (``StampTolerance``) windows that reach so far are not valid either. All depends on
-    the chunks and stamps alone, so that a replay gives the same windows.
+    Nothing is lost unnoticed: a window that crosses a gap, an overlap or a clock jump, holds
+    samples that were not finite numbers, or bytes that came before, is not valid and says so. While
+    stamps are off but may come back (``StampTolerance``) windows that reach so far are not valid
+    either. All depends on the chunks and stamps alone, so that a replay gives the same windows.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class AudioStream:
         self._ring = RingBuffer(round(buffer_s * SAMPLE_RATE), pcm_format.channels)
         self._clipped = SampleMarks(pcm_format.channels)
         self._not_finite = SampleMarks(pcm_format.channels)
+        self._repeated = SampleMarks(pcm_format.channels)
+        self._heard = _Chunks(3 * pcm_format.sample_rate)
         self._floor = 0
         self._floor_break: Break | None = None
         self._pruned = 0
@@ -79,6 +87,9 @@ class AudioStream:
     def push_bytes(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:
         """Add PCM bytes, ``stamp_ns`` the time of their first sample; return a break if found."""
         frames = self._decoder.decode(data)
+        if self._heard.repeats(data, self.timeline.frames, len(frames)):
+            at = self._output(self.timeline.frames + np.arange(len(frames)))
+            self._repeated.add(np.ones_like(frames, bool), at)
         found = self.push(frames, stamp_ns)
         if found is not None and self._decoder.pending_bytes:
             # The rest of a frame begun before lost bytes never comes: a chunk begins a frame.
@@ -185,7 +196,14 @@ class AudioStream:
             self._clipped.add(clipped, self._output(first + np.arange(len(frames))))
         return frames
 
+    @overload
+    def _output(self, index: float) -> float: ...
+
+    @overload
+    def _output(self, index: np.ndarray) -> np.ndarray: ...
+
     def _output(self, index: float | np.ndarray) -> float | np.ndarray:
+        """Return where a sample of the input lies among those of the output rate."""
         return index * (SAMPLE_RATE / self.format.sample_rate)
 
     def _time_ns(self, sample: float) -> int:
@@ -238,6 +256,12 @@ class AudioStream:
         wrong = self._not_finite.count(channel, start, stop)
         if wrong and not reason:
             reason = f'{wrong} samples are not finite numbers'
+        again_s = self._repeated.count(channel, start, stop) / self.format.sample_rate
+        if again_s > _MOST_REPEATED_S and not reason:
+            reason = (
+                f'the same sound came again, to the bit, for {again_s:.1f} s of the window: '
+                'the driver of the microphone is frozen'
+            )
         count = max(1.0, (stop - start) * self.format.sample_rate / SAMPLE_RATE)
         return Window(
             self._ring.read(channel, start, stop),
@@ -275,6 +299,28 @@ class AudioStream:
         self.timeline.forget_before(self._pruned * self.format.sample_rate / SAMPLE_RATE)
         self._clipped.forget_before(self._pruned)
         self._not_finite.forget_before(self._pruned)
+        self._repeated.forget_before(self._pruned)
+
+
+class _Chunks:
+    """The chunks of the last while: no microphone says the same twice, to the bit."""
+
+    def __init__(self, memory_frames: int) -> None:
+        self._memory = memory_frames
+        self._seen: OrderedDict[int, int] = OrderedDict()
+
+    def repeats(self, data: bytes | memoryview, at: int, frames: int) -> bool:
+        """Take a chunk that begins at a frame; return whether its bytes came before."""
+        content = bytes(data)
+        if frames < _SHORTEST_REPEAT or content == content[:1] * len(content):
+            return False
+        while self._seen and at - next(iter(self._seen.values())) > self._memory:
+            self._seen.popitem(last=False)
+        key = hash(content)
+        again = key in self._seen
+        self._seen[key] = at
+        self._seen.move_to_end(key)
+        return again
 
 
 def _fitted(frames: np.ndarray, count: int) -> np.ndarray:

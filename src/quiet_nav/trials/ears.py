@@ -11,9 +11,9 @@ from scipy.special import expit
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.belief import BeliefSettings
 from quiet_nav.navigation.listening import ListenStop
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.own_sound import own_sound_of
@@ -25,8 +25,8 @@ CONTEXTS = ('full', 'other-ears', 'reference', 'alone')
 DISTURBANCES = ('none', 'distractors', 'gains', 'ventilation')
 _WINDOW_NS = round(WINDOW_S * 1e9)
 _GRID_M = np.linspace(0.02, 3.0, 150)
-_GRID_BINS = np.searchsorted(DISTANCE_EDGES_M, _GRID_M)
-_BIN_PRIOR = np.array(BeliefSettings.bin_prior)
+#: A point at an edge lies in the nearer bin: a wall at 0.5 m is near.
+_GRID_BINS = np.searchsorted(STANDARD_BINS.edges_m, _GRID_M)
 
 
 class Ears(Protocol):
@@ -141,8 +141,7 @@ class ErrorProneEars(IdealEars):
         told = 0.85 * self._spread(np.minimum(_GRID_M, 2.0))
         off = (np.minimum(_GRID_M, 2.0) - estimate) / told
         bins = _posterior(np.exp(-0.5 * off**2) / told)
-        near = int(np.searchsorted(DISTANCE_EDGES_M, NEAR_WALL_M)) + 1
-        return float(bins[:near].sum()), bins
+        return float(bins[STANDARD_BINS.is_near].sum()), bins
 
     def _spread(self, distance_m: float | np.ndarray) -> float | np.ndarray:
         return self._noise * (0.12 + 0.22 * distance_m)
@@ -160,6 +159,7 @@ class ErrorProneEars(IdealEars):
 
 def _posterior(likelihood: np.ndarray) -> np.ndarray:
     """Return bin probabilities from a likelihood on the distance grid, by the bins' prior."""
-    total = np.bincount(_GRID_BINS, weights=likelihood, minlength=len(_BIN_PRIOR))
-    bins = total / np.bincount(_GRID_BINS, minlength=len(_BIN_PRIOR)) * _BIN_PRIOR
+    count = STANDARD_BINS.count
+    total = np.bincount(_GRID_BINS, weights=likelihood, minlength=count)
+    bins = total / np.bincount(_GRID_BINS, minlength=count) * STANDARD_BINS.prior_array
     return bins / bins.sum()

@@ -17,9 +17,10 @@ from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.nodes.camera_messages import image_to_msg
+from quiet_nav.nodes.base import log_of
+from quiet_nav.nodes.camera_messages import image_to_msg, make_bridge
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
-from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of, subscribe_images
+from quiet_nav.nodes.image_input import IMAGE_TOPIC, picture_of, subscribe_images
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
@@ -97,6 +98,7 @@ class NearWallDisplay:
         self._node, self._base_frame, self._threshold = node, base_frame, near_probability
         self._strip = ProbabilityStrip(threshold=near_probability)
         self._lock = threading.Lock()
+        self._log = log_of(node)
         self._shown = ReadingMarkers(rig)
         self._bridge = None
         self._images = None
@@ -217,11 +219,9 @@ class NearWallDisplay:
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._bridge is None:
             return
-        picture = picture_of(message, self._bridge)
+        picture = picture_of(message)
         if picture.pixels is None:
-            self._node.get_logger().error(
-                f'image cannot be shown: {picture.fault}', throttle_duration_sec=10.0
-            )
+            self._log.error(f'image cannot be shown: {picture.fault}', cause='image not shown')
             return
         with self._lock:
             drawn = self._strip.draw(picture.pixels)

@@ -5,29 +5,30 @@ from __future__ import annotations
 import math
 import sys
 import threading
-import traceback
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import qos_profile_sensor_data
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.audio_input import AudioInput
-from quiet_nav.nodes.conversions import pose_from_msg, reading_to_msg
+from quiet_nav.nodes.base import ManagedNode, transition
+from quiet_nav.nodes.camera_messages import make_bridge
+from quiet_nav.nodes.conversions import motion_from_msg, reading_to_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status, merged
-from quiet_nav.nodes.image_input import make_bridge
+from quiet_nav.nodes.failures import Worker
+from quiet_nav.nodes.files import below, data_folder
+from quiet_nav.nodes.heartbeat import Heartbeat
 from quiet_nav.nodes.near_wall.display import NearWallDisplay
 from quiet_nav.nodes.near_wall.parameters import NearWallParameters
 from quiet_nav.nodes.near_wall.vision import NearWallVision
 from quiet_nav.nodes.parameters import Parameters
-from quiet_nav.nodes.runtime import now_ns, run, transition
+from quiet_nav.nodes.runtime import now_ns, run
 from quiet_nav.perception.detector import DetectorSession, NearWallDetector
-from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.perception.messages import checked_ns
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import CAMERA_RIG, Rig, find_rig
@@ -41,9 +42,11 @@ from quiet_nav.sound.validity import stale_fault
 
 #: Decisions that may wait for the one that is being computed; older ones are dropped.
 BACKLOG = 2
+#: A decision that takes longer than this, and than four periods, counts as hung: no heartbeat.
+LONGEST_DECISION_S = 2.0
 
 
-class NearWallNode(LifecycleNode):
+class NearWallNode(ManagedNode):
     """Publishes `near_wall`, a message an ear and decision, or image; computes in a worker."""
 
     def __init__(self, **options: object) -> None:
@@ -53,6 +56,7 @@ class NearWallNode(LifecycleNode):
         self._settings: NearWallParameters = self._declared.value
         self._fault = ''
         self._rig: Rig | None = None
+        self._kept: Path | None = None
         self._session: DetectorSession | None = None
         self._eyes: ImageDetector | None = None
         self._publisher = None
@@ -63,14 +67,14 @@ class NearWallNode(LifecycleNode):
         self._audio: AudioInput | None = None
         self._listener: RollingListener | None = None
         self._vision: NearWallVision | None = None
-        self._worker: ThreadPoolExecutor | None = None
+        self._worker: Worker | None = None
+        self._heart: Heartbeat | None = None
         self._display: NearWallDisplay | None = None
         self._entities: list = []
         self._ticks: deque[Tick] = deque()
         self._lock = threading.Lock()
         self._last: Decision | None = None
         self._reasons: set[str] = set()
-        self._failure = ''
         self._decisions = self._drops = self._drops_reported = 0
         self._latency_s = self._delay_s = math.nan
 
@@ -80,12 +84,13 @@ class NearWallNode(LifecycleNode):
     def on_configure(self, _state: object) -> None:
         p = self._settings = self._declared.value
         try:
+            self._kept = _file_of(p)
             if p.hears:
                 self._rig = find_rig(p.rig)
                 model = p.model or shared_file('models/near_wall.onnx')
                 detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
                 self._session = detector.session(
-                    p.context_wanted(), _reference(p), p.seed_or_none(), p.question_asked()
+                    p.context_wanted(), _reference(self._kept), p.seed_or_none(), p.question_asked()
                 )
             if p.sees:
                 make_bridge()
@@ -99,14 +104,14 @@ class NearWallNode(LifecycleNode):
         self._fault = ''
         if self._session is not None:
             path = self._session.detector.model.path
-            self.get_logger().info(f'{path}, rig {self._rig.name}: ready')
+            self.log.info(f'{path}, rig {self._rig.name}: ready')
         if self._eyes is not None:
-            self.get_logger().info(f'{self._eyes.model.path}, camera {p.image_topic}: ready')
+            self.log.info(f'{self._eyes.model.path}, camera {p.image_topic}: ready')
 
     @transition
     def on_activate(self, state: object) -> None:
         p = self._settings
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix='detector')
+        self._worker = Worker(self, 'detector')
         self._display = NearWallDisplay(
             self,
             self._rig or CAMERA_RIG,
@@ -119,6 +124,9 @@ class NearWallNode(LifecycleNode):
             self._listen()
         if self._eyes is not None:
             self._vision = NearWallVision(self, self._eyes, p, self._worker, self._publish_seen)
+        limit_s = max(LONGEST_DECISION_S, 4.0 / (p.rate_hz if p.hears else p.image_rate_hz))
+        worker = self._worker
+        self._heart = Heartbeat(self, lambda: worker.busy_s < limit_s)
         super().on_activate(state)
 
     def _listen(self) -> None:
@@ -129,7 +137,10 @@ class NearWallNode(LifecycleNode):
         self._entities = [(self.destroy_timer, timer)]
         if p.use_odometry:
             odometry = self.create_subscription(
-                Odometry, 'odom', self._on_odom, qos_profile_sensor_data
+                Odometry,
+                'odom',
+                self.intake.checked('odom', self._on_odom),
+                qos_profile_sensor_data,
             )
             self._entities.append((self.destroy_subscription, odometry))
 
@@ -147,37 +158,49 @@ class NearWallNode(LifecycleNode):
         self._end()
         self._release()
 
+    def release(self) -> None:
+        """Let go of all, for a node that has failed; nobody is told anything any more."""
+        self._end()
+        self._release()
+
     def _end(self) -> None:
         """Stop to listen and look, and keep what was learnt of the room."""
         if self._worker is None:
             return
+        if self._heart is not None:
+            self._heart.destroy()
         for half in (self._audio, self._vision):
             if half is not None:
                 half.destroy()
         for destroy, entity in self._entities:
             destroy(entity)
-        self._ticks.clear()
-        self._worker.shutdown(wait=True)
-        self._display.destroy()
+        with self._lock:
+            self._ticks.clear()
+        finished = self._worker.close()
+        if self._display is not None:
+            self._display.destroy()
         self._stop_listening()
-        path = self._settings.reference_file
-        if path and self._session is not None:
+        if not finished:
+            self.log.error('the detector is still computing: it is left behind')
+        elif self._kept is not None and self._session is not None:
             try:
-                self._session.reference.save(path)
-            except QuietNavError as error:
-                self.get_logger().error(str(error))
+                self._kept.parent.mkdir(parents=True, exist_ok=True)
+                self._session.reference.save(self._kept)
+            except (QuietNavError, OSError) as error:
+                self.log.error(str(error))
 
     def _release(self) -> None:
         if self._publisher is not None:
-            self.destroy_publisher(self._publisher)
+            self.destroy_lifecycle_publisher(self._publisher)
         self._publisher = self._session = self._rig = self._eyes = None
 
     # What arrives
 
     def _on_odom(self, message: Odometry) -> None:
-        time_ns = stamp_to_ns(message.header.stamp)
+        time_ns = checked_ns(message.header.stamp, 'odometry')
+        pose, _ = motion_from_msg(message)
         if self._listener is not None:
-            self._listener.add_odometry(time_ns, pose_from_msg(message.pose.pose))
+            self._listener.add_odometry(time_ns, pose)
 
     def _on_sound(self, stream: AudioStream) -> None:
         listener, worker = self._listener, self._worker
@@ -206,27 +229,23 @@ class NearWallNode(LifecycleNode):
     # What is said; in the worker's thread
 
     def _decide(self) -> None:
-        try:
-            with self._lock:
-                tick = self._ticks.popleft() if self._ticks else None
-            if tick is None:
-                return
-            begun = self._steady.now().nanoseconds
-            self._publish(self._listener.decide(tick, now_ns(self)))
-            self._latency_s = (self._steady.now().nanoseconds - begun) / 1e9
-            self._delay_s = (now_ns(self) - tick.end_ns) / 1e9
-            self._decisions += 1
-        except Exception:
-            # A worker that dies unseen would look like a quiet room.
-            self._failure = traceback.format_exc(limit=-1).strip().splitlines()[-1]
-            self.get_logger().error(traceback.format_exc(), throttle_duration_sec=5.0)
+        with self._lock:
+            tick = self._ticks.popleft() if self._ticks else None
+        if tick is None:
+            return
+        begun = self._steady.now().nanoseconds
+        self._publish(self._listener.decide(tick, now_ns(self)))
+        self._latency_s = (self._steady.now().nanoseconds - begun) / 1e9
+        self._delay_s = (now_ns(self) - tick.end_ns) / 1e9
+        self._decisions += 1
 
     def _publish(self, decision: Decision) -> None:
-        frame_id = self._settings.frame_id
+        frame_id, rig = self._settings.frame_id, self._rig.identity
         for reading in (*decision.revised, *decision.readings):
-            self._publisher.publish(reading_to_msg(reading, frame_id))
+            self._publisher.publish(reading_to_msg(reading, frame_id, rig))
         self._last = decision
-        self._reasons |= {r.reason for r in decision.readings if not r.valid}
+        with self._lock:
+            self._reasons |= {r.reason for r in decision.readings if not r.valid}
         self._display.show(decision.readings, decision.still)
 
     def _publish_seen(self, reading: NearWallReading, frame: str, camera: Transform | None) -> None:
@@ -277,10 +296,11 @@ class NearWallNode(LifecycleNode):
                 'robot': {None: 'no odometry', True: 'still', False: 'moves'}[last.still],
                 'window age s': (now_ns(self) - last.end_ns) / 1e9,
             }
-        if self._failure:
-            return Status(Level.ERROR, self._failure, values)
         # Every reason since the last report: one that lasted half a second must not go unsaid.
-        reasons, self._reasons = sorted(self._reasons - {heard.message}), set()
+        with self._lock:
+            reasons, self._reasons = sorted(self._reasons - {heard.message}), set()
+        if last is not None and last.odometry_fault is not None:
+            reasons.append(last.odometry_fault.text)
         if heard.level == Level.ERROR:
             return Status(heard.level, '; '.join([heard.message, *reasons]), values)
         if reasons:
@@ -290,11 +310,16 @@ class NearWallNode(LifecycleNode):
         return Status(heard.level, heard.message, values)
 
 
-def _reference(p: NearWallParameters) -> RoomReference | None:
-    """Return what is known of the room; a file that is not there yet is made later."""
-    if not p.reference_file or not Path(p.reference_file).exists():
+def _file_of(p: NearWallParameters) -> Path | None:
+    """Return where the room's reference is kept, None where it is not."""
+    if not p.reference_file:
         return None
-    return RoomReference.load(p.reference_file)
+    return below(data_folder(p.data_folder), p.reference_file, 'reference_file')
+
+
+def _reference(path: Path | None) -> RoomReference | None:
+    """Return what is known of the room; a file that is not there yet is made later."""
+    return RoomReference.load(path) if path is not None and path.exists() else None
 
 
 def main(args: list[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.readings import (
@@ -72,8 +73,11 @@ class NearWallParameters:
     place_s: float = parameter(
         30.0, 'windows of other headings count for so long (s)', minimum=0.0, maximum=600.0
     )
+    data_folder: str = parameter('', DATA_FOLDER, read_only=True)
     reference_file: str = parameter(
-        '', "the room's reference, read on configure and written on deactivate; empty: none"
+        '',
+        "the room's reference below data_folder, read on configure and written on deactivate; "
+        'empty: none',
     )
     frame_id: str = parameter(
         'base_link', "frame of the messages about sound; an image's have the camera's"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-import traceback
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from quiet_nav.geometry import Side
+from quiet_nav.nodes.base import ManagedNode
 from quiet_nav.nodes.diagnostics import Level, Status
+from quiet_nav.nodes.failures import Worker
 from quiet_nav.nodes.image_input import ImageInput
+from quiet_nav.nodes.intake import cause_of
 from quiet_nav.nodes.near_wall.parameters import NearWallParameters
 from quiet_nav.nodes.runtime import now_ns
 from quiet_nav.perception.readings import NearWallReading
@@ -35,10 +36,10 @@ class NearWallVision:
 
     def __init__(
         self,
-        node: Node,
+        node: ManagedNode,
         detector: ImageDetector,
         p: NearWallParameters,
-        worker: ThreadPoolExecutor,
+        worker: Worker,
         say: Callable[[NearWallReading, str, Transform | None], None],
     ) -> None:
         self._node, self._worker, self._say, self._p = node, worker, say, p
@@ -47,7 +48,8 @@ class NearWallVision:
         self._busy = False
         self._images = self._drops = 0
         self._reasons: set[str] = set()
-        self._fault = self._failure = ''
+        self._lock = threading.Lock()
+        self._fault = ''
         self._latency_s = math.nan
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._input = ImageInput(
@@ -101,20 +103,17 @@ class NearWallVision:
             self._tell(self._looker.look(picture, self._side, came_ns))
             self._latency_s = (self._steady.now().nanoseconds - begun) / 1e9
             self._images += 1
-        except Exception:
-            # A worker that dies unseen would look like a room without walls.
-            self._failure = traceback.format_exc(limit=-1).strip().splitlines()[-1]
-            self._node.get_logger().error(traceback.format_exc(), throttle_duration_sec=5.0)
         finally:
             self._busy = False
 
     def _tell(self, reading: NearWallReading) -> None:
         kind = reading.reason.partition(':')[0]
         if kind != self._fault and not reading.valid:
-            self._node.get_logger().warn(f'camera: {reading.reason}', throttle_duration_sec=5.0)
+            self._node.log.warn(f'camera: {reading.reason}', cause=f'camera: {cause_of(kind)}')
         self._fault = kind
         if not reading.valid:
-            self._reasons.add(reading.reason)
+            with self._lock:
+                self._reasons.add(reading.reason)
         self._say(reading, self._frame, self._input.axis(self._frame))
 
     def status(self) -> Status:
@@ -133,9 +132,8 @@ class NearWallVision:
             'image latency s': self._latency_s,
             'image age s': math.inf if last_ns is None else (now_ns(self._node) - last_ns) / 1e9,
         }
-        reasons, self._reasons = sorted(self._reasons), set()
-        if self._failure:
-            return Status(Level.ERROR, self._failure, values)
+        with self._lock:
+            reasons, self._reasons = sorted(self._reasons), set()
         if self._looker.silence(self._side, now_ns(self._node)) is not None:
             return Status(Level.ERROR, f'camera: {reasons[-1] if reasons else "silent"}', values)
         if reasons:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from quiet_nav.navigation.step_machine import Outcome, StepMachine
 from quiet_nav.nodes.diagnostics import Level, Status
 
@@ -9,16 +11,25 @@ from quiet_nav.nodes.diagnostics import Level, Status
 _AS_WISHED = (Outcome.UNKNOWN, Outcome.LIMIT_REACHED, Outcome.CANCELED)
 
 
-def health_of(
-    machine: StepMachine | None, latched: str, last: tuple[Outcome, str], age_s: float | None
-) -> Status:
-    """Return how the follower is.
+@dataclass(frozen=True)
+class Condition:
+    """How the follower is beside its run.
 
-    machine: of the run that is on, None between runs. latched: why the emergency stop is on, ''
-    where it is released. last: how the last run ended, and why. age_s: of the newest window.
+    latched: why the emergency stop is on, '' where it is released. last: how the last run ended,
+    and why. age_s: of the newest window. warnings: what else is not as it should be, in words.
     """
-    outcome, reason = last
-    values = {
+
+    latched: str = ''
+    last: tuple[Outcome, str] = (Outcome.UNKNOWN, '')
+    age_s: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def health_of(machine: StepMachine | None, condition: Condition) -> Status:
+    """Return how the follower is; machine: of the run that is on, None between runs."""
+    latched, age_s = condition.latched, condition.age_s
+    outcome, reason = condition.last
+    values: dict[str, object] = {
         'state': 'idle' if machine is None else machine.phase.name.lower(),
         'emergency stop': latched or 'released',
         'last outcome': outcome.name.lower(),
@@ -35,6 +46,8 @@ def health_of(
         }
     if latched:
         return Status(Level.ERROR, latched, values)
+    if condition.warnings:
+        return Status(Level.WARN, '; '.join(condition.warnings), values)
     if machine is None and outcome not in _AS_WISHED:
         return Status(Level.WARN, f'last run: {reason}', values)
     if machine is not None and machine.senses.reason:

@@ -3,84 +3,95 @@
 from __future__ import annotations
 
 import importlib
-import math
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import Any
 
-from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import qos_profile_sensor_data
-from std_msgs.msg import Bool
-from std_srvs.srv import SetBool
+from rclpy.clock import Clock, ClockType
+from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from std_msgs.msg import Bool, Empty
 
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.msg import NearWall
+from quiet_nav.navigation.control_clock import Clocks, ControlClock
 from quiet_nav.navigation.guarded_run import GuardedRun
 from quiet_nav.navigation.limits import STOP, Twist2D
-from quiet_nav.navigation.modality import ModalitySelector
+from quiet_nav.navigation.modality import ModalitySelector, Mode
 from quiet_nav.navigation.policies import make_policy
-from quiet_nav.navigation.step_machine import Outcome, Phase, StepMachine
+from quiet_nav.navigation.step_machine import Outcome, StepMachine
 from quiet_nav.navigation.watch import Watch
-from quiet_nav.nodes.conversions import pose_from_msg, reading_from_msg
+from quiet_nav.nodes.base import ManagedNode, transition
 from quiet_nav.nodes.diagnostics import Diagnostics, Status
+from quiet_nav.nodes.failures import one_line
+from quiet_nav.nodes.files import data_folder
+from quiet_nav.nodes.heartbeat import ALIVE_QOS, ALIVE_TOPIC
+from quiet_nav.nodes.logs import Severity
 from quiet_nav.nodes.parameters import Parameters
-from quiet_nav.nodes.runtime import now_ns, run, transition
+from quiet_nav.nodes.runtime import read_clocks, run
+from quiet_nav.nodes.wall_follower.emergency_stop import EmergencyStop, latch_file
 from quiet_nav.nodes.wall_follower.goals import feedback_of, machine_of_goal, result_of
-from quiet_nav.nodes.wall_follower.health import health_of
+from quiet_nav.nodes.wall_follower.health import Condition, health_of
+from quiet_nav.nodes.wall_follower.neighbours import Neighbours
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
+from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, Run, ended_text
+from quiet_nav.nodes.wall_follower.senses import Base, Readings
+from quiet_nav.nodes.wall_follower.stop_button import StopButton
+from quiet_nav.nodes.wall_follower.velocity import Velocity
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 
 #: After a run zeros are sent this long, then the topic is left to others.
 ZEROS_AFTER_RUN_S = 1.0
 FEEDBACK_PERIOD_S = 0.5
+#: The steady watch looks so often at simulated time and at who else publishes.
+WATCH_PERIOD_S = 0.1
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
 HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
 
-@dataclass
-class Run:
-    """One goal on its way."""
+class WallFollower(ManagedNode):
+    """Drives along a wall; `make_policy` is what builds the policy of a goal.
 
-    handle: object
-    guarded: GuardedRun
-    fed_back_ns: int = 0
-    phase: Phase | None = None
-    switches: int = 0
-    done: threading.Event = field(default_factory=threading.Event)
-    answered: threading.Event = field(default_factory=threading.Event)
+    clocks: reads the steady clock and the node's at the same moment; both of the system where it
+    is None.
+    """
 
-    @property
-    def machine(self) -> StepMachine:
-        return self.guarded.machine
-
-
-class WallFollower(LifecycleNode):
-    """Drives along a wall; `make_policy` is what builds the policy of a goal."""
-
-    def __init__(self, policies: Callable = make_policy, **options: object) -> None:
+    def __init__(
+        self,
+        policies: Callable = make_policy,
+        clocks: Callable[[], Clocks] | None = None,
+        **options: object,
+    ) -> None:
         super().__init__('wall_follower', **options)
-        self._declared = Parameters(self, WallFollowerParameters)
+        self._declared = Parameters(self, WallFollowerParameters, locked=self._why_locked)
         self._make_policy = policies
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._clocks = clocks or (lambda: read_clocks(self, self._steady))
         self._lock = threading.RLock()
         self._control = MutuallyExclusiveCallbackGroup()
+        self._beside = MutuallyExclusiveCallbackGroup()
         self._run: Run | None = None
-        self._next: StepMachine | None = None
+        self._next: Awaited | None = None
         self._last: tuple[Outcome, str] = (Outcome.UNKNOWN, '')
-        self._latched = ''
         self._active = self._closed = False
         self._server: ActionServer | None = None
         self._zeros_until_ns = 0
         self._pose, self._twist = Pose2D(), Twist2D()
-        self._cmd_vel = self._watch = None
+        self._velocity: Velocity | None = None
+        self._watch: Watch | None = None
+        self._neighbours: Neighbours | None = None
+        self._time = ControlClock()
+        self._conflict = ''
         self._entities: list[tuple[Callable, object]] = []
+        folder = data_folder(self._declared.value.data_folder)
+        latch = EmergencyStop(latch_file(folder, self.get_fully_qualified_name()))
+        self._stop = StopButton(self, latch, self._on_stop)
         self._diagnostics = Diagnostics(self, 'wall follower', self._health)
 
     # Lifecycle
@@ -90,25 +101,22 @@ class WallFollower(LifecycleNode):
         p = self._declared.value
         self._rig = find_rig(p.rig)
         self._camera = load_rig(p.camera_rig) if p.camera_rig else CAMERA_RIG
-        self._watch = Watch(p.limits(), p.odometry_timeout_s, p.sensor_timeout_s)
-        self._stamped = p.enable_stamped_cmd_vel
-        kind = TwistStamped if self._stamped else Twist
-        # A plain publisher: zero velocity must go out in every state.
-        self._cmd_vel = self.create_publisher(kind, 'cmd_vel', 1)
-        self._configured = [
-            (self.destroy_publisher, self._cmd_vel),
-            self._subscription(Bool, 'emergency_stop', self._on_emergency_stop, 10),
-        ]
-        service = self.create_service(
-            SetBool, 'set_emergency_stop', self._on_set_emergency_stop, callback_group=self._control
-        )
-        self._configured.append((self.destroy_service, service))
+        self._watch = p.watch()
+        self._readings = Readings(self._rig.identity, p.reading_ahead_s)
+        self._base = Base(p.odom_frame, p.base_frame)
+        self._velocity = Velocity(self, p.enable_stamped_cmd_vel, p.base_frame)
         if self._server is None:
             self._server = self._action_server()
 
     @transition
     def on_activate(self, state: object) -> None:
         p = self._declared.value
+        # Set while inactive, limits count from here on.
+        self._watch = p.watch()
+        simulated = bool(self.get_parameter('use_sim_time').value)
+        self._time = ControlClock(simulated)
+        kind, alone = self._velocity.kind, not p.allow_other_cmd_vel
+        self._neighbours = Neighbours(self, kind, simulated, alone)
         topics = [
             (NearWall, 'near_wall', self._on_near_wall),
             (Odometry, 'odom', self._on_odom),
@@ -119,21 +127,29 @@ class WallFollower(LifecycleNode):
             messages = importlib.import_module('irobot_create_msgs.msg')
             topics.append((messages.HazardDetectionVector, 'hazard_detection', self._on_hazards))
         except ImportError:
-            self.get_logger().info('no irobot_create_msgs: hazard_detection is not listened to')
-        self._entities = [self._subscription(*topic, qos_profile_sensor_data) for topic in topics]
-        period_s = 1.0 / p.control_rate_hz
-        timer = self.create_timer(period_s, self._tick, callback_group=self._control)
-        self._entities.append((self.destroy_timer, timer))
+            self.log.info('no irobot_create_msgs: hazard_detection is not listened to')
+        self._entities = [self._listen(*topic, qos_profile_sensor_data) for topic in topics]
+        self._entities.append(
+            self._listen(Empty, ALIVE_TOPIC, self._on_alive, ALIVE_QOS, self._beside)
+        )
+        for period_s, callback, clock, group in (
+            # In simulated time control keeps step with it, and the steady watch with both.
+            (
+                1.0 / p.control_rate_hz,
+                self._tick,
+                self.get_clock() if simulated else self._steady,
+                self._control,
+            ),
+            (WATCH_PERIOD_S, self._look_around, self._steady, self._beside),
+        ):
+            timer = self.create_timer(period_s, callback, clock=clock, callback_group=group)
+            self._entities.append((self.destroy_timer, timer))
         self._active = True
         super().on_activate(state)
 
     @transition
     def on_deactivate(self, state: object) -> None:
-        self._give_up('the node was deactivated')
-        self._active = False
-        for destroy, entity in self._entities:
-            destroy(entity)
-        self._entities = []
+        self._deactivate('the node was deactivated')
         super().on_deactivate(state)
 
     @transition
@@ -141,9 +157,16 @@ class WallFollower(LifecycleNode):
         self._release()
 
     @transition
-    def on_shutdown(self, state: object) -> None:
-        self._give_up('the node was shut down')
+    def on_shutdown(self, _state: object) -> None:
+        self._deactivate('the node was shut down')
         self._release()
+
+    def release(self) -> None:
+        """Stop the robot and let go of all, for a node that has failed."""
+        try:
+            self._deactivate(f'the node failed: {self.failure}', Severity.ERROR)
+        finally:
+            self._release()
 
     def before_shutdown(self) -> None:
         """Stop the robot while messages still leave the process (SIGINT, SIGTERM, exception)."""
@@ -152,6 +175,9 @@ class WallFollower(LifecycleNode):
             self._closed = True
             for _ in range(3):
                 self._send(STOP)
+
+    def _why_locked(self) -> str:
+        return 'read-only while the node is active; deactivate it first' if self._active else ''
 
     def _action_server(self) -> ActionServer:
         """Return the server of the node's life: rclpy cannot destroy one beside a running wait.
@@ -169,25 +195,42 @@ class WallFollower(LifecycleNode):
             callback_group=ReentrantCallbackGroup(),
         )
 
-    def _subscription(self, kind: type, topic: str, callback: Callable, qos: object) -> tuple:
-        """Return what destroys a new subscription, and the subscription."""
+    def _listen(
+        self, kind: type, topic: str, handle: Callable, qos: QoSProfile, group: Any = None
+    ) -> tuple[Callable, object]:
+        """Return what destroys a new subscription, and the subscription; messages are checked."""
         return self.destroy_subscription, self.create_subscription(
-            kind, topic, callback, qos, callback_group=self._control
+            kind,
+            topic,
+            self.intake.checked(topic, handle),
+            qos,
+            callback_group=group or self._control,
         )
 
-    def _release(self) -> None:
-        for destroy, entity in getattr(self, '_configured', []):
+    def _deactivate(self, reason: str, severity: Severity = Severity.INFO) -> None:
+        self._active = False
+        self._give_up(reason, severity)
+        for destroy, entity in self._entities:
             destroy(entity)
-        self._configured, self._cmd_vel, self._watch = [], None, None
+        self._entities = []
 
-    def _give_up(self, reason: str) -> None:
-        """End the run, stop, and wait a moment for the client's answer."""
+    def _release(self) -> None:
+        with self._lock:
+            if self._velocity is not None:
+                self._velocity.destroy()
+            self._velocity = self._watch = self._neighbours = None
+
+    def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
+        """End the run, stop, and wait a moment for the client's answer.
+
+        severity: of the line that says so; to be told to end is no error.
+        """
         with self._lock:
             active = self._run
             self._send(STOP)
             if active is not None:
                 active.machine.finish(Outcome.ERROR, reason)
-                self._end(active)
+                self._end(active, severity)
         if active is not None:
             active.answered.wait(0.5)
 
@@ -195,38 +238,66 @@ class WallFollower(LifecycleNode):
 
     def _on_goal(self, goal: FollowWall.Goal) -> GoalResponse:
         try:
+            neighbours = self._neighbours if self._active else None
+            objection = '' if neighbours is None else neighbours.objection()
             with self._lock:
-                self._next = self._accept(goal)
+                machine = self._accept(goal, objection)
+                self._next = Awaited(machine, self._clocks().steady_ns)
         except QuietNavError as error:
-            self.get_logger().warn(f'goal refused: {error}')
+            self.log.warn(f'goal refused: {error}')
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
-    def _accept(self, goal: FollowWall.Goal) -> StepMachine:
-        """Return the machine of a goal; QuietNavError where it cannot be followed now."""
+    def _accept(self, goal: FollowWall.Goal, objection: str) -> StepMachine:
+        """Return the machine of a goal; QuietNavError where it cannot be followed now.
+
+        objection: why who else is in the graph forbids it.
+        """
         if self._closed:
             raise QuietNavError('the node is being shut down')
         if not self._active:
             raise QuietNavError('the node is not active; activate it first')
-        if not now_ns(self):
+        clocks = self._clocks()
+        if not clocks.ros_ns:
             raise QuietNavError('no time yet: use_sim_time is set and /clock is silent')
-        if self._latched:
-            raise QuietNavError(f'{self._latched} holds; release it with set_emergency_stop false')
-        if self._run is not None or self._next is not None:
+        if self._stop.reason:
+            raise QuietNavError(
+                f'{self._stop.reason} holds; release it with set_emergency_stop false'
+            )
+        waits = self._next is not None and not self._next.overdue(clocks.steady_ns)
+        if self._run is not None or waits:
             raise QuietNavError('another goal is being followed; cancel it first')
+        heard = '' if goal.modality == int(Mode.VISION) else self._readings.fault
+        # Odometry that has not come (yet) is waited for; what is there must be right.
+        for fault in (objection, heard, self._base.frame_fault):
+            if fault:
+                raise QuietNavError(fault)
         p = self._declared.value
         return machine_of_goal(goal, p, self._rig, self._camera, self._make_policy)
 
-    def _on_accepted(self, handle: object) -> None:
+    def _on_accepted(self, handle: Any) -> None:
+        neighbours = self._neighbours
+        clients = frozenset() if neighbours is None else neighbours.clients()
         with self._lock:
-            guarded = GuardedRun(self._next, self._watch, now_ns(self))
-            handle.run = Run(handle, guarded)
-            self._run, self._next = handle.run, None
+            if self._next is None or self._watch is None:
+                # Deactivated, or failed, in between.
+                handle.run = None
+            else:
+                self._time.update(self._clocks())
+                self._time.begin()
+                self._conflict = ''
+                guarded = GuardedRun(self._next.machine, self._watch, self._time.now_ns)
+                handle.run = self._run = Run(handle, guarded, clients)
+            self._next = None
         handle.execute()
 
-    def _execute(self, handle: object) -> FollowWall.Result:
+    def _execute(self, handle: Any) -> FollowWall.Result:
         """Wait for the end of the run and answer; runs beside the control callbacks."""
-        active: Run = handle.run
+        active: Run | None = handle.run
+        if active is None:
+            handle.abort()
+            reason = 'the node stopped before the goal began'
+            return FollowWall.Result(outcome=int(Outcome.ERROR), reason=reason)
         active.done.wait()
         machine = active.machine
         if machine.outcome == Outcome.LIMIT_REACHED:
@@ -236,21 +307,23 @@ class WallFollower(LifecycleNode):
         else:
             handle.abort()
         active.answered.set()
-        return result_of(machine, (now_ns(self) - active.guarded.accepted_ns) * 1e-9)
+        return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
-    def _end(self, active: Run) -> None:
-        """Close a run whose machine has finished: stop, log, let the client know."""
+    def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
+        """Close a run whose machine has finished: stop, log, let the client know.
+
+        severity: of the line that says so, where it did not end as wished.
+        """
         machine = active.machine
         self._run, self._last = None, (machine.outcome, machine.reason)
-        self._zeros_until_ns = now_ns(self) + int(ZEROS_AFTER_RUN_S * 1e9)
-        self._send(STOP)
-        good = machine.outcome in (Outcome.LIMIT_REACHED, Outcome.CANCELED)
-        log = self.get_logger().info if good else self.get_logger().error
-        log(
-            f'{machine.outcome.name}: {machine.reason}; {machine.steps} steps, '
-            f'{machine.distance_m:.2f} m'
-        )
-        active.done.set()
+        try:
+            self._zeros_until_ns = self._clocks().steady_ns + int(ZEROS_AFTER_RUN_S * 1e9)
+            self._send(STOP)
+            good = machine.outcome in AS_WISHED
+            self.log.say(Severity.INFO if good else severity, ended_text(machine))
+        finally:
+            # Whatever breaks, nobody waits for ever.
+            active.done.set()
 
     # Control
 
@@ -258,56 +331,95 @@ class WallFollower(LifecycleNode):
         with self._lock:
             if self._closed:
                 return
-            now, active = now_ns(self), self._run
+            clocks, active = self._clocks(), self._run
+            now = self._time.update(clocks)
             if active is None:
-                if self._latched or now < self._zeros_until_ns:
+                if self._stop.reason or clocks.steady_ns < self._zeros_until_ns:
                     self._send(STOP)
                 return
             try:
-                command = self._command(active, now)
+                command = self._command(active, now, clocks.steady_ns)
                 self._feed_back(active, now)
             except Exception as error:
-                self.get_logger().error(traceback.format_exc())
+                self.log.debug(traceback.format_exc())
                 command = STOP
-                active.machine.finish(Outcome.ERROR, f'{type(error).__name__}: {error}')
+                active.machine.finish(Outcome.ERROR, one_line(error))
             if active.machine.running:
                 self._send(command)
             else:
                 self._end(active)
 
-    def _command(self, active: Run, now: int) -> Twist2D:
+    def _command(self, active: Run, now: int, steady_ns: int) -> Twist2D:
         held = active.guarded.holds
         if active.handle.is_cancel_requested:
             active.machine.finish(Outcome.CANCELED, 'cancelled by the client')
-        command = active.guarded.update(now, self._pose, self._twist)
+        if self._time.jump:
+            active.machine.finish(Outcome.CLOCK_JUMPED, self._time.jump)
+        if self._conflict:
+            active.machine.finish(Outcome.CONFLICT, self._conflict)
+        command = active.guarded.update(now, self._pose, self._twist, steady_ns)
         senses = active.machine.senses
         if senses.switches != active.switches:
             active.switches = senses.switches
             self._say_modality(senses)
         if active.guarded.holds and not held:
-            age_s = self._watch.sensor_age_s(now, *senses.used)
-            self.get_logger().warn(f'no fresh reading for {age_s:.1f} s: standing still')
+            self.log.warn(f'standing still: {active.guarded.hold_reason}')
         return command
+
+    def _look_around(self) -> None:
+        """Watch what control cannot see: time that stands, others that drive, a client that left.
+
+        On the steady clock, so that it goes on whatever time does.
+        """
+        neighbours, driving = self._neighbours, self._run is not None
+        if neighbours is None or not (driving or self._next or self._time.simulated):
+            return
+        found = neighbours.conflict() if driving else ''
+        with self._lock:
+            active, clocks = self._run, self._clocks()
+            self._conflict = found
+            if self._next is not None and self._next.overdue(clocks.steady_ns):
+                self._next = None
+            stands = self._stands(clocks)
+            if active is None:
+                if stands and (self._stop.reason or clocks.steady_ns < self._zeros_until_ns):
+                    self._send(STOP)
+                return
+            if found:
+                active.machine.finish(Outcome.CONFLICT, found)
+            if self._client_gone(active, neighbours):
+                active.machine.finish(Outcome.CLIENT_GONE, 'the client that sent the goal is gone')
+            if stands:
+                self._send(STOP)
+                self.log.warn(f'standing still: {stands}', cause='simulated time stands')
+                if active.handle.is_cancel_requested:
+                    active.machine.finish(Outcome.CANCELED, 'cancelled by the client')
+            if not active.machine.running:
+                self._end(active)
+
+    def _stands(self, clocks: Clocks) -> str:
+        """Return that simulated time stands still; control is not called then, so look here."""
+        if self._time.simulated and clocks.ros_ns == self._time.now_ns:
+            return self._time.stands(clocks.steady_ns)
+        return ''
+
+    def _client_gone(self, active: Run, neighbours: Neighbours) -> bool:
+        if not (self._declared.value.stop_without_client and active.clients):
+            return False
+        return not neighbours.clients() & active.clients
 
     def _say_modality(self, senses: ModalitySelector) -> None:
         """Tell people and monitors that the robot drives by something else now."""
         name = senses.modality.name.lower()
         if senses.reason:
-            self.get_logger().warn(f'driving by {name} from here: {senses.reason}')
+            self.log.warn(f'driving by {name} from here: {senses.reason}')
         else:
-            self.get_logger().info(f'driving by {name} again')
+            self.log.info(f'driving by {name} again')
         self._diagnostics.publish()
 
     def _send(self, twist: Twist2D) -> None:
-        if self._cmd_vel is None:
-            return
-        message = Twist()
-        message.linear.x, message.angular.z = twist.linear_mps, twist.angular_rps
-        if self._stamped:
-            message = TwistStamped(twist=message)
-            message.header.stamp = self.get_clock().now().to_msg()
-            message.header.frame_id = self._declared.value.base_frame
-        self._cmd_vel.publish(message)
+        if self._velocity is not None:
+            self._velocity.send(twist)
 
     def _feed_back(self, active: Run, now: int) -> None:
         machine = active.machine
@@ -320,71 +432,78 @@ class WallFollower(LifecycleNode):
     # What arrives
 
     def _on_near_wall(self, message: NearWall) -> None:
-        try:
-            reading = reading_from_msg(message)
-        except QuietNavError as error:
-            self.get_logger().warn(str(error), throttle_duration_sec=5.0)
-            return
         with self._lock:
+            if self._watch is None:
+                return  # Cleaned up while the message was on its way.
+            clocks = self._clocks()
+            reading = self._readings.take(message, self._time, clocks.ros_ns)
+            self._watch.life.message(clocks.steady_ns, reading.modality)
             if self._run is not None:
                 self._watch.reading(reading)
                 self._run.machine.add_reading(reading)
 
+    def _on_alive(self, _message: Empty) -> None:
+        with self._lock:
+            if self._watch is not None:
+                self._watch.life.beat(self._clocks().steady_ns)
+
     def _on_odom(self, message: Odometry) -> None:
         with self._lock:
             if self._watch is None:
-                return  # Cleaned up while the message was on its way.
-            twist = message.twist.twist
-            self._twist = Twist2D(twist.linear.x, twist.angular.z)
-            pose = pose_from_msg(message.pose.pose)
-            self._watch.odometry(now_ns(self), pose)
-            if all(map(math.isfinite, (pose.x, pose.y, pose.yaw))):
-                self._pose = pose
+                return
+            clocks = self._clocks()
+            now = self._time.update(clocks)
+            try:
+                self._pose, self._twist = self._base.take(message, clocks.ros_ns)
+            except QuietNavError as error:
+                self._watch.odometry_refused(str(error))
+                raise
+            self._watch.odometry(now, self._pose, self._twist)
+        if self._base.warning:
+            self.log.warn(self._base.warning, cause='odometry stamps')
 
     def _on_contact(self, outcome: Outcome, is_pressed: bool) -> None:
         with self._lock:
             if self._watch is None:
-                return  # Cleaned up while the message was on its way.
+                return
             self._watch.pressed(outcome, is_pressed)
             if is_pressed and self._run is not None:
                 self._send(STOP)
                 self._run.machine.finish(outcome, f'{outcome.name.lower()} reported by the robot')
 
-    def _on_hazards(self, message: object) -> None:
+    def _on_hazards(self, message: Any) -> None:
         found = {HAZARDS.get(detection.type) for detection in message.detections}
         for outcome in (Outcome.BUMP, Outcome.CLIFF):
             self._on_contact(outcome, outcome in found)
 
-    def _on_emergency_stop(self, message: Bool) -> None:
-        if message.data:
-            self._latch('emergency stop by topic')
-
-    def _on_set_emergency_stop(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        if request.data:
-            self._latch('emergency stop by service')
-        else:
-            self._latched = ''
-        response.success = True
-        response.message = self._latched or 'released'
-        return response
-
-    def _latch(self, reason: str) -> None:
+    def _on_stop(self, reason: str) -> None:
+        """Stand still at once: the emergency stop was pressed."""
         with self._lock:
-            self._latched = self._latched or reason
             self._send(STOP)
             if self._run is not None:
-                self._run.machine.finish(Outcome.EMERGENCY_STOP, self._latched)
+                self._run.machine.finish(Outcome.EMERGENCY_STOP, reason)
 
     def _health(self) -> Status:
         with self._lock:
-            machine = None if self._run is None else self._run.machine
+            active = self._run
+            machine = None if active is None else active.machine
             age_s = None
             if self._watch is not None:
                 used = () if machine is None else machine.senses.used
-                age_s = self._watch.sensor_age_s(now_ns(self), *used)
-            return health_of(machine, self._latched, self._last, age_s)
+                age_s = self._watch.sensor_age_s(self._time.now_ns, *used)
+            warnings = [self._stop.fault]
+            if self._active:
+                clocks = self._clocks()
+                warnings += [
+                    self._stands(clocks),
+                    self._readings.fault,
+                    self._base.frame_fault or self._base.warning,
+                    '' if active is None else active.guarded.hold_reason,
+                ]
+            found = Condition(
+                self._stop.reason, self._last, age_s, tuple(text for text in warnings if text)
+            )
+        return health_of(machine, found)
 
 
 def main(args: list[str] | None = None) -> int:

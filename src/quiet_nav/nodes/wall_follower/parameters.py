@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 from quiet_nav.navigation.algorithms import Algorithm2Settings, AlgorithmSettings
 from quiet_nav.navigation.belief import BeliefSettings
+from quiet_nav.navigation.life import LifeSettings
 from quiet_nav.navigation.limits import SafetyLimits
 from quiet_nav.navigation.modality import ModalitySettings
+from quiet_nav.navigation.motion_watch import MotionSettings
 from quiet_nav.navigation.policies import POLICIES, PolicySettings
 from quiet_nav.navigation.step_machine import StepTiming
 from quiet_nav.navigation.tracker import TrackerSettings
+from quiet_nav.navigation.watch import Watch
+from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.parameters import parameter
+
+T = TypeVar('T')
 
 
 @dataclass(frozen=True)
@@ -38,54 +45,137 @@ class WallFollowerParameters:
         maximum=120.0,
     )
     seed: int = parameter(0, 'seed of policies that draw', minimum=0, maximum=2**31 - 1)
-    base_frame: str = parameter('base_link', 'frame of stamped velocities')
+    base_frame: str = parameter(
+        'base_link',
+        'frame of stamped velocities; odometry is of it, or of base_footprint',
+        safety=True,
+    )
+    odom_frame: str = parameter(
+        'odom', 'frame that odometry is in; another is refused', safety=True
+    )
+    data_folder: str = parameter('', DATA_FOLDER, read_only=True)
     enable_stamped_cmd_vel: bool = parameter(
         True, 'cmd_vel is TwistStamped; false: Twist', read_only=True
     )
     control_rate_hz: float = parameter(
-        20.0, 'rate of cmd_vel while a goal is followed', minimum=10.0, maximum=100.0
+        20.0, 'rate of cmd_vel while a goal is followed', minimum=10.0, maximum=100.0, safety=True
     )
 
-    max_linear_mps: float = parameter(0.15, 'fastest drive', minimum=0.02, maximum=0.5)
-    max_angular_rps: float = parameter(0.8, 'fastest turn', minimum=0.1, maximum=2.0)
-    max_linear_accel_mps2: float = parameter(0.4, 'acceleration', minimum=0.05, maximum=2.0)
-    max_angular_accel_rps2: float = parameter(2.0, 'yaw acceleration', minimum=0.1, maximum=8.0)
+    allow_other_cmd_vel: bool = parameter(
+        False, 'others may publish on cmd_vel, as a multiplexer or joystick node does', safety=True
+    )
+    stop_without_client: bool = parameter(
+        False,
+        'a goal whose client is gone ends; where DDS shows it, at once or after its lease',
+        safety=True,
+    )
+
+    max_linear_mps: float = parameter(0.15, 'fastest drive', minimum=0.02, maximum=0.5, safety=True)
+    max_angular_rps: float = parameter(0.8, 'fastest turn', minimum=0.1, maximum=2.0, safety=True)
+    max_linear_accel_mps2: float = parameter(
+        0.4, 'acceleration', minimum=0.05, maximum=2.0, safety=True
+    )
+    max_angular_accel_rps2: float = parameter(
+        2.0, 'yaw acceleration', minimum=0.1, maximum=8.0, safety=True
+    )
     rest_linear_mps: float = parameter(
-        0.01, 'odometry at or below this stands', minimum=0.001, maximum=0.05
+        0.01, 'odometry at or below this stands', minimum=0.001, maximum=0.05, safety=True
     )
     rest_angular_rps: float = parameter(
-        0.03, 'odometry at or below this does not turn', minimum=0.001, maximum=0.2
+        0.03, 'odometry at or below this does not turn', minimum=0.001, maximum=0.2, safety=True
     )
     jump_margin_m: float = parameter(
         0.1,
         'odometry jumps when it goes this much farther than the fastest drive',
         minimum=0.02,
         maximum=1.0,
+        safety=True,
     )
-    jump_margin_rad: float = parameter(0.35, 'the same for its heading', minimum=0.05, maximum=1.5)
+    jump_margin_rad: float = parameter(
+        0.35, 'the same for its heading', minimum=0.05, maximum=1.5, safety=True
+    )
 
     odometry_timeout_s: float = parameter(
-        0.2, 'stop when odometry is silent this long', minimum=0.05, maximum=1.0
+        0.2, 'stop when odometry is silent this long', minimum=0.05, maximum=1.0, safety=True
     )
     sensor_timeout_s: float = parameter(
-        2.0, 'stand still when the newest window ended this long ago', minimum=0.5, maximum=10.0
+        2.0,
+        'stand still when the newest window ended this long ago',
+        minimum=0.5,
+        maximum=10.0,
+        safety=True,
+    )
+    beat_timeout_s: float = parameter(
+        LifeSettings.beat_timeout_s,
+        'stand still when near_wall gives no sign of life for so long',
+        minimum=0.1,
+        maximum=5.0,
+        safety=True,
+    )
+    reading_ahead_s: float = parameter(
+        0.5,
+        'a reading stamped farther ahead of the clock is refused',
+        minimum=0.05,
+        maximum=10.0,
+        safety=True,
+    )
+    motion_delay_s: float = parameter(
+        MotionSettings.motion_delay_s,
+        'from a command to odometry that shows it',
+        minimum=0.0,
+        maximum=2.0,
+        safety=True,
+    )
+    motion_margin_m: float = parameter(
+        MotionSettings.motion_margin_m,
+        'odometry may stay so far behind what is commanded',
+        minimum=0.01,
+        maximum=1.0,
+        safety=True,
+    )
+    motion_margin_rad: float = parameter(
+        MotionSettings.motion_margin_rad,
+        'the same for turns',
+        minimum=0.05,
+        maximum=3.0,
+        safety=True,
+    )
+    motion_share: float = parameter(
+        MotionSettings.motion_share,
+        'and this share of what is commanded (slip)',
+        minimum=0.0,
+        maximum=0.9,
+        safety=True,
     )
     settle_s: float = parameter(
-        0.3, 'rest before a window may begin, for motors to fade', minimum=0.05, maximum=5.0
+        0.3,
+        'rest before a window may begin, for motors to fade',
+        minimum=0.05,
+        maximum=5.0,
+        safety=True,
     )
-    stop_timeout_s: float = parameter(3.0, 'limit of coming to rest', minimum=0.5, maximum=30.0)
+    stop_timeout_s: float = parameter(
+        3.0, 'limit of coming to rest', minimum=0.5, maximum=30.0, safety=True
+    )
     listen_timeout_s: float = parameter(
-        8.0, 'limit of one listen; more than a window', minimum=3.5, maximum=60.0
+        8.0, 'limit of one listen; more than a window', minimum=3.5, maximum=60.0, safety=True
     )
     silence_s: float = parameter(
         90.0,
         'a tracker that hears a silent room waits so long before the run ends',
         minimum=3.0,
         maximum=3600.0,
+        safety=True,
     )
-    turn_timeout_s: float = parameter(15.0, 'limit of one turn', minimum=1.0, maximum=60.0)
-    drive_timeout_s: float = parameter(15.0, 'limit of one drive', minimum=1.0, maximum=60.0)
-    max_step_m: float = parameter(0.6, 'longest drive of one step', minimum=0.05, maximum=2.0)
+    turn_timeout_s: float = parameter(
+        15.0, 'limit of one turn', minimum=1.0, maximum=60.0, safety=True
+    )
+    drive_timeout_s: float = parameter(
+        15.0, 'limit of one drive', minimum=1.0, maximum=60.0, safety=True
+    )
+    max_step_m: float = parameter(
+        0.6, 'longest drive of one step', minimum=0.05, maximum=2.0, safety=True
+    )
 
     step_length_m: float = parameter(
         AlgorithmSettings.step_length_m,
@@ -150,7 +240,7 @@ class WallFollowerParameters:
         maximum=0.6,
     )
     robot_radius_m: float = parameter(
-        TrackerSettings.radius_m, 'radius of the robot', minimum=0.05, maximum=0.5
+        TrackerSettings.radius_m, 'radius of the robot', minimum=0.05, maximum=0.5, safety=True
     )
     particles: int = parameter(
         BeliefSettings.particles, 'particles of the tracker', minimum=100, maximum=20000
@@ -158,6 +248,16 @@ class WallFollowerParameters:
 
     def limits(self) -> SafetyLimits:
         return _pick(SafetyLimits, self)
+
+    def watch(self) -> Watch:
+        """Return a watch with these limits and times."""
+        return Watch(
+            self.limits(),
+            self.odometry_timeout_s,
+            self.sensor_timeout_s,
+            _pick(MotionSettings, self),
+            _pick(LifeSettings, self),
+        )
 
     def modality(self) -> ModalitySettings:
         return _pick(ModalitySettings, self)
@@ -185,10 +285,10 @@ class WallFollowerParameters:
         )
 
     def __post_init__(self) -> None:
-        self.limits(), self.timing(), self.policies(), self.modality()
+        self.limits(), self.timing(), self.policies(), self.modality(), self.watch()
 
 
-def _pick(cls: type, parameters: WallFollowerParameters) -> object:
+def _pick(cls: type[T], parameters: WallFollowerParameters) -> T:
     """Return ``cls`` from the parameters that have its fields' names."""
     names = cls.__dataclass_fields__.keys() & vars(parameters).keys()
     return cls(**{name: getattr(parameters, name) for name in names})

@@ -83,6 +83,7 @@ class ImageDetector:
             looked.stamp_ns,
             clips=1,
             distance_probabilities=distance,
+            bins=self.model.metadata.bins,
             modality=Modality.VISION,
         )
         return finite(reading)

@@ -12,7 +12,15 @@ from typing import Any
 from quiet_nav import __version__
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
+<<<<<<< HEAD
 from quiet_nav.quiet_campus.folders import ROBOTS, clear_parts, to_json, whole_folder, write_whole
+=======
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.opening import MEBIBYTE
+from quiet_nav.files.values import short
+from quiet_nav.files.writing import clear_parts, whole_folder, write_file
+from quiet_nav.quiet_campus.folders import to_json
+>>>>>>> main
 from quiet_nav.simulation.campus.kinds import get_kind, kinds
 from quiet_nav.simulation.campus.places import plan_room, split_rooms
 from quiet_nav.simulation.campus.request import CampusRequest
@@ -20,11 +28,16 @@ from quiet_nav.simulation.campus.robots import write_robot
 from quiet_nav.simulation.sound.own_sound import silent
 from quiet_nav.streams import generator
 
+<<<<<<< HEAD
 #: What requests have had since later than the first campuses.
 _LATER = (
     *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
     'robot',
 )
+=======
+#: A campus of a thousand rooms has as much to say.
+_MOST_MANIFEST = 32 * MEBIBYTE
+>>>>>>> main
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
 
 Progress = Callable[[int, int], None]
@@ -66,7 +79,7 @@ def make_campus(
     rooms = {split: [names[i] for i in splits[split]] for split in splits}
     for split, chosen in rooms.items():
         kind.write_lists(root, chosen, split, generator(request.seed, 'lists', split))
-    write_whole(manifest, to_json(describe(request, rooms)))
+    write_file(manifest, to_json(describe(request, rooms)), overwrite=True)
     (root / 'unfinished.json').unlink(missing_ok=True)
     return root
 
@@ -156,11 +169,13 @@ def _claim(root: Path, request: CampusRequest) -> None:
     for path, key in ((claim, None), (root / 'manifest.json', 'request')):
         if not path.is_file():
             continue
-        try:
-            found = json.loads(path.read_text())
-            found = found[key] if key else found
-        except (ValueError, KeyError) as error:
-            raise QuietNavError(f'{path}: not what this command writes ({error})') from error
+        content = read_json(path, most_bytes=_MOST_MANIFEST)
+        found = content.get(key) if key and isinstance(content, dict) else content
+        if not isinstance(found, dict):
+            raise QuietNavError(
+                f'{path}: not what this command writes: found {short(found)}, expected the request '
+                'of a campus'
+            )
         if found != asked:
             other = {k: v for k, v in found.items() if asked.get(k) != v}
             raise QuietNavError(
@@ -175,4 +190,4 @@ def _claim(root: Path, request: CampusRequest) -> None:
             )
     clear_parts(root)
     if not (root / 'manifest.json').is_file():
-        write_whole(claim, to_json(asked))
+        write_file(claim, to_json(asked), overwrite=True)

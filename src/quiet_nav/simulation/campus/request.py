@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
@@ -92,7 +93,7 @@ class Place:
     start_s: float
     length_s: float
     path: tuple[tuple[float, float], ...] = ()
-    notes: dict[str, object] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,8 +89,9 @@ class AcousticRoom:
 
         walls: of y = 0, x = length, y = width, x = 0 in this order, or one for all four.
         """
-        each = isinstance(walls, (list, tuple)) and len(walls) == 4
-        walls = walls if each else (walls,) * 4
+        each: Sequence[Any] = (walls,) * 4
+        if isinstance(walls, (list, tuple)) and len(walls) == 4:
+            each = walls
         corners = (
             (0.0, 0.0),
             (float(length), 0.0),
@@ -100,7 +101,7 @@ class AcousticRoom:
         return cls(
             corners,
             float(height),
-            tuple(absorption(w) for w in walls),
+            tuple(absorption(w) for w in each),
             absorption(floor),
             absorption(ceiling),
             order,

@@ -326,5 +326,10 @@ def rectangle(
 ) -> tuple[Point, Point, Point, Point]:
     """Return the counter-clockwise footprint of a box; length runs along ``yaw_rad``."""
     frame = Pose2D(*centre, wrap_angle(yaw_rad))
-    half = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
-    return tuple(frame.transform(u * length, v * width) for u, v in half)
+    ahead, aside = 0.5 * length, 0.5 * width
+    return (
+        frame.transform(-ahead, -aside),
+        frame.transform(ahead, -aside),
+        frame.transform(ahead, aside),
+        frame.transform(-ahead, aside),
+    )

@@ -191,7 +191,7 @@ class RoomCamera:
         if share <= 0.0:
             return np.zeros(shape, bool)
         coarse = self._draw_noise((shape[0] // 12, shape[1] // 12), rng)
-        field = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+        field: np.ndarray = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
         return field > np.quantile(field[::8, ::8], 1.0 - share)
 
 

@@ -174,4 +174,5 @@ def _level_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     # Rows near the horizon meet the floor far outside; a wall hides it there.
     depth = np.minimum(depth, 1e3)
-    return tuple(np.float32(origin[axis]) + _product(depth, directions[:, axis]) for axis in (0, 1))
+    x, y = (np.float32(origin[axis]) + _product(depth, directions[:, axis]) for axis in (0, 1))
+    return x, y

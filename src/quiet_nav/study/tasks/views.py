@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
 from quiet_nav.learning.augment import Augment
 from quiet_nav.learning.detectors.resnet.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.detectors.vggish.data import AudioCache
@@ -95,11 +96,8 @@ def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarra
     with contextlib.suppress(OSError, ValueError, EOFError):
         return np.load(kept, allow_pickle=False)
     found = make()
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(exist_ok=True)
-        part = kept.with_name(f'.{os.getpid()}-{kept.name}')
+    with contextlib.suppress(QuietNavError), whole_file(kept, overwrite=True) as part:
         np.save(part, found)
-        part.replace(kept)
     return found
 
 

@@ -19,7 +19,7 @@ from quiet_nav.learning.detectors.context.frontend import (
 )
 from quiet_nav.learning.detectors.vggish.network import LAYOUT, Logits, scaled
 from quiet_nav.perception.context import BANDS
-from quiet_nav.perception.readings import DISTANCE_BINS
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 
 #: What ``Comparison`` takes, in its order; a batch has these and the labels.
 INPUTS = (
@@ -69,7 +69,7 @@ class ContextVggish(nn.Module):
             nn.Linear(channels * bands, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden, 1 + DISTANCE_BINS),
+            nn.Linear(hidden, 1 + STANDARD_BINS.count),
         )
 
     def forward(self, *inputs: torch.Tensor) -> Logits:

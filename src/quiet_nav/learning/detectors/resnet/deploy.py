@@ -18,8 +18,8 @@ from quiet_nav.learning.detectors.resnet.kind import NearWallResnet, exportable
 from quiet_nav.learning.detectors.vggish.deploy import describe, export_verified
 from quiet_nav.learning.detectors.vggish.kind import UNCHANGED
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
 
 _BATCH = 64
 
@@ -57,7 +57,7 @@ def deploy_images(
         input_samples=0,
         sample_rate=0,
         modality='vision',
-        distance_edges_m=DISTANCE_EDGES_M if recipe.network.distance else (),
+        distance_edges_m=STANDARD_BINS.edges_m if recipe.network.distance else (),
         calibration='none' if data is None else describe(fitted),
         training=f'recipe {recipe.name}, seed {recipe.seed}',
         version=__version__,

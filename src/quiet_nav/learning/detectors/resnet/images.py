@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance, ImageFilter
 
+from quiet_nav.files.images import read_rgb
 from quiet_nav.learning.recipe import ImageRecipe
-from quiet_nav.quiet_campus.rows import read_image
 
 #: Pixels across and down of what networks see (the authors' ``img_size``).
 IMAGE_SIZE = 224
@@ -53,7 +53,7 @@ class ImageCache:
         self.kept: OrderedDict[Path, np.ndarray] = OrderedDict()
 
     def read(self, path: Path) -> np.ndarray:
-        """Return uint8 RGB, shape (size, size, 3); errors as ``read_image``."""
+        """Return uint8 RGB, shape (size, size, 3); errors as ``read_rgb``."""
         image = self.kept.get(path)
         if image is None:
             image = self.load(path)
@@ -65,7 +65,7 @@ class ImageCache:
 
     def load(self, path: Path) -> np.ndarray:
         """Return an image that is not in memory, squeezed."""
-        return squeeze(read_image(path), self.size)
+        return squeeze(read_rgb(path), self.size)
 
 
 class ImageAugment:

@@ -15,7 +15,7 @@ from quiet_nav.learning.detectors.vggish.kind import UNCHANGED, calibrated
 from quiet_nav.learning.detectors.vggish.network import Logits
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
-from quiet_nav.perception.readings import DISTANCE_BINS
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 
 OUTPUTS = ('probability', 'distance_probabilities')
 #: Height and width of the example that the export is traced with; any others serve.
@@ -30,7 +30,7 @@ class NearWallResnet(nn.Module):
         self.trunk = ImageTrunk(width)
         self.dropout = nn.Dropout(dropout)
         self.near = nn.Linear(self.trunk.features, 1)
-        self.distance = nn.Linear(self.trunk.features, DISTANCE_BINS) if distance else None
+        self.distance = nn.Linear(self.trunk.features, STANDARD_BINS.count) if distance else None
 
     def forward(self, images: torch.Tensor) -> Logits:
         features = self.dropout(self.trunk(images))

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset, Sampler
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import Augment
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.quiet_campus.lists import Row, load_splits
 from quiet_nav.quiet_campus.rows import duration_s, read_audio
 from quiet_nav.sound.logmel import MEL_BANDS
@@ -28,7 +28,7 @@ def distance_bin(distance_m: float) -> int:
     """Return the number of the distance bin, the last for farther, -1 for NaN."""
     if math.isnan(distance_m):
         return UNKNOWN_BIN
-    return int(np.searchsorted(DISTANCE_EDGES_M, distance_m, side='right'))
+    return int(STANDARD_BINS.bin_of(distance_m))
 
 
 def negatives_over_positives(rows: Sequence[Row]) -> float:

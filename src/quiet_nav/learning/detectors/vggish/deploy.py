@@ -20,8 +20,8 @@ from quiet_nav.learning.calibration import Platt, fit_platt, to_logit
 from quiet_nav.learning.detectors.vggish.kind import UNCHANGED, exportable
 from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
 from quiet_nav.quiet_campus.lists import Row, load_splits
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
@@ -190,7 +190,7 @@ def deploy(
             fitted = fit_platt(logits, _labels(val))
     metadata = ModelMetadata(
         kind='window',
-        distance_edges_m=DISTANCE_EDGES_M if recipe.network.distance else (),
+        distance_edges_m=STANDARD_BINS.edges_m if recipe.network.distance else (),
         calibration=describe(fitted) if splits and calibrate else 'none',
         training=f'recipe {recipe.name}, seed {recipe.seed}, data {data.name if data else "-"}',
         version=__version__,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from quiet_nav.learning.frontend import LogMel
-from quiet_nav.perception.readings import DISTANCE_BINS
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.sound.logmel import MEL_BANDS
 
 LAYOUT = (64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M')
@@ -93,7 +93,7 @@ class NearWallVggish(nn.Module):
         self.frontend = frontend or LogMel()
         self.trunk = Vggish(width, batch_norm)
         self.near = nn.Linear(EMBEDDING, 1)
-        self.distance = nn.Linear(EMBEDDING, DISTANCE_BINS) if distance else None
+        self.distance = nn.Linear(EMBEDDING, STANDARD_BINS.count) if distance else None
 
     def heads(self, embedding: torch.Tensor) -> Logits:
         hidden = torch.relu(embedding)

@@ -9,9 +9,9 @@ import numpy as np
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import SUBSETS
-from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
+from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
-from quiet_nav.simulation.campus.kinds.kind import annotations
+from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -38,7 +38,8 @@ class DenseKind(ClipKind):
         columns, rows = (int(n) for n in np.maximum((high - low) // CELL_M, 1))
         offset = low + (high - low - CELL_M * np.array([columns, rows])) / 2
         turn, height = rng.uniform(0, 2 * np.pi / HEADINGS), float(rng.uniform(0.2, 1.2))
-        places, start = [], 0.0
+        places: list[Place] = []
+        start = 0.0
         for cell in range(columns * rows):
             corner = offset + CELL_M * np.array([cell % columns, cell // columns])
             x, y = corner + rng.uniform(0.2, CELL_M - 0.2, 2)
@@ -64,10 +65,7 @@ class DenseKind(ClipKind):
     ) -> None:
         """Every pose with its label."""
         listed = {
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in annotations(root, room).items()
-            }
+            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
             for room in rooms
         }
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
+from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import Annotation, read_annotation
+from quiet_nav.quiet_campus.listing import ListedPlace
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -57,13 +60,25 @@ class CampusKind(ABC):
         """Write the lists of a split from the annotations below ``root``."""
 
 
-def read_annotation(folder: Path) -> dict[str, Any]:
-    """Return the annotation of a place that was written."""
-    said: dict[str, Any] = json.loads((folder / 'annotation.json').read_text())
-    return said
+def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
+    """Return the annotations of a room's places by their names, in order.
 
-
-def annotations(root: Path, room: str) -> dict[str, dict[str, Any]]:
-    """Return the annotations of a room's places by their names, in order."""
+    needed: as for ``read_annotation``, whose errors these are.
+    """
     folders = sorted((root / 'ProcessedData' / room).iterdir())
-    return {folder.name: read_annotation(folder) for folder in folders}
+    return {folder.name: read_annotation(folder, *needed) for folder in folders}
+
+
+def is_near(distance_m: float) -> bool:
+    """Return the label of a place."""
+    return distance_m <= NEAR_WALL_M
+
+
+def listed_places(
+    root: Path, room: str, label: Callable[[float], bool | None] = is_near
+) -> dict[str, ListedPlace]:
+    """Return a room's places for its lists; label: whether a distance (m) is near."""
+    return {
+        name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said.distance_m))
+        for name, said in said_of_room(root, room, 'depth_m', 'length_s').items()
+    }

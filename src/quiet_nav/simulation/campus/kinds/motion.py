@@ -9,6 +9,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     write_annotation,
@@ -19,7 +20,7 @@ from quiet_nav.quiet_campus.folders import (
 from quiet_nav.quiet_campus.listing import write_motion_lists
 from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, QUANTILES, TRIES, facing_nearest
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, read_annotation
+from quiet_nav.simulation.campus.kinds.kind import CampusKind
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import carrier
@@ -98,7 +99,7 @@ class MotionKind(CampusKind):
     ) -> None:
         """Near and far frames as in the official lists."""
         depths = {
-            room: read_annotation(root / 'ProcessedData' / room)['depth'][:MOTION_FRAMES]
+            room: read_annotation(root / 'ProcessedData' / room, 'depth_m').depth_m[:MOTION_FRAMES]
             for room in rooms
         }
         write_motion_lists(root, self.SUBSET, depths, split, rng, NEAR_M[-1], FAR_M[0])

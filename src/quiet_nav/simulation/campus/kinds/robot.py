@@ -22,7 +22,7 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.listing import list_paths, listed
 from quiet_nav.simulation.campus.drawing import TRIES
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, annotations
+from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import own_said
@@ -89,15 +89,15 @@ class RobotKind(CampusKind):
         rows = [
             [
                 listed(self.SUBSET, room, place),
-                repr(ear['distance']),
+                repr(ear.distance),
                 '0',
-                str(ear['channel']),
-                ear['side'],
-                str(int(ear['near'])),
+                str(ear.channel),
+                ear.side,
+                str(int(ear.near)),
             ]
             for room in rooms
-            for place, said in annotations(root, room).items()
-            for ear in said['ears']
+            for place, said in said_of_room(root, room, 'ears').items()
+            for ear in said.ears
         ]
         columns = ['path', 'depth', 'start second', 'channel', 'side', 'IfObstacle']
         write_list(list_paths(root, split)[0], columns, rows)
@@ -166,8 +166,14 @@ def _write_pose(
         'distractor': distractor_said(room, place),
         **place.notes,
     }
+<<<<<<< HEAD
     middle = np.array([place.pose.x, place.pose.y, rig.ears[0].z])
     annotation['depth'] = room.scene.room.surface_along(middle, place.pose.yaw)
+=======
+    annotation['depth'] = float(
+        room.scene.room.distance_along(np.array([place.pose.x, place.pose.y]), place.pose.yaw)
+    )
+>>>>>>> main
     annotation['Max depth in map'] = MOTION_DEPTH_M
     spans = {name: (begin, count) for name, (_, begin) in windows.items()}
     own = own_said(room, hearing, place.pose, RobotEars.of(rig), spans)

@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 from quiet_nav.quiet_campus.folders import SUBSETS
+<<<<<<< HEAD
 from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
 from quiet_nav.simulation.campus.drawing import BETWEEN_M, FAR_M, NEAR_M, facing_nearest
+=======
+from quiet_nav.quiet_campus.listing import write_place_lists
+from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
+>>>>>>> main
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
-from quiet_nav.simulation.campus.kinds.kind import annotations
+from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -49,6 +54,7 @@ class StaticKind(ClipKind):
     def write_lists(
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
+<<<<<<< HEAD
         """Near and far; of plain rooms as in the official lists, what lies between left out."""
         listed = {
             room: {
@@ -57,6 +63,10 @@ class StaticKind(ClipKind):
             }
             for room in rooms
         }
+=======
+        """Near and far as in the official lists; what lies between is left out."""
+        listed = {room: listed_places(root, room, _label) for room in rooms}
+>>>>>>> main
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 

@@ -16,9 +16,9 @@ from quiet_nav.quiet_campus.folders import (
     write_annotation,
     write_color,
 )
-from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
+from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, annotations
+from quiet_nav.simulation.campus.kinds.kind import CampusKind, listed_places
 from quiet_nav.simulation.campus.recording import pose_said
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.views import CAMERA_AHEAD_M, draw_looks, furnished
@@ -78,10 +78,7 @@ class ViewsKind(CampusKind):
     ) -> None:
         """Every image with its label."""
         listed = {
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in annotations(root, room).items()
-            }
+            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
             for room in rooms
         }
         write_place_lists(root, self.SUBSET, listed, split, False, ROOM_PAIRS, rng)

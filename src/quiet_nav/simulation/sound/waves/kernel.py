@@ -95,33 +95,38 @@ def _absorb(p, q, before, memory, cells, start, gain, keep, drive, own):  # type
 
 
 @numba.njit(nogil=True, **_FAST)
-def march(
-    p, q, pulse, grid, walls, edges, source, source_weights, ears, ear_weights, every, out, first
-):  # type: ignore[no-untyped-def]
-    """Run ``len(pulse)`` steps; p and q are the pressure now and a step ago, both overwritten.
-
-    out: (ears, samples) of every ``every``-th step, counted from step ``first``.
-    """
+def _step(p, q, flat_p, flat_q, push, grid, walls, edges, source, weights):  # type: ignore[no-untyped-def]
     across, within, ahead, behind, row_start, spans, ghosts, mirrors = grid
     before, memory, cells, start, gain, keep, drive, own = walls
-    rows, columns_start, columns, weights = edges
+    rows, first, columns, row_weights = edges
+    mirror(flat_p, ghosts, mirrors)
+    _interior(p, q, across, within, ahead, behind, row_start, spans)
+    _edges(flat_p, flat_q, before, cells, rows, first, columns, row_weights)
+    if push != 0.0:
+        for m in range(len(source)):
+            flat_q[source[m]] += weights[m] * push
+    _absorb(flat_p, flat_q, before, memory, cells, start, gain, keep, drive, own)
+
+
+@numba.njit(nogil=True, **_FAST)
+def march(p, q, pulse, grid, walls, edges, source, source_weights, ears, ear_weights, every, out):  # type: ignore[no-untyped-def]
+    """Run ``len(pulse)`` steps; p and q are the pressure now and a step ago, both overwritten.
+
+    The newest pressure is in q after an odd number of steps and in p after an even one.
+    out: (ears, samples) of every ``every``-th step, the first included.
+    """
     flat_p, flat_q = p.reshape(-1), q.reshape(-1)
-    taps = ears.shape[1]
     for n in range(len(pulse)):
-        mirror(flat_p, ghosts, mirrors)
-        _interior(p, q, across, within, ahead, behind, row_start, spans)
-        _edges(flat_p, flat_q, before, cells, rows, columns_start, columns, weights)
-        if pulse[n] != 0.0:
-            for m in range(len(source)):
-                flat_q[source[m]] += source_weights[m] * pulse[n]
-        _absorb(flat_p, flat_q, before, memory, cells, start, gain, keep, drive, own)
-        if (first + n) % every == 0:
-            sample = (first + n) // every
+        # Never exchanged as variables: their owners would be counted wrongly.
+        newest = flat_q
+        if n % 2 == 0:
+            _step(p, q, flat_p, flat_q, pulse[n], grid, walls, edges, source, source_weights)
+        else:
+            _step(q, p, flat_q, flat_p, pulse[n], grid, walls, edges, source, source_weights)
+            newest = flat_p
+        if n % every == 0:
             for e in range(len(ears)):
                 heard = np.float32(0.0)
-                for m in range(taps):
-                    heard += ear_weights[e, m] * flat_q[ears[e, m]]
-                out[e, sample] = heard
-        p, q = q, p
-        flat_p, flat_q = flat_q, flat_p
-    return p, q
+                for m in range(ears.shape[1]):
+                    heard += ear_weights[e, m] * newest[ears[e, m]]
+                out[e, n // every] = heard

@@ -252,7 +252,6 @@ class WaveSolver:
             ear_weights.astype(np.float32),
             self.every,
             out,
-            0,
         )
         return out
 

@@ -1,0 +1,32 @@
+"""Where nodes write: everything lies below one folder that is given when a node starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+
+#: The description of the parameter that names the folder, in every node that writes.
+DATA_FOLDER = 'all files of the node lie below it; empty: quiet_nav in ROS_HOME (~/.ros)'
+
+
+def data_folder(named: str) -> Path:
+    """Return the folder that a node's files lie below; '' is ``quiet_nav`` in ROS_HOME."""
+    if named:
+        return Path(named).expanduser()
+    return Path(os.environ.get('ROS_HOME') or '~/.ros').expanduser() / 'quiet_nav'
+
+
+def below(folder: Path, name: str, parameter: str) -> Path:
+    """Return the file of a name below a folder; links are followed before it is looked at.
+
+    Raises QuietNavError naming the parameter where the file would lie elsewhere.
+    """
+    path = (folder / Path(name).expanduser()).resolve()
+    if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+        raise QuietNavError(
+            f'parameter {parameter}: {name} lies outside {folder}; expected a file below it: '
+            'start the node with another data_folder'
+        )
+    return path

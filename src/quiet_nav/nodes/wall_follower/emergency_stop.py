@@ -1,0 +1,78 @@
+"""The latch of the emergency stop: it outlives the process that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+
+class EmergencyStop:
+    """Holds why the robot must stand until somebody releases it; kept in a file.
+
+    A file that cannot be read counts as latched: nobody knows that it was released. One that cannot
+    be written is told by ``fault``; the latch then holds for this process alone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        #: Why it is on; '' where it is released.
+        self.reason = ''
+        #: Why the latch would not outlive the process; '' where it does.
+        self.fault = ''
+        self._read()
+
+    def latch(self, reason: str) -> bool:
+        """Switch it on; the first reason stays. Returns whether it was off before."""
+        was_off = not self.reason
+        if was_off:
+            self.reason = reason
+            self._write()
+        return was_off
+
+    def release(self) -> None:
+        """Switch it off."""
+        self.reason = ''
+        try:
+            self._path.unlink(missing_ok=True)
+            self.fault = ''
+        except OSError as error:
+            self.fault = f'{self._path} cannot be removed ({error.strerror}): it holds again later'
+
+    def _read(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._path.parent, os.W_OK):
+                self.fault = f'{self._path.parent} cannot be written'
+            content = json.loads(self._path.read_text()) if self._path.exists() else None
+        except OSError as error:
+            self.fault = f'{self._path} cannot be reached ({error.strerror})'
+            return
+        except ValueError:
+            self.reason = f'emergency stop: its file {self._path} cannot be read'
+            return
+        if content is not None:
+            reason = content.get('reason') if isinstance(content, dict) else None
+            self.reason = str(reason or f'emergency stop: its file {self._path} says nothing')
+
+    def _write(self) -> None:
+        part = self._path.with_name(f'{self._path.name}.{os.getpid()}')
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(part, 'w') as file:
+                json.dump({'reason': self.reason}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._path)
+            self.fault = ''
+        except OSError as error:
+            self.fault = f'{self._path} cannot be written ({error.strerror})'
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def latch_file(folder: Path, node_name: str) -> Path:
+    """Return the latch's file of a node by its full name; each ROS domain has robots of its own."""
+    domain = os.environ.get('ROS_DOMAIN_ID') or '0'
+    return folder / 'emergency_stop' / f'domain_{domain}{node_name.replace("/", ".")}.json'

@@ -1,0 +1,60 @@
+"""The clock of control, on two clocks of the test's."""
+
+import pytest
+
+from quiet_nav.navigation.control_clock import STANDS_S, Clocks, ControlClock
+
+S = 10**9
+EPOCH = 1_700_000_000 * S
+
+
+def ticked(clock, steady_s, ros_s):
+    return clock.update(Clocks(round(steady_s * S), EPOCH + round(ros_s * S)))
+
+
+@pytest.mark.parametrize(('set_s', 'said'), [(-20.0, 'back by 20 s'), (3600.0, 'forward by 3600')])
+def test_a_clock_that_is_set_is_named_and_control_goes_on(set_s, said):
+    clock = ControlClock()
+    begun = ticked(clock, 5.0, 0.0)
+    assert ticked(clock, 5.05, 0.05) - begun == 50_000_000
+    assert clock.jump == ''
+    assert ticked(clock, 5.1, 0.1 + set_s) - begun == 100_000_000, 'control is not steady'
+    assert said in clock.jump
+    clock.begin()
+    assert clock.jump == ''
+
+
+def test_a_clock_that_is_slewed_is_followed_by_stamps_without_a_word():
+    clock = ControlClock()
+    ticked(clock, 0.0, 0.0)
+    for i in range(1, 2000):
+        ticked(clock, 0.05 * i, 0.05 * i * 1.001)
+    assert clock.jump == ''
+    now_ros_ns = EPOCH + round(0.05 * 1999 * 1.001 * S)
+    assert clock.of_stamp(now_ros_ns) == pytest.approx(clock.now_ns, abs=1000)
+
+
+def test_simulated_time_is_the_time_of_control_and_stands_where_it_stands():
+    clock = ControlClock(simulated=True)
+    for i in range(10):
+        assert ticked(clock, 0.1 * i, i) == EPOCH + i * S
+    assert not clock.stands(round(1.0 * S))
+    assert 'stood still' in clock.stands(round((0.9 + STANDS_S + 0.1) * S))
+    assert clock.jump == ''
+
+
+@pytest.mark.parametrize(
+    ('next_s', 'said'), [(3.0, 'went back by 2 s'), (5.0, ''), (60.0, 'jumped ahead by 55 s')]
+)
+def test_simulated_time_that_jumps_is_named(next_s, said):
+    clock = ControlClock(simulated=True)
+    ticked(clock, 0.0, 5.0)
+    ticked(clock, 0.05, next_s)
+    assert said in clock.jump if said else clock.jump == ''
+
+
+def test_the_first_clock_message_of_a_simulation_is_no_jump():
+    clock = ControlClock(simulated=True)
+    clock.update(Clocks(0, 0))
+    clock.update(Clocks(S, EPOCH))
+    assert clock.jump == ''
