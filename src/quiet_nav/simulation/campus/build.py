@@ -12,15 +12,12 @@ from typing import Any
 from quiet_nav import __version__
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
-<<<<<<< HEAD
-from quiet_nav.quiet_campus.folders import ROBOTS, clear_parts, to_json, whole_folder, write_whole
-=======
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.opening import MEBIBYTE
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.quiet_campus.folders import to_json
->>>>>>> main
+from quiet_nav.quiet_campus.robots import robot_folder
 from quiet_nav.simulation.campus.kinds import get_kind, kinds
 from quiet_nav.simulation.campus.places import plan_room, split_rooms
 from quiet_nav.simulation.campus.request import CampusRequest
@@ -28,16 +25,13 @@ from quiet_nav.simulation.campus.robots import write_robot
 from quiet_nav.simulation.sound.own_sound import silent
 from quiet_nav.streams import generator
 
-<<<<<<< HEAD
 #: What requests have had since later than the first campuses.
 _LATER = (
     *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
     'robot',
 )
-=======
 #: A campus of a thousand rooms has as much to say.
 _MOST_MANIFEST = 32 * MEBIBYTE
->>>>>>> main
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
 
 Progress = Callable[[int, int], None]
@@ -93,7 +87,7 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
     kind = get_kind(request.kind)
     room = plan_room(request, index)
     root = Path(out) / kind.SUBSET
-    target, robot = root / 'ProcessedData' / room.name, root / ROBOTS / room.name
+    target, robot = root / 'ProcessedData' / room.name, robot_folder(root, room.name)
     # Before the room, which says that all of it is there.
     if kind.HAS_RIG and not silent(room.scene.own) and not robot.exists():
         with whole_folder(robot) as folder:

@@ -167,11 +167,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         if rng.random() < 0.6:
             whine = float(np.exp(rng.uniform(*np.log((250.0, 2500.0)))))
             tones.append(
-<<<<<<< HEAD
                 ToneProfile(hz=(whine, whine), count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
-=======
-                ToneProfile(hz=whine, count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
->>>>>>> main
             )
         loud = float(rng.uniform(-8.0, 0.0)) if i else 0.0
         switches = rng.random() < 0.15

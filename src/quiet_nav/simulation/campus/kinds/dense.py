@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
@@ -64,10 +63,7 @@ class DenseKind(ClipKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Every pose with its label."""
-        listed = {
-            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 

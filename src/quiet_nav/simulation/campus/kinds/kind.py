@@ -69,16 +69,16 @@ def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
     return {folder.name: read_annotation(folder, *needed) for folder in folders}
 
 
-def is_near(distance_m: float) -> bool:
+def is_near(said: Annotation) -> bool:
     """Return the label of a place."""
-    return distance_m <= NEAR_WALL_M
+    return said.distance_m <= NEAR_WALL_M
 
 
 def listed_places(
-    root: Path, room: str, label: Callable[[float], bool | None] = is_near
+    root: Path, room: str, label: Callable[[Annotation], bool | None] = is_near
 ) -> dict[str, ListedPlace]:
-    """Return a room's places for its lists; label: whether a distance (m) is near."""
+    """Return a room's places for its lists; label: whether a place is near."""
     return {
-        name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said.distance_m))
+        name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said))
         for name, said in said_of_room(root, room, 'depth_m', 'length_s').items()
     }

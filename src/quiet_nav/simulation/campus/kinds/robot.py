@@ -166,14 +166,8 @@ def _write_pose(
         'distractor': distractor_said(room, place),
         **place.notes,
     }
-<<<<<<< HEAD
     middle = np.array([place.pose.x, place.pose.y, rig.ears[0].z])
     annotation['depth'] = room.scene.room.surface_along(middle, place.pose.yaw)
-=======
-    annotation['depth'] = float(
-        room.scene.room.distance_along(np.array([place.pose.x, place.pose.y]), place.pose.yaw)
-    )
->>>>>>> main
     annotation['Max depth in map'] = MOTION_DEPTH_M
     spans = {name: (begin, count) for name, (_, begin) in windows.items()}
     own = own_said(room, hearing, place.pose, RobotEars.of(rig), spans)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import SUBSETS
-<<<<<<< HEAD
-from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
-from quiet_nav.simulation.campus.drawing import BETWEEN_M, FAR_M, NEAR_M, facing_nearest
-=======
 from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
->>>>>>> main
+from quiet_nav.simulation.campus.drawing import BETWEEN_M, FAR_M, NEAR_M, facing_nearest
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
 from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
@@ -54,29 +49,17 @@ class StaticKind(ClipKind):
     def write_lists(
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
-<<<<<<< HEAD
         """Near and far; of plain rooms as in the official lists, what lies between left out."""
-        listed = {
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], _label(said))
-                for name, said in annotations(root, room).items()
-            }
-            for room in rooms
-        }
-=======
-        """Near and far as in the official lists; what lies between is left out."""
         listed = {room: listed_places(root, room, _label) for room in rooms}
->>>>>>> main
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 
-def _label(said: dict[str, Any]) -> bool | None:
-    if 'near' in said:
-        return bool(said['near'])
-    distance_m = said['depth']
-    if distance_m <= NEAR_M[-1]:
+def _label(said: Annotation) -> bool | None:
+    if said.near is not None:
+        return said.near
+    if said.distance_m <= NEAR_M[-1]:
         return True
-    return None if distance_m < FAR_M[0] - 0.01 else False
+    return None if said.distance_m < FAR_M[0] - 0.01 else False
 
 
 KIND = StaticKind()
