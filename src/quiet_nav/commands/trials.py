@@ -62,6 +62,11 @@ def main(
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
     ] = 'none',
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits while it listens: none; dB over the '
+                     'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
+    ] = 'none',
     threshold: Annotated[
         float | None, typer.Option(help='p of Algorithms 1 and 2 and random, 0 to 1.')
     ] = None,
@@ -139,6 +144,7 @@ def main(
         vision=vision_detector,
         context=context,
         disturbance=disturbance,
+        own_sound=own_sound,
         camera_fault=camera_fault,
         side=side,
         knobs={name: value for name, value in knobs.items() if value is not None},
@@ -202,7 +208,7 @@ def _show(results: list, sweeps: list, times_real: float) -> None:
     numbers = sorted({result.seed for result in results})
     console.print(
         f'{len(results)} trials, {times_real:.0f} times real time; detector {first.detector}, '
-        f'context {first.context}, disturbance {first.disturbance}, '
+        f'context {first.context}, disturbance {first.disturbance}, own sound {first.own_sound}, '
         f'seed {numbers[0]}' + (f' to {numbers[-1]}' if len(numbers) > 1 else '')
     )
     for sweep in sweeps:

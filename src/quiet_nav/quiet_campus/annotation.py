@@ -43,12 +43,26 @@ class AnnotatedPose(_Part):
     y: _Coordinate
 
 
+class AnnotatedOwn(_Part):
+    """A robot's own sound at a place.
+
+    level_db: of each ear (in the order of ``ears``; one microphone alone has one) over the room's
+    ambience, with everything on that the robot has. on: share of each window (sound file) that each
+    of the robot's sources is on.
+    """
+
+    robot: Name
+    level_db: tuple[float, ...] = Field((), alias='level')
+    on: dict[Name, tuple[float, ...]] = Field(default_factory=dict)
+
+
 class Annotation(_Part):
     """One annotation; empty or None is what it does not say.
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
-    and after its turn. situation, light: of a view. room, bag: of a labelled one.
+    and after its turn. situation, light: of a view. room, bag: of a labelled one. near: the label
+    where it is said. own: of a robot that is heard itself.
     """
 
     depth_m: Annotated[tuple[_Metres, ...], BeforeValidator(_several)] = Field((), alias='depth')
@@ -62,6 +76,8 @@ class Annotation(_Part):
     light: float | None = None
     room: Name | None = None
     bag: Name | None = None
+    near: bool | None = None
+    own: AnnotatedOwn | None = Field(None, alias='own sound')
 
     @property
     def distance_m(self) -> float:

@@ -22,6 +22,9 @@ SUBSETS = {
     'robot': 'SFS-Robot',
     'views': 'SFS-Views',
 }
+#: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
+#: (what each ear hears of the standing robot far from any wall) and what is known of the robot.
+ROBOTS = 'Robots'
 #: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0
 

@@ -32,8 +32,9 @@ class TaskRunner:
     """Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
 
     data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
-    folder of distractors, None for synthetic ones. imagenet: weights of ResNet-18. rooms: another such folder, whose test
-    rooms are judged in place of those of ``data`` as far as it has the subset.
+    folder of distractors, None for synthetic ones. imagenet: weights of ResNet-18. rooms: another
+    such folder, whose test rooms are judged in place of those of ``data`` as far as it has the
+    subset.
     """
 
     data: Path

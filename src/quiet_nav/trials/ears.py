@@ -16,6 +16,7 @@ from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
+from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.sound.windows import WINDOW_S
 
 #: Ears that need no sound.
@@ -48,20 +49,21 @@ def make_ears(
     seed: Sequence[int],
     disturbance: str = 'none',
     context: str = 'full',
+    own_sound: str = 'none',
 ) -> Ears:
     """Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
 
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
-    check_ears(detector, disturbance, context)
+    check_ears(detector, disturbance, context, own_sound)
     if detector in DETECTORS:
         return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
     from quiet_nav.trials.hearing import HearingEars
 
-    return HearingEars.of(detector, plan, rig, seed, disturbance, context)
+    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound)
 
 
-def check_ears(detector: str, disturbance: str, context: str) -> None:
+def check_ears(detector: str, disturbance: str, context: str, own_sound: str = 'none') -> None:
     """Raise QuietNavError for ears that ``make_ears`` could not make."""
     for kind, name, known in (
         ('disturbance', disturbance, DISTURBANCES),
@@ -69,9 +71,12 @@ def check_ears(detector: str, disturbance: str, context: str) -> None:
     ):
         if name not in known:
             raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
-    if detector in DETECTORS and (disturbance, context) != ('none', 'full'):
+    own_sound_of(own_sound, 0)
+    heard = (disturbance, context, own_sound) != ('none', 'full', 'none')
+    if detector in DETECTORS and heard:
         raise QuietNavError(
-            f'the {detector} ear hears no sound: disturbance and context need an ONNX file'
+            f'the {detector} ear hears no sound: disturbance, context and own sound need an ONNX '
+            'file'
         )
 
 

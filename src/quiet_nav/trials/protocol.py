@@ -84,7 +84,8 @@ class TrialRequest:
     disturbance: one of ``ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
     side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
-    settings are not the defaults, in words for tables.
+    settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
+    ``own_sound_of`` takes it.
     """
 
     room: str
@@ -104,6 +105,7 @@ class TrialRequest:
     camera_fault: str = 'none'
     side: Side | None = None
     variant: str = ''
+    own_sound: str = 'none'
 
     @property
     def mode(self) -> Mode:
@@ -196,7 +198,14 @@ def run_trial(request: TrialRequest) -> TrialResult:
     if mode != Mode.VISION:
         detector = RANDOM_WEIGHTS if by_network else request.detector
         ears = make_ears(
-            detector, plan, rig, streams[2], base, request.disturbance, request.context
+            detector,
+            plan,
+            rig,
+            streams[2],
+            base,
+            request.disturbance,
+            request.context,
+            request.own_sound,
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)

@@ -47,6 +47,8 @@ class Sweep:
     vision: str = 'near_wall_vision'
     context: str = 'full'
     disturbance: str = 'none'
+    #: What the robot emits while it listens: none, dB over the ambience, or a robot profile.
+    own_sound: str = 'none'
     camera_fault: str = 'none'
     #: Where the wall to follow is: one of ``SIDES``, or 'track'.
     side: str = 'any'
@@ -77,14 +79,14 @@ class Sweep:
         vision = _model('vision detector', self.vision, EYES) if sees else self.vision
         detector = self.detector
         if set(self.modalities) != {'vision'}:
-            check_ears(detector, self.disturbance, self.context)
+            check_ears(detector, self.disturbance, self.context, self.own_sound)
             detector = _model('detector', detector, DETECTORS)
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()
         walls = {name: load_plan(name).track(self.track or None).side for name in rooms}
         asked = TrialRequest(
             '', '', rigs[0], detector, 0, 0, self.track, self.disturbance, self.context,
-            vision=vision, camera_fault=self.camera_fault,
+            vision=vision, camera_fault=self.camera_fault, own_sound=self.own_sound,
         )  # fmt: skip
         requests = []
         for seed in self.seeds:
@@ -132,6 +134,8 @@ class Sweep:
             words = ['p by hand', *(word for word in words if not word.startswith('p '))]
         if self.context != 'full':
             words.append(self.context)
+        if self.own_sound != 'none':
+            words.append(f'own sound {self.own_sound}')
         return ', '.join(words)
 
 

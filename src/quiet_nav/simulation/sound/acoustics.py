@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -15,9 +14,10 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
+from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-SPEED_OF_SOUND = 343.0
 #: A wavefront that travels d metres arrives at sample LATENCY + d / 343 * 16000: half the length
 #: of the fractional delay filter, as in pyroomacoustics.
 LATENCY = 40
@@ -25,15 +25,6 @@ _TAPS = 2 * LATENCY + 1
 _TABLE_STEPS = 20
 #: More microphones than a robot has are not asked twice from the same place.
 _KEPT_MICS = 8
-
-
-@dataclass(frozen=True)
-class ImageSources:
-    """Image sources of one source: positions (n, 3) in m, amplitudes (n, bands), order (n,)."""
-
-    positions: np.ndarray
-    amplitudes: np.ndarray
-    orders: np.ndarray
 
 
 class RoomAcoustics:
@@ -124,8 +115,6 @@ class RoomAcoustics:
             seen = _prism_images(self.room, self.sources, mics)
         if not self.room.patches:
             return seen
-        from quiet_nav.simulation.sound.patch_images import with_patches
-
         return [
             [
                 with_patches(self.room, image, source, mic)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import load_clip
-from quiet_nav.simulation.sound.event_kinds import MORE_EVENTS
+from quiet_nav.simulation.sound.event_kinds import MORE_EVENTS, footstep
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -46,7 +46,7 @@ def event_samples(event: Event, seed: int, sounds: str = '') -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _synthetic(kind: str, seed: int, stream: int) -> np.ndarray:
     rng = generator(seed, 'event', stream)
-    draw = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze, **MORE_EVENTS}[kind]
+    draw = {**_FIRST, 'step': footstep, **MORE_EVENTS}[kind]
     samples = draw(rng)
     samples = (samples / np.sqrt(np.mean(samples**2))).astype(np.float32)
     samples.flags.writeable = False
@@ -103,3 +103,6 @@ def _sneeze(rng: np.random.Generator) -> np.ndarray:
         output='sos',
     )
     return signal.sosfilt(sos, np.concatenate([inhale, blow]))
+
+
+_FIRST = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze}

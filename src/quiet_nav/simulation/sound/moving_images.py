@@ -6,7 +6,8 @@ import numpy as np
 
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import ImageSources, vertical_images
+from quiet_nav.simulation.sound.acoustics import vertical_images
+from quiet_nav.simulation.sound.images import ImageSources
 from quiet_nav.simulation.sound.patch_images import with_patches
 
 #: As for sources that stand: a path exactly through a corner would be found twice.

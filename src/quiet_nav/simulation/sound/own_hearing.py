@@ -18,13 +18,12 @@ from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import (
     LATENCY,
-    SPEED_OF_SOUND,
-    ImageSources,
     block_plan,
     overlap_save,
     response_bins,
     responses_of,
 )
+from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
 from quiet_nav.simulation.sound.moving_images import MovingImages, free_field
 from quiet_nav.simulation.sound.own_sound import (
     OwnSound,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from quiet_nav.simulation.sound.robot_profile import RobotProfile, SourceProfile, ToneProfile
+from quiet_nav.errors import QuietNavError
+from quiet_nav.simulation.sound.robot_profile import (
+    USUAL,
+    RobotProfile,
+    SourceProfile,
+    ToneProfile,
+    find_profile,
+)
 from quiet_nav.simulation.sound.sources import (
     EQUALISER_HZ,
     Drift,
@@ -38,7 +45,7 @@ class Tones:
     hz: float
     amplitudes: tuple[float, ...]
     phases_rad: tuple[float, ...]
-    wobble: Drift = Drift()
+    wobble: Drift = field(default_factory=Drift)
 
     def turns(self, time_s: np.ndarray) -> np.ndarray:
         """Return how often it has turned at times of any shape, the same whoever asks."""
@@ -115,6 +122,24 @@ def draw_own_sound(profile: RobotProfile, seed: int, level_db: float | None = No
     )
 
 
+def own_sound_of(text: str, seed: int) -> OwnSound | None:
+    """Return the robot that a text asks for, the same for the same seed.
+
+    text: 'none'; a level in dB over the ambience at the ears, of the usual profile; or a profile's
+    name or file, at its own level.
+    Raises QuietNavError for a level out of range and a profile that is not there.
+    """
+    if text == 'none':
+        return None
+    try:
+        level_db = float(text)
+    except ValueError:
+        return draw_own_sound(find_profile(text), seed)
+    if not -60.0 <= level_db <= 60.0:
+        raise QuietNavError(f'own sound {text} dB; expected -60 to 60, none, or a robot profile')
+    return draw_own_sound(find_profile(USUAL), seed, level_db)
+
+
 def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
     """Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
 
@@ -131,7 +156,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         rate = float(np.exp(rng.uniform(*np.log(hz))))
         tones = [
             ToneProfile(
-                hz=rate,
+                hz=(rate, rate),
                 count=int(rng.integers(6, 40)),
                 level_db=(-15.0, 3.0),
                 fall_db=float(rng.uniform(1.0, 6.0)),
@@ -142,7 +167,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         if rng.random() < 0.6:
             whine = float(np.exp(rng.uniform(*np.log((250.0, 2500.0)))))
             tones.append(
-                ToneProfile(hz=whine, count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
+                ToneProfile(hz=(whine, whine), count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
             )
         loud = float(rng.uniform(-8.0, 0.0)) if i else 0.0
         switches = rng.random() < 0.15
@@ -150,8 +175,8 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
             SourceProfile(
                 name=f'{"lidar" if lidar else "fan"}_{i}',
                 position=place,
-                standing_db=35.0 + loud,
-                driving_db=35.0 + loud,
+                standing_db=(35.0 + loud,) * 2,
+                driving_db=(35.0 + loud,) * 2,
                 slope=(0.0, 2.0),
                 walk_db=2.5,
                 tones=tuple(tones),
@@ -171,10 +196,10 @@ def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, S
         SourceProfile(
             name=f'motor_{side}',
             position=(0.0, out if side == 'left' else -out, 0.04),
-            driving_db=level,
+            driving_db=(level, level),
             slope=(0.5, 1.5),
             walk_db=3.0,
-            tones=(ToneProfile(hz=rate, count=12, level_db=(-6.0, 3.0), wobble=0.02),),
+            tones=(ToneProfile(hz=(rate, rate), count=12, level_db=(-6.0, 3.0), wobble=0.02),),
         )
         for side in ('left', 'right')
     )
@@ -239,9 +264,8 @@ def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[flo
     return tuple((walk / np.abs(walk).max() * rng.uniform(0.5, 1.0)).round(4).tolist())
 
 
-def _draw(rng: np.random.Generator, value: float | tuple[float, float]) -> float:
-    drawn = rng.uniform(*value) if isinstance(value, tuple) else value
-    return round(float(drawn), 4)
+def _draw(rng: np.random.Generator, between: tuple[float, float]) -> float:
+    return round(float(rng.uniform(*between)), 4)
 
 
 def _draw_source(rng: np.random.Generator, part: SourceProfile, index: int) -> OwnSource:

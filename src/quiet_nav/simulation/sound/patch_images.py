@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.wall_patches import Patch, WallFrame
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, ImageSources
+from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
 
 _SAME_M = 2e-3
 

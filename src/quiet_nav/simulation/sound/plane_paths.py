@@ -166,7 +166,7 @@ def _blocked(
 ) -> bool:
     """Return whether a wall stands between two points, other than those that they lie on."""
     for w in range(len(starts)):
-        if w == one or w == other:
+        if w == one or w == other:  # noqa: SIM109 (a tuple is slower in Numba)
             continue
         ux, uy = qx - px, qy - py
         ax, ay = ends[w, 0] - starts[w, 0], ends[w, 1] - starts[w, 1]

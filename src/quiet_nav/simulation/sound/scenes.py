@@ -12,7 +12,8 @@ import numpy as np
 from quiet_nav.simulation.rooms.absorption import Absorption, draw_absorption
 from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER, AcousticRoom
 from quiet_nav.simulation.sound.clips import list_clips
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event
+from quiet_nav.simulation.sound.distractors import FIRST_KINDS, Event
+from quiet_nav.simulation.sound.lived_in import furnished, with_hidden_sources
 from quiet_nav.simulation.sound.own_sound import OwnSound
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ, KINDS, Drift, Schedule, Source
 
@@ -52,6 +53,7 @@ class SceneRanges:
     cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
     corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
     hard_share: of the rooms all surfaces of which are hard: hard_absorption, drawn by logarithm.
+    lived_in: with what real rooms have besides (``lived_in``) and microphones as they are.
     """
 
     length_m: tuple[float, float] = (5.0, 12.0)
@@ -75,6 +77,7 @@ class SceneRanges:
     cut_share: float = 0.0
     hard_share: float = 0.0
     hard_absorption: tuple[float, float] = (0.015, 0.08)
+    lived_in: bool = False
 
 
 def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -> Scene:
@@ -100,7 +103,13 @@ def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -
     shape = np.random.default_rng(np.random.SeedSequence([seed, 0x5A9E]))
     if shape.random() < ranges.cut_share:
         room = _without_corner(room, shape)
-    return draw_sources(room, seed, ranges, sounds)
+    if not ranges.lived_in:
+        return draw_sources(room, seed, ranges, sounds)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x11FE]))
+    room = furnished(room, rng)
+    scene = draw_sources(room, seed, ranges, sounds)
+    sources = with_hidden_sources(room, scene.sources, rng)
+    return replace(scene, sources=sources, real_microphones=True)
 
 
 def _hard(rng: np.random.Generator, ranges: SceneRanges) -> Absorption:
@@ -229,13 +238,19 @@ def draw_point(room: AcousticRoom, rng: np.random.Generator, margin: float) -> n
 
 
 def draw_event(
-    scene: Scene, rng: np.random.Generator, start_s: float, snr_db: float, kind: str | None = None
+    scene: Scene,
+    rng: np.random.Generator,
+    start_s: float,
+    snr_db: float,
+    kind: str | None = None,
+    kinds: Sequence[str] = FIRST_KINDS,
 ) -> Event:
     """Return a distractor somewhere in the room, 1 to 1.8 m high for speech, lower for a dog.
 
-    Recordings ``event-*`` of the scene's folder are used where there are some of that kind.
+    kind: one of ``kinds``, drawn where None. Recordings ``event-*`` of the scene's folder are used
+    where there are some of that kind.
     """
-    kind = kind or str(rng.choice(EVENT_KINDS))
+    kind = kind or str(rng.choice(kinds))
     clips = list_clips(scene.sounds, f'event-{kind}') if scene.sounds else []
     x, y = draw_point(scene.room, rng, 0.4)
     z = rng.uniform(0.3, 0.6) if kind == 'dog' else rng.uniform(1.0, 1.8)
@@ -247,6 +262,23 @@ def draw_event(
         float(snr_db),
         str(rng.choice(clips)) if clips else '',
     )
+
+
+def draw_walk(
+    room: AcousticRoom, rng: np.random.Generator, start_s: float, snr_db: float
+) -> tuple[Event, ...]:
+    """Return the steps of somebody who walks a straight way across the room, 4 to 9 of them."""
+    begin, end = draw_point(room, rng, 0.4), draw_point(room, rng, 0.4)
+    way = float(np.linalg.norm(end - begin))
+    count, pace = int(np.clip(way / 0.7, 4, 9)), float(rng.uniform(0.45, 0.65))
+    steps = []
+    for i in range(count):
+        x, y = begin + (end - begin) * min(0.7 * i / max(way, 0.7), 1.0)
+        if room.contains(np.array([x, y]), 0.1):
+            place = (round(float(x), 3), round(float(y), 3), 0.05)
+            stream = int(rng.integers(1 << 31))
+            steps.append(Event('step', place, round(start_s + i * pace, 4), stream, snr_db))
+    return tuple(steps)
 
 
 def with_events(scene: Scene, events: Sequence[Event]) -> Scene:

@@ -210,10 +210,10 @@ def predict(
 ) -> Predictions:
     """Return what a checkpoint says of a split of a data set.
 
-    input, task: refused where the checkpoint is of another. distractors: a folder of event sounds, or 'synthetic';
-    one is mixed into every clip at ``snr_db`` (ambience over event, A.7), which the row and the
-    seed decide. rooms: another data set whose split is asked about; of ``data`` are then the
-    training rows of the baselines alone. The same arguments give the same predictions.
+    input, task: refused where the checkpoint is of another. distractors: 'synthetic' or a folder
+    of event sounds; one is mixed into every clip at ``snr_db`` (ambience over event, A.7), which
+    the row and the seed decide. rooms: another data set whose split is asked about; of ``data``
+    are then the training rows of the baselines alone. The same arguments give the same predictions.
     """
     trained = load_trained(checkpoint)
     own = trained.task

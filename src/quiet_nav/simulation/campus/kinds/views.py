@@ -40,7 +40,12 @@ class ViewsKind(CampusKind):
             raise QuietNavError('kind views holds images alone: leave --no-images out')
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
         """Draw where the camera looks in the furnished room."""
         plan = furnished(seed, '', room.footprint, room.height)
