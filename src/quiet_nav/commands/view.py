@@ -129,7 +129,8 @@ def _show_in_rerun(
     import tempfile
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.view.bag import BagPlayer
+    from quiet_nav.view.bag import BagPlayer, root_of
+    from quiet_nav.view.rerun_layout import layout
     from quiet_nav.view.rerun_scene import RerunScene
     from quiet_nav.view.rerun_serve import file_page, has_display, into_rrd, window
     from quiet_nav.view.serve import ended
@@ -139,7 +140,8 @@ def _show_in_rerun(
     view, ears = _opened(asked)
 
     def write(path: Path) -> str:
-        with into_rrd(path, overwrite) as recording:
+        views = layout(root_of(view, asked[-1]), view.has)
+        with into_rrd(path, views, overwrite) as recording:
             scene = RerunScene(recording, ears, asked[-1])
             return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), sound=True)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +38,8 @@ _RANGE, _GRID = 'sensor_msgs/msg/Range', 'nav_msgs/msg/OccupancyGrid'
 _MARKERS, _TF = 'visualization_msgs/msg/MarkerArray', 'tf2_msgs/msg/TFMessage'
 #: A map is made this often of what was heard so far.
 _MAP_EVERY_NS = 1_000_000_000
+#: By then every frame of a robot has been told.
+_FRAME_MESSAGES = 1000
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,18 @@ class BagView:
     grid: str
     markers: str = ''
     notes: dict[str, None] = field(default_factory=dict, compare=False)
+
+    @property
+    def has(self) -> set[str]:
+        """What there is to show over time: 'readings', 'wall', 'camera', 'sound', 'reasons'."""
+        parts = {
+            'readings': self.readings,
+            'reasons': self.readings,
+            'wall': self.distance or self.topics.depth,
+            'camera': self.topics.color,
+            'sound': self.topics.audio and (self.topics.info or self.topics.format),
+        }
+        return {name for name, there in parts.items() if there}
 
     def messages(self, sound: bool = False) -> Iterator[tuple[int, str, object]]:
         """Yield time of recording (ns), topic and message of all bags, in order.
@@ -80,7 +95,7 @@ class BagView:
                 self.notes.update(dict.fromkeys(bag.notes))
 
         sources = [of(path) for path in self.bags]
-        if sound and self.topics.audio and (self.topics.info or self.topics.format):
+        if sound and 'sound' in self.has:
             sources.append(heard())
         yield from heapq.merge(*sources, key=lambda item: item[0])
 
@@ -121,6 +136,33 @@ def look_into(
         )
     bags = (path,) if second is None else (path, second)
     return BagView(bags, said, topics, tf, distance, grid, markers)
+
+
+def root_of(view: BagView, base_frame: str = 'base_link') -> str:
+    """Return the frame above all others of the robot, as the beginning of the bag has it."""
+    parents: dict[str, str] = {}
+    frames = FrameListener(base_frame, lambda parent, frame, *_: parents.update({frame: parent}))
+    takers = {
+        view.tf[0]: frames.on_tf,
+        view.tf[1]: frames.on_tf_static,
+        view.topics.odometry: frames.on_odom,
+    }
+    takers.pop('', None)
+    for path in view.bags:
+        with Bag(path) as bag:
+            found = bag.messages(list(takers))
+            for topic, _, message in itertools.islice(found, _FRAME_MESSAGES):
+                takers[topic](message)
+    return top_frame(base_frame, parents)
+
+
+def top_frame(frame: str, parents: Mapping[str, str]) -> str:
+    """Return the last of a frame's ancestors."""
+    passed: set[str] = set()
+    while frame in parents and frame not in passed:
+        passed.add(frame)
+        frame = parents[frame]
+    return frame
 
 
 def _first(bag: Bag, kind: str, ending: str) -> str:

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,18 @@ _PASSED_ON = ('Content-Type', 'Content-Encoding', 'Content-Length')
 
 
 @contextlib.contextmanager
-def into_rrd(path: Path, overwrite: bool = False) -> Iterator[Any]:
+def into_rrd(path: Path, views: Any, overwrite: bool = False) -> Iterator[Any]:
     """Give a recording that is written to an .rrd file, which is there when all is in it.
 
-    Raises QuietNavError where the file is there already or cannot be written.
+    views: the blueprint that the file begins with. Raises QuietNavError where the file is there
+    already or cannot be written.
     """
     rerun = need_rerun()
     with whole_file(path, overwrite) as part:
-        recording = rerun.RecordingStream(NAME)
-        recording.save(str(part))
+        # Large chunks: a browser reads them many times as fast as a row at a time.
+        together = rerun.ChunkBatcherConfig(flush_tick=timedelta(seconds=5))
+        recording = rerun.RecordingStream(NAME, batcher_config=together)
+        recording.save(str(part), default_blueprint=views)
         try:
             yield recording
         finally:
