@@ -292,7 +292,7 @@ def test_nodes_that_hear_a_replay_use_no_topic_of_the_robot():
     module, _, _ = launch_context(REPLAY, bag='')
     absolute = set()
     for path in (ROOT / 'src/quiet_nav/nodes').rglob('*.py'):
-        absolute |= set(re.findall(r"\([A-Z]\w+,\s*'(/\w+)'", path.read_text()))
+        absolute |= set(re.findall(r"\w\([A-Z]\w+,\s*'(/\w+)'", path.read_text()))
     assert {'/tf', '/tf_static', '/diagnostics', '/clock'} <= absolute
     assert absolute <= set(module.GLOBAL_TOPICS)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 
 #: How long a Dask scheduler may take to answer, in seconds.
 ANSWER_S = 10.0
@@ -106,7 +107,7 @@ def _dask(workers: int, cluster: str) -> Iterator[Run]:
     try:
         from dask import distributed
     except ImportError as error:
-        raise QuietNavError('--cluster needs Dask: install quiet_nav[cluster]') from error
+        raise QuietNavError(f'--cluster needs Dask: {how_to_get("dask")}') from error
     local = None
     if cluster == 'local':
         local = distributed.LocalCluster(

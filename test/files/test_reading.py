@@ -197,7 +197,7 @@ SCHEMA_FAULTS = [
     ({'ears': [{'chanel': 1}]}, r'unknown key ears\[0\]\.chanel; known: channel, position'),
     ({'ears': [], 'named': {'a': {'x': 1}}}, r'unknown key named\.a\.x; known: channel, position'),
     ({'ears': [], 'last': {'x': 1}}, r'unknown key last\.x; known: channel, position'),
-    ({'ears': [], 'turns': 'no'}, "turns: should be a valid boolean, found 'no'"),
+    ({'ears': [], 'turns': 'no'}, "turns: should be true or false, found 'no'"),
     (
         {'ears': [{'channel': 0.9, 'position': [0, 0]}]},
         r'ears\[0\]\.channel: .*found 0\.9',

@@ -157,8 +157,8 @@ def test_lists_with_a_byte_order_mark_are_read(static):
     [
         ('{}', 'depth is missing'),
         ('[]', 'expected a mapping'),
-        ('{"depth":"LEFT"}', r"depth\[0\]: should be a valid number, found 'LEFT'"),
-        ('{"depth":["x"]}', r"depth\[0\]: should be a valid number, found 'x'"),
+        ('{"depth":"LEFT"}', r"depth\[0\]: should be a number, found 'LEFT'"),
+        ('{"depth":["x"]}', r"depth\[0\]: should be a number, found 'x'"),
         ('{"depth":[1.0, 2.0]}', '2 distances, expected the one'),
         ('{"depth":NaN}', 'depth: nan, expected a finite'),
         ('{"depth":-1}', r'depth\[0\]: .*greater than or equal to 0'),

@@ -143,10 +143,10 @@ def test_json_holds_every_trial():
     results = straight_results()
     content = json.loads(json.dumps(trials_to_json(results)))
     assert [t['index'] for t in content['trials']] == [0, 4, 5]
-    mean = np.mean([r.share for r in results])
-    assert content['share of track [mean, low, high]']['straight, pair']['all'][0] == (
-        pytest.approx(mean)
-    )
+    told = content['tables']['fig_10']['rooms driven in']['straight, pair']['all']
+    assert told['share'] == pytest.approx(np.mean([r.share for r in results]))
+    assert (told['trials'], told['completed']) == (3, 0)
+    assert content['tables']['fig_9']['straight, pair']['0.40 m off']['length_m'] == 8.0
 
 
 def test_drawings_are_written(tmp_path):

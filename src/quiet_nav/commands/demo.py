@@ -122,12 +122,19 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     import importlib.util
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.extras import how_to_get
     from quiet_nav.navigation.policies import POLICIES
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.simulation.rooms.plan_files import load_plan
 
     if importlib.util.find_spec('rclpy') is None:
-        raise QuietNavError('rclpy is not installed: the demo runs ROS nodes; make setup has it')
+        raise QuietNavError(
+            'the demo runs ROS nodes, and this Python has no rclpy: source ROS (and the workspace) '
+            'first, or set a checkout up with `make setup`'
+        )
+    for module in ('pyroomacoustics', 'numba'):
+        if importlib.util.find_spec(module) is None:
+            raise QuietNavError(f'the simulated robot needs a library: {how_to_get(module)}')
     starts = load_plan(room).track(track or None).starts()
     if start >= len(starts):
         raise QuietNavError(f'--start {start}: the track has start poses 0 to {len(starts) - 1}')

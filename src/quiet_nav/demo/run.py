@@ -10,7 +10,7 @@ from pathlib import Path
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.tracks import Track
-from quiet_nav.trials.protocol import Listened, TrialResult
+from quiet_nav.trials.protocol import Listened, TrialOutcome, TrialResult
 
 #: Positions of the path lie at least this far apart, in metres.
 _PATH_STEP_M = 0.02
@@ -57,7 +57,7 @@ class TrackRun:
         self.time_ns = 0
         self.pose: Pose2D | None = None
         self.distance_m = 0.0
-        self.outcome = ''
+        self.outcome: TrialOutcome | str = ''
         self.phase = 'waiting'
         self.steps = 0
         self.wall_distance_m: float | None = None
@@ -85,12 +85,12 @@ class TrackRun:
         if last is None or math.dist(last, (pose.x, pose.y)) >= _PATH_STEP_M:
             self.path.append((pose.x, pose.y))
         if not self.track.contains(pose.x, pose.y):
-            self.outcome = 'left the track'
+            self.outcome = TrialOutcome.LEFT_TRACK
             return
         self.distance_m = max(self.distance_m, self.track.progress(pose.x, pose.y))
         if self.track.reached(pose.x, pose.y):
             self.distance_m = self.track.length_m
-            self.outcome = 'destination'
+            self.outcome = TrialOutcome.DESTINATION
 
     def bumped(self) -> None:
         """Take a contact."""

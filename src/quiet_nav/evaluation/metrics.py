@@ -191,3 +191,19 @@ def _interval(value: float, draws: np.ndarray) -> Estimate:
         return Estimate(value, float('nan'), float('nan'), kept)
     low, high = np.quantile(known, (0.025, 0.975), method='nearest')
     return Estimate(value, float(low), float(high), kept)
+
+
+def wilson(part: float, count: int, z: float = 1.959964) -> Estimate:
+    """Return a share of ``count`` draws with its 95 % interval by Wilson's score.
+
+    part: how many of them, 0 to ``count``; a sum of shares is taken as so many whole ones, which
+    makes the interval no narrower than theirs. It does not collapse at 0 or 1, as a bootstrap
+    over equal draws does. Raises QuietNavError where there are no draws.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if count < 1 or not 0.0 <= part <= count:
+        raise QuietNavError(f'{part} of {count} draws; expected 1 draw or more, and a part of them')
+    share = part / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0))

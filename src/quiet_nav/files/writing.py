@@ -178,8 +178,9 @@ def _is_about(error: OSError, path: Path) -> bool:
 
 def _part_of(target: Path) -> Path:
     # The ending stays: savefig and others choose their format by it. Names end at 255 bytes.
-    mark = f'{PART}{os.getpid()}-{secrets.token_hex(4)}-'
-    return target.with_name(mark + target.name[-100:])
+    ending = target.suffix if len(target.suffix) <= 10 else ''
+    mark = f'{os.getpid()}-{secrets.token_hex(4)}'
+    return target.with_name(f'{PART}{target.stem[:40]}-{mark}{ending}')
 
 
 def _give_name(part: Path, target: Path, overwrite: bool) -> None:

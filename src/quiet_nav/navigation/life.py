@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import deque
@@ -63,10 +64,10 @@ class LifeWatch:
                 return ''
             return f'near_wall has given no sign of life for {silent_s:.2f} s'
         for modality in modalities or (Modality.AUDIO,):
-            arrivals = self._arrivals.get(modality, ())
+            arrivals = list(self._arrivals.get(modality, ()))
             if len(arrivals) < 3:
                 continue
-            gaps = [(b - a) * 1e-9 for a, b in zip(arrivals, list(arrivals)[1:], strict=False)]
+            gaps = [(b - a) * 1e-9 for a, b in itertools.pairwise(arrivals)]
             limit_s = max(
                 self.settings.least_timeout_s, self.settings.periods * statistics.median(gaps)
             )

@@ -48,7 +48,7 @@ def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..
             if hasattr(node, 'failure'):
                 node.failure = one_line(error)
             return TransitionCallbackReturn.ERROR
-        if callback.__name__ == 'on_configure' and result in (None, _SUCCESS):
+        if callback.__name__ == 'on_configure' and isinstance(node, ManagedNode):
             node.failure = ''
         return _SUCCESS if result is None else result
 
@@ -103,6 +103,11 @@ class ManagedNode(_Care, LifecycleNode):
 
     def release(self) -> None:
         """Make the robot stand and let go of everything that configuring made; never raises."""
+
+    def destroy_node(self) -> None:
+        """Let go of everything, then of the node: threads of it end first."""
+        self.on_error(None)
+        super().destroy_node()
 
     @property
     def state(self) -> str:
@@ -170,7 +175,7 @@ class ManagedNode(_Care, LifecycleNode):
                 response.success = False
                 return response
 
-    def _allowed(self) -> list[tuple]:
+    def _allowed(self) -> list[tuple[Any, ...]]:
         """Return the transitions that may be asked for now; the others are made by the node."""
         found = self._state_machine.available_transitions
         return [item for item in found if not item[1].startswith('transition_')]
@@ -178,7 +183,7 @@ class ManagedNode(_Care, LifecycleNode):
 
 def _label_of(node: ManagedNode, number: int) -> str:
     graph = {item[0]: item[1] for item in node._state_machine.transition_graph}
-    return graph.get(number, f'transition {number}')
+    return str(graph.get(number, f'transition {number}'))
 
 
 class _Held:

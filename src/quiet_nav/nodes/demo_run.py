@@ -32,6 +32,7 @@ from quiet_nav.nodes.parameters import Parameters, parameter
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.trials.protocol import TrialOutcome
 
 #: Wall time between two lines of progress, and between two changes of the time factor.
 REPORT_S, PACE_S = 0.2, 1.0
@@ -195,7 +196,7 @@ def drive(client: GoalClient) -> int:
         )
         run.begin()
         _watch(client, node, ended)
-        return 0 if run.outcome == 'destination' else 1
+        return 0 if run.outcome == TrialOutcome.DESTINATION else 1
     finally:
         node.close()
 
@@ -226,8 +227,10 @@ def _watch(client: GoalClient, node: DemoRun, ended: object) -> None:
 
 def _outcome(result: FollowWall.Result) -> str:
     if result.outcome == FollowWall.Result.OUTCOME_LIMIT_REACHED:
-        return 'time-out'
-    return 'collision' if result.outcome == FollowWall.Result.OUTCOME_BUMP else result.reason
+        return TrialOutcome.TIME_OUT
+    if result.outcome == FollowWall.Result.OUTCOME_BUMP:
+        return TrialOutcome.COLLISION
+    return result.reason
 
 
 def _bag_topic(name: str) -> BagTopic:

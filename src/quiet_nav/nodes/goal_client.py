@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from rclpy.task import Future
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.step_machine import Outcome
+from quiet_nav.nodes.runtime import why_not_begun
 
 #: How soon a signal is noticed while waiting.
 _TICK_S = 0.05
@@ -161,7 +163,11 @@ def run_client(
     SIGTERM: as with every node, 0, because whoever ends it so knows. A signal that comes while the
     node is made waits for the work, which puts away what the node opened; one more changes nothing.
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
+        return 2
     signalled = threading.Event()
     old = {
         number: signal.signal(number, lambda *_: signalled.set())

@@ -56,6 +56,7 @@ class Heartbeat:
                 try:
                     self._publisher.publish(Empty())
                 except Exception as error:
-                    # Also where the context is shut down: nobody is left to deal with it then.
-                    raise_in_executor(self._node, error)
+                    # Where the context is shut down or the node destroyed nobody misses it.
+                    if not self._stop.is_set() and self._node.context.ok():
+                        raise_in_executor(self._node, error)
                     return

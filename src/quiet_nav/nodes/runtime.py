@@ -17,19 +17,23 @@ from typing import Any
 import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.control_clock import Clocks
 from quiet_nav.nodes.base import ManagedNode, log_of, transition
 from quiet_nav.nodes.failures import leave, one_line
 from quiet_nav.nodes.logs import process_log
 
-__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'run', 'transition']
+__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'read_clocks', 'run', 'transition']
 
 NS_PER_S = 1_000_000_000
+#: Two clocks read farther apart do not say what they have in common.
+CLOCKS_WITHIN_NS = 5_000_000
 #: How long a callback that is running may go on before the shutdown hook runs beside it.
 CALLBACK_GRACE_S = 0.1
 #: A callback that a worker has not begun by then is handed out once more.
@@ -53,6 +57,17 @@ def now_ns(node: Node) -> int:
     return node.get_clock().now().nanoseconds
 
 
+def read_clocks(node: Node, steady: Clock) -> Clocks:
+    """Return the steady clock and the node's at one moment; again where something came between."""
+    for _ in range(5):
+        before = steady.now().nanoseconds
+        ros_ns = now_ns(node)
+        after = steady.now().nanoseconds
+        if after - before < CLOCKS_WITHIN_NS:
+            break
+    return Clocks((before + after) // 2, ros_ns)
+
+
 def run(
     make_node: Callable[[], Node], args: Sequence[str] | None = None, *, threads: int = 1
 ) -> int:
@@ -73,7 +88,7 @@ def run(
         # rclpy's own handlers invalidate the context, and with it the last zero velocity.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
-        print(f'quiet_nav: {_why_not_begun(error)}', file=sys.stderr, flush=True)
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
         return 2
     code = 1
     try:
@@ -95,7 +110,7 @@ def run(
     return leave(code)
 
 
-def _why_not_begun(error: Exception) -> str:
+def why_not_begun(error: Exception) -> str:
     """Return in one line why ROS cannot begin, and the way out where it is known."""
     text = one_line(error)
     if 'log' in text.lower():

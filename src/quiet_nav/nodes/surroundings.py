@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.node import Node
 
@@ -86,7 +87,7 @@ class Surroundings:
         return sorted(found)
 
 
-def _endpoints(found: Sequence[object]) -> list[Endpoint]:
+def _endpoints(found: Sequence[Any]) -> list[Endpoint]:
     return [
         Endpoint(
             'a node without a name'

@@ -18,6 +18,8 @@ _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8
 _ENCODINGS['mono8'] = (1, False)
 #: Encodings that say how a wall looks, live and in bags; depth and raw Bayer do not.
 COLOR_ENCODINGS = tuple(_ENCODINGS)
+#: Pixel and metres a unit of the encodings that depth comes in (REP-118 and realsense2_camera).
+DEPTH_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 #: No window (and no image) lasts longer.
 LONGEST_WINDOW_S = 60.0
 #: Larger maps than this, in cells, are refused.
@@ -154,6 +156,18 @@ def check_encoding(encoding: str, known: Collection[str]) -> None:
     """Raise QuietNavError where an image's encoding is none of those that can be read."""
     if encoding not in known:
         raise QuietNavError(f'image encoded as {encoding!r}; expected one of {", ".join(known)}')
+
+
+def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
+    """Return the type of one pixel, bytes for those of several channels.
+
+    Raises QuietNavError for encodings of neither colour nor depth.
+    """
+    check_encoding(encoding, (*COLOR_ENCODINGS, *DEPTH_ENCODINGS))
+    if encoding in DEPTH_ENCODINGS:
+        return np.dtype(DEPTH_ENCODINGS[encoding][0]).newbyteorder('>' if big_endian else '<')
+    channels = _ENCODINGS[encoding][0]
+    return np.dtype(np.uint8) if channels == 1 else np.dtype((np.void, channels))
 
 
 def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:

@@ -67,9 +67,14 @@ class AudioReceiver:
             return self._fault
         if self._foreign:
             return self._foreign
-        if self._waiting:
+        if self.lacks_info:
             return 'audio comes, but no audio_info says its format: is it published and remapped?'
         return 'no audio received yet'
+
+    @property
+    def lacks_info(self) -> bool:
+        """Whether chunks wait for an info that says their format."""
+        return bool(self._waiting)
 
     def take_events(self) -> list[AudioEvent]:
         """Return what happened since the last call, oldest first."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.listening import ListenStop
-from quiet_nav.perception.detector import DetectorSession, NearWallDetector
+from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.readings import Context, NearWallReading
 from quiet_nav.perception.rig import Rig
@@ -20,6 +21,7 @@ from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, scene_in_plan
 from quiet_nav.simulation.sound.sources import Schedule
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window
+from quiet_nav.trials.random_network import RandomNetwork
 
 #: What the names in ``trial_ears.CONTEXTS`` let the detector use.
 _CONTEXTS = {
@@ -28,6 +30,9 @@ _CONTEXTS = {
     'reference': Context.REFERENCE,
     'alone': Context.ALONE,
 }
+#: The detector that has weights of its own for every trial.
+RANDOM_WEIGHTS = 'random-weights'
+_WEIGHTS_STREAM = 2
 #: Gains of the microphones lie within +- this under the disturbance 'gains'.
 UNEQUAL_GAINS_DB = 3.0
 #: A distractor about this often, as loud as the ambience.
@@ -37,10 +42,16 @@ HALF_WAY_S = {False: 110.0, True: 380.0}
 _LONGEST_RUN_S = 1800.0
 
 
+class Reader(Protocol):
+    """What reads windows: a detector's session, or a network of random weights."""
+
+    def read(self, heard: Sequence[HeardWindow]) -> list[NearWallReading]: ...
+
+
 class HearingEars:
     """Ears in a scene, read by a detector's session; the windows of a place are read together."""
 
-    def __init__(self, hearing: Hearing, rig: Rig, session: DetectorSession) -> None:
+    def __init__(self, hearing: Hearing, rig: Rig, session: Reader) -> None:
         self._hearing, self._rig, self._session = hearing, rig, session
         self._place = ListeningPlace(rig)
 
@@ -55,7 +66,11 @@ class HearingEars:
         context: str = 'full',
     ) -> HearingEars:
         """Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``."""
-        session = _detector(detector).session(_CONTEXTS[context])
+        session: Reader
+        if detector == RANDOM_WEIGHTS:
+            session = RandomNetwork(np.random.default_rng([*seed, _WEIGHTS_STREAM]))
+        else:
+            session = _detector(detector).session(_CONTEXTS[context])
         scene = scene_of_trial(plan, seed, disturbance, rig.turns)
         return cls(Hearing(scene), rig, session)
 

@@ -63,6 +63,9 @@ class PictureScene:
     def image(self, *_: object) -> None:
         """Not shown."""
 
+    def sound(self, *_: object) -> None:
+        """Not shown."""
+
     def map(self, grid: GridMap, _frame: str, _time_ns: int) -> None:
         """Take the newest map."""
         self.grid = grid

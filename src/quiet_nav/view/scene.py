@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
     FAN_LIFETIME_S,
@@ -47,10 +48,7 @@ def need_foxglove() -> ModuleType:
     try:
         import foxglove
     except ImportError as error:
-        raise QuietNavError(
-            f"the web view needs the Foxglove SDK ({error}): pip install 'foxglove-sdk', or "
-            'quiet_nav[view]'
-        ) from error
+        raise QuietNavError(f'the web view needs a library: {how_to_get("foxglove")}') from error
     return foxglove
 
 
@@ -177,6 +175,9 @@ class Scene:
             data=drawn.tobytes(),
         )
         self._image.log(message, log_time=time_ns)
+
+    def sound(self, _stream: object) -> None:
+        """Not shown."""
 
     # Parts
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
 from quiet_nav.view.scene import need_foxglove
 
 #: Gaps in a bag are not waited for longer than this, in seconds.
@@ -16,22 +17,20 @@ NAME = 'quiet_nav'
 
 
 @contextlib.contextmanager
-def into_file(path: Path) -> Iterator[object]:
+def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
     """Give a context whose messages are written to an MCAP file.
 
     Raises QuietNavError where the file is there already or cannot be written.
     """
     foxglove = need_foxglove()
-    if path.exists():
-        raise QuietNavError(f'{path}: there already; choose another --out or remove it')
     context = foxglove.Context()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = foxglove.open_mcap(str(path), context=context)
-    except Exception as error:
-        raise QuietNavError(f'{path}: cannot be written ({error})') from error
-    with writer:
-        yield context
+    with whole_file(path, overwrite) as part:
+        try:
+            writer = foxglove.open_mcap(str(part), context=context)
+        except Exception as error:
+            raise QuietNavError(f'{path}: cannot be written ({error})') from error
+        with writer:
+            yield context
 
 
 @contextlib.contextmanager

@@ -59,7 +59,8 @@ class PolicyRequest:
     """What a policy is made for.
 
     rng: of policies that draw. rig: the ears; camera: the camera, for what is seen. side: LEFT or
-    RIGHT, the side to keep the wall on, None where the policy is to find it.
+    RIGHT, the side to keep the wall on, None where the policy is to find it. random_weights: what
+    it will hear is what a network of random weights says.
     """
 
     rng: np.random.Generator
@@ -67,6 +68,7 @@ class PolicyRequest:
     side: Side | None = None
     settings: PolicySettings = field(default_factory=PolicySettings)
     camera: Rig = CAMERA_RIG
+    random_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class PolicyKind:
     """A policy by the name that users write in goals, parameters and commands.
 
     what: one line for users. make: returns a new policy, with nothing remembered. settings: the
-    class of its settings. knobs: which of its fields each of ``KNOBS`` sets.
+    class of its settings. knobs: which of its fields each of ``KNOBS`` sets. random_weights: it is
+    to hear a network of random weights instead of a detector, where there is one.
     """
 
     name: str
@@ -82,6 +85,7 @@ class PolicyKind:
     make: Callable[[PolicyRequest], Policy]
     settings: type[Any]
     knobs: Mapping[str, str] = field(default_factory=dict)
+    random_weights: bool = False
 
     def tuned(self, settings: PolicySettings, values: Mapping[str, float]) -> PolicySettings:
         """Return settings with the knobs that this policy has set to values."""

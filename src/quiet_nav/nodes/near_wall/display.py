@@ -18,9 +18,9 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.base import log_of
-from quiet_nav.nodes.camera_messages import image_to_msg
+from quiet_nav.nodes.camera_messages import image_to_msg, make_bridge
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
-from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of, subscribe_images
+from quiet_nav.nodes.image_input import IMAGE_TOPIC, picture_of, subscribe_images
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
@@ -219,7 +219,7 @@ class NearWallDisplay:
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._bridge is None:
             return
-        picture = picture_of(message, self._bridge)
+        picture = picture_of(message)
         if picture.pixels is None:
             self._log.error(f'image cannot be shown: {picture.fault}', cause='image not shown')
             return

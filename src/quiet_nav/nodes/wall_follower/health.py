@@ -29,7 +29,7 @@ def health_of(machine: StepMachine | None, condition: Condition) -> Status:
     """Return how the follower is; machine: of the run that is on, None between runs."""
     latched, age_s = condition.latched, condition.age_s
     outcome, reason = condition.last
-    values = {
+    values: dict[str, object] = {
         'state': 'idle' if machine is None else machine.phase.name.lower(),
         'emergency stop': latched or 'released',
         'last outcome': outcome.name.lower(),

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import fft, signal
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -317,7 +318,7 @@ def _pyroomacoustics() -> ModuleType:
         import pyroomacoustics
     except ImportError as error:
         raise QuietNavError(
-            'room acoustics need pyroomacoustics and Numba: install quiet_nav[simulation]'
+            f'room acoustics need a library: {how_to_get("pyroomacoustics")}'
         ) from error
     return pyroomacoustics
 

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.detectors.context.frontend import smooth_noise
 from quiet_nav.learning.detectors.context.network import INPUTS
 from quiet_nav.learning.detectors.context.spectra import (
@@ -21,7 +22,7 @@ from quiet_nav.learning.detectors.context.spectra import (
     load_rooms,
     window_log_power,
 )
-from quiet_nav.learning.recipe import Recipe, typed
+from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.context import (
     BANDS,
     COARSE_BANDS,
@@ -42,6 +43,7 @@ _NEPER = np.log(10.0) / 10.0
 _WARPS = np.linspace(-1.0, 1.0, 21)
 
 
+@file_format
 @dataclass(frozen=True)
 class Options:
     """How contexts are drawn; ``recipe.network.options`` may set any of these by name.
@@ -81,7 +83,7 @@ class Options:
     def of(cls, recipe: Recipe) -> Options:
         """Read a recipe's options; QuietNavError names what is not known."""
         values = {k: v for k, v in recipe.network.options.items() if k != 'dropout'}
-        return typed(cls, values, f'recipe {recipe.name}: options')
+        return checked(cls, values, f'recipe {recipe.name}: options')
 
 
 @dataclass(frozen=True)
