@@ -339,10 +339,15 @@ ROLES = (
 )
 
 
+def about(page: NodePage) -> str:
+    """Return what a node does, without its name before."""
+    return re.sub(rf'^(?:The )?[Nn]ode `+{page.name}`+: ', '', page.summary)
+
+
 def node_text(page: NodePage, descriptions: Descriptions, config: Path) -> str:
     """Return a node's page."""
     name = page.name
-    summary = re.sub(rf'^Node `?`?{name}`?`?: ', '', page.summary)
+    summary = about(page)
     lines = [f'# {name}\n\n', sentence(summary), '\n\n']
     lines.append(f'```sh\nros2 run quiet_nav {name}\n```\n\n')
     if page.lifecycle:
@@ -413,7 +418,7 @@ def write_nodes(names: list[str], out: Path, root: Path) -> None:
         write(out / 'nodes' / f'{page.name}.md', node_text(page, descriptions, root / 'config'))
     write(out / 'interfaces.md', interfaces_text(pages, descriptions))
     rows = [
-        (f'[{p.name}]({p.name}.md)', sentence(re.sub(r'^Node `\w+`: ', '', p.summary)),
+        (f'[{p.name}]({p.name}.md)', sentence(about(p)),
          'yes' if p.lifecycle else '')
         for p in pages
     ]  # fmt: skip

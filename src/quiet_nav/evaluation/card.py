@@ -104,7 +104,7 @@ def _static(
 def _robot(
     model: str | Path, train: Sequence[Row], rows: Sequence[Row], say: Callable[[str], None]
 ) -> list[Measured]:
-    section = 'On the robot, ears 0.15 m off centre, along a wall, at any heading, in corners'
+    section = 'On the robot, ears 0.15 m off center, along a wall, at any heading, in corners'
     test = [row for row in rows if row.start_s == 0.0]
     sides = [row for row in test if row.side in SIDES]
     front = [row for row in test if row.side == Side.FRONT]

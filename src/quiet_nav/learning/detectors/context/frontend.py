@@ -145,7 +145,7 @@ class Comparison(nn.Module):
 
 
 def smooth_noise(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Return random smooth curves over the bands, (*shape, 160), unit variance: changed sources.
+    """Return random smooth curves over the bands, ``(*shape, 160)``, unit variance: changed sources.
 
     Drawn at eight knots and interpolated.
     """
