@@ -18,8 +18,8 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 
-from quiet_nav.navigation.baselines import StraightPolicy
 from quiet_nav.navigation.guarded_run import GuardedRun
+from quiet_nav.navigation.policies.straight import StraightPolicy
 from quiet_nav.navigation.step_machine import Outcome, StepMachine
 from quiet_nav.nodes import runtime
 from quiet_nav.nodes.audio_input import AudioInput
