@@ -131,14 +131,12 @@ class GoalClient(Client):
 
     def cancel(self, ended: Future) -> None:
         """Cancel the goal and wait a moment for its end; signals do not shorten this."""
-        self._signalled.clear()
         if self._handle is None or ended.done():
             return
         self._handle.cancel_goal_async()
-        try:
-            self.wait(ended.done, _CANCEL_S)
-        except Interrupted:
-            self.node.get_logger().warn('interrupted again: not waiting for the robot to stop')
+        end = time.monotonic() + _CANCEL_S
+        while not ended.done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=_TICK_S)
 
 
 def describe_outcome(result: FollowWall.Result) -> str:
