@@ -1,9 +1,9 @@
 """Adding a rig, robot, room, recipe, model, campus kind, task or command takes one file."""
 
 import importlib
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -65,7 +65,7 @@ def module(tmp_path, monkeypatch):
 def test_a_rig_is_one_file(shipped):
     from quiet_nav.perception.rig import find_rig
 
-    with pytest.raises(QuietNavError, match=r"no rig .nose.; rigs: .*pair"):
+    with pytest.raises(QuietNavError, match=r'no rig .nose.; rigs: .*pair'):
         find_rig('nose')
     shipped('config/rigs/nose.yaml', RIG)
     assert find_rig('nose').channels == 1

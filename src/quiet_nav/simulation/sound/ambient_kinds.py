@@ -8,7 +8,7 @@ import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import crossfaded
-from quiet_nav.simulation.sound.event_kinds import Draw, bubbles, hiss, laid_out, ringing, voiced
+from quiet_nav.simulation.sound.event_kinds import bubbles, Draw, hiss, laid_out, ringing, voiced
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
