@@ -25,7 +25,8 @@ WAIT_S = 60.0
 
 
 async def first_message(port, topic, say):
-    """Subscribe as Foxglove does and return the first message of a topic.
+    """
+    Subscribe as Foxglove does and return the first message of a topic.
 
     say: called again and again, because a channel comes up with its first message.
     """

@@ -44,14 +44,15 @@ def main(
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
     overwrite: Overwrite = False,
 ) -> None:
-    """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
+    """
+    Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
 
     A checkpoint is judged by the figures of the task that it was trained for, beside chance and
     the best answer without any input; so are the authors' order and AV-Order networks.
     """
     from rich.console import Console
 
-    from quiet_nav.evaluation.predictors import PAIR_KINDS, load_predictor, read_metadata
+    from quiet_nav.evaluation.predictors import load_predictor, PAIR_KINDS, read_metadata
     from quiet_nav.files.writing import refuse_existing, write_json
 
     refuse_existing([json] if json is not None else [], overwrite)

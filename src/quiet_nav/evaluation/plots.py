@@ -45,7 +45,8 @@ def check_picture(path: str | Path) -> None:
 def figure(
     path: str | Path, width: float = 6.0, height: float = 4.5, overwrite: bool = True, **grid
 ) -> Iterator:
-    """Give (figure, axes) in the project's style and write them to ``path`` at the end.
+    """
+    Give (figure, axes) in the project's style and write them to ``path`` at the end.
 
     overwrite: a picture that is there already is replaced. grid: as for
     ``matplotlib.pyplot.subplots`` (nrows, ncols, ...). No display is needed. Raises QuietNavError
@@ -67,7 +68,8 @@ def figure(
 def reliability(
     path: str | Path, probability: np.ndarray, labels: np.ndarray, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw how often there was a wall against how probable it was said to be.
+    """
+    Draw how often there was a wall against how probable it was said to be.
 
     Returns the points drawn: mean probability and frequency of every bin that has rows.
     """
@@ -105,7 +107,8 @@ def precision_recall(
 
 
 def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: bool = True) -> None:
-    """Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
+    """
+    Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
 
     overwrite: as for ``figure``. Cells that no reading was about stay white. Raises QuietNavError
     where the map is empty.
@@ -135,7 +138,8 @@ def wall_spectra(
     expected_title: str,
     rows_m: Sequence[float] = (0.1, 0.3, 0.5, 1.2),
 ) -> None:
-    """Draw spectra against the distance to a wall, measured beside expected, and some as lines.
+    """
+    Draw spectra against the distance to a wall, measured beside expected, and some as lines.
 
     measured_db, expected_db: levels over the mean of the room, (distances, frequencies). rows_m:
     distances that are drawn as lines.

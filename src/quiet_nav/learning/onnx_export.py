@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+import io
+import logging
 from pathlib import Path
+import warnings
 
 import numpy as np
 import onnx
@@ -26,7 +26,8 @@ EXACT_SVD = 128
 
 @dataclass(frozen=True)
 class Exportable:
-    """A module with example inputs (name to tensor) and the names of its outputs in order.
+    """
+    A module with example inputs (name to tensor) and the names of its outputs in order.
 
     The first axis of every input and output is the batch; ``dynamic`` adds further free axes as
     input name -> {axis: name}.
@@ -39,7 +40,8 @@ class Exportable:
 
 
 def export(item: Exportable, out: str | Path, metadata: ModelMetadata) -> Path:
-    """Write a module as ONNX with its metadata; returns the path.
+    """
+    Write a module as ONNX with its metadata; returns the path.
 
     Raises QuietNavError where the folder cannot be written.
     """
@@ -100,7 +102,8 @@ def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:
 
 
 def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
-    """Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
+    """
+    Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
 
     Large matrices by randomised subspace iteration with a fixed seed: the full decomposition of
     VGGish's first layer takes minutes, this takes seconds, and six iterations agree with it.
@@ -128,7 +131,7 @@ def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
 
 def quantise_dynamic(path: str | Path, out: str | Path) -> None:
     """Write a copy with int8 weights in every matrix product (activations stay float)."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization import quantize_dynamic, QuantType
 
     with _quietly():
         quantize_dynamic(
@@ -146,7 +149,8 @@ def quantise_static(
     samples: Sequence[Mapping[str, np.ndarray]],
     exclude: Sequence[str] = (),
 ) -> None:
-    """Write a copy with int8 convolutions and matrix products, scales from example inputs.
+    """
+    Write a copy with int8 convolutions and matrix products, scales from example inputs.
 
     samples: inputs to measure activations on, a mapping of input name to array each. exclude:
     names of nodes that stay float (the front end's: a spectrum does not fit into eight bits).
@@ -155,8 +159,8 @@ def quantise_static(
         CalibrationDataReader,
         CalibrationMethod,
         QuantFormat,
-        QuantType,
         quantize_static,
+        QuantType,
     )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

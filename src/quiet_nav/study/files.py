@@ -20,7 +20,8 @@ NOTE = (
 
 
 def write_study(outcomes: Sequence[Outcome], out: Path, console: Console) -> None:
-    """Write NAME.txt, NAME.json and NAME.png of every experiment and summary.txt, and print them.
+    """
+    Write NAME.txt, NAME.json and NAME.png of every experiment and summary.txt, and print them.
 
     Raises QuietNavError where the folder cannot be written.
     """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import dataclasses
+from dataclasses import dataclass
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,9 +14,9 @@ from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.writing import write_json
-from quiet_nav.study.experiments import IMAGENET, Experiment, Line, Training
+from quiet_nav.study.experiments import Experiment, IMAGENET, Line, Training
 from quiet_nav.study.predictions import Predictions
-from quiet_nav.study.scores import TaskReport, score, score_between
+from quiet_nav.study.scores import score, score_between, TaskReport
 
 BEST, DONE = 'best.ckpt', 'result.json'
 
@@ -153,7 +153,8 @@ def run_study(
     seed: int = 0,
     tell: Tell = print,
 ) -> list[Outcome]:
-    """Train what is missing, judge what is missing, and return every experiment's figures.
+    """
+    Train what is missing, judge what is missing, and return every experiment's figures.
 
     out: receives ``trainings/`` and ``scores/``; what is finished there is kept, a training that
     was stopped goes on from its last checkpoint. Trainings of several experiments are shared.

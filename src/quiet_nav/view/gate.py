@@ -23,7 +23,8 @@ _REFUSED = (
 
 
 def may_connect(origin: str | None) -> bool:
-    """Return whether a client of an Origin (RFC 6454) may connect.
+    """
+    Return whether a client of an Origin (RFC 6454) may connect.
 
     Programs, which send none, pages of this machine and Foxglove may. Every other page that the
     user's browser shows could connect, too: browsers do not keep WebSockets to their own site.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import threading
 from collections.abc import Callable, Iterator
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
+import secrets
+import threading
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
 from quiet_nav.view.gate import Gate
 from quiet_nav.view.scene import need_foxglove
 
@@ -19,27 +20,27 @@ NAME = 'quiet_nav'
 
 
 @contextlib.contextmanager
-def into_file(path: Path) -> Iterator[object]:
-    """Give a context whose messages are written to an MCAP file.
+def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
+    """
+    Give a context whose messages are written to an MCAP file.
 
     Raises QuietNavError where the file is there already or cannot be written.
     """
     foxglove = need_foxglove()
-    if path.exists():
-        raise QuietNavError(f'{path}: there already; choose another --out or remove it')
     context = foxglove.Context()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = foxglove.open_mcap(str(path), context=context)
-    except Exception as error:
-        raise QuietNavError(f'{path}: cannot be written ({error})') from error
-    with writer:
-        yield context
+    with whole_file(path, overwrite) as part:
+        try:
+            writer = foxglove.open_mcap(str(part), context=context)
+        except Exception as error:
+            raise QuietNavError(f'{path}: cannot be written ({error})') from error
+        with writer:
+            yield context
 
 
 @contextlib.contextmanager
 def into_server(host: str, port: int) -> Iterator[tuple[object, Served]]:
-    """Give a context and the WebSocket server that sends its messages to whoever is connected.
+    """
+    Give a context and the WebSocket server that sends its messages to whoever is connected.
 
     Programs, pages of this machine and Foxglove can connect, other pages of a browser cannot.
     port: 0 takes a free one, which ``server.port`` tells. Raises QuietNavError where it is taken.
@@ -81,7 +82,8 @@ class Served:
 def paced(
     messages: Iterator[tuple[int, str, object]], speed: float, wait: Callable[[float], object]
 ) -> Iterator[tuple[int, str, object]]:
-    """Yield messages as far apart as they were recorded, ``speed`` times as fast.
+    """
+    Yield messages as far apart as they were recorded, ``speed`` times as fast.
 
     wait: sleeps so many seconds; true ends it. Gaps of more than 2 s are cut.
     """
