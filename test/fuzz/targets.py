@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 import functools
 import io
 import json
-import struct
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+import struct
 
 import numpy as np
+from PIL import Image
 import soundfile
 import yaml
-from PIL import Image
 
 from quiet_nav.geometry import Side
-from quiet_nav.quiet_campus.lists import Row, read_obstacle_list, read_order_list
+from quiet_nav.quiet_campus.lists import read_obstacle_list, read_order_list, Row
 from quiet_nav.resources import shared_folders
 
 
 @dataclass(frozen=True)
 class Target:
-    """A parser: what it reads (a path to a file of that name), and good files.
+    """
+    A parser: what it reads (a path to a file of that name), and good files.
 
     form: how values are written (yaml, json), '' where only bytes are changed.
     """

@@ -1,4 +1,5 @@
-"""No file that others made ends a program: a valid value comes of it, or one line that names it.
+"""
+No file that others made ends a program: a valid value comes of it, or one line that names it.
 
 Each parser is given thousands of good files put wrong. Here in the tests few, the same ones every
 time; with QUIET_NAV_FUZZ_SECONDS in the environment (`make fuzz`) new ones for so long each.
@@ -7,15 +8,15 @@ time; with QUIET_NAV_FUZZ_SECONDS in the environment (`make fuzz`) new ones for 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import resource
 import signal
 import time
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip('hypothesis')
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, HealthCheck, settings
 from hypothesis import strategies as st
 
 from quiet_nav.errors import QuietNavError
