@@ -1,4 +1,5 @@
-"""The page of the launch files' arguments, read by running the files with stand-ins for `launch`.
+"""
+The page of the launch files' arguments, read by running the files with stand-ins for `launch`.
 
 `launch` itself comes with apt's ROS alone, and docs are built without it, too.
 """
@@ -9,9 +10,9 @@ import ast
 import importlib.abc
 import importlib.machinery
 import importlib.util
+from pathlib import Path
 import sys
 import types
-from pathlib import Path
 from typing import Any, ClassVar
 
 from reference.markdown import cell, code, sentence, table, write

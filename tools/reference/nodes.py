@@ -1,4 +1,5 @@
-"""The pages of the nodes: parameters, topics, services and actions, read from nodes that run.
+"""
+The pages of the nodes: parameters, topics, services and actions, read from nodes that run.
 
 Every node is made, configured and activated in a ROS domain that nobody else sees. What it declares
 and creates on the way is what its page says.
@@ -6,23 +7,23 @@ and creates on the way is what its page says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import importlib
 import inspect
+from pathlib import Path
 import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import rclpy
-import yaml
 from rclpy.action import ActionClient, ActionServer
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+import yaml
 
 from quiet_nav.nodes import goal_client, runtime
 from reference.markdown import cell, code, contents, sentence, table, write
@@ -145,7 +146,8 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
 
 
 def maker(module: Any) -> tuple[Any, bool]:
-    """Return what a node module's ``main`` would run, and whether it runs it as a client.
+    """
+    Return what a node module's ``main`` would run, and whether it runs it as a client.
 
     ``main`` is called with the functions that run a node replaced, wherever they were imported.
     """

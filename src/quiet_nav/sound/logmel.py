@@ -36,7 +36,8 @@ def mel_filterbank(
     low_hz: float = 0.0,
     high_hz: float = MEL_TOP_HZ,
 ) -> np.ndarray:
-    """Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
+    """
+    Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
 
     Corners are evenly spaced in HTK mel, flanks straight in Hz. Equal to
     ``librosa.filters.mel(htk=True, norm=None)``.
@@ -102,7 +103,8 @@ def mel_power(samples: np.ndarray, pad: bool = False) -> np.ndarray:
 
 
 def log_mel(samples: np.ndarray, pad: bool = False) -> np.ndarray:
-    """Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
+    """
+    Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
 
     samples: full scale 1.0, 16 kHz, shape (..., n). The power is ``|FFT|^2`` of Hann-windowed
     frames, unscaled; frame i begins at sample 160 i, so that 48000 samples give 298 frames. With
