@@ -6,9 +6,11 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import whole_file
+from quiet_nav.view.origins import OriginGate
 from quiet_nav.view.scene import need_foxglove
 
 #: Gaps in a bag are not waited for longer than this, in seconds.
@@ -34,10 +36,11 @@ def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
 
 
 @contextlib.contextmanager
-def into_server(host: str, port: int) -> Iterator[tuple[object, object]]:
+def into_server(host: str, port: int) -> Iterator[tuple[Any, Served]]:
     """Give a context and the WebSocket server that sends its messages to whoever is connected.
 
-    port: 0 takes a free one, which ``server.port`` tells. Raises QuietNavError where it is taken.
+    Pages of the internet may not connect, but for Foxglove's (``origins``). port: 0 takes a free
+    one, which ``server.port`` tells. Raises QuietNavError where it is taken.
     """
     foxglove = need_foxglove()
     from foxglove.websocket import Capability
@@ -45,16 +48,32 @@ def into_server(host: str, port: int) -> Iterator[tuple[object, object]]:
     context = foxglove.Context()
     try:
         server = foxglove.start_server(
-            name=NAME, host=host, port=port, context=context, capabilities=[Capability.Time]
+            name=NAME, host='127.0.0.1', port=0, context=context, capabilities=[Capability.Time]
         )
     except Exception as error:
         raise QuietNavError(
             f'{host}:{port}: cannot be served ({error}); choose another --port'
         ) from error
     try:
-        yield context, server
+        with OriginGate(host, port, server.port) as gate:
+            yield context, Served(server, gate.port)
     finally:
         server.stop()
+
+
+class Served:
+    """The server of a WebSocket; port: that clients connect to."""
+
+    def __init__(self, server: Any, port: int) -> None:
+        self._server, self.port = server, port
+
+    def broadcast_time(self, time_ns: int) -> None:
+        """Say what time it is in what is shown."""
+        self._server.broadcast_time(time_ns)
+
+    def clear_session(self) -> None:
+        """Let the clients forget what they have."""
+        self._server.clear_session()
 
 
 def paced(
@@ -80,7 +99,7 @@ def paced(
         yield item
 
 
-def how_to_look(server: object, host: str) -> str:
+def how_to_look(server: Served, host: str) -> str:
     """Return in words where to look at a server."""
     shown = 'localhost' if host in ('0.0.0.0', '127.0.0.1') else host
     return f'Foxglove (app or browser), open connection ws://{shown}:{server.port}'
