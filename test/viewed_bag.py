@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.readings import DISTANCE_BINS, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.predictions import near_wall_message
@@ -22,12 +23,12 @@ TYPES = {
 
 def heard(side, p, end_ns=BEGIN + 4 * S):
     # All of the distance in the third bin, 0.3 to 0.4 m.
-    bins = tuple(float(i == 2) for i in range(DISTANCE_BINS))
+    bins = tuple(float(i == 2) for i in range(STANDARD_BINS.count))
     return NearWallReading(side, p, end_ns - 3 * S, end_ns, distance_probabilities=bins)
 
 
 def write_viewed_bag(path):
-    """A robot at (1, 2), heading along y, that stands for 5 s and hears a wall at its left."""
+    """Write a robot at (1, 2), heading along y, that stands for 5 s and hears a wall left."""
     store = bag_typestore()
     t = store.types
 

@@ -1,16 +1,16 @@
 """Bags as people's robots record them: what others choke on is read, or said in one line."""
 
 import os
+from pathlib import Path
 import shutil
 import sqlite3
 import subprocess
-from pathlib import Path
 
+from bag_recording import AUDIO, DEPTH, INFO, ODOM, Recording, S, standing, TYPES
 import numpy as np
 import pytest
-import yaml
-from bag_recording import AUDIO, DEPTH, INFO, ODOM, TYPES, Recording, S, standing
 from typer.testing import CliRunner
+import yaml
 
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
@@ -18,7 +18,7 @@ from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
 from quiet_nav.recordings.labelling import LabelSettings
-from quiet_nav.recordings.playback import Sound, events
+from quiet_nav.recordings.playback import events, Sound
 
 COLOR = '/camera/camera/color/image_raw'
 TYPES.setdefault(COLOR, 'sensor_msgs/msg/Image')
@@ -53,7 +53,7 @@ def labelled(path, out, *options):
 
 
 def said(result):
-    """What a command printed, without the lines and breaks of its table."""
+    """Return what a command printed, without the lines and breaks of its table."""
     return ' '.join(result.output.replace('│', ' ').split())
 
 
@@ -84,7 +84,7 @@ def test_what_was_read_is_compared_with_what_the_bag_declares(tmp_path):
 
 
 def rewritten(source, target, add):
-    """A copy of an mcap bag to whose file `add(writer)` wrote more."""
+    """Return a copy of an mcap bag to whose file `add(writer)` wrote more."""
     from mcap.reader import make_reader
     from mcap.writer import Writer
 
@@ -241,7 +241,7 @@ def test_topics_of_metadata_that_are_none_are_refused(tmp_path, key):
 
 
 def packed(path, data=None):
-    """A bag whose file was compressed as a whole; data: of the file instead of its own."""
+    """Compress the file of a bag as a whole; data: of the file instead of its own."""
     import zstandard
 
     file = next(path.glob('*.mcap'))

@@ -11,6 +11,7 @@ from quiet_nav.quiet_campus.lists import load_pairs, load_splits
 from quiet_nav.quiet_campus.rows import with_distance
 from quiet_nav.simulation.campus import views as campus_views
 from quiet_nav.simulation.campus.build import make_campus
+from quiet_nav.simulation.campus.kinds import get_kind
 from quiet_nav.simulation.campus.kinds import motion as motion_kind
 from quiet_nav.simulation.campus.kinds import static as static_kind
 from quiet_nav.simulation.campus.kinds.views import mounted
@@ -185,4 +186,4 @@ def test_a_camera_pitched_up_sees_less_floor():
 
 def test_views_without_images_are_refused():
     with pytest.raises(QuietNavError, match='images alone'):
-        CampusRequest('views', 3, 5, images=False)
+        get_kind('views').check(CampusRequest('views', 3, 5, images=False))

@@ -10,7 +10,7 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound import devices
 from quiet_nav.sound.devices import CaptureClock, DeviceCapture, find_device
-from quiet_nav.sound.pcm import PcmFormat, decode_pcm, encode_pcm
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
 
 T0 = 1_700_000_000_000_000_000
 FORMAT = PcmFormat('S16LE', 2, 16_000)
@@ -123,7 +123,7 @@ def tone(rate, seconds, hz=500.0):
 
 
 def captured(capture, fake, chunks):
-    """What is yielded of chunks (bytes, frames) that are captured one after the other."""
+    """Return what is yielded of chunks (bytes, frames) that are captured one by one."""
     rate, frames_so_far = fake.stream.samplerate, 0
     for data, frames, lost in chunks:
         begin_s = 99.0 + frames_so_far / rate + lost

@@ -12,12 +12,12 @@ pytest.importorskip('mcap_protobuf', reason='mcap-protobuf-support is not instal
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 from typer.testing import CliRunner
-from viewed_bag import BEGIN, S, heard, write_viewed_bag
+from viewed_bag import BEGIN, heard, S, write_viewed_bag
 
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import TRACE_LENGTH, TRACE_SHEETS_S, colours
+from quiet_nav.perception.display.display import colours, TRACE_LENGTH, TRACE_SHEETS_S
 from quiet_nav.perception.display.overlay import NEAR_COLOUR
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.view.scene import Scene

@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip('rerun', reason='the Rerun SDK is not installed (make setup does)')
 
 from typer.testing import CliRunner
-from viewed_bag import BEGIN, S, heard, write_viewed_bag
+from viewed_bag import BEGIN, heard, S, write_viewed_bag
 
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
@@ -29,8 +29,8 @@ from quiet_nav.perception.transforms import Transform
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.view.bag import BagPlayer, look_into, root_of
-from quiet_nav.view.rerun_layout import SIDE_COLOURS, layout
-from quiet_nav.view.rerun_scene import SPECTRUM_DBFS, RerunScene, level_dbfs, spectrum
+from quiet_nav.view.rerun_layout import layout, SIDE_COLOURS
+from quiet_nav.view.rerun_scene import level_dbfs, RerunScene, spectrum, SPECTRUM_DBFS
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 
@@ -210,7 +210,7 @@ def test_options_that_do_not_go_together_are_said(bag, monkeypatch):
 
 @pytest.fixture
 def page(bag):
-    """The command with --web; yields its port."""
+    """Run the command with --web and yield its port."""
     with socket.socket() as probe:
         probe.bind(('127.0.0.1', 0))
         port = probe.getsockname()[1]

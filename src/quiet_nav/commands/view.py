@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -54,7 +54,8 @@ def main(
     ] = False,
     overwrite: Annotated[bool, typer.Option('--overwrite', help='Replace OUT.')] = False,
 ) -> None:
-    """Show probabilities, distances, fans, path, map, images and sound.
+    """
+    Show probabilities, distances, fans, path, map, images and sound.
 
     Without --web Rerun opens a window of its own, where there is a display. Both need neither
     account nor internet.

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from array import array
 from functools import cache
+import math
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
-from sensor_msgs.msg import Image
+from geometry_msgs.msg import Quaternion
+import numpy as np
+from sensor_msgs.msg import CameraInfo, Image
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.messages import pixel_rows, pixel_type
+from quiet_nav.simulation.sight.raycast import Intrinsics
 
 
 @cache
@@ -25,7 +28,8 @@ def make_bridge() -> Any:
 
 
 def image_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> Image:
-    """Return an image, (h, w) or (h, w, channels) of uint8, uint16 or float32, as a message.
+    """
+    Return an image, (h, w) or (h, w, channels) of uint8, uint16 or float32, as a message.
 
     Raises QuietNavError where cv_bridge is missing.
     """
@@ -38,7 +42,8 @@ def image_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -
 
 
 def image_from_msg(message: Image, encoding: str = 'passthrough') -> np.ndarray:
-    """Return a message's pixels, (h, w) or (h, w, channels), in its own or another encoding.
+    """
+    Return a message's pixels, (h, w) or (h, w, channels), in its own or another encoding.
 
     Padded rows, bytes that follow the last one and either order of bytes are understood. Raises
     QuietNavError where there are no pixels or too few bytes, where cv_bridge is missing, and where
@@ -55,7 +60,8 @@ def image_from_msg(message: Image, encoding: str = 'passthrough') -> np.ndarray:
 
 
 class _Handed(np.ndarray):
-    """An image on its way into a message.
+    """
+    An image on its way into a message.
 
     cv_bridge of PyPI asks for `tostring`, which NumPy no longer has from 2.3 on. An array of bytes
     passes into the message at once; any other sequence is checked byte by byte.
@@ -83,3 +89,22 @@ def _plain(message: Image) -> Image:
         step=rows.shape[1],
         data=message.data if packed else array('B', native.tobytes()),
     )
+
+
+def camera_info_to_msg(camera: Intrinsics, stamp: Time, frame_id: str) -> CameraInfo:
+    """Return intrinsics of a camera without distortion as a message."""
+    message = CameraInfo(height=camera.height, width=camera.width, distortion_model='plumb_bob')
+    message.header.stamp = stamp
+    message.header.frame_id = frame_id
+    message.d = [0.0] * 5
+    message.k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    rows = (camera.fx, 0.0, camera.cx, 0.0), (0.0, camera.fy, camera.cy, 0.0)
+    message.p = [*rows[0], *rows[1], 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def optical_rotation(yaw_rad: float) -> Quaternion:
+    """Return the rotation of an optical frame (z forward, x right; REP-103) that looks at a yaw."""
+    s, c = 0.5 * math.sin(yaw_rad / 2.0), 0.5 * math.cos(yaw_rad / 2.0)
+    return Quaternion(x=-c - s, y=c - s, z=-c + s, w=c + s)

@@ -8,14 +8,9 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.maps.probability_grid import GridMap
-from quiet_nav.perception.readings import (
-    DISTANCE_BINS,
-    DISTANCE_EDGES_M,
-    Context,
-    Modality,
-    NearWallReading,
-)
+from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 
 #: Channels of an image's pixel by encoding, and whether blue comes first.
@@ -51,7 +46,8 @@ def checked_ns(stamp: object, what: str) -> int:
 
 
 def reading_from_msg(message: object) -> NearWallReading:
-    """Return the reading of a quiet_nav/NearWall; every field is checked.
+    """
+    Return the reading of a quiet_nav/NearWall; every field is checked.
 
     Raises QuietNavError naming the field that is not what NearWall.msg says.
     """
@@ -74,6 +70,10 @@ def reading_from_msg(message: object) -> NearWallReading:
         raise QuietNavError(f'NearWall: spread {message.spread}, expected 0 to 1')
     if not 0 <= message.context <= _ALL_CONTEXT:
         raise QuietNavError(f'NearWall: context {message.context}, expected 0 to {_ALL_CONTEXT}')
+    try:
+        bins = _bins_of(message)
+    except QuietNavError as error:
+        raise QuietNavError(f'NearWall: {error}') from error
     return NearWallReading(
         side=side,
         probability=message.probability,
@@ -82,27 +82,33 @@ def reading_from_msg(message: object) -> NearWallReading:
         spread=message.spread,
         clips=message.clips,
         context=Context(message.context),
-        distance_probabilities=_distances(message),
+        distance_probabilities=_distances(message, bins),
         modality=modality,
         valid=message.valid,
         reason=message.reason,
+        bins=bins,
     )
 
 
-def _distances(message: object) -> tuple[float, ...]:
-    """Return the distance bins of a NearWall, () where it has none."""
-    edges = tuple(message.distance_edges)
+def _bins_of(message: object) -> DistanceBins:
+    """Return the bins of a quiet_nav/NearWall; QuietNavError where they are none."""
+    if not len(message.distance_probabilities):
+        return STANDARD_BINS
+    # Messages recorded before version 0.2 have no prior.
+    prior = tuple(map(float, getattr(message, 'distance_prior', ())))
+    bins = DistanceBins(tuple(map(float, message.distance_edges)), prior)
+    # The same object for all, so that what it has computed is computed once.
+    return STANDARD_BINS if bins == STANDARD_BINS else bins
+
+
+def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
+    """Return the distance probabilities of a NearWall, () where it has none."""
     probabilities = tuple(float(p) for p in message.distance_probabilities)
     if not probabilities:
         return ()
-    if edges != DISTANCE_EDGES_M:
+    if len(probabilities) != bins.count:
         raise QuietNavError(
-            f'NearWall: distance edges {list(edges)}, expected {list(DISTANCE_EDGES_M)}: '
-            'publisher and reader are of different versions'
-        )
-    if len(probabilities) != DISTANCE_BINS:
-        raise QuietNavError(
-            f'NearWall: {len(probabilities)} distance_probabilities, expected {DISTANCE_BINS}'
+            f'NearWall: {len(probabilities)} distance_probabilities, expected {bins.count}'
         )
     wrong = next((p for p in probabilities if not 0.0 <= p <= 1.0), None)
     if wrong is not None:
@@ -115,7 +121,8 @@ def _distances(message: object) -> tuple[float, ...]:
 
 
 def grid_from_msg(message: object) -> GridMap:
-    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
+    """
+    Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
 
     Raises QuietNavError where size, resolution or origin are not those of a map.
     """
@@ -135,7 +142,8 @@ def grid_from_msg(message: object) -> GridMap:
 
 
 def pixels_from_msg(message: object) -> np.ndarray:
-    """Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
+    """
+    Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
 
     Raises QuietNavError for other encodings and for images with too few bytes.
     """
@@ -154,7 +162,8 @@ def check_encoding(encoding: str, known: Collection[str]) -> None:
 
 
 def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
-    """Return the type of one pixel, bytes for those of several channels.
+    """
+    Return the type of one pixel, bytes for those of several channels.
 
     Raises QuietNavError for encodings of neither colour nor depth.
     """
@@ -166,7 +175,8 @@ def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
 
 
 def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
-    """Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
+    """
+    Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
 
     What pads rows or follows the last one is left out. Raises QuietNavError where there are no
     pixels or too few bytes.
@@ -184,7 +194,8 @@ def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
 
 
 class FrameListener:
-    """Keeps where frames are from tf, and from odometry as long as tf does not have the base.
+    """
+    Keeps where frames are from tf, and from odometry as long as tf does not have the base.
 
     placed: called with parent, frame, time (ns; None where it holds always) and Transform for
     everything that is taken. refused: called with the reason for every transform that is none.
@@ -249,7 +260,8 @@ class FrameListener:
 
 
 def checked_transform(t: object, q: object, what: str) -> Transform:
-    """Return a translation and rotation as a Transform.
+    """
+    Return a translation and rotation as a Transform.
 
     Raises QuietNavError where they are not finite, or the quaternion is not a rotation.
     """

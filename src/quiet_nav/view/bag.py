@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+import heapq
+import itertools
 from pathlib import Path
 from typing import Protocol
 
@@ -16,8 +16,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
 from quiet_nav.perception.maps.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.messages import (
-    FrameListener,
     checked_ns,
+    FrameListener,
     grid_from_msg,
     pixels_from_msg,
     reading_from_msg,
@@ -27,7 +27,7 @@ from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import recorded_wall_distance
-from quiet_nav.recordings.playback import Info, Sound, events, hear
+from quiet_nav.recordings.playback import events, hear, Info, Sound
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 
@@ -44,7 +44,8 @@ _FRAME_MESSAGES = 1000
 
 @dataclass(frozen=True)
 class BagView:
-    """What is shown of bags, by topic; '' what is not there.
+    """
+    What is shown of bags, by topic; '' what is not there.
 
     bags: the recording and, where given, the predictions that `quiet_nav replay` made of it. notes:
     what a user should know of them, once they were read.
@@ -72,7 +73,8 @@ class BagView:
         return {name for name, there in parts.items() if there}
 
     def messages(self, sound: bool = False) -> Iterator[tuple[int, str, object]]:
-        """Yield time of recording (ns), topic and message of all bags, in order.
+        """
+        Yield time of recording (ns), topic and message of all bags, in order.
 
         sound: with what is heard, as events of ``playback`` under the name SOUND. Afterwards
         ``notes`` holds what a user should know of the bags.
@@ -103,7 +105,8 @@ class BagView:
 def look_into(
     path: Path, predictions: Path | None = None, readings: str = '', odometry: str = ''
 ) -> BagView:
-    """Return what can be shown of a bag.
+    """
+    Return what can be shown of a bag.
 
     predictions: bag of `quiet_nav replay` (or the folder it wrote for one bag), whose readings are
     then shown. readings: topic of them where there are several. Raises QuietNavError, saying what
@@ -194,7 +197,8 @@ class Showing(Protocol):
 
 
 class BagPlayer:
-    """Puts messages into a scene; makes the near-wall map where the bag holds none.
+    """
+    Puts messages into a scene; makes the near-wall map where the bag holds none.
 
     After the last message ``finish`` places what was still waiting. ``shown`` counts by topic,
     ``left_out`` messages that could not be shown by why.

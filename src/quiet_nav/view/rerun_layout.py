@@ -20,7 +20,8 @@ SPECTRUM_SIZE = (400.0, 250.0)
 
 
 def layout(root: str, has: Collection[str], live: bool = False) -> Any:
-    """Return the blueprint of what there is.
+    """
+    Return the blueprint of what there is.
 
     root: the frame that everything in space is shown in. has: 'readings', 'wall', 'camera',
     'sound', 'reasons'; views of what is not there are left out. live: the newest is followed.

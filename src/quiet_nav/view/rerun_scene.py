@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from types import ModuleType
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
+    colours,
+    Fan,
+    fan,
     FAN_LIFETIME_S,
     NEAR_PROBABILITY,
-    Fan,
     Trace,
-    colours,
-    fan,
 )
 from quiet_nav.perception.display.overlay import ProbabilityStrip
 from quiet_nav.perception.maps.probability_grid import GridMap
@@ -27,7 +27,7 @@ from quiet_nav.perception.transforms import Transform, TransformBuffer
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.view.bag import top_frame
-from quiet_nav.view.rerun_layout import BACKGROUND, SIDE_COLOURS, SPECTRUM_SIZE, layout
+from quiet_nav.view.rerun_layout import BACKGROUND, layout, SIDE_COLOURS, SPECTRUM_SIZE
 
 #: Of set_time: stamps of the messages.
 TIMELINE = 'stamp'
@@ -56,7 +56,8 @@ def need_rerun() -> ModuleType:
 
 
 class RerunScene:
-    """Logs what arrives to a Rerun recording, which a file or a viewer takes.
+    """
+    Logs what arrives to a Rerun recording, which a file or a viewer takes.
 
     Entities: robot, ears/SIDE/fan, trace/SIDE/N, path/N, map and camera in space; probability/SIDE
     (0 to 1), distance/SIDE and distance/camera (m), level/NAME (dBFS), spectrum/NAME (dB over
@@ -344,7 +345,8 @@ class RerunScene:
 
 
 def level_dbfs(samples: np.ndarray) -> float:
-    """Return the level of samples, full scale 1.0; NaN where there are none.
+    """
+    Return the level of samples, full scale 1.0; NaN where there are none.
 
     0 dBFS is a sine of full scale; silence is -120.
     """
@@ -363,7 +365,8 @@ def spectrum_at(hz: np.ndarray, dbfs: np.ndarray) -> np.ndarray:
 
 
 def spectrum(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies (Hz, 40 to 2000) and levels (dBFS in 7.8 Hz) of sound at 16 kHz.
+    """
+    Return frequencies (Hz, 40 to 2000) and levels (dBFS in 7.8 Hz) of sound at 16 kHz.
 
     Source: Welch's method, Hann windows of 2048 samples that overlap by half.
     """

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable, Iterator
+import contextlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+import secrets
+import threading
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import whole_file
-from quiet_nav.view.origins import OriginGate
+from quiet_nav.view.gate import Gate
 from quiet_nav.view.scene import need_foxglove
 
 #: Gaps in a bag are not waited for longer than this, in seconds.
@@ -20,7 +21,8 @@ NAME = 'quiet_nav'
 
 @contextlib.contextmanager
 def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
-    """Give a context whose messages are written to an MCAP file.
+    """
+    Give a context whose messages are written to an MCAP file.
 
     Raises QuietNavError where the file is there already or cannot be written.
     """
@@ -36,50 +38,52 @@ def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
 
 
 @contextlib.contextmanager
-def into_server(host: str, port: int) -> Iterator[tuple[Any, Served]]:
-    """Give a context and the WebSocket server that sends its messages to whoever is connected.
+def into_server(host: str, port: int) -> Iterator[tuple[object, Served]]:
+    """
+    Give a context and the WebSocket server that sends its messages to whoever is connected.
 
-    Pages of the internet may not connect, but for Foxglove's (``origins``). port: 0 takes a free
-    one, which ``server.port`` tells. Raises QuietNavError where it is taken.
+    Programs, pages of this machine and Foxglove can connect, other pages of a browser cannot.
+    port: 0 takes a free one, which ``server.port`` tells. Raises QuietNavError where it is taken.
     """
     foxglove = need_foxglove()
     from foxglove.websocket import Capability
 
     context = foxglove.Context()
     try:
+        # The SDK asks nobody for an Origin. An address that is drawn among sixteen million of this
+        # machine's own cannot be found by a page.
+        inner = '127.' + '.'.join(str(1 + secrets.randbelow(254)) for _ in range(3))
         server = foxglove.start_server(
-            name=NAME, host='127.0.0.1', port=0, context=context, capabilities=[Capability.Time]
+            name=NAME, host=inner, port=0, context=context, capabilities=[Capability.Time]
         )
     except Exception as error:
         raise QuietNavError(
             f'{host}:{port}: cannot be served ({error}); choose another --port'
         ) from error
     try:
-        with OriginGate(host, port, server.port) as gate:
-            yield context, Served(server, gate.port)
+        gate = Gate(host, port, inner, server.port)
+        try:
+            yield context, Served(gate.port, server.broadcast_time, server.clear_session)
+        finally:
+            gate.stop()
     finally:
         server.stop()
 
 
+@dataclass(frozen=True)
 class Served:
-    """The server of a WebSocket; port: that clients connect to."""
+    """What serves a view: its port, how clients are told the time (ns), and to begin anew."""
 
-    def __init__(self, server: Any, port: int) -> None:
-        self._server, self.port = server, port
-
-    def broadcast_time(self, time_ns: int) -> None:
-        """Say what time it is in what is shown."""
-        self._server.broadcast_time(time_ns)
-
-    def clear_session(self) -> None:
-        """Let the clients forget what they have."""
-        self._server.clear_session()
+    port: int
+    broadcast_time: Callable[[int], None]
+    clear_session: Callable[[], None]
 
 
 def paced(
     messages: Iterator[tuple[int, str, object]], speed: float, wait: Callable[[float], object]
 ) -> Iterator[tuple[int, str, object]]:
-    """Yield messages as far apart as they were recorded, ``speed`` times as fast.
+    """
+    Yield messages as far apart as they were recorded, ``speed`` times as fast.
 
     wait: sleeps so many seconds; true ends it. Gaps of more than 2 s are cut.
     """
