@@ -1,7 +1,7 @@
-# setup, test, demo, bench, lint, model, model-vision, clean: everything happens inside this folder.
+# setup, test, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test demo bench lint model model-vision clean
+.PHONY: setup test demo bench lint docs model model-vision clean
 
 export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL
 
@@ -19,7 +19,11 @@ bench: setup
 	    echo "== $$script"; python "$$script"; done
 
 lint: setup
-	@. ./env.sh && ruff check . && ruff format --check .
+	@. ./env.sh && sh tools/lint.sh
+
+# The site, in out/site; the reference is made of the code. Needs no network; warnings are errors.
+docs: setup
+	@. ./env.sh && sh tools/docs.sh $(ARGS)
 
 # The shipped detector from nothing; ROOMS=1 EPOCHS=1 MODEL=out/try.onnx tries it in minutes.
 model: setup

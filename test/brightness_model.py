@@ -2,14 +2,15 @@
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper, TensorProto
 
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_BINS
 
 
 def write_model(path, metadata=None):
     """Says the mean of the image over 255 as probability, and an even distance distribution."""
+    metadata = metadata or ModelMetadata('resnet', modality='vision')
+    bins = metadata.bins.count
     nodes = [
         helper.make_node('Cast', ['image'], ['real'], to=TensorProto.FLOAT),
         helper.make_node('ReduceMean', ['real', 'axes'], ['mean'], keepdims=0),
@@ -23,7 +24,7 @@ def write_model(path, metadata=None):
         'full': np.float32(255.0),
         'one': np.array([1]),
         'zero': np.float32(0.0),
-        'even': np.full(DISTANCE_BINS, 1 / DISTANCE_BINS, np.float32),
+        'even': np.full(bins, 1 / bins, np.float32),
     }
     graph = helper.make_graph(
         nodes,
@@ -31,12 +32,11 @@ def write_model(path, metadata=None):
         [helper.make_tensor_value_info('image', TensorProto.UINT8, ['n', 'h', 'w', 3])],
         [
             helper.make_tensor_value_info('probability', TensorProto.FLOAT, ['n']),
-            helper.make_tensor_value_info('distance_probabilities', TensorProto.FLOAT, ['n', 12]),
+            helper.make_tensor_value_info('distance_probabilities', TensorProto.FLOAT, ['n', bins]),
         ],
         [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
-    metadata = metadata or ModelMetadata('resnet', modality='vision')
     for key, value in metadata.to_strings().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value

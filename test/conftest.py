@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
+from pathlib import Path
 import shutil
 import signal
 import subprocess
@@ -13,18 +15,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-from quiet_nav.demo.domain import claim_domain
+from quiet_nav.demo.domain import claim_domain, private_environment
 
 _domain, _lock = claim_domain()
 # Before anything imports rclpy: subprocesses inherit it, and robots near by stay undisturbed.
-os.environ['ROS_DOMAIN_ID'] = str(_domain)
-os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ.pop('ROS_LOCALHOST_ONLY', None)
+_environment = private_environment(_domain, os.environ)
+for _name in os.environ.keys() - _environment.keys():
+    del os.environ[_name]
+os.environ.update(_environment)
 # What nodes keep from run to run (an emergency stop, a room) must not reach from test to test.
 _ros_home = tempfile.TemporaryDirectory(prefix='quiet_nav_ros_')
 os.environ['ROS_HOME'] = _ros_home.name
@@ -139,7 +140,8 @@ class NodeProcess:
 
 @pytest.fixture(scope='session')
 def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small context model with random weights as an ONNX file; skips where there is no torch.
+    """
+    A small context model with random weights as an ONNX file; skips where there is no torch.
 
     Exporting takes seconds, and each file of node tests runs in a process of its own: the file is
     kept in pytest's cache for as long as the code that it comes from stays the same.
@@ -152,7 +154,7 @@ def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         return kept
     import torch
 
-    from quiet_nav.learning.detectors.context.kind import OUTPUTS, exportable
+    from quiet_nav.learning.detectors.context.kind import exportable, OUTPUTS
     from quiet_nav.learning.detectors.context.network import ContextVggish
     from quiet_nav.learning.onnx_export import export
     from quiet_nav.perception.model_metadata import ModelMetadata

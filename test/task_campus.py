@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from PIL import Image
+import soundfile
 
 RATE = 16_000
 ROOMS = {'train': ('A', 'B', 'C', 'D'), 'val': ('E', 'F'), 'test': ('G', 'H', 'I')}
@@ -22,7 +22,8 @@ def write_task_campus(
     distances: tuple[float, ...] = DISTANCES,
     cells: bool = False,
 ) -> Path:
-    """Write a static campus: near the wall it hums louder and the image is brighter.
+    """
+    Write a static campus: near the wall it hums louder and the image is brighter.
 
     cells: three cells a room with eight recordings each, told by how loud it hisses.
     """
@@ -84,7 +85,7 @@ def _write(path: Path, columns: list[str], rows: list[list]) -> None:
 
 def write_task_drives(root: Path, recordings: dict[str, int], frames: int = 100) -> Path:
     """Write motion recordings, so many a split, sound alone: it hums louder nearer to the wall."""
-    from quiet_nav.simulation.campus.lists import write_motion_lists
+    from quiet_nav.quiet_campus.listing import write_motion_lists
 
     rng = np.random.default_rng(12)
     for split, count in recordings.items():
@@ -101,7 +102,5 @@ def write_task_drives(root: Path, recordings: dict[str, int], frames: int = 100)
             soundfile.write(folder / 'Audio' / 'sound.wav', audio, RATE)
             (folder / 'annotation.json').write_text(json.dumps({'depth': depth.tolist()}))
             depths[name] = depth.tolist()
-        lists = (root / 'data-split' / task / f'{split}.csv'
-                 for task in ('obstacle-detection', 'relative-depth'))  # fmt: skip
-        write_motion_lists(depths, split, *lists, rng, 0.56, 1.0)
+        write_motion_lists(root, 'SFS-Motion', depths, split, rng, 0.56, 1.0)
     return root

@@ -1,7 +1,7 @@
 """Messages to and from readings and poses, without loss."""
 
-import math
 from dataclasses import replace
+import math
 
 import pytest
 
@@ -19,7 +19,8 @@ from quiet_nav.nodes.conversions import (
     reading_to_msg,
     transform_to_msg,
 )
-from quiet_nav.perception.readings import DISTANCE_BINS, Context, Modality, NearWallReading
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
+from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.rig import find_rig
 
 READING = NearWallReading(
@@ -30,13 +31,19 @@ READING = NearWallReading(
     spread=0.03,
     clips=20,
     context=Context.REFERENCE | Context.OTHER_EARS,
-    distance_probabilities=(1.0 / DISTANCE_BINS,) * DISTANCE_BINS,
+    distance_probabilities=(1.0 / STANDARD_BINS.count,) * STANDARD_BINS.count,
     modality=Modality.FUSION,
 )
 
 
 def test_reading_survives_the_message_bit_for_bit():
     assert reading_from_msg(reading_to_msg(READING, 'mic')) == READING
+
+
+def test_a_reading_in_other_bins_keeps_them_and_their_prior():
+    bins = DistanceBins((*STANDARD_BINS.edges_m, 2.0), (0.04,) * 12 + (0.52,))
+    reading = replace(READING, distance_probabilities=(1.0 / 13,) * 13, bins=bins)
+    assert reading_from_msg(reading_to_msg(reading, 'mic')) == reading
 
 
 def test_header_is_the_end_of_the_window_in_the_microphones_frame():
@@ -79,16 +86,18 @@ def test_message_constants_are_the_enums_numbers(side):
         ({'modality': 7}, '7'),
         ({'probability': math.nan}, 'valid'),
         ({'probability': 1.5}, '1.5'),
-        ({'distance_edges': [1.0]}, 'different versions'),
+        ({'distance_edges': [1.0], 'distance_prior': []}, '12 distance probabilities; expected 2'),
+        ({'distance_edges': [0.5, 0.4]}, 'ascend from above 0'),
+        ({'distance_prior': [0.5, 0.5]}, 'expected 12 shares'),
         ({'context': 255}, 'context 255'),
         ({'spread': math.nan}, 'spread nan'),
         ({'window_start': Time()}, 'window_start lies'),
         ({'window_start': Time(sec=1_800_000_000)}, 'window_start lies'),
         ({'window_start': Time(sec=-1)}, 'window_start: stamp'),
-        ({'distance_probabilities': [0.1]}, '1 distance_probabilities'),
-        ({'distance_probabilities': [math.nan] * DISTANCE_BINS}, 'hold nan'),
-        ({'distance_probabilities': [-1.0] + [0.1] * (DISTANCE_BINS - 1)}, 'hold -1'),
-        ({'distance_probabilities': [0.5] * DISTANCE_BINS}, 'sum to 6'),
+        ({'distance_probabilities': [0.1]}, '1 distance'),
+        ({'distance_probabilities': [math.nan] * STANDARD_BINS.count}, 'nan'),
+        ({'distance_probabilities': [-1.0] + [0.1] * (STANDARD_BINS.count - 1)}, '-1'),
+        ({'distance_probabilities': [0.5] * STANDARD_BINS.count}, 'sum to 6'),
     ],
 )
 def test_messages_that_make_no_sense_are_refused(change, said):

@@ -8,11 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from quiet_nav.demo import processes as demo_processes
-from quiet_nav.demo.domain import claim_domain, private_domain
-from quiet_nav.demo.pace import COMMAND_LAG_S, READING_LAG_S, Pace, PaceSettings
+from quiet_nav.demo.pace import COMMAND_LAG_S, Pace, PaceSettings, READING_LAG_S
 from quiet_nav.demo.picture import draw_run
 from quiet_nav.demo.processes import Processes
-from quiet_nav.demo.run import Progress, TrackRun, load_run, save_run
+from quiet_nav.demo.run import load_run, Progress, save_run, TrackRun
 from quiet_nav.demo.view import one_line
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
@@ -186,14 +185,3 @@ def test_a_node_that_ignores_sigint_is_killed(sleepers, monkeypatch):
         node = group.start('stubborn', {})
         wait_until(lambda: 'deaf' in node.last_lines())
     assert node.process.returncode == -9
-
-
-def test_domains_of_two_at_once_differ():
-    first, lock = claim_domain()
-    try:
-        with private_domain() as other:
-            assert 1 <= first <= 100
-            assert other['ROS_DOMAIN_ID'] != str(first)
-            assert other['ROS_AUTOMATIC_DISCOVERY_RANGE'] == 'LOCALHOST'
-    finally:
-        lock.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,10 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.card import BOTH, measure, tables, to_json
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
-from quiet_nav.evaluation.metrics import mean_distance
 from quiet_nav.evaluation.predictors import load_predictor
 from quiet_nav.geometry import Side
-from quiet_nav.perception.readings import DISTANCE_BINS, Context
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import load_splits
 
 
@@ -38,7 +38,7 @@ def test_a_context_model_is_evaluated_with_every_context(
     found = {context: predictor.predict(rows, context) for context in predictor.contexts}
     for context, said in found.items():
         assert np.all((said.near >= 0.0) & (said.near <= 1.0)), context
-        assert said.distance.shape == (len(rows), DISTANCE_BINS)
+        assert said.distance.shape == (len(rows), STANDARD_BINS.count)
         np.testing.assert_allclose(said.distance.sum(1), 1.0, atol=1e-5)
     # An untrained network answers otherwise when it is given more.
     assert len({tuple(np.round(said.near, 6)) for said in found.values()}) == 4
@@ -106,7 +106,7 @@ def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
     near = np.array([row.near for row in splits.test])
     said = trees.predict(splits.test, BOTH)
     assert said.near[near].mean() > said.near[~near].mean() + 0.3
-    assert (mean_distance(said.distance)[near] < 1.0).mean() > 0.7
+    assert (said.bins.means_m(said.distance)[near] < 1.0).mean() > 0.7
     with pytest.raises(QuietNavError, match='near a wall'):
         BoostedTrees([row for row in splits.train if row.near])
 

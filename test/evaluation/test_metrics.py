@@ -1,13 +1,14 @@
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import metrics
 from quiet_nav.geometry import Side
-from quiet_nav.perception.readings import DISTANCE_BINS, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 
 
 @settings(deadline=None, max_examples=50)
@@ -77,7 +78,7 @@ def test_estimates_repeat_for_a_seed_and_differ_for_another():
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1))
-def test_median_distance_is_the_readings(seed):
-    p = np.random.default_rng(seed).dirichlet(np.full(DISTANCE_BINS, 0.3))
+def test_median_distances_are_the_readings(seed):
+    p = np.random.default_rng(seed).dirichlet(np.full(STANDARD_BINS.count, 0.3))
     reading = NearWallReading(Side.LEFT, 0.5, 0, 1, distance_probabilities=tuple(p))
-    assert metrics.median_distance(p[None])[0] == pytest.approx(reading.median_distance_m, abs=1e-6)
+    assert STANDARD_BINS.medians_m(p[None])[0] == pytest.approx(reading.median_distance_m, abs=1e-6)

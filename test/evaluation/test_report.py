@@ -1,5 +1,5 @@
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from quiet_nav.evaluation.report import (
     with_distractor,
 )
 from quiet_nav.geometry import Side
-from quiet_nav.perception.readings import DISTANCE_BINS, Context, parse_context
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import Context, parse_context
 from quiet_nav.quiet_campus.lists import Row
 
 
@@ -45,7 +46,7 @@ class Oracle:
         rng = np.random.default_rng(0)
         z = np.array([4.0 * (0.8 - row.distance_m) for row in rows])
         z = z + noise * rng.standard_normal(len(rows))
-        distance = np.zeros((len(rows), DISTANCE_BINS))
+        distance = np.zeros((len(rows), STANDARD_BINS.count))
         distance[:, 3] = 1.0
         return Predictions(1 / (1 + np.exp(-z)), distance)
 

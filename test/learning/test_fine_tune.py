@@ -42,9 +42,9 @@ def test_the_shipped_model_is_a_start_and_says_the_same():
     item = exportable(network, calibration)
     with torch.no_grad():
         said = item.module(*item.inputs.values())[0].numpy()
-    taken = {item.name for item in shipped.session.get_inputs()}
+    taken = shipped.model.inputs
     feeds = {name: value.numpy() for name, value in item.inputs.items() if name in taken}
-    assert abs(said - shipped.session.run(None, feeds)[0]).max() < 1e-3
+    assert abs(said - shipped.run(feeds)[0]).max() < 1e-3
 
 
 def test_the_shipped_vision_model_is_a_start_and_says_the_same():
@@ -56,7 +56,7 @@ def test_the_shipped_vision_model_is_a_start_and_says_the_same():
     images = images.repeat(16, axis=1).repeat(16, axis=2)
     with torch.no_grad():
         own = item.module(torch.from_numpy(images))
-    said = shipped.session.run(None, {'image': images})
+    said = shipped.run({'image': images})
     # Calibration is the graph's own; it keeps the order, and the likeliest distance.
     assert (np.argsort(own[0].numpy()) == np.argsort(said[0])).all()
     assert (own[1].numpy().argmax(axis=1) == said[1].argmax(axis=1)).all()

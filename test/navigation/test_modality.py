@@ -8,12 +8,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.navigation.fusion import fused
 from quiet_nav.navigation.guarded_run import GuardedRun
-from quiet_nav.navigation.limits import STOP, SafetyLimits
+from quiet_nav.navigation.limits import SafetyLimits, STOP
 from quiet_nav.navigation.modality import ModalitySelector, ModalitySettings, Mode
 from quiet_nav.navigation.policy import BOTH_SIDES, Step
 from quiet_nav.navigation.step_machine import GoalLimits, Outcome, Phase, StepMachine
 from quiet_nav.navigation.watch import Watch
-from quiet_nav.perception.readings import DISTANCE_BINS, Modality, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig
 
 S = 10**9
@@ -306,7 +307,7 @@ def test_a_front_both_heard_and_seen_is_one_reading():
 
 def bins(near):
     """Return a distribution with a share within 0.5 m."""
-    return (near / 4,) * 4 + ((1.0 - near) / (DISTANCE_BINS - 4),) * (DISTANCE_BINS - 4)
+    return (near / 4,) * 4 + ((1.0 - near) / (STANDARD_BINS.count - 4),) * (STANDARD_BINS.count - 4)
 
 
 def told(modality, p):

@@ -1,7 +1,7 @@
 """The wall belief against geometry worked by hand, and the tracker in closed loop."""
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,13 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.belief import BeliefSettings, Particles, WallBelief, quantile
-from quiet_nav.navigation.policies import POLICIES, make_policy
+from quiet_nav.navigation.belief import BeliefSettings, Particles, quantile, WallBelief
 from quiet_nav.navigation.policy import Look, Step
-from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.navigation.tracker import Stage, TrackerSettings, TRANSITIONS, WallTracker
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import load_rig
-from quiet_nav.trials.protocol import TrialRequest, run_trial
+from quiet_nav.trials.protocol import run_trial, TrialRequest
 
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
 LEFT, RIGHT, AHEAD = Side.LEFT.yaw_rad, Side.RIGHT.yaw_rad, 0.0
@@ -29,8 +29,8 @@ def one(left=False, u=0.8, heading=0.0, ahead=np.inf, end=np.inf, far=np.inf, be
 
 def says(side, distance_m, sure=0.9):
     """A reading that puts most of its weight on the bin of a distance."""
-    bins = np.full(DISTANCE_BINS, (1.0 - sure) / (DISTANCE_BINS - 1))
-    bins[int(np.searchsorted(DISTANCE_EDGES_M, distance_m))] = sure
+    bins = np.full(STANDARD_BINS.count, (1.0 - sure) / (STANDARD_BINS.count - 1))
+    bins[int(STANDARD_BINS.bin_of(distance_m))] = sure
     return NearWallReading(side, float(bins[:4].sum()), 0, 1, distance_probabilities=tuple(bins))
 
 
@@ -54,7 +54,7 @@ def says(side, distance_m, sure=0.9):
     ],
 )
 def test_distances_of_walls_around_the_robot(particles, direction, distance):
-    assert particles.distances(direction, 0.15, 0.0)[0] == pytest.approx(distance)
+    assert particles.distances(direction, 0.15)[0] == pytest.approx(distance)
 
 
 def test_a_slanted_wall_is_heard_less_clearly():
@@ -62,12 +62,6 @@ def test_a_slanted_wall_is_heard_less_clearly():
     assert one(heading=-math.pi / 4).squareness(RIGHT, 0.15)[0] == pytest.approx(math.sqrt(0.5))
     assert one(ahead=1.0).squareness(AHEAD, 0.15)[0] == pytest.approx(1.0)
     assert one().squareness(LEFT, 0.15)[0] == 1.0
-
-
-def test_a_sector_sees_the_nearest_point_of_a_slanted_wall():
-    slanted = one(heading=math.radians(20))
-    straight = 0.8 - 0.15 * math.cos(math.radians(20))
-    assert slanted.distances(RIGHT, 0.15, math.radians(30))[0] == pytest.approx(straight)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +227,7 @@ def test_the_tracker_listens_all_around_at_two_headings_before_it_drives():
 
 def test_the_tracker_comes_close_in_short_steps_before_it_turns_at_a_doubtful_wall():
     policy = tracker(side=Side.RIGHT)
-    policy._surveyed = 2
+    policy.stage = Stage.FOLLOW
     p = policy.belief.particles
     p.u[:], p.heading[:], p.ahead[:] = 0.55, 0.0, np.inf
     p.far[:], p.end[:], p.behind[:] = np.inf, np.inf, np.inf
@@ -249,7 +243,7 @@ def test_the_tracker_comes_close_in_short_steps_before_it_turns_at_a_doubtful_wa
 
 def test_between_two_headings_the_tracker_acts_on_the_likelier():
     policy = tracker(side=Side.RIGHT)
-    policy._surveyed = 2
+    policy.stage = Stage.FOLLOW
     p = policy.belief.particles
     p.u[:], p.ahead[:] = 0.55, np.inf
     p.far[:], p.end[:], p.behind[:] = np.inf, np.inf, np.inf
@@ -317,18 +311,6 @@ def test_a_side_that_is_no_side_is_refused():
         tracker(side=Side.BACK)
 
 
-@pytest.mark.parametrize('name', POLICIES)
-def test_every_policy_has_the_name_that_users_write(name):
-    rig = load_rig(RIGS / 'pair.yaml')
-    assert make_policy(name, np.random.default_rng(0), rig).name == name
-
-
-def test_unknown_policies_are_refused_with_the_known_ones():
-    rig = load_rig(RIGS / 'pair.yaml')
-    with pytest.raises(QuietNavError, match='tracker'):
-        make_policy('follow', np.random.default_rng(0), rig)
-
-
 @pytest.mark.parametrize(('rig', 'index'), [('pair', 2), ('trio', 8)])
 def test_the_tracker_reaches_the_destination_with_an_idealised_ear(rig, index):
     rig = load_rig(RIGS / f'{rig}.yaml')
@@ -386,7 +368,7 @@ def test_walls_that_run_along_the_course_keep_their_weight_and_others_lose_it(le
 
 def test_a_corner_is_not_turned_at_before_the_front_was_heard_there():
     tracker = WallTracker(np.random.default_rng(0))
-    tracker._surveyed = 2
+    tracker.stage = Stage.FOLLOW
     tracker.side = Side.RIGHT
     p = tracker.belief.particles
     p.left[:], p.u[:], p.heading[:], p.ahead[:] = False, 0.55, 0.0, 0.45
@@ -398,3 +380,21 @@ def test_a_corner_is_not_turned_at_before_the_front_was_heard_there():
     assert isinstance(turned, Step)
     assert turned.reason == 'wall ahead'
     assert turned.turn_rad > math.radians(60)
+
+
+def test_a_run_takes_every_transition_of_the_table_and_no_other(monkeypatch):
+    taken = []
+    go = WallTracker._go
+
+    def watched(policy, event):
+        taken.append((policy.stage, event))
+        go(policy, event)
+
+    monkeypatch.setattr(WallTracker, '_go', watched)
+    rig = load_rig(RIGS / 'pair.yaml')
+    run_trial(TrialRequest('classroom', 'tracker', rig, 'ideal', 2, 77))
+    assert set(taken) == set(TRANSITIONS)
+    stages = [stage for stage, _ in taken]
+    assert stages.index(Stage.SECOND_SURVEY) < stages.index(Stage.FOLLOW)
+    assert stages.index(Stage.FOLLOW) < stages.index(Stage.CORNERED)
+    assert Stage.FIRST_SURVEY not in stages[stages.index(Stage.SECOND_SURVEY) :]

@@ -4,13 +4,12 @@ import itertools
 import math
 
 import numpy as np
-import pytest
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.belief import BeliefSettings, information_nats
 from quiet_nav.navigation.policy import Look, Step
-from quiet_nav.navigation.tracker import TrackerSettings, WallTracker
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.navigation.tracker import Stage, TrackerSettings, WallTracker
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 
 
 def tracker(**kwargs):
@@ -18,26 +17,14 @@ def tracker(**kwargs):
 
 
 def says(side, distance_m):
-    bins = np.full(DISTANCE_BINS, 0.1 / (DISTANCE_BINS - 1))
-    bins[int(np.searchsorted(DISTANCE_EDGES_M, distance_m))] = 0.9
+    bins = np.full(STANDARD_BINS.count, 0.1 / (STANDARD_BINS.count - 1))
+    bins[int(STANDARD_BINS.bin_of(distance_m))] = 0.9
     return NearWallReading(side, float(bins[:4].sum()), 0, 1, distance_probabilities=tuple(bins))
 
 
 def says_nothing(side, start_ns=0):
-    prior = np.asarray(BeliefSettings().bin_prior)
-    told = tuple(prior / prior.sum())
+    told = STANDARD_BINS.prior
     return NearWallReading(side, 0.11, start_ns, start_ns + 1, distance_probabilities=told)
-
-
-def test_how_much_a_reading_says():
-    settings = BeliefSettings()
-    prior = np.asarray(settings.bin_prior) / sum(settings.bin_prior)
-    assert information_nats(says_nothing(Side.LEFT), settings) == pytest.approx(0.0, abs=1e-9)
-    sure = NearWallReading(
-        Side.LEFT, 1.0, 0, 1, distance_probabilities=tuple(np.eye(DISTANCE_BINS)[2])
-    )
-    assert information_nats(sure, settings) == pytest.approx(-math.log(prior[2]), rel=1e-6)
-    assert information_nats(NearWallReading(Side.LEFT, 0.11, 0, 1), settings) == math.inf
 
 
 def test_the_tracker_waits_in_silence_and_believes_what_it_believed():
@@ -55,7 +42,7 @@ def test_the_tracker_waits_in_silence_and_believes_what_it_believed():
 
 def test_a_silent_place_is_passed_after_a_while_but_a_silent_room_is_not():
     policy = tracker(side=Side.RIGHT)
-    policy._surveyed = 2
+    policy.stage = Stage.FOLLOW
 
     clock_s = itertools.count(0, 5)
 
@@ -88,14 +75,15 @@ def test_after_a_corner_the_same_place_heard_by_another_ear_counts_less():
     doubted = []
     for cornered in (True, False):
         policy = tracker()
-        policy._surveyed, policy.side = 2, Side.RIGHT
+        policy.stage, policy.side = Stage.FOLLOW, Side.RIGHT
         p = policy.belief.particles
         p.left[:], p.u[:], p.heading[:], p.ahead[:] = False, 0.55, 0.0, 0.45
         p.end[:], p.far[:], p.behind[:] = np.inf, np.inf, np.inf
         sides = {Side.RIGHT: says(Side.RIGHT, 0.4), Side.LEFT: says(Side.LEFT, 3.0)}
         step = policy.decide({**sides, Side.FRONT: says(Side.FRONT, 0.3)}, Pose2D())
         assert step.reason == 'wall ahead'
-        policy._cornered = cornered
+        assert policy.stage == Stage.CORNERED
+        policy.stage = Stage.CORNERED if cornered else Stage.FOLLOW
         policy.decide({Side.RIGHT: says(Side.RIGHT, 0.35)}, Pose2D(yaw=math.pi / 2))
         belief = policy.belief
         doubted.append(float(belief.weights[belief.particles.heading > 1.0].sum()))

@@ -1,13 +1,12 @@
 """`quiet_nav demo` as its user sees it: it drives, records, draws, stops everything, says why."""
 
-import json
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -30,10 +29,15 @@ tracks:
 """
 
 
-def demo(out, *arguments):
-    command = [sys.executable, '-m', 'quiet_nav.cli', 'demo', '--out', str(out), *arguments]
+CLI = ('-m', 'quiet_nav.cli')
+
+
+def demo(out, *arguments, program=CLI, environment=None, folder=None):
+    command = [sys.executable, *program, 'demo', '--out', str(out), *arguments]
     return subprocess.Popen(
         command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -126,6 +130,67 @@ def test_demo_names_a_node_that_cannot_start_and_stops_the_rest(tmp_path, room):
 
 
 @shipped
+def test_demo_runs_in_a_shell_that_is_set_up_for_another_graph_and_has_no_home(tmp_path, room):
+    out, folder = tmp_path / 'demo', tmp_path / 'here'
+    folder.mkdir()
+    # Fast DDS reads this from the working folder, unasked.
+    (folder / 'DEFAULT_FASTRTPS_PROFILES.xml').write_text('<not xml')
+    outside = {
+        'HOME': '/proc/nohome',
+        'ROS_DISCOVERY_SERVER': '127.0.0.1:11811;',
+        'ROS_SUPER_CLIENT': 'True',
+        'ROS_STATIC_PEERS': '127.0.0.9',
+        'ROS_SECURITY_ENABLE': 'true',
+        'ROS_SECURITY_STRATEGY': 'Enforce',
+        'RMW_IMPLEMENTATION': 'rmw_cyclonedds_cpp',
+        'FASTRTPS_DEFAULT_PROFILES_FILE': '/nowhere.xml',
+    }
+    process = demo(out, '--room', str(room), environment=outside, folder=folder)
+    read_until(process, r'm  (listen|turn|drive) ', out)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert list((out / 'log' / 'ros').glob('*.log'))
+
+
+@shipped
+def test_a_driver_in_the_demos_own_domain_hears_no_velocity(ros, tmp_path, room):
+    from geometry_msgs.msg import TwistStamped
+    from nav_msgs.msg import Odometry
+    from tf2_msgs.msg import TFMessage
+
+    heard = {'robot': [], 'demo': []}
+    node = ros.node('turtlebot3_node')
+    for topic, kind in (
+        ('/cmd_vel', TwistStamped), ('/odom', Odometry), ('/tf', TFMessage),
+    ):  # fmt: skip
+        node.create_subscription(kind, topic, heard['robot'].append, 10)
+        node.create_subscription(kind, f'/quiet_nav_demo{topic}', heard['demo'].append, 10)
+    # As if the driver had come up in a domain that the demo had taken before.
+    claimed = (
+        'import os, socket, sys; from quiet_nav.demo import domain; '
+        "taken = int(os.environ['ROS_DOMAIN_ID']); "
+        'domain.claim_domain = lambda: (taken, socket.socket()); '
+        'from quiet_nav.cli import main; main()'
+    )
+    out = tmp_path / 'demo'
+    process = demo(
+        out, '--room', str(room), '--algorithm', 'straight', program=('-c', claimed)
+    )  # fmt: skip
+    try:
+        assert ros.spin_until(lambda: len(driven(heard['demo'])) > 5, 120.0), heard
+        assert heard['robot'] == []
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
+def driven(messages):
+    return [m for m in messages if hasattr(m, 'twist') and hasattr(m.twist, 'linear')
+            and m.twist.linear.x > 0.05]  # fmt: skip
+
+
+@shipped
 def test_interrupted_demo_stops_every_node(tmp_path, room):
     out = tmp_path / 'demo'
     process = demo(out, '--room', str(room))
@@ -172,14 +237,3 @@ def test_what_does_not_exist_is_said_in_one_line_before_anything_starts(
     assert complaint in said
     assert len(said.strip().splitlines()) == 1
     assert not (tmp_path / 'demo').exists()
-
-
-def test_an_earlier_demo_is_replaced_and_other_files_stay(tmp_path):
-    from quiet_nav.commands.demo import _clear
-
-    (tmp_path / 'bag').mkdir()
-    (tmp_path / 'bag' / 'bag.mcap').write_bytes(b'old')
-    (tmp_path / 'run.json').write_text(json.dumps({}))
-    (tmp_path / 'notes.txt').write_text('mine')
-    _clear(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ['notes.txt']

@@ -1,7 +1,7 @@
 """The shipped YAML names every parameter with its default; robots' files only known ones."""
 
-import math
 from dataclasses import fields
+import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ import yaml
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.algorithms import Algorithm2Settings, AlgorithmSettings
+from quiet_nav.navigation.tracker import TrackerSettings
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
 
 CONFIG = Path(__file__).parents[2] / 'config'
@@ -29,7 +31,10 @@ def test_the_shipped_file_holds_every_parameter_with_its_default():
         assert value == default or near, name
 
 
-@pytest.mark.parametrize('robot', ['turtlebot3.yaml', 'turtlebot4.yaml'])
+ROBOTS = sorted(f'robots/{path.name}' for path in (CONFIG / 'robots').glob('*.yaml'))
+
+
+@pytest.mark.parametrize('robot', [name for name in ROBOTS if name.count('.') == 1])
 def test_robot_profiles_are_accepted(robot):
     parameters = WallFollowerParameters(**read(robot))
     assert parameters.limits().max_linear_mps == read(robot)['max_linear_mps']
@@ -45,7 +50,8 @@ def test_every_number_has_a_range_that_holds_its_default():
 def test_settings_follow_the_parameters():
     parameters = WallFollowerParameters(wall_distance_m=0.7, threshold=0.3, threshold2=0.9)
     settings = parameters.policies()
-    assert settings.tracker.wall_distance_m == 0.7
-    assert (settings.algorithm.threshold, settings.algorithm2.threshold) == (0.3, 0.9)
+    assert settings.of(TrackerSettings).wall_distance_m == 0.7
+    assert settings.of(AlgorithmSettings).threshold == 0.3
+    assert settings.of(Algorithm2Settings).threshold == 0.9
     with pytest.raises(QuietNavError, match='max_linear_mps'):
         WallFollowerParameters(max_linear_mps=-1.0)

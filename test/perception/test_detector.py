@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import Context, Question, parse_context, parse_question
+from quiet_nav.perception.readings import Context, parse_context, parse_question, Question
 from quiet_nav.resources import shared_folders
 from quiet_nav.sound.windows import Window
 
@@ -214,7 +214,7 @@ def refused(path) -> str:
 
 
 def test_missing_empty_corrupt_and_foreign_files_are_refused(tmp_path, context_model):
-    assert 'no such file' in refused(tmp_path / 'none.onnx')
+    assert 'No such file' in refused(tmp_path / 'none.onnx')
     for name, data in (
         ('empty.onnx', b''),
         ('text.onnx', b'not a model\n' * 100),
@@ -232,9 +232,12 @@ def test_missing_empty_corrupt_and_foreign_files_are_refused(tmp_path, context_m
         ({'format': '9'}, "found '9'"),
         ({'near_wall_m': None}, 'metadata lack near_wall_m'),
         ({'sample_rate': 8000}, 'sample rate 8000 Hz, expected 16000'),
-        ({'sample_rate': 'fast'}, "sample_rate: found 'fast'"),
+        ({'sample_rate': 'fast'}, "sample_rate: should be a whole number, found 'fast'"),
         ({'near_wall_m': 1.0}, 'near wall at 1.0 m, expected 0.5'),
-        ({'distance_edges_m': [0.5, 1.0]}, 'other distance bins'),
+        ({'distance_edges_m': [0.5, 1.0]}, 'gives distance_probabilities as'),
+        ({'distance_edges_m': [1.0, 0.5]}, 'ascend from above 0'),
+        ({'distance_edges_m': ['near']}, 'distance_edges_m'),
+        ({'distance_prior': [0.5, 0.5]}, 'expected 12 shares'),
         ({'modality': 'vision'}, 'modality vision, expected audio'),
         ({'kind': 'image'}, "kind 'image' is unknown here"),
         ({'kind': 'vggish'}, 'its metadata say vggish, which takes waveform'),
@@ -274,3 +277,80 @@ def test_contexts_are_named_alike_everywhere():
         assert parse_context(text).text == text
     with pytest.raises(QuietNavError, match='alone, reference, other_ears, both'):
         parse_context('nothing')
+
+
+def saying(path, probability, distance):
+    """Write a model of whole windows that always says the same, whatever its shape."""
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed (extra: learn)')
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    said = {'probability': probability, 'distance_probabilities': distance, 'spread': 0.0}
+    nodes = [
+        helper.make_node('ReduceMean', ['waveform', 'axis'], ['mean'], keepdims=0),
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+        helper.make_node('Unsqueeze', ['nothing', 'axis'], ['column']),
+    ]
+    for name in said:
+        start = 'column' if np.ndim(said[name]) else 'nothing'
+        nodes.append(helper.make_node('Add', [start, f'{name}_said'], [name]))
+    constants = {'axis': np.array([1]), 'zero': np.float32(0.0)}
+    constants |= {f'{name}_said': np.float32(value) for name, value in said.items()}
+    graph = helper.make_graph(
+        nodes,
+        'same',
+        [helper.make_tensor_value_info('waveform', real, ['n', 48_000])],
+        [helper.make_tensor_value_info(name, real, None) for name in said],
+        [onnx.numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    for key, text in ModelMetadata('window', 48_000).to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
+    onnx.save(model, str(path))
+    return path
+
+
+EVEN = np.full(12, 1 / 12)
+
+
+@pytest.mark.parametrize(
+    ('probability', 'distance', 'said'),
+    [
+        (0.7, EVEN, ''),
+        (7.5, EVEN, 'the model gave 7.5 as a probability'),
+        (-3.0, EVEN, 'the model gave -3 as a probability'),
+        (np.nan, EVEN, 'the model gave NaN'),
+        (0.7, 2 * EVEN, 'the model gave no distribution'),
+        (0.7, -EVEN, 'the model gave no distribution'),
+        (0.7, np.full(12, np.nan), 'the model gave no distribution'),
+    ],
+)
+def test_numbers_that_are_no_probabilities_are_no_readings(tmp_path, probability, distance, said):
+    path = saying(tmp_path / 'model.onnx', probability, distance)
+    (reading,) = NearWallDetector.load(path).session().read([heard(1, Side.LEFT)])
+    assert reading.valid == (not said) and reading.reason.startswith(said)
+    if said:
+        assert math.isnan(reading.probability) and reading.distance_probabilities == ()
+
+
+@pytest.mark.parametrize(
+    ('probability', 'distance', 'said'),
+    [
+        (
+            0.7,
+            EVEN[:11],
+            r'distance_probabilities .*\(1, 11\), expected float32 of \(1, 12\)',
+        ),
+        (np.full(1, 0.7), EVEN, r'gives probability as float32 of shape \(1, 1\), expected'),
+    ],
+)
+def test_models_whose_outputs_have_other_shapes_are_refused(tmp_path, probability, distance, said):
+    with pytest.raises(QuietNavError, match=said):
+        NearWallDetector.load(saying(tmp_path / 'model.onnx', probability, distance))
+
+
+def test_models_for_a_newer_onnx_say_what_to_update(tmp_path, context_model):
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed (extra: learn)')
+    model = onnx.load(str(context_model))
+    model.ir_version = 99
+    onnx.save(model, str(tmp_path / 'new.onnx'))
+    assert 'update onnxruntime' in refused(tmp_path / 'new.onnx')

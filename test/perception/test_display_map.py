@@ -2,10 +2,10 @@
 
 import math
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
@@ -273,7 +273,44 @@ def test_map_that_is_broken_or_of_another_kind_is_named(tmp_path):
     with pytest.raises(QuietNavError, match='mode trinary, expected raw'):
         load_map(description)
     description.write_text('[]')
-    with pytest.raises(QuietNavError, match='expected image, mode'):
+    with pytest.raises(QuietNavError, match='expected a mapping of image, mode'):
         load_map(description)
     with pytest.raises(QuietNavError, match='cannot be read'):
         load_map(tmp_path / 'none.yaml')
+
+
+MAP = 'image: map.pgm\nmode: raw\nresolution: 0.05\norigin: [0, 0, 0]\n'
+BAD_MAPS = {
+    'elsewhere by ..': (MAP.replace('map.pgm', '../map.pgm'), 'image: .* leads out of'),
+    'elsewhere from the root': (MAP.replace('map.pgm', '/etc/passwd'), 'lies elsewhere'),
+    'cells of nothing': (MAP.replace('0.05', '-1'), 'resolution: should be greater than 0'),
+    'an origin of two': (MAP.replace('[0, 0, 0]', '[0, 0]'), r'origin\[2\] is missing'),
+    'brackets': ('[' * 3000, 'nested deeper'),
+    'a device': (MAP.replace('map.pgm', '"."'), 'it is a folder'),
+}
+
+
+@pytest.mark.parametrize('case', BAD_MAPS)
+def test_maps_that_are_none_are_one_line(tmp_path, case):
+    text, said = BAD_MAPS[case]
+    (tmp_path / 'map.pgm').write_bytes(b'P5\n1 1\n255\n\0')
+    (tmp_path / 'map.yaml').write_text(text)
+    with pytest.raises(QuietNavError, match=f'^map .*{said}') as found:
+        load_map(tmp_path / 'map.yaml')
+    assert '\n' not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    'header', [b'P5 ' + b'9' * 5000 + b' 1', b'P5 99999 99999 255 x', b'P5 0 0 255 ', b'P5 1 1 0 x']
+)
+def test_images_of_maps_are_as_large_as_they_say(tmp_path, header):
+    (tmp_path / 'map.pgm').write_bytes(header)
+    (tmp_path / 'map.yaml').write_text(MAP)
+    with pytest.raises(QuietNavError, match='no whole binary PGM'):
+        load_map(tmp_path / 'map.yaml')
+
+
+def test_the_image_of_a_map_may_be_named_from_the_root(tmp_path):
+    image, description = save_map(tmp_path / 'map', example())
+    description.write_text(description.read_text().replace('map.pgm', str(image)))
+    assert load_map(description).probability.shape == example().probability.shape

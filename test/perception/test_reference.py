@@ -144,6 +144,8 @@ def test_saved_and_loaded_reference_goes_on_bit_for_bit(tmp_path):
             {'format': 1, 'ears': {'0': {'weight': -1, 'total': [0.0] * 160, 'here': None}}}
         ),
         json.dumps({'format': 2, 'ears': {}}),
+        '[' * 100_000,
+        json.dumps({'format': 1, 'ears': {'0': {'weight': 10**400, 'total': [], 'here': None}}}),
     ],
 )
 def test_files_that_are_no_reference_are_refused_in_one_line(tmp_path, content):
@@ -155,8 +157,9 @@ def test_files_that_are_no_reference_are_refused_in_one_line(tmp_path, content):
 
 
 def test_file_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / 'file').write_text('')
     with pytest.raises(QuietNavError, match='cannot be written'):
-        RoomReference().save(tmp_path / 'missing' / 'room.json')
+        RoomReference().save(tmp_path / 'file' / 'room.json')
 
 
 @pytest.mark.parametrize('bad', [np.zeros(10), np.full(BANDS, np.nan)])

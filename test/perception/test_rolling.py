@@ -11,9 +11,9 @@ from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.perception.rolling import (
+    no_readings,
     RollingListener,
     RollingSettings,
-    no_readings,
     twins_fault,
 )
 from quiet_nav.sound.pcm import PcmFormat

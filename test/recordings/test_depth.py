@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.depth import DepthTrack, WallDistance, decode_depth, image_wall_distance
+from quiet_nav.recordings.depth import decode_depth, DepthTrack, image_wall_distance, WallDistance
 
 
 def image(pixels, encoding='16UC1', pad=0, big=False):
@@ -70,9 +70,7 @@ def test_padded_rows_and_byte_order_are_understood():
     pixels = np.arange(6, dtype=np.uint16).reshape(2, 3)
     for options in ({'pad': 4}, {'big': True}):
         sent = image(pixels, **options)
-        found, unit = decode_depth(
-            sent.encoding, 2, 3, sent.step, sent.data, big_endian=sent.is_bigendian
-        )
+        found, unit = decode_depth(sent)
         assert unit == 1e-3 and np.array_equal(found, pixels)
 
 
@@ -82,7 +80,7 @@ def test_other_images_are_refused():
         image_wall_distance(image(pixels, 'rgb8'))
     sent = image(pixels)
     sent.data = sent.data[:-1]
-    with pytest.raises(QuietNavError, match='11 bytes: not whole'):
+    with pytest.raises(QuietNavError, match='not whole: 3 x 2 pixels of 2 bytes with 11 bytes'):
         image_wall_distance(sent)
 
 

@@ -1,13 +1,13 @@
 """A campus on disk: layout, labels, splits, and going on after a stop."""
 
+from dataclasses import replace
 import json
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +17,11 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.quiet_campus import folders as campus_files
 from quiet_nav.quiet_campus.lists import load_pairs, load_splits
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.simulation.campus import places as campus_places
-from quiet_nav.simulation.campus import rooms as campus_rooms
 from quiet_nav.simulation.campus.build import describe, make_campus
-from quiet_nav.simulation.campus.places import CampusRequest, plan_room, split_rooms
+from quiet_nav.simulation.campus.kinds import robot as robot_kind
+from quiet_nav.simulation.campus.kinds import static as static_kind
+from quiet_nav.simulation.campus.places import plan_room, split_rooms
+from quiet_nav.simulation.campus.request import CampusRequest
 
 pytest.importorskip('pyroomacoustics')
 
@@ -49,7 +50,7 @@ def robot(tmp_path_factory):
 def static(tmp_path_factory):
     out = tmp_path_factory.mktemp('static')
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(campus_places, 'STATIC_LENGTH_S', 2.0)
+        patch.setattr(static_kind, 'STATIC_LENGTH_S', 2.0)
         make_campus(CampusRequest('static', 3, seed=1, images=False), out, workers=1)
     return out
 
@@ -245,15 +246,15 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
         written.append(path)
         write(path, samples[..., :100])
 
-    monkeypatch.setattr(campus_rooms, 'write_sound', until_full)
-    monkeypatch.setattr(campus_places, 'WINDOW_S', 0.1)
+    monkeypatch.setattr(robot_kind, 'write_sound', until_full)
+    monkeypatch.setattr(robot_kind, 'WINDOW_S', 0.1)
     with pytest.raises(QuietNavError, match='no space left'):
         make_campus(ROBOT, tmp_path, workers=1)
     root = tmp_path / 'SFS-Robot'
     assert len(written) == 40
     assert [path.name for path in (root / 'ProcessedData').iterdir()] in ([], ['SIM-0000'])
     assert not (root / 'manifest.json').exists() and not (root / 'data-split').exists()
-    monkeypatch.setattr(campus_rooms, 'write_sound', write)
+    monkeypatch.setattr(robot_kind, 'write_sound', write)
     make_campus(ROBOT, tmp_path, workers=1)
     assert len(load_splits(root).val) > 0
 
@@ -270,7 +271,7 @@ def test_a_folder_of_another_campus_is_refused(robot, tmp_path):
 @pytest.mark.parametrize(
     'request_of, message',
     [
-        (lambda: CampusRequest('moving', 1, 0), 'static, dense, motion, robot'),
+        (lambda: plan_room(CampusRequest('moving', 1, 0), 0), 'dense, motion, robot, static'),
         (lambda: CampusRequest('static', 0, 0), 'rooms'),
         (lambda: CampusRequest('static', 1, 0, distractors=1.5), 'share'),
         (lambda: CampusRequest('static', 1, 0, most_sources=0), 'at most 0 sources; expected 1'),
@@ -283,7 +284,7 @@ def test_bad_requests_are_one_clear_error(request_of, message):
 
 
 def test_distractors_are_mixed_into_their_share_and_said_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(campus_places, 'STATIC_LENGTH_S', 2.0)
+    monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 2.0)
     request = CampusRequest('static', 1, 4, False, distractors=0.5, distractor_snr_db=-5.0)
     root = make_campus(request, tmp_path, workers=1)
     quiet_root = make_campus(replace(request, distractors=0.0), tmp_path / 'quiet', workers=1)

@@ -9,12 +9,14 @@ import soundfile
 from quiet_nav.errors import QuietNavError
 from quiet_nav.quiet_campus.lists import load_pairs, load_splits
 from quiet_nav.quiet_campus.rows import with_distance
-from quiet_nav.simulation.campus import lists as campus_lists
-from quiet_nav.simulation.campus import places as campus_places
-from quiet_nav.simulation.campus import rooms as campus_rooms
 from quiet_nav.simulation.campus import views as campus_views
 from quiet_nav.simulation.campus.build import make_campus
-from quiet_nav.simulation.campus.places import CampusRequest, plan_room
+from quiet_nav.simulation.campus.kinds import get_kind
+from quiet_nav.simulation.campus.kinds import motion as motion_kind
+from quiet_nav.simulation.campus.kinds import static as static_kind
+from quiet_nav.simulation.campus.kinds.views import mounted
+from quiet_nav.simulation.campus.places import plan_room
+from quiet_nav.simulation.campus.request import CampusRequest
 from quiet_nav.simulation.sight.camera import D415_DEPTH, Mount, RoomCamera
 
 pytest.importorskip('pyroomacoustics')
@@ -26,7 +28,7 @@ def central(depth):
 
 
 def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
-    monkeypatch.setattr(campus_places, 'STATIC_LENGTH_S', 0.5)
+    monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 0.5)
     root = make_campus(CampusRequest('static', 1, 7), tmp_path, workers=1)
     places = sorted((root / 'ProcessedData' / 'SIM-0000').iterdir())
     assert len(places) >= 16
@@ -40,9 +42,7 @@ def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
 
 
 def test_motion_goes_to_the_wall_and_back_with_15_frames_a_second(tmp_path, monkeypatch):
-    monkeypatch.setattr(campus_places, 'MOTION_FRAMES', 45)
-    monkeypatch.setattr(campus_rooms, 'MOTION_FRAMES', 45)
-    monkeypatch.setattr(campus_lists, 'MOTION_FRAMES', 45)
+    monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
     root = make_campus(CampusRequest('motion', 2, 2), tmp_path, workers=1)
     for scene in sorted((root / 'ProcessedData').iterdir()):
         said = json.loads((scene / 'annotation.json').read_text())
@@ -83,8 +83,7 @@ def test_motion_spends_time_near_and_far_and_mostly_comes_back():
 
 
 def test_the_motor_is_heard_in_motion_recordings_where_asked_for(tmp_path, monkeypatch):
-    for module in (campus_places, campus_rooms, campus_lists):
-        monkeypatch.setattr(module, 'MOTION_FRAMES', 45)
+    monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
     heard = {}
     for motor in (False, True):
         request = CampusRequest('motion', 1, 6, images=False, motor=motor)
@@ -181,10 +180,10 @@ def test_a_camera_pitched_up_sees_less_floor():
     request = CampusRequest('views', 12, 5)
     pitches = [plan_room(request, i).places[0].notes['pitch'] for i in range(12)]
     assert min(pitches) < 0.0 < max(pitches)
-    assert campus_rooms.mounted(1.0, 0.02).cy == pytest.approx(239.5 + 617.1 * np.tan(0.02))
-    assert campus_rooms.mounted(1.02, 0.0).fx == pytest.approx(1.02 * 617.1)
+    assert mounted(1.0, 0.02).cy == pytest.approx(239.5 + 617.1 * np.tan(0.02))
+    assert mounted(1.02, 0.0).fx == pytest.approx(1.02 * 617.1)
 
 
 def test_views_without_images_are_refused():
     with pytest.raises(QuietNavError, match='images alone'):
-        CampusRequest('views', 3, 5, images=False)
+        get_kind('views').check(CampusRequest('views', 3, 5, images=False))

@@ -6,7 +6,7 @@ import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.sound.clips import list_clips, load_clip
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event, event_samples
+from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, event_samples
 from quiet_nav.simulation.sound.sources import (
     Drift,
     Schedule,
@@ -142,7 +142,7 @@ def test_missing_and_broken_recordings_are_one_clear_error(sounds):
     with pytest.raises(QuietNavError, match='not there'):
         list_clips(sounds / 'nowhere', 'ambient-')
     (sounds / 'ambient-broken.wav').write_bytes(b'RIFFnothing')
-    with pytest.raises(QuietNavError, match='cannot be read'):
+    with pytest.raises(QuietNavError, match='no readable audio'):
         load_clip(str(sounds / 'ambient-broken.wav'))
     soundfile.write(sounds / 'ambient-still.wav', np.zeros(44_100), 44_100)
     with pytest.raises(QuietNavError, match='silent'):

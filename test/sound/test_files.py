@@ -67,9 +67,9 @@ def test_what_is_no_audio_is_refused(tmp_path):
     text.write_text('no sound here')
     with pytest.raises(QuietNavError, match='not audio that can be read; expected one of FLAC'):
         PcmFile(text)
-    with pytest.raises(QuietNavError, match='there is no such file'):
+    with pytest.raises(QuietNavError, match='No such file'):
         PcmFile(tmp_path / 'missing.wav')
-    with pytest.raises(QuietNavError, match='not audio'):
+    with pytest.raises(QuietNavError, match='a folder, expected a regular file'):
         PcmFile(tmp_path)
     with pytest.raises(QuietNavError, match='no samples'):
         PcmFile(write(tmp_path / 'empty.wav', seconds=0))
@@ -84,3 +84,54 @@ def test_a_damaged_file_says_so_while_it_is_read(tmp_path):
     path.write_bytes(whole[: len(whole) // 3])
     with pytest.raises(QuietNavError, match='damaged'):
         b''.join(file.chunks(0.02))
+
+
+@pytest.mark.parametrize('subtype', ['PCM_16', 'PCM_24'])
+def test_flac_that_does_not_say_its_length_is_read_to_its_end(tmp_path, subtype):
+    path = write(tmp_path / 'x.flac', subtype)
+    whole = b''.join(PcmFile(path).chunks(0.1))
+    data = bytearray(path.read_bytes())
+    # As ffmpeg writes into a pipe: no number of samples, no checksum.
+    data[21] &= 0xF0
+    data[22:26], data[26:42] = bytes(4), bytes(16)
+    path.write_bytes(data)
+    file = PcmFile(path)
+    assert file.frames is None and np.isnan(file.duration_s)
+    for chunk_s in (0.1, 0.013, 0.5, 1.0):
+        assert b''.join(file.chunks(chunk_s)) == whole
+
+
+@pytest.mark.parametrize('subtype', ['PCM_16', 'PCM_24', 'FLOAT'])
+@pytest.mark.parametrize('size', [0, 0xFFFFFFFF])
+def test_wav_whose_recorder_lost_power_is_read_to_its_end(tmp_path, subtype, size):
+    path = write(tmp_path / 'x.wav', subtype)
+    whole = b''.join(PcmFile(path).chunks(0.1))
+    data = bytearray(path.read_bytes())
+    at = data.index(b'data') + 4
+    data[4:8] = data[at : at + 4] = size.to_bytes(4, 'little')
+    path.write_bytes(data)
+    assert b''.join(PcmFile(path).chunks(0.1)) == whole
+
+
+def test_wav_that_is_empty_stays_empty(tmp_path):
+    path = write(tmp_path / 'x.wav', seconds=0.0)
+    with pytest.raises(QuietNavError, match='holds no samples'):
+        PcmFile(path)
+
+
+def test_flac_damaged_in_its_middle_says_where(tmp_path):
+    path = write(tmp_path / 'x.flac', 'PCM_16', seconds=4.0)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 4000] = bytes(4000)
+    path.write_bytes(data)
+    with pytest.raises(QuietNavError, match=r'x\.flac: damaged [12]\.\d s after its beginning'):
+        list(PcmFile(path).chunks(0.1))
+
+
+def test_a_pipe_is_no_sound_file(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / 'x.wav')
+    with pytest.raises(QuietNavError, match='a pipe'):
+        PcmFile(tmp_path / 'x.wav')

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import TRACE_LENGTH, TRACE_SHEETS_S, colours
+from quiet_nav.perception.display.display import colours, TRACE_LENGTH, TRACE_SHEETS_S
 from quiet_nav.perception.display.overlay import NEAR_COLOUR
-from quiet_nav.perception.readings import DISTANCE_BINS, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
@@ -38,7 +39,7 @@ TYPES = {
 
 def heard(side, p, end_ns=BEGIN + 4 * S):
     # All of the distance in the third bin, 0.3 to 0.4 m.
-    bins = tuple(float(i == 2) for i in range(DISTANCE_BINS))
+    bins = tuple(float(i == 2) for i in range(STANDARD_BINS.count))
     return NearWallReading(side, p, end_ns - 3 * S, end_ns, distance_probabilities=bins)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quiet_nav.demo.output import Output
     from quiet_nav.demo.processes import NodeProcess, Processes
     from quiet_nav.demo.run import Progress
 
@@ -33,7 +36,8 @@ def main(
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
 ) -> None:
-    """Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
+    """
+    Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
 
     Exit code: 0 where the destination was reached, 1 where not, 2 after an error.
     """
@@ -42,43 +46,62 @@ def main(
 
     from rich.console import Console
 
-    from quiet_nav.demo.domain import private_domain
-    from quiet_nav.demo.processes import Processes, how
-    from quiet_nav.demo.view import RunView
-    from quiet_nav.errors import QuietNavError
+    from quiet_nav.demo.output import Output
 
     factor = _factor(speed)
     _check(room, track, rig, algorithm, start)
-    _clear(out)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.
     console.width = console.width if console.is_terminal else 160
     began = time.monotonic()
     # So that a `kill` stops every node, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    interrupted = False
-    with private_domain() as domain, Processes(out / 'log', domain) as processes:
-        title = f'{room}, {rig}, {algorithm}; look on with ' + ' '.join(
-            f'{name}={value}' for name, value in domain.items()
-        )
-        place = {'room': room, 'track': track, 'start': start, 'rig': rig}
-        try:
-            _start_nodes(processes, place, seed, model, factor)
-            run = _start_run(processes, place, algorithm, audio, factor is None, out)
-            with RunView(console, title) as view:
-                for progress in _watch(processes, run):
-                    view.show(progress)
-            code = run.process.wait()
-        except KeyboardInterrupt:
-            interrupted = True
-        else:
+    place = {'room': room, 'track': track, 'start': start, 'rig': rig}
+    with Output(out) as output:
+        code = _drive(console, output, place, algorithm, seed, model, factor, audio)
+        if code is None:
+            console.print('interrupted: every node was stopped')
+        if code is not None or (out / 'run.json').is_file():
+            _report(console, out, time.monotonic() - began)
+    raise typer.Exit(130 if code is None else code)
+
+
+def _drive(
+    console: Console,
+    output: Output,
+    place: dict,
+    algorithm: str,
+    seed: int,
+    model: str,
+    factor: float | None,
+    audio: bool,
+) -> int | None:
+    """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
+    import os
+
+    from quiet_nav.demo import domain as domains
+    from quiet_nav.demo.processes import how, Processes
+    from quiet_nav.demo.view import RunView
+    from quiet_nav.errors import QuietNavError
+
+    with domains.private_domain() as domain:
+        seen = ' '.join(f'{name}={v}' for name, v in domains.graph_variables(domain).items())
+        room, rig = place['room'], place['rig']
+        title = f'{room}, {rig}, {algorithm}; look on in {domains.NAMESPACE} with {seen}'
+        environment = domains.private_environment(domain, os.environ)
+        with Processes(output.logs, environment, domains.private_names()) as processes:
+            try:
+                _start_nodes(processes, place, seed, model, factor)
+                run = _start_run(processes, place, algorithm, audio, factor is None, output.folder)
+                with RunView(console, title) as view:
+                    for progress in _watch(processes, run):
+                        view.show(progress)
+                code = run.process.wait()
+            except KeyboardInterrupt:
+                return None
             if code not in (0, 1):
                 raise QuietNavError(f'the run ended {how(code)}{processes.complaints(run)}')
-    if interrupted:
-        console.print('interrupted: every node was stopped')
-    if not interrupted or (out / 'run.json').is_file():
-        _report(console, out, time.monotonic() - began)
-    raise typer.Exit(130 if interrupted else code)
+            return code
 
 
 def _factor(speed: str) -> float | None:
@@ -100,35 +123,25 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     import importlib.util
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.extras import how_to_get
     from quiet_nav.navigation.policies import POLICIES
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.simulation.rooms.plan_files import load_plan
 
     if importlib.util.find_spec('rclpy') is None:
-        raise QuietNavError('rclpy is not installed: the demo runs ROS nodes; make setup has it')
+        raise QuietNavError(
+            'the demo runs ROS nodes, and this Python has no rclpy: source ROS (and the workspace) '
+            'first, or set a checkout up with `make setup`'
+        )
+    for module in ('pyroomacoustics', 'numba'):
+        if importlib.util.find_spec(module) is None:
+            raise QuietNavError(f'the simulated robot needs a library: {how_to_get(module)}')
     starts = load_plan(room).track(track or None).starts()
     if start >= len(starts):
         raise QuietNavError(f'--start {start}: the track has start poses 0 to {len(starts) - 1}')
     find_rig(rig)
     if algorithm not in POLICIES:
         raise QuietNavError(f'--algorithm {algorithm}: expected one of {", ".join(POLICIES)}')
-
-
-def _clear(out: Path) -> None:
-    """Take away what an earlier demo left in the folder, and nothing else."""
-    import shutil
-
-    from quiet_nav.errors import QuietNavError
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name in ('run.json', 'demo.png'):
-            (out / name).unlink(missing_ok=True)
-        for folder, mark in (('bag', '*.mcap'), ('log', '*.log')):
-            if any((out / folder).glob(mark)):
-                shutil.rmtree(out / folder)
-    except OSError as error:
-        raise QuietNavError(f'{out}: cannot be written ({error.strerror})') from error
 
 
 def _start_nodes(
@@ -193,7 +206,7 @@ def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
                 yield progress
 
 
-def _report(console: object, out: Path, took_s: float) -> None:
+def _report(console: Console, out: Path, took_s: float) -> None:
     from quiet_nav.demo.picture import draw_run
     from quiet_nav.demo.run import load_run
 

@@ -57,25 +57,28 @@ def main(
     color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
-    """Make a data set of bags: places where the robot stood, labelled by the depth camera.
+    """
+    Make a data set of bags: places where the robot stood, labelled by the depth camera.
 
     Prints what was kept of every bag and why the rest was not.
     """
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.evaluation.replay_report import parse_side
     from quiet_nav.perception.rig import find_rig
-    from quiet_nav.recordings.bags import Bag, BagTopics
-    from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
+    from quiet_nav.recordings.bag_folder import bag_name
+    from quiet_nav.recordings.bags import BagTopics
+    from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment, tidy
     from quiet_nav.recordings.labelling import LabelSettings
-    from quiet_nav.recordings.motion import label_motion
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.sound.pcm import parse_format
 
     if motion and still:
         raise QuietNavError('--still says that nothing moved: leave out --motion')
+    room, split = tidy(room), tidy(split)
     if bool(bags) == bool(rooms) or (bags and not (room and split)):
         raise QuietNavError('name the bags with --room and --split, or all of them in --rooms')
     assigned = read_assignment(rooms) if rooms else [Assigned(bag, room, split) for bag in bags]
@@ -90,25 +93,27 @@ def main(
         sides,
     )
     data = LabelledSet(out)
-    names = []
-    for item in assigned:
-        with Bag(item.bag) as bag:
-            names.append(bag.name)
-    data.claim(assigned, names)
+    new = data.claim(assigned)
     table = Table(title=str(data.root), title_justify='left')
     for column in ('bag', 'room', 'part', 'places', 'near', 'kept', 'left out'):
         table.add_column(column)
-    errors, kept = Console(stderr=True), 0
+    errors, kept, failed = Console(stderr=True), 0, []
     with errors.status('reading') as status:
         for item, beside in zip(assigned, wavs, strict=True):
             status.update(f'reading {item.bag}')
-            found = data.add(item, settings, beside)
-            kept += len(found.places)
-            moved = None
-            if motion:
-                moved = label_motion(item.bag, item.room, data.motion_root, settings, beside)
-                kept += len(moved.recordings)
-            seconds = found.kept_s
+            said = (bag_name(item.bag), item.room, item.split)
+            if item not in new:
+                table.add_row(*said, '', '', '', 'in already: left as it is')
+                continue
+            try:
+                found, moved = data.add(item, settings, beside, motion)
+            except QuietNavError as error:
+                # The next bag may be whole; but where nothing can be written this raises.
+                data.finish()
+                failed.append(error)
+                table.add_row(*said, '', '', '', Text(f'NOT LABELLED: {error}'))
+                continue
+            kept += len(found.places) + (len(moved.recordings) if moved else 0)
             if moved is not None:
                 found.left_out.pop('the robot moved', None)
                 found.left_out.update(moved.left_out)
@@ -117,17 +122,21 @@ def main(
                 count = len(moved.recordings)
                 why.append(f'{moved.kept_s:.1f} s moving kept as {count} of SFS-Motion')
             table.add_row(
-                found.name,
-                item.room,
-                item.split,
+                *said,
                 str(len(found.places)),
                 str(sum(place.near for place in found.places)),
-                f'{seconds:.1f} of {found.duration_s:.1f} s',
-                '\n'.join([*why, *found.notes]),
+                f'{found.kept_s:.1f} of {found.duration_s:.1f} s',
+                Text('\n'.join([*why, *found.notes])),
             )
-    data.finish()
+    if failed and len(assigned) == 1:
+        raise failed[0]
     console = Console()
     console.width = console.width if console.is_terminal else 160
     console.print(table)
-    if not kept:
+    if failed:
+        raise QuietNavError(
+            f'{len(failed)} of {len(assigned)} bags were not labelled, the table says why; the '
+            f'others are in {data.root}. Once they are mended the same command goes on'
+        )
+    if new and not kept:
         raise QuietNavError('no place was kept; the table says why')

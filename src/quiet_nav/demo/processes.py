@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 import contextlib
 import ctypes
+from dataclasses import dataclass
 import json
-import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from quiet_nav.errors import QuietNavError
@@ -41,15 +40,24 @@ class NodeProcess:
 
 
 class Processes:
-    """A context: every node started in it is stopped when it is left, the last one first.
+    """
+    A context: every node started in it is stopped when it is left, the last one first.
 
-    logs: folder for a log file a node. environment: variables beside this process's own.
+    logs: folder for a log file a node, and for what ROS logs by itself (its subfolder `ros`).
+    environment: all variables that nodes get. arguments: ROS arguments of every node.
     """
 
-    def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
-        self._logs = logs
-        self._environment = {**os.environ, 'PYTHONUNBUFFERED': '1', **environment}
-        self._environment.pop('ROS_LOCALHOST_ONLY', None)
+    def __init__(
+        self, logs: Path, environment: Mapping[str, str], arguments: Sequence[str] = ()
+    ) -> None:
+        self._logs = logs.resolve()
+        self._arguments = tuple(arguments)
+        self._environment = {
+            **environment,
+            'PYTHONUNBUFFERED': '1',
+            # ROS would log below the home folder, and not start where there is none.
+            'ROS_LOG_DIR': str(self._logs / 'ros'),
+        }
         self._started: list[NodeProcess] = []
 
     def __enter__(self) -> Processes:
@@ -62,11 +70,13 @@ class Processes:
     def start(
         self, module: str, parameters: Mapping[str, object], stdout: int | None = None
     ) -> NodeProcess:
-        """Start ``python -m quiet_nav.nodes.MODULE`` with ROS parameters.
+        """
+        Start ``python -m quiet_nav.nodes.MODULE`` with ROS parameters.
 
         stdout: ``subprocess.PIPE`` to read what it prints; only its stderr is logged then.
         """
         command = [sys.executable, '-m', f'quiet_nav.nodes.{module}', '--ros-args']
+        command += self._arguments
         for name, value in parameters.items():
             # JSON is YAML, which is what ROS reads.
             command += ['-p', f'{name}:={json.dumps(value)}']

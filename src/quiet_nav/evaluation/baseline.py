@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
+import zlib
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import SLOTS, slot_of
-from quiet_nav.perception.readings import DISTANCE_BINS, DISTANCE_EDGES_M, Context
+from quiet_nav.perception.context import slot_of, SLOTS
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.sound.logmel import MEL_BANDS, log_mel
+from quiet_nav.sound.logmel import log_mel, MEL_BANDS
 from quiet_nav.sound.windows import WINDOW_S
 
 
 class BoostedTrees:
-    """Histogram gradient boosting on mean log-mel bands, one model a context, fitted on rows.
+    """
+    Histogram gradient boosting on mean log-mel bands, one model a context, fitted on rows.
 
     Given the ear's bands, minus the mean of ``places`` other places of the room (reference), minus
     each other ear of the listen (other ears): what the detector is given, on the paper's bands.
@@ -47,7 +49,7 @@ class BoostedTrees:
         """Return probabilities and distance distributions of rows, as any predictor does."""
         near, distance, known = self._model(context)
         features = self._features(rows, context, change)[:, known]
-        bins = np.zeros((len(rows), DISTANCE_BINS))
+        bins = np.zeros((len(rows), STANDARD_BINS.count))
         bins[:, distance.classes_] = distance.predict_proba(features)
         return Predictions(near.predict_proba(features)[:, 1], bins)
 
@@ -72,7 +74,7 @@ class BoostedTrees:
                 for rounds in (200, 60)
             )
             near.fit(features, labels)
-            distance.fit(features, np.searchsorted(DISTANCE_EDGES_M, truth, side='right'))
+            distance.fit(features, STANDARD_BINS.bin_of(truth))
             self._models[context] = near, distance, known
         return self._models[context]
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 import copy
+from dataclasses import replace
 import enum
 import math
-import zlib
-from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
+import zlib
 
 import numpy as np
-import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
+from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
-from quiet_nav.perception.readings import Context, NearWallReading, Question
+from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, WINDOW_S, Window
+from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, Window, WINDOW_S
 
 #: Other places that the reference is made of, unless told otherwise.
 PLACES = 4
@@ -51,7 +51,8 @@ class Turn(enum.Enum):
 
 
 class ContextPredictor:
-    """Runs the detector of the robot on the places of a data set.
+    """
+    Runs the detector of the robot on the places of a data set.
 
     places: how many others of the same room make the reference, drawn by the place's own seed.
     turn: what hears once more after a turn. ears: the sides that the rig has ears at, where it has
@@ -115,12 +116,15 @@ class ContextPredictor:
             turn = self.turn if context & Context.OTHER_EARS else Turn.NONE
             for i, reading in zip(indices, self._read(session, asked, turn, change), strict=True):
                 if reading is not None:
+                    if reading.reason.startswith(MODEL_GAVE):
+                        raise QuietNavError(f'model {self.detector.model.path}: {reading.reason}')
                     # A window that may not be used says nothing: as good as the share of positives.
                     near[i] = reading.probability if reading.valid else 0.5
                     distance[i] = reading.distance_probabilities
         bins = max(len(d) for d in distance)
         filled = np.array([d if d else (1.0 / max(bins, 1),) * bins for d in distance])
-        return Predictions(near, filled if bins else None)
+        told = self.detector.model.metadata.bins
+        return Predictions(near, filled if bins else None, told)
 
     def _listens(self, row: Row) -> bool:
         return self.ears is None or row.side in self.ears
@@ -166,7 +170,7 @@ class ContextPredictor:
             raise QuietNavError(
                 f'{path}: missing; turning needs a campus of kind robot by this version'
             )
-        audio, rate = soundfile.read(path, dtype='float32', always_2d=True)
+        audio, rate = read_sound(path)
         if rate != SAMPLE_RATE:
             raise QuietNavError(f'{path}: {rate} Hz, expected {SAMPLE_RATE}')
         window = Window.from_samples(
@@ -198,5 +202,5 @@ class ContextPredictor:
                 'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
                 **self.detector.asked(Question.DIRECTION, 1),
             }
-            self._spectra[key] = self.detector.model.session.run(['spectrum'], feeds)[0][0]
+            self._spectra[key] = self.detector.model.model.run(feeds, ['spectrum'])[0][0]
         return self._spectra[key]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
 
 BOOTSTRAPS = 1000
 #: Most weights (bootstraps times rows) that are held at once.
@@ -22,7 +21,8 @@ Metric = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval; NaN where it is not defined.
+    """
+    A figure and its 95 % interval; NaN where it is not defined.
 
     draws: the figure over every draw of rooms, NaN where it is not defined; () where not kept.
     """
@@ -141,7 +141,8 @@ def r2(output: np.ndarray, target: np.ndarray) -> Metric:
 
 
 def top_k(scores: np.ndarray, classes: np.ndarray, k: int) -> Metric:
-    """Share of rows whose class is among the k with the highest scores, shape (N, K).
+    """
+    Share of rows whose class is among the k with the highest scores, shape (N, K).
 
     Classes of one score share their places: scores that say nothing score as chance does.
     """
@@ -154,7 +155,8 @@ def top_k(scores: np.ndarray, classes: np.ndarray, k: int) -> Metric:
 
 def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BOOTSTRAPS,
              ) -> Estimate:  # fmt: skip
-    """Return a metric over all rows and the 2.5 and 97.5 % quantiles over resampled rooms.
+    """
+    Return a metric over all rows and the 2.5 and 97.5 % quantiles over resampled rooms.
 
     rooms: each row's room, shape (N,). Rooms are drawn with replacement, all rows of a room
     together, from a generator of the seed; draws for which the metric is undefined are left out.
@@ -173,7 +175,8 @@ def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BO
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return how far one figure is above another, draw by draw over the same rooms.
+    """
+    Return how far one figure is above another, draw by draw over the same rooms.
 
     What makes a room hard is in both and cancels. The caller knows that the rooms and the seed are
     the same. Raises QuietNavError where the draws were not kept or are not as many.
@@ -194,27 +197,18 @@ def _interval(value: float, draws: np.ndarray) -> Estimate:
     return Estimate(value, float(low), float(high), kept)
 
 
-def median_distance(probabilities: np.ndarray) -> np.ndarray:
-    """Return the median of each distance distribution in metres, shape (N,), inf beyond 1.5 m.
-
-    probabilities: shape (N, bins); the same interpolation as ``NearWallReading``.
+def wilson(part: float, count: int, z: float = 1.959964) -> Estimate:
     """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    below = np.cumsum(probabilities, axis=1)
-    bin_ = np.argmax(below >= 0.5 - 1e-12, axis=1)
-    rows = np.arange(len(probabilities))
-    inside = probabilities[rows, bin_]
-    part = (0.5 - (below[rows, bin_] - inside)) / np.maximum(inside, 1e-9)
-    farther = bin_ >= len(DISTANCE_EDGES_M)
-    bin_ = np.minimum(bin_, len(DISTANCE_EDGES_M) - 1)
-    metres = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
-    return np.where(farther, np.inf, metres)
+    Return a share of ``count`` draws with its 95 % interval by Wilson's score.
 
-
-def mean_distance(probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
-    """Return the mean of each distance distribution in metres, shape (N,).
-
-    Bins count at their middle, what is farther than the last edge at ``farther_m``.
+    part: how many of them, 0 to ``count``; a sum of shares is taken as so many whole ones, which
+    makes the interval no narrower than theirs. It does not collapse at 0 or 1, as a bootstrap
+    over equal draws does. Raises QuietNavError where there are no draws.
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
-    edges = np.array((0.0, *DISTANCE_EDGES_M))
-    return probabilities @ np.append((edges[1:] + edges[:-1]) / 2.0, farther_m)
+    if count < 1 or not 0.0 <= part <= count:
+        raise QuietNavError(f'{part} of {count} draws; expected 1 draw or more, and a part of them')
+    share = part / count
+    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return Estimate(share, max(middle - half, 0.0), min(middle + half, 1.0))

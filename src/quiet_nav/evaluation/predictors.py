@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import importlib
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.models import OnnxModel
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
+from quiet_nav.perception.model_file import open_model, refuse_other
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
-    CLIPS_PER_WINDOW,
-    WINDOW_S,
     clip_batch,
     clip_starts,
+    CLIPS_PER_WINDOW,
+    WINDOW_S,
 )
 
 #: Changes a window before it is judged (a distractor, a band removed): (samples, row) -> samples.
@@ -39,10 +42,11 @@ PAIR_KINDS = ('order', 'av-order')
 
 @dataclass(frozen=True)
 class Predictions:
-    """near: probabilities, shape (N,), in the rows' order; distance: (N, bins) or None."""
+    """near: probabilities, shape (N,), in the rows' order; distance: (N, bins.count) or None."""
 
     near: np.ndarray
     distance: np.ndarray | None = None
+    bins: DistanceBins = STANDARD_BINS
 
 
 class Predictor(Protocol):
@@ -64,12 +68,9 @@ class OnnxPredictor(ABC):
     contexts: tuple[Context, ...] = (Context.ALONE,)
 
     def __init__(self, path: str | Path, threads: int = 2, clips: int = CLIPS_PER_WINDOW) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options)
-        self.metadata = read_metadata(path)
+        self.model = open_model(path, threads)
+        refuse_other(self.model, 'audio')
+        self.metadata = self.model.metadata
         self.clips = clips
 
     def predict(
@@ -87,7 +88,8 @@ class OnnxPredictor(ABC):
             near.append(one)
             distance.append(bins)
         stacked = np.stack(distance)
-        return Predictions(np.array(near), stacked if stacked.shape[1] else None)
+        told = stacked if stacked.shape[1] else None
+        return Predictions(np.array(near), told, self.metadata.bins)
 
     @abstractmethod
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
@@ -99,31 +101,22 @@ class ClipPredictor(OnnxPredictor):
 
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
         starts = clip_starts(len(samples), self.clips) if self.clips > 1 else np.zeros(1, int)
-        near, distance = self.session.run(None, {'waveform': clip_batch(samples, starts)})[:2]
-        return float(near.mean()), distance.mean(axis=0)
+        near, *distance = self.model.run({'waveform': clip_batch(samples, starts)})[:2]
+        return float(near.mean()), distance[0].mean(axis=0) if distance else np.zeros(0)
 
 
 class WindowPredictor(OnnxPredictor):
     """A model that takes the whole window."""
 
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
-        near, distance = self.session.run(None, {'waveform': samples[None]})[:2]
+        near, distance = self.model.run({'waveform': samples[None]})[:2]
         return float(near[0]), distance[0]
 
 
 def read_metadata(path: str | Path) -> ModelMetadata:
     """Return a model file's metadata; QuietNavError where it is missing, corrupt or not ours."""
-    import onnxruntime
-
-    path = Path(path)
-    if not path.is_file():
-        raise QuietNavError(f'{path}: no such model')
-    try:
-        session = onnxruntime.InferenceSession(str(path))
-    except Exception as error:  # onnxruntime's errors share no base of their own
-        first = str(error).splitlines()[0][:160]
-        raise QuietNavError(f'{path}: not an ONNX model ({first})') from error
-    return ModelMetadata.from_strings(session.get_modelmeta().custom_metadata_map, str(path))
+    where = f'model {path}'
+    return ModelMetadata.from_strings(OnnxModel(path, where=where).properties, where)
 
 
 def load_predictor(path: str | Path, threads: int = 2, clips: int = CLIPS_PER_WINDOW) -> Predictor:

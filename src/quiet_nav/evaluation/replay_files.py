@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Callable, Sequence
+import contextlib
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+import tempfile
 
 import numpy as np
 
@@ -18,10 +18,11 @@ from quiet_nav.evaluation import plots
 from quiet_nav.evaluation.replay_plots import over_time
 from quiet_nav.evaluation.replay_report import judged, readings_csv, report, to_csv
 from quiet_nav.evaluation.report import Report
+from quiet_nav.files.writing import whole_folder, write_file, write_json
 from quiet_nav.geometry import Side
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.recordings.predictions import write_predictions
-from quiet_nav.recordings.replay import Replayed, ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, Replayed, ReplaySettings
 
 #: Called with each bag's share done, in the bags' order.
 Progress = Callable[[Sequence[float]], None]
@@ -37,7 +38,8 @@ def replay_all(
     progress: Progress,
     cluster: str = '',
 ) -> list[Replayed]:
-    """Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
+    """
+    Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
 
     cluster: as ``engine`` takes it; its workers must see bags and model under the same paths, and
     a bag's share is known when it is done. The result depends on neither.
@@ -83,37 +85,41 @@ def _replay_one(index: int, bag: Path, settings: ReplaySettings, wav: Wav | None
 
 
 def refuse_existing(out: Path, names: Sequence[str]) -> None:
-    """Raise QuietNavError where results are there already or two bags share a name."""
+    """
+    Raise QuietNavError where results are there already, two bags share a name or no folder can
+    be made.
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise QuietNavError(f'two bags are called {", ".join(twice)}: replay them one at a time')
     there = [str(out / name) for name in names if (out / name).exists()]
     if there:
         raise QuietNavError(f'{", ".join(there)}: there already; choose another --out or remove it')
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise QuietNavError(f'{out}: cannot be written ({error.strerror})') from error
 
 
 def write_all(out: Path, replays: Sequence[Replayed], camera: Side) -> Report | None:
-    """Write everything below ``out`` and return the report, None where nothing can be judged.
+    """
+    Write everything below ``out`` and return the report, None where nothing can be judged.
 
     A folder a bag: ``predictions`` (mcap), ``readings.csv``, ``over_time.png``. Beside them, where
     the depth camera can judge: ``table.json``, ``table.csv``, ``reliability.png``,
     ``precision_recall.png``.
     """
-    try:
-        for found in replays:
-            folder = out / found.name
-            folder.mkdir(parents=True)
+    for found in replays:
+        with whole_folder(out / found.name) as folder:
             write_predictions(folder / 'predictions', found)
             (folder / 'readings.csv').write_text(readings_csv(found))
             over_time(folder / 'over_time.png', found)
-        said = report(replays, camera)
-        if said is not None:
-            content = json.dumps(said.to_json(), indent=2, sort_keys=True)
-            (out / 'table.json').write_text(content + '\n')
-            (out / 'table.csv').write_text(to_csv(said))
-    except OSError as error:
-        raise QuietNavError(f'{out}: cannot be written ({error})') from error
+    said = report(replays, camera)
     if said is not None:
+        write_json(out / 'table.json', said.to_json(), overwrite=True, indent=2)
+        write_file(out / 'table.csv', to_csv(said), overwrite=True)
         _plot(out, replays, camera)
     return said
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+import dataclasses
 from dataclasses import dataclass
+import math
+import zlib
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from quiet_nav.evaluation.metrics import Estimate, estimate
 from quiet_nav.evaluation.predictors import Change, Predictions, Predictor
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
-from quiet_nav.quiet_campus.lists import Row, rooms_of
+from quiet_nav.quiet_campus.lists import rooms_of, Row
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Ranges of true distance that accuracy is told for, metres.
@@ -81,7 +81,8 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge a predictor on labelled rows.
+    """
+    Judge a predictor on labelled rows.
 
     contexts: to ask with, by default those of the predictor that the rows have; distances,
     distractors and bands are told for the last of them, the richest. distractor: draws an event
@@ -126,6 +127,9 @@ def judge(section: str, name: str, rows: Sequence[Row], found: Predictions, seed
     p = np.clip(np.asarray(found.near, float), 0.0, 1.0)
     if not np.isfinite(found.near).all():
         raise QuietNavError(f'{section} {name}: probabilities that are not finite')
+    if len(found.near) and (found.near.min() < 0.0 or found.near.max() > 1.0):
+        said = f'{found.near.min():g} to {found.near.max():g}'
+        raise QuietNavError(f'{section} {name}: probabilities of {said}, expected 0 to 1')
     line = Line(
         section,
         name,
@@ -144,7 +148,7 @@ def judge(section: str, name: str, rows: Sequence[Row], found: Predictions, seed
         truth = np.array([row.distance_m for row in rows])
         close = truth <= WITHIN_M
         if close.any():
-            error = np.abs(metrics.median_distance(found.distance[close]) - truth[close])
+            error = np.abs(found.bins.medians_m(found.distance[close]) - truth[close])
             distance = estimate(metrics.median(error), rooms[close], seed)
             line = dataclasses.replace(line, median_distance_error_m=distance)
     return line
@@ -158,9 +162,8 @@ def by_distance(rows: Sequence[Row], found: Predictions, seed: int = 0) -> list[
         inside = np.flatnonzero((truth >= low) & (truth < high))
         if not len(inside):
             continue
-        part = Predictions(
-            found.near[inside], None if found.distance is None else found.distance[inside]
-        )
+        told = None if found.distance is None else found.distance[inside]
+        part = Predictions(found.near[inside], told, found.bins)
         name = f'{low:g}-{high:g} m' if math.isfinite(high) else f'over {low:g} m'
         lines.append(judge('distance', name, [rows[i] for i in inside], part, seed))
     return lines
@@ -170,11 +173,12 @@ def nearness(found: Predictions) -> np.ndarray:
     """Return scores that are higher for nearer walls: by mean distance where that is said."""
     if found.distance is None:
         return np.asarray(found.near, float)
-    return -metrics.mean_distance(found.distance)
+    return -found.bins.means_m(found.distance)
 
 
 def nearer_side(rows: Sequence[Row], p: np.ndarray, seed: int = 0) -> Estimate | None:
-    """Return how often the nearer of left and right is named, where one is within 1 m.
+    """
+    Return how often the nearer of left and right is named, where one is within 1 m.
 
     p: shape (N,), the higher the nearer.
     """

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.sounds import read_sound
 from quiet_nav.learning.recipe import AugmentRecipe
 from quiet_nav.perception.readings import Context
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 SOUND_SUFFIXES = ('.wav', '.flac', '.ogg')
 EVENT_PREFIX = 'event-'
+#: Instead of a folder: the simulator's own events, so many of each kind.
+SYNTHETIC = 'synthetic'
+_OF_EACH_KIND = 8
 
 
 class DistractorBank:
@@ -26,19 +29,40 @@ class DistractorBank:
         self.names = tuple(names) or tuple(str(i) for i in range(len(events)))
 
     @classmethod
+    def of(cls, name: str | Path) -> DistractorBank:
+        """Return the bank that ``synthetic`` names, or that of a folder."""
+        return cls.synthetic() if str(name) == SYNTHETIC else cls.from_folder(name)
+
+    @classmethod
+    def synthetic(cls) -> DistractorBank:
+        """Return the simulator's events, of every kind, always the same ones."""
+        from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, event_samples
+
+        drawn = [(kind, stream) for kind in EVENT_KINDS for stream in range(_OF_EACH_KIND)]
+        nowhere = (0.0, 0.0, 0.0)
+        # 0.1: unit RMS would be beyond full scale.
+        events = [0.1 * event_samples(Event(kind, nowhere, 0.0, s), 0) for kind, s in drawn]
+        return cls(events, [f'{kind}-{stream}' for kind, stream in drawn])
+
+    @classmethod
     def from_folder(cls, folder: str | Path) -> DistractorBank:
-        """Read every WAV, FLAC and OGG of a folder (only ``event-*`` where there are such)."""
+        """
+        Read every WAV, FLAC and OGG of a folder (only ``event-*`` where there are such).
+
+        Of ESC-50, as published, those classes that are events.
+        """
+        from quiet_nav.simulation.sound.clips import ESC50_LIST, list_clips
+
         folder = Path(folder)
         paths = sorted(p for p in folder.glob('*') if p.suffix.lower() in SOUND_SUFFIXES)
         paths = [p for p in paths if p.name.startswith(EVENT_PREFIX)] or paths
+        if (folder / ESC50_LIST).is_file():
+            paths = [folder / name for name in list_clips(folder, EVENT_PREFIX)]
         if not paths:
             raise QuietNavError(f'{folder}: no WAV, FLAC or OGG files of distractors in it')
         events = []
         for path in paths:
-            try:
-                samples, rate = soundfile.read(path, dtype='float32', always_2d=True)
-            except (RuntimeError, OSError) as error:
-                raise QuietNavError(f'{path}: no readable audio ({error})') from error
+            samples, rate = read_sound(path)
             events.append(soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE))
         return cls(events, [p.stem for p in paths])
 
@@ -70,7 +94,7 @@ class Augment:
     def __init__(self, recipe: AugmentRecipe, bank: DistractorBank | None = None) -> None:
         self.recipe = recipe
         if bank is None and recipe.distractor_probability > 0 and recipe.distractors:
-            bank = DistractorBank.from_folder(recipe.distractors)
+            bank = DistractorBank.of(recipe.distractors)
         self.bank = bank
 
     def waveform(self, rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:

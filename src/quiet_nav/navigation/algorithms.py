@@ -1,28 +1,32 @@
-"""Algorithms 1 and 2 of the paper, as pure functions and as policies around them."""
+"""Algorithms 1 and 2 of the paper as pure functions, with their settings."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import math
-from dataclasses import dataclass, field
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
+from quiet_nav.geometry import Side
+from quiet_nav.navigation.policy import BOTH_SIDES
 
 
 @dataclass(frozen=True)
 class AlgorithmSettings:
-    """Settings of Algorithms 1 and 2.
+    """
+    Settings of Algorithm 1; QuietNavError where a value is outside its range.
 
-    threshold: p, 0 to 1. dead_band: a, 0 to 1 (Algorithm 1). gain_rad: turn angle per unit of
-    probability. max_turn_rad: cap of one turn. step_length_m: v.
-    Raises QuietNavError where a value is outside its range.
+    The paper gives neither gain nor cap ("Angle" is proportional to the difference), nor alpha.
     """
 
+    #: p of the paper, 0 to 1.
     threshold: float = 0.2
+    #: alpha of the paper, 0 to 1: sides that differ by less are alike, and the robot goes straight.
     dead_band: float = 0.05
+    #: Turn per unit of probability: what "proportional" means.
     gain_rad: float = 1.0
+    #: Cap of one turn.
     max_turn_rad: float = math.radians(45.0)
+    #: v of the paper.
     step_length_m: float = 0.2
 
     def __post_init__(self) -> None:
@@ -44,18 +48,20 @@ class AlgorithmSettings:
 
 @dataclass(frozen=True)
 class Algorithm2Settings(AlgorithmSettings):
-    """Settings of Algorithm 2: its own threshold (the paper's), gain and cap, and what is ahead.
+    """
+    Settings of Algorithm 2: its own threshold (the paper's), gain and cap.
 
     P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
-    ahead: where the front was seen (or heard) as well, a wall there of at least this P is turned
-    away from, by ahead_turn_rad; the paper's Algorithm 2 has no such rule, as with 1.0. It is low
-    since a wall that is met at a slant is told late.
     """
 
     threshold: float = 0.97
     gain_rad: float = 12.0
     max_turn_rad: float = math.radians(20.0)
-    ahead: float = 0.1
+    #: Beyond the paper, and off by default (1): where the front was seen (or heard) as well, a
+    #: wall there of at least this P is turned away from. 0.1 serves the image detector: a wall
+    #: that is met at a slant is told late.
+    ahead: float = 1.0
+    #: ... by this angle.
     ahead_turn_rad: float = math.radians(90.0)
 
     def __post_init__(self) -> None:
@@ -68,15 +74,17 @@ class Algorithm2Settings(AlgorithmSettings):
 
 
 def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 1.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 1.
 
-    Equal probabilities name no side, so they go straight even with a dead band of 0.
+    As printed: of equal probabilities the right one is taken for the larger, so that with a dead
+    band of 0 it never goes straight (but for a mean of p, where the angle is 0).
     Raises QuietNavError where a probability is not a number from 0 to 1.
     Source: the paper, Algorithm 1.
     """
     _check(p_left, p_right)
     mean = 0.5 * (p_left + p_right)
-    if abs(p_left - p_right) < settings.dead_band or p_left == p_right:
+    if abs(p_left - p_right) < settings.dead_band:
         return 0.0
     louder = 1.0 if p_left > p_right else -1.0
     angle = settings.turn_rad(mean - settings.threshold)
@@ -84,7 +92,8 @@ def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> fl
 
 
 def algorithm2_near_side(p_left: float, p_right: float) -> Side:
-    """Return the near-wall side N of the first step; a tie is LEFT.
+    """
+    Return the near-wall side N of the first step; a tie is LEFT.
 
     Raises QuietNavError where a probability is not a number from 0 to 1.
     """
@@ -93,7 +102,8 @@ def algorithm2_near_side(p_left: float, p_right: float) -> Side:
 
 
 def algorithm2(p_near: float, near: Side, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
 
     Raises QuietNavError where ``near`` is not LEFT or RIGHT or P is not a number from 0 to 1.
     Source: the paper, Algorithm 2.
@@ -110,63 +120,3 @@ def _check(*probabilities: float) -> None:
     for p in probabilities:
         if not 0.0 <= p <= 1.0:
             raise QuietNavError(f'near-wall probability is {p}; expected a number from 0 to 1')
-
-
-@dataclass
-class Algorithm1Policy:
-    """Algorithm 1; without a reading of both sides it stays where it is and listens again."""
-
-    settings: AlgorithmSettings = field(default_factory=AlgorithmSettings)
-    name: str = 'algorithm1'
-    sides: frozenset[Side] = BOTH_SIDES
-    wall_distance_m: float = math.nan
-
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        left = usable_probability(readings, Side.LEFT)
-        right = usable_probability(readings, Side.RIGHT)
-        if left is None or right is None:
-            return Step(reason='a side has no reading')
-        return Step(
-            algorithm1(left, right, self.settings),
-            self.settings.step_length_m,
-            f'P(L) {left:.2f}, P(R) {right:.2f}',
-        )
-
-
-@dataclass
-class Algorithm2Policy:
-    """Algorithm 2; ``near`` may be set beforehand, else the first step finds it."""
-
-    settings: Algorithm2Settings = field(default_factory=Algorithm2Settings)
-    near: Side | None = None
-    name: str = 'algorithm2'
-    wall_distance_m: float = math.nan
-
-    @property
-    def sides(self) -> frozenset[Side]:
-        """Both at first, then the near-wall side alone."""
-        return BOTH_SIDES if self.near is None else frozenset({self.near})
-
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        if self.near is None:
-            left = usable_probability(readings, Side.LEFT)
-            right = usable_probability(readings, Side.RIGHT)
-            if left is None or right is None:
-                return Step(reason='a side has no reading')
-            self.near = algorithm2_near_side(left, right)
-        p = usable_probability(readings, self.near)
-        if p is None:
-            return Step(reason=f'the {self.near.name} side has no reading')
-        ahead = usable_probability(readings, Side.FRONT)
-        if ahead is not None and ahead >= self.settings.ahead < 1.0:
-            away = -1.0 if self.near == Side.LEFT else 1.0
-            return Step(
-                away * self.settings.ahead_turn_rad,
-                self.settings.step_length_m,
-                f'P(FRONT) {ahead:.2f}',
-            )
-        return Step(
-            algorithm2(p, self.near, self.settings),
-            self.settings.step_length_m,
-            f'P({self.near.name}) {p:.2f}',
-        )

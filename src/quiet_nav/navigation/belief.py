@@ -2,78 +2,106 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+import math
 
 import numpy as np
 
-from quiet_nav.geometry import Pose2D, Side, angle_between, wrap_angle
-from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
+from quiet_nav.geometry import angle_between, Pose2D, Side, wrap_angle
+from quiet_nav.perception.readings import NearWallReading
 
-#: Beyond this no ear hears a wall; a wall ahead is drawn at the latest when it comes this near.
+#: Beyond this (m) no ear hears a wall; a wall ahead is drawn at the latest when it comes this near.
 HORIZON_M = 2.0
 #: A robot that has turned this far toward or away from its wall follows another one.
 NEW_WALL_RAD = math.radians(68.0)
-#: ... and takes for the new one what was this near, not what may have been beyond.
+#: ... and takes for the new one what was this near (m), not what may have been beyond.
 NEW_WALL_M = 1.0
-#: The wall on the other side is the one to follow where it is nearer by this much.
+#: The wall on the other side is the one to follow where it is nearer by this much (m).
 NEARER_M = 0.4
-#: How sharply a course ends at its edge.
+#: How sharply a course ends at its edge (rad): the deviation of its Gaussian slope.
 COURSE_SOFT_RAD = 0.15
-_BIN_CENTRES_M = np.array([0.1, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95, 1.12, 1.37, 1.7])
+#: No course, however wrong, takes more than this from a log weight: odometry may have slipped.
+COURSE_MOST_NATS = 4.0
+#: Directions whose cosine or sine is smaller than this run along a wall and never meet it.
+PARALLEL = 1e-6
+
+#: Log weight lost by a particle that drove through a wall, and how near to one (m) counts as that.
+CROSSED_NATS = 6.0
+CROSSED_M = 0.05
+#: Heading noise of every motion (rad): a robot that starts and stops never stands quite as told.
+REST_DRIFT_RAD = 0.01
+#: Particles are drawn anew when they are worth fewer than this share of their number ...
+RESAMPLE_SHARE = 0.4
+#: ... and moved a little, so that copies part: distance (m), heading (rad), wall ahead (m).
+JITTER_U_M, JITTER_HEADING_RAD, JITTER_AHEAD_M = 0.015, 0.02, 0.02
+#: No weight falls below this, so that logarithms stay finite.
+LEAST_WEIGHT = 1e-12
+
+#: Share of the particles on the other side than the one told, so that a wrong one shows.
+UNTOLD_SHARE = 0.02
+#: What is drawn of a robot that was just set down. Distance to its wall (m): closer it would
+#: touch, farther an ear tells little. Heading (rad): about what the paper's starts have, and more.
+START_U_M = (0.2, 1.7)
+START_HEADING_RAD = (-0.7, 0.7)
+#: How often there is a wall on the other side within earshot, and how much farther (m) it is.
+START_FAR_SHARE, START_FAR_M = 0.2, (0.4, 2.5)
+#: How often there is a wall behind or ahead, or the followed one ends beside the robot.
+START_BEHIND_SHARE, START_AHEAD_SHARE, START_END_SHARE = 0.3, 0.1, 0.03
+#: A wall ahead (or behind) that is drawn is at least this far (m).
+NEAREST_AHEAD_M = 0.3
+#: An end that is drawn lies so far ahead (m), behind where negative.
+DRAWN_END_M = (-0.4, 0.4)
+#: A wall that ends on the way ends about beside the robot (m): where it would be noticed.
+MET_END_M = (-0.1, 0.3)
+#: Of what is redrawn, the share redrawn in whole, and how often that changes the side; the rest
+#: gets new walls ahead and ends, with these shares that there are any.
+RENEWED_WHOLE, RENEWED_OTHER_SIDE = 0.4, 0.2
+RENEWED_AHEAD_SHARE, RENEWED_END_SHARE = 0.5, 0.2
+
+#: An ear tells a wall in full down to this cosine of the angle at which it meets it (18 degrees
+#: off), and least where the cosine is lower by the second (45 degrees off).
+SQUARE_COS, SLANTED_COS_LESS = 0.95, 0.25
+#: A slanted wall is told as none. From this distance (m) on that is no error, as no wall there is
+#: told; it becomes one within so many metres nearer.
+SLANT_NO_MATTER_M, SLANT_FADES_M = 1.4, 0.4
 
 
 @dataclass(frozen=True)
 class BeliefSettings:
-    """How the world and the ears are taken to behave.
+    """How the world and the ears are taken to behave."""
 
-    particles: count. temper: exponent on the likelihoods, below 1 because the errors of
-    neighbouring places hang together; again: its share for a second reading of the same side from
-    the same place. outlier: share of readings taken to say nothing. most: no reading makes a
-    distance more than so many times likelier, as what errs in one place errs all around it.
-    bin_prior: how often each distance bin occurred where the detector was calibrated; near_prior:
-    the same of near walls, for readings without a distribution.
-    sector_half_rad: the distance in a direction is that of the nearest wall this far to its sides.
-    slanted: share of the readings taken to say nothing of a wall met at 45 degrees or flatter.
-    wall_ahead_per_m, wall_end_per_m: how often, per metre, a wall comes up ahead or the followed
-    one ends. false_corner: share of the walls ahead that are doubted once the robot has turned at
-    them; it then still knows where it came from. odometry_turn, odometry_drive: noise as share of
-    the motion.
-    """
-
+    #: How many particles.
     particles: int = 1500
+    #: Exponent on the likelihoods, below 1 because the errors of neighbouring places hang together.
     temper: float = 0.7
+    #: Its share for a second reading of the same side from the same place.
     again: float = 0.4
+    #: No reading makes a distance more than so many times likelier: what errs in one place errs
+    #: all around it.
     most: float = 10.0
+    #: Share of readings taken to say nothing.
     outlier: float = 0.03
-    bin_prior: tuple[float, ...] = (
-        0.02,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.03,
-        0.06,
-        0.06,
-        0.62,
-    )
-    near_prior: float = 0.11
-    sector_half_rad: float = 0.0
+    #: Share of readings taken to say nothing of a wall met at 45 degrees or flatter.
     slanted: float = 0.7
+    #: How often, per metre driven, a wall comes up ahead ...
     wall_ahead_per_m: float = 0.02
+    #: ... or the followed one ends.
     wall_end_per_m: float = 0.04
+    #: Noise of odometry's heading as share of turn (rad) and way (m).
     odometry_turn: float = 0.04
+    #: Noise of odometry's way as share of it.
     odometry_drive: float = 0.05
+    #: Share of the particles redrawn at every motion, so that no wrong belief is for ever.
     renewed: float = 0.02
+    #: Share of the walls ahead that are doubted once the robot has turned at them; it then still
+    #: knows where it came from.
     false_corner: float = 0.2
 
 
 @dataclass
 class Particles:
-    """Where the walls are, one row a particle, in the frame of the followed wall.
+    """
+    Where the walls are, one row a particle, in the frame of the followed wall.
 
     The frame's x runs along the wall in the direction of travel, u away from it, the robot is at
     x = 0. left: whether the wall is on the robot's left. u: distance of the robot's centre from
@@ -112,25 +140,27 @@ class Particles:
         return np.maximum(self._walls(x0, u0, angle).min(axis=0), 0.0)
 
     def _walls(self, x0: np.ndarray, u0: np.ndarray, angle: np.ndarray) -> np.ndarray:
-        """Return how far rays go to each wall, inf where they miss it, shape (4, n).
+        """
+        Return how far rays go to each wall, inf where they miss it, shape (4, n).
 
         The followed wall, the one across the way, the one on the other side, and the one behind
         or the face of the followed wall's end: those with even index run along x.
         """
         c, s = np.cos(angle), np.sin(angle)
         with np.errstate(divide='ignore', invalid='ignore'):
-            near = np.where(s < -1e-6, u0 / -s, np.inf)
+            near = np.where(s < -PARALLEL, u0 / -s, np.inf)
             near = np.where(x0 + near * c <= self.end, near, np.inf)
-            across = np.where(c > 1e-6, (self.ahead - x0) / c, np.inf)
-            other = np.where(s > 1e-6, (self.far - u0) / s, np.inf)
-            face = np.where((c < -1e-6) & (self.end < x0), (self.end - x0) / c, np.inf)
+            across = np.where(c > PARALLEL, (self.ahead - x0) / c, np.inf)
+            other = np.where(s > PARALLEL, (self.far - u0) / s, np.inf)
+            face = np.where((c < -PARALLEL) & (self.end < x0), (self.end - x0) / c, np.inf)
             face = np.where(u0 + face * s <= 0.0, face, np.inf)
-            back = np.where(c < -1e-6, (self.behind + x0) / -c, np.inf)
+            back = np.where(c < -PARALLEL, (self.behind + x0) / -c, np.inf)
             face = np.minimum(face, back)
         return np.nan_to_num(np.stack([near, across, other, face]), nan=np.inf, posinf=np.inf)
 
     def squareness(self, direction_rad: float, ear_offset_m: float) -> np.ndarray:
-        """Return the cosine of the angle at which an ear's direction meets its wall, (n,).
+        """
+        Return the cosine of the angle at which an ear's direction meets its wall, (n,).
 
         1 where it meets no wall.
         """
@@ -140,33 +170,26 @@ class Particles:
         along = np.abs(np.where(np.argmin(walls, axis=0) % 2 == 0, np.sin(angle), np.cos(angle)))
         return np.where(np.isinf(walls.min(axis=0)), 1.0, along)
 
-    def distances(self, direction_rad: float, ear_offset_m: float, half_rad: float) -> np.ndarray:
-        """Return the distance from an ear to the nearest wall in its direction's sector, (n,).
+    def distances(self, direction_rad: float, ear_offset_m: float) -> np.ndarray:
+        """
+        Return the distance from an ear to the nearest wall in its direction, (n,).
 
         direction_rad: in base_link; the ear sits ``ear_offset_m`` from the centre toward it.
         """
         angle = self.heading + self.away * direction_rad
         x0, u0 = ear_offset_m * np.cos(angle), self.u + ear_offset_m * np.sin(angle)
-        nearest = self.rays(x0, u0, angle)
-        if half_rad > 0.0:
-            for edge in (-half_rad, half_rad):
-                nearest = np.minimum(nearest, self.rays(x0, u0, angle + edge))
-            for normal in (-0.5 * math.pi, 0.0, 0.5 * math.pi, math.pi):
-                off = angle_between(normal, angle)
-                foot = self.rays(x0, u0, np.full(len(self), normal))
-                nearest = np.where(off <= half_rad, np.minimum(nearest, foot), nearest)
-        return nearest
+        return self.rays(x0, u0, angle)
 
     def free_way(self, turn_rad: float, radius_m: float) -> np.ndarray:
         """Return how far a round robot can drive after a turn before it touches a wall, (n,)."""
         angle = self.heading + self.away * turn_rad
         c, s = np.cos(angle), np.sin(angle)
         with np.errstate(divide='ignore', invalid='ignore'):
-            near = np.where(s < -1e-6, (self.u - radius_m) / -s, np.inf)
+            near = np.where(s < -PARALLEL, (self.u - radius_m) / -s, np.inf)
             near = np.where(near * c <= self.end + radius_m, near, np.inf)
-            across = np.where(c > 1e-6, (self.ahead - radius_m) / c, np.inf)
-            other = np.where(s > 1e-6, (self.far - self.u - radius_m) / s, np.inf)
-            back = np.where(c < -1e-6, (self.behind - radius_m) / -c, np.inf)
+            across = np.where(c > PARALLEL, (self.ahead - radius_m) / c, np.inf)
+            other = np.where(s > PARALLEL, (self.far - self.u - radius_m) / s, np.inf)
+            back = np.where(c < -PARALLEL, (self.behind - radius_m) / -c, np.inf)
         free = np.stack([near, across, other, back])
         return np.nan_to_num(free, nan=np.inf, posinf=np.inf).min(axis=0)
 
@@ -184,7 +207,7 @@ class WallBelief:
         self._rng = rng
         self._side = side
         n = self.settings.particles
-        left_share = {None: 0.5, Side.LEFT: 0.98, Side.RIGHT: 0.02}[side]
+        left_share = {None: 0.5, Side.LEFT: 1.0 - UNTOLD_SHARE, Side.RIGHT: UNTOLD_SHARE}[side]
         self.particles = self._drawn(n, rng.uniform(size=n) < left_share)
         self.weights = np.full(n, 1.0 / n)
 
@@ -197,7 +220,7 @@ class WallBelief:
         turned = abs(wrap_angle(motion.yaw))
         drive = 1.0 + s.odometry_drive * rng.standard_normal(n)
         drift = s.odometry_turn * (turned + way) * rng.standard_normal(n)
-        drift += 0.01 * rng.standard_normal(n)
+        drift += REST_DRIFT_RAD * rng.standard_normal(n)
         c, sn = np.cos(p.heading + 0.5 * drift), np.sin(p.heading + 0.5 * drift)
         sideways = p.away * motion.y
         along = drive * (motion.x * c - sideways * sn)
@@ -210,36 +233,39 @@ class WallBelief:
         self._change_walls()
         self._renew()
         # Whoever drove through a wall was wrong.
-        crossed = ((p.u < 0.05) & (p.end > 0.0)) | (p.ahead < 0.05) | (p.far - p.u < 0.05)
-        crossed |= p.behind < 0.05
-        self._reweigh(np.where(crossed, -6.0, 0.0))
+        crossed = (p.u < CROSSED_M) & (p.end > 0.0)
+        for gap_m in (p.ahead, p.far - p.u, p.behind):
+            crossed |= gap_m < CROSSED_M
+        self._reweigh(np.where(crossed, -CROSSED_NATS, 0.0))
 
     def hear(
         self, side: Side, reading: NearWallReading, ear_offset_m: float, again: bool = False
     ) -> None:
-        """Weigh the particles by a reading; one that is not valid changes nothing.
+        """
+        Weigh the particles by a reading; one that is not valid changes nothing.
 
         again: that side was heard from this place before, so most of its error is the same.
         """
         likelihood = self._bin_log_likelihood(reading)
         if likelihood is None:
             return
-        distance = self.particles.distances(
-            side.yaw_rad, ear_offset_m, self.settings.sector_half_rad
-        )
-        distance = np.minimum(distance, _BIN_CENTRES_M[-1])
-        likelihood = np.interp(distance, _BIN_CENTRES_M, likelihood)
+        distance = self.particles.distances(side.yaw_rad, ear_offset_m)
+        centres_m = reading.bins.centres_m
+        distance = np.minimum(distance, centres_m[-1])
+        likelihood = np.interp(distance, centres_m, likelihood)
         if self.settings.slanted > 0.0:
             square = self.particles.squareness(side.yaw_rad, ear_offset_m)
-            unclear = self.settings.slanted * np.clip((0.95 - square) / 0.25, 0.0, 1.0)
+            flat = np.clip((SQUARE_COS - square) / SLANTED_COS_LESS, 0.0, 1.0)
+            unclear = self.settings.slanted * flat
             # A wall that no ear hears, however slanted, is as good as none.
-            unclear *= np.clip((1.4 - distance) / 0.4, 0.0, 1.0)
+            unclear *= np.clip((SLANT_NO_MATTER_M - distance) / SLANT_FADES_M, 0.0, 1.0)
             likelihood = np.log((1.0 - unclear) * np.exp(likelihood) + unclear)
         temper = self.settings.temper * (self.settings.again if again else 1.0)
         self._reweigh(temper * likelihood)
 
     def keep_course(self, yaw_rad: float, course_rad: float, half_rad: float) -> None:
-        """Weigh down walls that run another way than the robot was sent.
+        """
+        Weigh down walls that run another way than the robot was sent.
 
         yaw_rad, course_rad: the robot's heading now and the way it was pointed, in the same axes;
         walls within half_rad of the course keep their weight.
@@ -247,7 +273,7 @@ class WallBelief:
         runs = yaw_rad - self.particles.away * self.particles.heading
         off = angle_between(runs, course_rad)
         beyond = np.maximum(off - half_rad, 0.0) / COURSE_SOFT_RAD
-        self._reweigh(np.maximum(-0.5 * beyond**2, -4.0))
+        self._reweigh(np.maximum(-0.5 * beyond**2, -COURSE_MOST_NATS))
 
     def left_probability(self) -> float:
         """Return how likely the followed wall is on the left."""
@@ -257,22 +283,21 @@ class WallBelief:
         """Return the log likelihood of the reading in every distance bin, None where it is void."""
         if not reading.valid or not math.isfinite(reading.probability):
             return None
-        s = self.settings
-        prior = np.asarray(s.bin_prior)
-        told = _told(reading, prior)
+        s, bins = self.settings, reading.bins
+        told = bins.told(reading.distance_probabilities)
         if told is None:
-            near = np.asarray(_BIN_CENTRES_M) < NEAR_WALL_M
             p = min(max(reading.probability, 0.0), 1.0)
-            ratio = np.where(near, p / s.near_prior, (1.0 - p) / (1.0 - s.near_prior))
+            prior = bins.near_prior
+            ratio = np.where(bins.is_near, p / prior, (1.0 - p) / (1.0 - prior))
         else:
-            ratio = told / prior
+            ratio = told / bins.prior_array
         return np.log(np.minimum((1.0 - s.outlier) * ratio + s.outlier, s.most))
 
     def _reweigh(self, log_likelihood: np.ndarray) -> None:
         log_weights = np.log(self.weights) + log_likelihood
         weights = np.exp(log_weights - log_weights.max())
-        self.weights = np.maximum(weights / weights.sum(), 1e-12)
-        if 1.0 / np.sum(self.weights**2) < 0.4 * len(self.weights):
+        self.weights = np.maximum(weights / weights.sum(), LEAST_WEIGHT)
+        if 1.0 / np.sum(self.weights**2) < RESAMPLE_SHARE * len(self.weights):
             self._resample()
 
     def _resample(self) -> None:
@@ -283,33 +308,34 @@ class WallBelief:
         self.particles = self.particles.take(index)
         self.weights = np.full(n, 1.0 / n)
         p = self.particles
-        p.u += 0.015 * self._rng.standard_normal(n)
-        p.heading += 0.02 * self._rng.standard_normal(n)
-        p.ahead += 0.02 * self._rng.standard_normal(n)
+        p.u += JITTER_U_M * self._rng.standard_normal(n)
+        p.heading += JITTER_HEADING_RAD * self._rng.standard_normal(n)
+        p.ahead += JITTER_AHEAD_M * self._rng.standard_normal(n)
 
     def _drawn(self, n: int, left: np.ndarray) -> Particles:
         rng = self._rng
-        u = rng.uniform(0.2, 1.7, n)
-        heading = rng.uniform(-0.7, 0.7, n)
-        far = np.where(rng.uniform(size=n) < 0.2, u + rng.uniform(0.4, 2.5, n), np.inf)
-        behind = self._drawn_ahead(n, 0.3)
+        u = rng.uniform(*START_U_M, n)
+        heading = rng.uniform(*START_HEADING_RAD, n)
+        has_far = rng.uniform(size=n) < START_FAR_SHARE
+        far = np.where(has_far, u + rng.uniform(*START_FAR_M, n), np.inf)
+        behind = self._drawn_ahead(n, START_BEHIND_SHARE)
         return Particles(
             left.copy(),
             u,
             heading,
-            self._drawn_ahead(n, 0.1),
-            self._drawn_end(n, 0.03),
+            self._drawn_ahead(n, START_AHEAD_SHARE),
+            self._drawn_end(n, START_END_SHARE),
             far,
             behind,
         )
 
     def _drawn_ahead(self, n: int, share: float) -> np.ndarray:
-        return np.where(
-            self._rng.uniform(size=n) < share, self._rng.uniform(0.3, HORIZON_M, n), np.inf
-        )
+        there = self._rng.uniform(size=n) < share
+        return np.where(there, self._rng.uniform(NEAREST_AHEAD_M, HORIZON_M, n), np.inf)
 
     def _drawn_end(self, n: int, share: float) -> np.ndarray:
-        return np.where(self._rng.uniform(size=n) < share, self._rng.uniform(-0.4, 0.4, n), np.inf)
+        there = self._rng.uniform(size=n) < share
+        return np.where(there, self._rng.uniform(*DRAWN_END_M, n), np.inf)
 
     def _meet_walls(self, way_m: float) -> None:
         """Let walls come up at the horizon ahead, and the followed wall end, now and then."""
@@ -318,7 +344,7 @@ class WallBelief:
         born = np.isinf(p.ahead) & (rng.uniform(size=n) < s.wall_ahead_per_m * way_m)
         p.ahead[born] = HORIZON_M - way_m * rng.uniform(size=born.sum())
         ends = np.isinf(p.end) & (rng.uniform(size=n) < s.wall_end_per_m * way_m)
-        p.end[ends] = rng.uniform(-0.1, 0.3, ends.sum())
+        p.end[ends] = rng.uniform(*MET_END_M, ends.sum())
 
     def _change_walls(self) -> None:
         """Follow the next wall where the robot has turned past a corner."""
@@ -359,33 +385,13 @@ class WallBelief:
         rng, n = self._rng, len(self.particles)
         draw = rng.uniform(size=n)
         share = self.settings.renewed
-        new = np.flatnonzero(draw < 0.4 * share)
-        left = self.particles.left[new] ^ (rng.uniform(size=len(new)) < 0.2)
+        whole = RENEWED_WHOLE * share
+        new = np.flatnonzero(draw < whole)
+        left = self.particles.left[new] ^ (rng.uniform(size=len(new)) < RENEWED_OTHER_SIDE)
         self.particles.put(new, self._drawn(len(new), left))
-        ahead = np.flatnonzero((draw >= 0.4 * share) & (draw < share))
-        self.particles.ahead[ahead] = self._drawn_ahead(len(ahead), 0.5)
-        self.particles.end[ahead] = self._drawn_end(len(ahead), 0.2)
-
-
-def information_nats(reading: NearWallReading, settings: BeliefSettings) -> float:
-    """Return how much a reading says: the divergence of its distances from the prior, in nats.
-
-    0 for one that says what was known before; inf for one without distances, which leaves it open.
-    """
-    prior = np.asarray(settings.bin_prior)
-    told = _told(reading, prior)
-    if told is None:
-        return math.inf
-    prior = prior / prior.sum()
-    return float(np.sum(told * np.log(np.maximum(told, 1e-9) / prior)))
-
-
-def _told(reading: NearWallReading, prior: np.ndarray) -> np.ndarray | None:
-    """Return the distance distribution that a reading tells, (12,); None where it has none."""
-    told = np.asarray(reading.distance_probabilities, dtype=float)
-    if told.shape != prior.shape or not np.isfinite(told).all() or told.sum() <= 0.0:
-        return None
-    return told / told.sum()
+        part = np.flatnonzero((draw >= whole) & (draw < share))
+        self.particles.ahead[part] = self._drawn_ahead(len(part), RENEWED_AHEAD_SHARE)
+        self.particles.end[part] = self._drawn_end(len(part), RENEWED_END_SHARE)
 
 
 def quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:

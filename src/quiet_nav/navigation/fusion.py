@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 import numpy as np
 
-from quiet_nav.navigation.belief import BeliefSettings
+from quiet_nav.perception.distance_bins import DistanceBins
 from quiet_nav.perception.readings import Modality, NearWallReading
 
 #: Nothing is surer than this: a single reading must not decide alone.
 _MOST_LOGIT = 9.0
+#: What no distribution falls below, so that no sense alone rules a distance out.
+_LEAST_SHARE = 1e-4
 
 
-def fused(
-    readings: Sequence[NearWallReading], settings: BeliefSettings | None = None
-) -> NearWallReading:
-    """Return the valid readings of one side by different senses as one; a single one as it is.
+def fused(readings: Sequence[NearWallReading]) -> NearWallReading:
+    """
+    Return the valid readings of one side by different senses as one; a single one as it is.
 
     Their errors are taken as independent: the likelihoods of the distances multiply, and so do
-    the odds of a near wall, each over what was to be expected beforehand (``settings``' priors).
+    the odds of a near wall, each over what was to be expected beforehand. The distances are told
+    in the bins of the first reading that has any.
     """
     if len(readings) == 1:
         return readings[0]
-    settings = settings or BeliefSettings()
-    prior = np.asarray(settings.bin_prior)
-    told = [np.asarray(r.distance_probabilities, float) for r in readings]
-    told = [bins for bins in told if bins.shape == prior.shape]
-    bins = prior * np.prod([(bins + 1e-4) / prior for bins in told], axis=0) if told else None
-    before = _logit(settings.near_prior)
-    logit = before + sum(_logit(r.probability) - before for r in readings)
+    told = [r for r in readings if r.bins.told(r.distance_probabilities) is not None]
+    bins = (told or readings)[0].bins
+    prior = bins.prior_array
+    product = prior * np.prod([_ratio(r, bins) for r in told], axis=0) if told else None
+    before = _logit(bins.near_prior)
+    logit = before + sum(_logit(r.probability) - _logit(r.bins.near_prior) for r in readings)
     first = max(readings, key=lambda r: r.end_ns)
     return NearWallReading(
         first.side,
@@ -40,9 +41,17 @@ def fused(
         max(r.spread for r in readings),
         sum(r.clips for r in readings),
         first.context,
-        () if bins is None else tuple(map(float, bins / bins.sum())),
+        () if product is None else tuple(map(float, product / product.sum())),
         Modality.FUSION,
+        bins=bins,
     )
+
+
+def _ratio(reading: NearWallReading, bins: DistanceBins) -> np.ndarray:
+    """Return how much likelier than expected a reading makes each of ``bins``, (count,)."""
+    own = reading.bins
+    ratio = (np.asarray(reading.distance_probabilities, float) + _LEAST_SHARE) / own.prior_array
+    return ratio if own == bins else ratio[own.bin_of(bins.centres_m)]
 
 
 def _logit(probability: float) -> float:

@@ -13,7 +13,7 @@ from quiet_nav.msg import NearWall
 from quiet_nav.navigation.limits import Twist2D
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.messages import checked_transform, reading_from_msg
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.readings import NearWallReading
 
 __all__ = [
     'motion_from_msg',
@@ -28,7 +28,8 @@ __all__ = [
 
 
 def reading_to_msg(reading: NearWallReading, frame_id: str, rig: str = '') -> NearWall:
-    """Return the message of a reading.
+    """
+    Return the message of a reading.
 
     frame_id: the microphone's or camera's frame. rig: ``Rig.identity`` of the ears, '' for none.
     """
@@ -43,7 +44,8 @@ def reading_to_msg(reading: NearWallReading, frame_id: str, rig: str = '') -> Ne
     message.context = int(reading.context)
     message.modality = int(reading.modality)
     if reading.distance_probabilities:
-        message.distance_edges = list(DISTANCE_EDGES_M)
+        message.distance_edges = list(reading.bins.edges_m)
+        message.distance_prior = list(reading.bins.prior)
         message.distance_probabilities = [float(p) for p in reading.distance_probabilities]
     message.rig = rig
     message.valid = bool(reading.valid)
@@ -74,7 +76,8 @@ def pose_from_msg(message: Pose) -> Pose2D:
 
 
 def motion_from_msg(message: Odometry) -> tuple[Pose2D, Twist2D]:
-    """Return pose and twist of an odometry in the plane.
+    """
+    Return pose and twist of an odometry in the plane.
 
     Raises QuietNavError where a number is not finite or the orientation is not a rotation.
     """

@@ -11,15 +11,15 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
-from quiet_nav.perception.model_file import NEAREST, ModelFile, open_model, refuse_other
-from quiet_nav.perception.readings import Context, NearWallReading, Question, finite
+from quiet_nav.perception.model_file import ModelFile, NEAREST, open_model, refuse_other
+from quiet_nav.perception.readings import Context, finite, NearWallReading, Question
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
-    CLIPS_PER_WINDOW,
-    Window,
     clip_batch,
     clip_starts,
+    CLIPS_PER_WINDOW,
+    Window,
 )
 
 #: With fewer places than this a reference that has just grown is worth a second run.
@@ -28,7 +28,8 @@ _FEW_PLACES = 4
 
 @dataclass(frozen=True)
 class HeardWindow:
-    """A window with what it was asked about.
+    """
+    A window with what it was asked about.
 
     side: what the reading is asked about; bearing_rad: direction from the robot's centre to the
     ear, in axes that all windows of a listen share; ear: which microphone (its channel).
@@ -82,7 +83,8 @@ class NearWallDetector:
         seed: int | None = None,
         question: Question = Question.DIRECTION,
     ) -> DetectorSession:
-        """Begin to listen in a room.
+        """
+        Begin to listen in a room.
 
         context: what may be used where it is there. reference: what is known of the room.
         seed: clips are drawn at random instead of evenly spaced (the paper, section 4).
@@ -111,7 +113,8 @@ class DetectorSession:
     def read(
         self, heard: Sequence[HeardWindow], now_ns: int | None = None
     ) -> list[NearWallReading]:
-        """Return a reading per window, in order.
+        """
+        Return a reading per window, in order.
 
         Windows of one listen belong together: those of other bearings serve as each other's
         context, heard at once or one after the other. Windows that must not be used give readings
@@ -146,12 +149,12 @@ class DetectorSession:
             'simultaneous': simultaneous,
             **self.detector.asked(self.question, len(heard)),
         }
-        run = self.detector.model.session.run
+        run = self.detector.model.run
         references = self._references(heard)
-        outputs = run(None, {**inputs, **references})
+        outputs = run({**inputs, **references})
         if self.context & Context.REFERENCE and self._learn(heard, *outputs[2:]):
             references = self._references(heard)
-            outputs = run(None, {**inputs, **references})
+            outputs = run({**inputs, **references})
         known = references['has_reference']
         probability, distance = outputs[:2]
         return [
@@ -180,7 +183,8 @@ class DetectorSession:
         """Tell the reference; returns whether it grew so much that a second run is worth it."""
         before = self.reference.places
         for h, spectrum, transient in zip(heard, spectra, transients, strict=True):
-            if h.learn:
+            # A model that gives no finite spectrum has said so by its reading.
+            if h.learn and np.all(np.isfinite(spectrum)):
                 self.reference.hear(h.ear, spectrum, float(transient))
         return before < _FEW_PLACES and self.reference.places > before
 
@@ -198,15 +202,16 @@ class DetectorSession:
             len(runs) - 1,
             context,
             tuple(float(p) for p in distance),
+            bins=self.detector.model.metadata.bins,
         )
         return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         """A network of single clips (the paper's), or of whole windows that it slides over."""
-        session = self.detector.model.session
+        run = self.detector.model.run
         windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
         if self.detector.model.metadata.kind == 'window':
-            mean, distance, spread = session.run(None, {'waveform': windows})
+            mean, distance, spread = run({'waveform': windows})
             counts = [self.detector.clips] * len(heard)
         else:
             clips = np.concatenate(
@@ -215,7 +220,7 @@ class DetectorSession:
                     for w in windows
                 ]
             )
-            outputs = session.run(None, {'waveform': clips})
+            outputs = run({'waveform': clips})
             shape = (len(heard), self.detector.clips)
             by_clip = outputs[0].reshape(shape)
             mean, spread = by_clip.mean(1), by_clip.std(1)
@@ -236,6 +241,7 @@ class DetectorSession:
                     counts[i],
                     Context.ALONE,
                     tuple(float(p) for p in distance[i]),
+                    bins=self.detector.model.metadata.bins,
                 )
             )
             for i, h in enumerate(heard)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.maps.probability_grid import GridMap
-from quiet_nav.perception.readings import (
-    DISTANCE_BINS,
-    DISTANCE_EDGES_M,
-    Context,
-    Modality,
-    NearWallReading,
-)
+from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 
 #: Channels of an image's pixel by encoding, and whether blue comes first.
 _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8': (4, True)}
 _ENCODINGS['mono8'] = (1, False)
+#: Encodings that say how a wall looks, live and in bags; depth and raw Bayer do not.
+COLOR_ENCODINGS = tuple(_ENCODINGS)
+#: Pixel and metres a unit of the encodings that depth comes in (REP-118 and realsense2_camera).
+DEPTH_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 #: No window (and no image) lasts longer.
 LONGEST_WINDOW_S = 60.0
 #: Larger maps than this, in cells, are refused.
@@ -47,7 +46,8 @@ def checked_ns(stamp: object, what: str) -> int:
 
 
 def reading_from_msg(message: object) -> NearWallReading:
-    """Return the reading of a quiet_nav/NearWall; every field is checked.
+    """
+    Return the reading of a quiet_nav/NearWall; every field is checked.
 
     Raises QuietNavError naming the field that is not what NearWall.msg says.
     """
@@ -70,6 +70,10 @@ def reading_from_msg(message: object) -> NearWallReading:
         raise QuietNavError(f'NearWall: spread {message.spread}, expected 0 to 1')
     if not 0 <= message.context <= _ALL_CONTEXT:
         raise QuietNavError(f'NearWall: context {message.context}, expected 0 to {_ALL_CONTEXT}')
+    try:
+        bins = _bins_of(message)
+    except QuietNavError as error:
+        raise QuietNavError(f'NearWall: {error}') from error
     return NearWallReading(
         side=side,
         probability=message.probability,
@@ -78,27 +82,33 @@ def reading_from_msg(message: object) -> NearWallReading:
         spread=message.spread,
         clips=message.clips,
         context=Context(message.context),
-        distance_probabilities=_distances(message),
+        distance_probabilities=_distances(message, bins),
         modality=modality,
         valid=message.valid,
         reason=message.reason,
+        bins=bins,
     )
 
 
-def _distances(message: object) -> tuple[float, ...]:
-    """Return the distance bins of a NearWall, () where it has none."""
-    edges = tuple(message.distance_edges)
+def _bins_of(message: object) -> DistanceBins:
+    """Return the bins of a quiet_nav/NearWall; QuietNavError where they are none."""
+    if not len(message.distance_probabilities):
+        return STANDARD_BINS
+    # Messages recorded before version 0.2 have no prior.
+    prior = tuple(map(float, getattr(message, 'distance_prior', ())))
+    bins = DistanceBins(tuple(map(float, message.distance_edges)), prior)
+    # The same object for all, so that what it has computed is computed once.
+    return STANDARD_BINS if bins == STANDARD_BINS else bins
+
+
+def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
+    """Return the distance probabilities of a NearWall, () where it has none."""
     probabilities = tuple(float(p) for p in message.distance_probabilities)
     if not probabilities:
         return ()
-    if edges != DISTANCE_EDGES_M:
+    if len(probabilities) != bins.count:
         raise QuietNavError(
-            f'NearWall: distance edges {list(edges)}, expected {list(DISTANCE_EDGES_M)}: '
-            'publisher and reader are of different versions'
-        )
-    if len(probabilities) != DISTANCE_BINS:
-        raise QuietNavError(
-            f'NearWall: {len(probabilities)} distance_probabilities, expected {DISTANCE_BINS}'
+            f'NearWall: {len(probabilities)} distance_probabilities, expected {bins.count}'
         )
     wrong = next((p for p in probabilities if not 0.0 <= p <= 1.0), None)
     if wrong is not None:
@@ -111,7 +121,8 @@ def _distances(message: object) -> tuple[float, ...]:
 
 
 def grid_from_msg(message: object) -> GridMap:
-    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
+    """
+    Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
 
     Raises QuietNavError where size, resolution or origin are not those of a map.
     """
@@ -131,31 +142,60 @@ def grid_from_msg(message: object) -> GridMap:
 
 
 def pixels_from_msg(message: object) -> np.ndarray:
-    """Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
+    """
+    Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
 
     Raises QuietNavError for other encodings and for images with too few bytes.
     """
-    if message.encoding not in _ENCODINGS:
-        raise QuietNavError(
-            f'image encoded as {message.encoding!r}; expected one of {", ".join(_ENCODINGS)}'
-        )
+    check_encoding(message.encoding, COLOR_ENCODINGS)
     channels, blue_first = _ENCODINGS[message.encoding]
-    height, width, step = message.height, message.width, message.step
-    data = np.frombuffer(memoryview(message.data), np.uint8)
-    if step < width * channels or len(data) < height * step:
-        raise QuietNavError(
-            f'image of {width} x {height} pixels has {len(data)} bytes in rows of {step}, '
-            f'expected at least {width * channels} a row'
-        )
-    rows = data[: height * step].reshape(height, step)[:, : width * channels]
-    pixels = rows.reshape(height, width, channels)
+    pixels = pixel_rows(message, channels).reshape(message.height, message.width, channels)
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
     return pixels[..., 2::-1] if blue_first else pixels[..., :3]
 
 
+def check_encoding(encoding: str, known: Collection[str]) -> None:
+    """Raise QuietNavError where an image's encoding is none of those that can be read."""
+    if encoding not in known:
+        raise QuietNavError(f'image encoded as {encoding!r}; expected one of {", ".join(known)}')
+
+
+def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
+    """
+    Return the type of one pixel, bytes for those of several channels.
+
+    Raises QuietNavError for encodings of neither colour nor depth.
+    """
+    check_encoding(encoding, (*COLOR_ENCODINGS, *DEPTH_ENCODINGS))
+    if encoding in DEPTH_ENCODINGS:
+        return np.dtype(DEPTH_ENCODINGS[encoding][0]).newbyteorder('>' if big_endian else '<')
+    channels = _ENCODINGS[encoding][0]
+    return np.dtype(np.uint8) if channels == 1 else np.dtype((np.void, channels))
+
+
+def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
+    """
+    Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
+
+    What pads rows or follows the last one is left out. Raises QuietNavError where there are no
+    pixels or too few bytes.
+    """
+    height, width, step = message.height, message.width, message.step
+    data = np.frombuffer(memoryview(message.data), np.uint8)
+    if not (height and width and len(data)):
+        raise QuietNavError(f'image zero-sized: {width} x {height} pixels, {len(data)} bytes')
+    if step < width * pixel_bytes or len(data) < height * step:
+        raise QuietNavError(
+            f'image not whole: {width} x {height} pixels of {pixel_bytes} bytes with {len(data)} '
+            f'bytes in rows of {step}'
+        )
+    return data[: height * step].reshape(height, step)[:, : width * pixel_bytes]
+
+
 class FrameListener:
-    """Keeps where frames are from tf, and from odometry as long as tf does not have the base.
+    """
+    Keeps where frames are from tf, and from odometry as long as tf does not have the base.
 
     placed: called with parent, frame, time (ns; None where it holds always) and Transform for
     everything that is taken. refused: called with the reason for every transform that is none.
@@ -220,7 +260,8 @@ class FrameListener:
 
 
 def checked_transform(t: object, q: object, what: str) -> Transform:
-    """Return a translation and rotation as a Transform.
+    """
+    Return a translation and rotation as a Transform.
 
     Raises QuietNavError where they are not finite, or the quaternion is not a rotation.
     """

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnxruntime
+import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.models import OnnxModel
+from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: What a context model may take beside these, where its metadata name it among the contexts.
@@ -28,50 +31,64 @@ INPUTS = {
     'vggish': ('waveform',),
     'window': ('waveform',),
 }
+#: Kinds that may give the probability alone.
+_DISTANCE_MAY_LACK = ('resnet', 'vggish')
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """An ONNX session with what the file says about itself."""
+    """A model that is ready to run, with what its file says about itself."""
 
     path: Path
     metadata: ModelMetadata
-    session: onnxruntime.InferenceSession
+    model: OnnxModel
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """
+        Return the outputs of the kind, in order.
+
+        Raises QuietNavError where the model cannot be run, or gives other outputs than its kind.
+        """
+        found = self.model.run(feeds)
+        expected = self._shapes(feeds)
+        if len(found) < len(expected) - (self.metadata.kind in _DISTANCE_MAY_LACK):
+            raise QuietNavError(
+                f'{self.model.where}: gives {len(found)} outputs, expected {len(expected)}'
+            )
+        for name, value, shape in zip(self.model.outputs, found, expected, strict=False):
+            if value.shape != shape or value.dtype.kind != 'f':
+                raise QuietNavError(
+                    f'{self.model.where}: gives {name} as {value.dtype} of shape {value.shape}, '
+                    f'expected float32 of {shape}'
+                )
+        return found
+
+    def stop(self) -> None:
+        """End a run of another thread; ``run`` raises QuietNavError there."""
+        self.model.stop()
+
+    def _shapes(self, feeds: Mapping[str, np.ndarray]) -> list[tuple[int, ...]]:
+        bins = self.metadata.bins.count if self.metadata.distance_edges_m else 0
+        kind = self.metadata.kind
+        n = len(feeds[INPUTS[kind][0]])
+        if kind == 'context':
+            runs = len(feeds['clip_weights'])
+            return [(n, runs), (n, runs, bins), (n, BANDS), (n,)]
+        return [(n,), (n, bins), *([(n,)] if kind == 'window' else [])]
 
 
 def open_model(path: str | Path, threads: int = 2) -> ModelFile:
-    """Open an ONNX file of quiet_nav.
+    """
+    Open an ONNX file of quiet_nav.
 
     threads: of one run (onnxruntime would take every core).
-    Raises QuietNavError where the file is missing, empty, no ONNX, of another project, or takes
-    other inputs than its metadata say.
+    Raises QuietNavError where the file is missing, empty, no ONNX, of another project, takes other
+    inputs than its metadata say, or has distance bins that are none.
     """
     path = Path(path)
-    if not path.is_file():
-        raise QuietNavError(f'model {path}: no such file; expected an ONNX file of quiet_nav')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads would burn a core between two decisions.
-    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            str(path), options, providers=['CPUExecutionProvider']
-        )
-    except Exception as error:
-        # onnxruntime raises a dozen classes of its own without a common base.
-        first = str(error).splitlines()[0][:160]
-        if 'bad_alloc' in first or isinstance(error, MemoryError):
-            raise QuietNavError(
-                f'model {path}: not enough memory to open it: give the process more'
-            ) from error
-        raise QuietNavError(
-            f'model {path}: corrupt or not ONNX ({first}); copy or export it again'
-        ) from error
     where = f'model {path}'
-    metadata = ModelMetadata.from_strings(session.get_modelmeta().custom_metadata_map, where)
-    found = tuple(item.name for item in session.get_inputs())
+    model = OnnxModel(path, threads, where)
+    metadata = ModelMetadata.from_strings(model.properties, where)
     expected = INPUTS.get(metadata.kind)
     if expected is None:
         raise QuietNavError(
@@ -79,26 +96,53 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
         )
     if NEAREST in metadata.contexts:
         expected = (*expected, NEAREST)
-    if sorted(found) != sorted(expected):
+    if sorted(model.inputs) != sorted(expected):
         raise QuietNavError(
-            f'{where}: takes {", ".join(found)}; its metadata say {metadata.kind}, which takes '
-            f'{", ".join(expected)}'
+            f'{where}: takes {", ".join(model.inputs)}; its metadata say {metadata.kind}, which '
+            f'takes {", ".join(expected)}'
         )
-    return ModelFile(path, metadata, session)
+    try:
+        # Bins that are none show here, with the file's name, not where they are first used.
+        _ = metadata.bins
+    except QuietNavError as error:
+        raise QuietNavError(f'{where}: {error}') from error
+    return ModelFile(path, metadata, model)
+
+
+def _silence(file: ModelFile) -> dict[str, np.ndarray]:
+    """Return inputs of one window, or one image, with nothing in them."""
+    if file.metadata.kind == 'resnet':
+        return {'image': np.zeros((1, 64, 64, 3), np.uint8)}
+    feeds = {'waveform': np.zeros((1, file.metadata.input_samples), np.float32)}
+    if file.metadata.kind == 'context':
+        feeds |= {
+            'clip_weights': clip_weights(1),
+            'reference': np.zeros((1, BANDS), np.float32),
+            'has_reference': np.zeros(1, np.float32),
+            'others': np.full((1, len(SLOTS)), -1),
+            'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+        }
+        if NEAREST in file.metadata.contexts:
+            feeds[NEAREST] = np.zeros(1, np.float32)
+    return feeds
 
 
 def refuse_other(model: ModelFile, modality: str) -> None:
-    """Raise QuietNavError where a model reads another modality or means other distances."""
+    """
+    Raise QuietNavError where a model reads another modality or calls other walls near.
+
+    Also where it gives other outputs than its kind, which is tried.
+    """
     meta = model.metadata
     wrong = {
         f'modality {meta.modality}, expected {modality}': meta.modality != modality,
         f'near wall at {meta.near_wall_m} m, expected {NEAR_WALL_M}': meta.near_wall_m
         != NEAR_WALL_M,
-        'other distance bins than this version': bool(meta.distance_edges_m)
-        and tuple(meta.distance_edges_m) != DISTANCE_EDGES_M,
         f'sample rate {meta.sample_rate} Hz, expected {SAMPLE_RATE}': modality == 'audio'
         and meta.sample_rate != SAMPLE_RATE,
     }
     if any(wrong.values()):
         found = '; '.join(text for text, bad in wrong.items() if bad)
         raise QuietNavError(f'model {model.path}: {found}')
+    # What is wrong with a model shows now, not when a robot first listens.
+    model.run(_silence(model))

@@ -2,44 +2,66 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
 from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass, field
+import json
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import DISTANCE_EDGES_M
+from quiet_nav.files.json_files import parse_json
+from quiet_nav.files.schema import checked, file_format
+from quiet_nav.files.values import short
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.sound.windows import CLIP_SAMPLES, SAMPLE_RATE
 
 FORMAT = '1'
 PREFIX = 'quiet_nav.'
+#: Keys that files of this format written before them lack.
+_MAY_LACK = {'distance_prior'}
 
 
+_MOST_TEXT = 1_000_000
+_Metres = Annotated[float, Field(gt=0, le=1000)]
+
+
+@file_format
 @dataclass(frozen=True)
 class ModelMetadata:
-    """Everything that a user of the file must know.
+    """
+    Everything that a user of the file must know.
 
     kind: which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
     input_samples: length of the waveform input. contexts: names that the model can use beside
     the window itself (reference, other_ears). distance_edges_m: upper edges of the distance bins,
-    empty where the model says no distances. calibration: what was done to the probabilities.
-    training: data, seed, recipe, rooms, in words. extra: what one kind needs beside that.
+    empty where the model says no distances. distance_prior: share of each bin where the model was
+    calibrated, one more than edges; empty: that of the shipped detectors. calibration: what was
+    done to the probabilities. training: data, seed, recipe, rooms, in words. extra: what one kind
+    needs beside that.
     """
 
     kind: str
-    input_samples: int = CLIP_SAMPLES
-    sample_rate: int = SAMPLE_RATE
+    input_samples: Annotated[int, Field(ge=0, le=1_000_000)] = CLIP_SAMPLES
+    sample_rate: Annotated[int, Field(ge=0, le=1_000_000)] = SAMPLE_RATE
     modality: str = 'audio'
     contexts: tuple[str, ...] = ()
-    distance_edges_m: tuple[float, ...] = DISTANCE_EDGES_M
-    near_wall_m: float = 0.5
+    distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
+    near_wall_m: _Metres = 0.5
     calibration: str = 'none'
     training: str = ''
     version: str = ''
     licence: str = 'Apache-2.0'
-    extra: dict = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
+    distance_prior: tuple[float, ...] = ()
+
+    @property
+    def bins(self) -> DistanceBins:
+        """The bins of its distances; the standard ones where it says none."""
+        if not self.distance_edges_m:
+            return STANDARD_BINS
+        return DistanceBins(self.distance_edges_m, self.distance_prior)
 
     def to_strings(self) -> dict[str, str]:
         """Return ONNX metadata properties, JSON values under ``quiet_nav.*`` keys."""
@@ -48,38 +70,27 @@ class ModelMetadata:
 
     @classmethod
     def from_strings(cls, properties: Mapping[str, str], where: str = 'model') -> ModelMetadata:
-        """Read ``to_strings`` back.
+        """
+        Read ``to_strings`` back.
 
         Raises QuietNavError naming what is missing, unreadable or of another format.
         """
         raw = {}
         for key, text in properties.items():
             if key.startswith(PREFIX):
-                try:
-                    raw[key[len(PREFIX) :]] = json.loads(text)
-                except ValueError as error:
-                    raise QuietNavError(f'{where}: metadata {key} is not JSON') from error
+                if len(text) > _MOST_TEXT:
+                    raise QuietNavError(f'{where}: metadata {key} is longer than {_MOST_TEXT}')
+                raw[key[len(PREFIX) :]] = parse_json(text, f'{where}: metadata {key}')
         found = raw.pop('format', None)
         if found != FORMAT:
             raise QuietNavError(
-                f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {found!r}); '
+                f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {short(found)}); '
                 'export it with quiet_nav export or import-checkpoint'
             )
-        hints = typing.get_type_hints(cls)
-        missing = sorted(set(hints) - set(raw))
+        names = [item.name for item in dataclasses.fields(cls)]
+        missing = sorted(set(names) - set(raw) - _MAY_LACK)
         if missing:
             raise QuietNavError(f'{where}: metadata lack {", ".join(missing)}')
-        values = {key: _checked(hints[key], raw[key], f'{where}: {key}') for key in hints}
-        return cls(**values)
-
-
-def _checked(hint: object, value: object, where: str) -> object:
-    origin = typing.get_origin(hint)
-    if origin is tuple and isinstance(value, list):
-        return tuple(value)
-    wanted = origin or hint
-    if wanted is float and isinstance(value, int):
-        value = float(value)
-    if isinstance(wanted, types.UnionType) or not isinstance(value, wanted):
-        raise QuietNavError(f'{where}: found {value!r}, expected {hint}')
-    return value
+        # What a later version says besides is its own affair.
+        said = {name: raw[name] for name in names if name in raw}
+        return checked(cls, said, f'{where}: metadata')

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+import enum
 import itertools
 import math
 
@@ -13,6 +16,39 @@ STILL_M = 0.005
 STILL_RAD = 0.01
 #: With a longer pause between two poses nobody knows what the robot did in between.
 MAX_GAP_S = 0.3
+
+
+#: Odometry that runs ahead of sound by less may be sound that comes late.
+_MOST_AHEAD_S = 5.0
+#: Steps between poses that tell how often they come.
+_STEPS = 20
+
+
+class OdometryFaultKind(enum.Enum):
+    """Why odometry cannot tell whether the robot stood."""
+
+    SLOW = enum.auto()
+    BEHIND = enum.auto()
+    AHEAD = enum.auto()
+
+
+@dataclass(frozen=True)
+class OdometryFault:
+    """A kind of fault and a sentence with its numbers."""
+
+    kind: OdometryFaultKind
+    text: str
+
+
+def rate_fault(times_ns: Sequence[int]) -> str:
+    """Return that poses of these times come too seldom to tell a standing robot, or ''."""
+    steps = sorted(b - a for a, b in itertools.pairwise(times_ns) if b > a)
+    if not steps or steps[len(steps) // 2] <= MAX_GAP_S * 1e9:
+        return ''
+    return (
+        f'odometry too slow: {1e9 / steps[len(steps) // 2]:.1f} Hz, at least '
+        f'{math.ceil(1.0 / MAX_GAP_S)} Hz needed to tell whether the robot stood'
+    )
 
 
 class OdometryTrack:
@@ -45,8 +81,31 @@ class OdometryTrack:
         if old > 256:
             del self._times[:old], self._poses[:old]
 
+    def fault(self, end_ns: int) -> OdometryFault | None:
+        """Return why nothing can be told of a window that ends so; None where all is well."""
+        if not self._times:
+            return None
+        slow = rate_fault(self._times[-_STEPS - 1 :])
+        if slow:
+            return OdometryFault(OdometryFaultKind.SLOW, slow)
+        behind_s = (end_ns - self._times[-1]) / 1e9
+        if behind_s > MAX_GAP_S:
+            return OdometryFault(
+                OdometryFaultKind.BEHIND,
+                f'odometry is {behind_s:.1f} s behind the sound: does it still come, and do both '
+                'take their stamps from one clock?',
+            )
+        if -behind_s > _MOST_AHEAD_S:
+            return OdometryFault(
+                OdometryFaultKind.AHEAD,
+                f'odometry is {-behind_s:.1f} s ahead of the sound: do both take their stamps '
+                'from one clock?',
+            )
+        return None
+
     def standing(self, start_ns: int, end_ns: int) -> Pose2D | None:
-        """Return where the robot stood all the time from start to end; None where it moved.
+        """
+        Return where the robot stood all the time from start to end; None where it moved.
 
         None as well where poses are missing for more than 0.3 s in between.
         """

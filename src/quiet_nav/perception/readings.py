@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 import enum
 import math
-from dataclasses import dataclass, replace
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-
-NEAR_WALL_M = 0.5
-#: Upper edges of the distance bins in metres; the last bin is everything farther.
-DISTANCE_EDGES_M = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5)
-DISTANCE_BINS = len(DISTANCE_EDGES_M) + 1
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
+from quiet_nav.perception.distance_bins import NEAR_WALL_M as NEAR_WALL_M
 
 
 class Modality(enum.IntEnum):
@@ -37,7 +35,8 @@ class Context(enum.IntFlag):
 
 
 class Question(enum.IntEnum):
-    """Which wall a reading is about.
+    """
+    Which wall a reading is about.
 
     DIRECTION: the one in the direction of the ear's side, as a robot among walls asks. NEAREST:
     the nearest of the room, as one microphone asks that faces it (the paper's static recordings).
@@ -47,6 +46,8 @@ class Question(enum.IntEnum):
     NEAREST = 1
 
 
+#: How the reason of a reading begins that is not valid for what the model said.
+MODEL_GAVE = 'the model gave'
 #: Names of the questions, as users give them.
 QUESTIONS = tuple(question.name.lower() for question in Question)
 
@@ -76,13 +77,15 @@ def parse_context(text: str) -> Context:
 
 @dataclass(frozen=True)
 class NearWallReading:
-    """How likely a wall is within 0.5 m of a microphone in the direction of ``side``.
+    """
+    How likely a wall is within 0.5 m of a microphone in the direction of ``side``.
 
     side is asked in base_link as the robot stood during the window; only trials, which know every
     turn, ask in that of the step's beginning.
     probability: calibrated, 0 to 1, NaN where not valid. spread: standard deviation over clips.
-    distance_probabilities: one per bin of DISTANCE_EDGES_M plus "farther", summing to 1; empty
-    where the detector gives none. Times are integer nanoseconds.
+    distance_probabilities: one per bin of ``bins``, summing to 1; empty where the detector gives
+    none. Times are integer nanoseconds.
+    Raises QuietNavError where there are more or fewer of them than bins.
     """
 
     side: Side
@@ -96,12 +99,20 @@ class NearWallReading:
     modality: Modality = Modality.AUDIO
     valid: bool = True
     reason: str = ''
+    bins: DistanceBins = STANDARD_BINS
+
+    def __post_init__(self) -> None:
+        if self.distance_probabilities and len(self.distance_probabilities) != self.bins.count:
+            raise QuietNavError(
+                f'a reading with {len(self.distance_probabilities)} distance probabilities; '
+                f'expected {self.bins.count}, one a bin'
+            )
 
     @property
     def median_distance_m(self) -> float:
         """Median of the distance distribution in metres; inf beyond the last edge."""
         total, below = 0.0, 0.0
-        for p, edge in zip(self.distance_probabilities, DISTANCE_EDGES_M, strict=False):
+        for p, edge in zip(self.distance_probabilities, self.bins.edges_m, strict=False):
             if total + p >= 0.5:
                 return below + (0.5 - total) / max(p, 1e-9) * (edge - below)
             total, below = total + p, edge
@@ -121,7 +132,28 @@ class NearWallReading:
 
 
 def finite(reading: NearWallReading) -> NearWallReading:
-    """Return the reading, marked as not valid where the model gave no number."""
-    if math.isfinite(reading.probability):
+    """Return the reading, marked as not valid where the model's numbers are no probabilities."""
+    fault = ''
+    if math.isnan(reading.probability):
+        fault = f'{MODEL_GAVE} NaN'
+    elif not 0.0 <= reading.probability <= 1.0:
+        fault = f'{MODEL_GAVE} {reading.probability:g} as a probability'
+    elif not is_distribution(reading.distance_probabilities):
+        fault = f'{MODEL_GAVE} no distribution of the distance'
+    if not fault:
         return reading
-    return replace(reading, probability=math.nan, valid=False, reason='the model gave NaN')
+    return replace(
+        reading,
+        probability=math.nan,
+        distance_probabilities=(),
+        valid=False,
+        reason=fault,
+    )
+
+
+def is_distribution(probabilities: Sequence[float]) -> bool:
+    """Return whether numbers are probabilities that sum to 1 (to 1 %), or none at all."""
+    if not len(probabilities):
+        return True
+    each = all(0.0 <= p <= 1.0 + 1e-3 for p in probabilities)
+    return each and abs(sum(probabilities) - 1.0) <= 0.01

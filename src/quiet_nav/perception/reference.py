@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, StringConstraints
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.schema import checked, Schema
+from quiet_nav.files.writing import write_json
 from quiet_nav.perception.context import BANDS, COARSE_BANDS, FINE_BINS
 
 _DB_PER_NEPER = 10.0 / np.log(10.0)
@@ -17,7 +21,8 @@ _DB_PER_NEPER = 10.0 / np.log(10.0)
 
 @dataclass(frozen=True)
 class ReferenceSettings:
-    """How the reference is built.
+    """
+    How the reference is built.
 
     half_life: after so many further places a place counts half. novelty: two windows are of
     different places where their fine bands differ by more, RMS in nepers (the estimate's own noise
@@ -33,6 +38,21 @@ class ReferenceSettings:
     patience: int = 3
 
 
+_Level = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Bands = Annotated[list[_Level], Field(min_length=BANDS, max_length=BANDS)]
+
+
+class _EarFile(Schema):
+    weight: float = Field(ge=0, le=1e6)
+    total: _Bands
+    here: _Bands | None
+
+
+class _ReferenceFile(Schema):
+    format: Literal[1]
+    ears: dict[Annotated[str, StringConstraints(pattern=r'^[0-9]{1,3}$')], _EarFile]
+
+
 @dataclass
 class _Ear:
     """What one ear has heard: decayed sum and weight of places, and the place it is at."""
@@ -44,7 +64,8 @@ class _Ear:
 
 
 class RoomReference:
-    """Mean log spectra per ear; all ears share what they heard but keep a gain of their own.
+    """
+    Mean log spectra per ear; all ears share what they heard but keep a gain of their own.
 
     The place where the robot is counts only once it has left it: a reference that held it would
     take away what is to be heard. An ear that follows a wall hears nothing but near walls, and its
@@ -67,7 +88,8 @@ class RoomReference:
         self._ears.clear()
 
     def get(self, ear: int, ears: Collection[int] | None = None) -> np.ndarray | None:
-        """Return the reference of an ear, (160,), natural log of power; None where there is none.
+        """
+        Return the reference of an ear, (160,), natural log of power; None where there is none.
 
         ears: whose means are shared, all that were heard by default.
         """
@@ -83,7 +105,8 @@ class RoomReference:
         return shared_reference(means, weights)[keys.index(ear)]
 
     def hear(self, ear: int, spectrum: np.ndarray, transient: float = 0.0) -> str:
-        """Tell what an ear hears now; the place it was at before counts from then on.
+        """
+        Tell what an ear hears now; the place it was at before counts from then on.
 
         spectrum: natural log of power, (160,). transient: of the window, as the detector gives it.
         Returns 'same place', 'new place', or why the window was refused.
@@ -128,7 +151,8 @@ class RoomReference:
             state.here = None
 
     def save(self, path: str | Path) -> None:
-        """Write the reference as JSON, so that a replay can go on from it.
+        """
+        Write the reference as JSON, so that a replay can go on from it.
 
         Raises QuietNavError where the file cannot be written; what it held before is kept then.
         """
@@ -140,40 +164,25 @@ class RoomReference:
             }
             for key, state in sorted(self._ears.items())
         }
-        path = Path(path)
-        part = path.with_name(path.name + '.part')
-        try:
-            part.write_text(json.dumps({'format': 1, 'ears': ears}, indent=1) + '\n')
-            part.replace(path)
-        except OSError as error:
-            raise QuietNavError(
-                f'reference {path}: cannot be written ({error.strerror})'
-            ) from error
+        write_json(path, {'format': 1, 'ears': ears}, overwrite=True)
 
     @classmethod
     def load(cls, path: str | Path, settings: ReferenceSettings | None = None) -> RoomReference:
         """Read what ``save`` wrote; QuietNavError where the file is not that."""
-        reference = cls(settings)
+        reference, where = cls(settings), f'reference {path}'
         try:
-            content = json.loads(Path(path).read_text())
-            if content['format'] != 1:
-                raise ValueError(f'format {content["format"]}, expected 1')
-            for key, item in content['ears'].items():
-                here, weight = item['here'], float(item['weight'])
-                if not 0.0 <= weight < np.inf:
-                    raise ValueError(f'weight {weight}')
-                reference._ears[int(key)] = _Ear(
-                    _bands(item['total']), weight, None if here is None else _bands(here)
-                )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise QuietNavError(
-                f'reference {path}: not a reference saved by quiet_nav ({error})'
-            ) from error
+            file = checked(_ReferenceFile, read_json(path, where), where)
+        except QuietNavError as error:
+            raise QuietNavError(f'{error}: not a reference saved by quiet_nav') from error
+        for key, ear in file.ears.items():
+            here = None if ear.here is None else np.array(ear.here)
+            reference._ears[int(key)] = _Ear(np.array(ear.total), ear.weight, here)
         return reference
 
 
 def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return every ear's reference from the means of all: shape (..., E, 160) in and out.
+    """
+    Return every ear's reference from the means of all: shape (..., E, 160) in and out.
 
     The weighted mean over ears of the spectra without their gains, plus each ear's gain: its
     difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).
@@ -182,10 +191,3 @@ def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     centre = (share[..., None] * means).sum(-2, keepdims=True)
     gains = (means - centre)[..., -COARSE_BANDS:].mean(-1, keepdims=True)
     return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains
-
-
-def _bands(values: object) -> np.ndarray:
-    bands = np.asarray(values, float)
-    if bands.shape != (BANDS,) or not np.all(np.isfinite(bands)):
-        raise ValueError(f'expected {BANDS} finite bands')
-    return bands

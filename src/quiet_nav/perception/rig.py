@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import hashlib
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Literal
 
-import yaml
+from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.schema import checked, Name, Schema
+from quiet_nav.files.values import short
+from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.geometry import Side, wrap_angle
 
-PATTERNS = ('omni', 'cardioid')
+#: Farther than any ear from base_link on a robot that drives indoors.
+MOST_REACH_M = 10.0
+#: AudioInfo counts channels in one byte.
+_MOST_CHANNEL = 254
 #: The rig of a microphone with so many channels, where none is named.
 RIGS = {1: 'single', 2: 'pair', 3: 'trio'}
 
@@ -67,58 +74,49 @@ class Rig:
 CAMERA_RIG = Rig('camera', (Ear(0, 0.08, 0.0, 0.3, Side.FRONT),), turns=True)
 
 
+_Metres = Annotated[float, Field(ge=-MOST_REACH_M, le=MOST_REACH_M)]
+
+
+class _EarFile(Schema):
+    channel: int = Field(ge=0, le=_MOST_CHANNEL)
+    position: tuple[_Metres, _Metres, _Metres]
+    side: str
+    pattern: Literal['omni', 'cardioid'] = 'omni'
+
+
+class _RigFile(Schema):
+    name: Name = 'unnamed'
+    turns: bool = False
+    ears: tuple[_EarFile, ...] = Field(min_length=1)
+
+
 def load_rig(path: str | Path) -> Rig:
-    """Read a rig from YAML.
+    """
+    Read a rig from YAML.
 
     Raises QuietNavError naming the file and the key where something is missing or unknown.
     """
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise QuietNavError(f'rig {path}: cannot be read ({error.strerror})') from error
-    except yaml.YAMLError as error:
-        raise QuietNavError(f'rig {path}: not YAML ({error})') from error
-    return rig_from_dict(raw, where=f'rig {path}')
+    where = f'rig {path}'
+    return rig_from_dict(read_yaml(path, where), where)
 
 
 def rig_from_dict(raw: object, where: str = 'rig') -> Rig:
     """Build a rig from what the YAML holds; same errors as ``load_rig``."""
-    if not isinstance(raw, dict):
-        raise QuietNavError(f'{where}: expected a mapping with name, turns and ears')
-    unknown = set(raw) - {'name', 'turns', 'ears'}
-    if unknown:
-        raise QuietNavError(f'{where}: unknown keys {sorted(unknown)}; known: name, turns, ears')
-    if not isinstance(raw.get('ears'), list) or not raw['ears']:
-        raise QuietNavError(f'{where}: ears must be a list of at least one ear')
-    ears = tuple(_ear(item, f'{where}: ear {i}') for i, item in enumerate(raw['ears']))
+    file = checked(_RigFile, raw, where)
+    ears = tuple(_ear(item, f'{where}: ears[{i}]') for i, item in enumerate(file.ears))
     if len({ear.channel for ear in ears}) != len(ears):
         raise QuietNavError(f'{where}: two ears share a channel')
-    return Rig(str(raw.get('name', 'unnamed')), ears, bool(raw.get('turns', False)))
+    return Rig(file.name, ears, file.turns)
 
 
-def _ear(raw: object, where: str) -> Ear:
-    if not isinstance(raw, dict):
-        raise QuietNavError(f'{where}: expected a mapping with channel, position, side')
-    unknown = set(raw) - {'channel', 'position', 'side', 'pattern'}
-    if unknown:
-        raise QuietNavError(f'{where}: unknown keys {sorted(unknown)}')
+def _ear(file: _EarFile, where: str) -> Ear:
     try:
-        channel = int(raw['channel'])
-        x, y, z = (float(v) for v in raw['position'])
-        side = Side[str(raw['side']).upper()]
-    except KeyError as error:
+        side = Side[file.side.upper()]
+    except KeyError:
         raise QuietNavError(
-            f'{where}: {error} missing or not one of LEFT, RIGHT, FRONT, BACK'
-        ) from error
-    except (TypeError, ValueError) as error:
-        raise QuietNavError(
-            f'{where}: channel is an integer, position three metres ({error})'
-        ) from error
-    pattern = str(raw.get('pattern', 'omni'))
-    if channel < 0 or pattern not in PATTERNS:
-        raise QuietNavError(f'{where}: channel must be 0 or more and pattern one of {PATTERNS}')
-    return Ear(channel, x, y, z, side, pattern)
+            f'{where}.side: found {short(file.side)}, expected one of LEFT, RIGHT, FRONT, BACK'
+        ) from None
+    return Ear(file.channel, *file.position, side, file.pattern)
 
 
 def rig_for(channels: int, where: str) -> Rig:
@@ -129,7 +127,8 @@ def rig_for(channels: int, where: str) -> Rig:
 
 
 def find_rig(name: str | Path) -> Rig:
-    """Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
+    """
+    Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
 
     Raises QuietNavError naming the rigs there are, and as ``load_rig`` does.
     """

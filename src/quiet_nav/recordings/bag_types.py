@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quiet_nav.errors import QuietNavError
+from quiet_nav.recordings.bag_storage import Channel
 from quiet_nav.resources import shared_file
 
 if TYPE_CHECKING:
     from rosbags.typesys.store import Typestore
+
+STAMPED = 'audio_common_msgs/msg/AudioDataStamped'
+UNSTAMPED = 'audio_common_msgs/msg/AudioData'
+INFO = 'audio_common_msgs/msg/AudioInfo'
+ODOMETRY = 'nav_msgs/msg/Odometry'
+IMAGE = 'sensor_msgs/msg/Image'
+NEAR_WALL = 'quiet_nav/msg/NearWall'
 
 #: audio_common_msgs of ros-drivers' audio_common 0.4.0.
 _AUDIO_COMMON = {
@@ -24,10 +33,99 @@ _AUDIO_COMMON = {
 
 def bag_typestore() -> Typestore:
     """Return ROS 2 Jazzy's types, audio_common_msgs and quiet_nav/msg/NearWall."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
     store = get_typestore(Stores.ROS2_JAZZY)
     near_wall = shared_file('msg/NearWall.msg').read_text()
     for name, text in {**_AUDIO_COMMON, 'quiet_nav/msg/NearWall': near_wall}.items():
         store.register(get_types_from_msg(text, name))
     return store
+
+
+class MessageTypes:
+    """
+    How the messages of a bag's channels are read: by the definition in the bag, else by ours.
+
+    A type is learnt when it is first asked for, each by itself, so that one that cannot be
+    understood does not stand in the way of the others.
+    """
+
+    def __init__(self) -> None:
+        self._ours = bag_typestore()
+        self._stores: dict[tuple[str, str], Typestore] = {}
+
+    def fault(self, channel: Channel) -> str:
+        """Return why a channel's messages cannot be read, or ''."""
+        if channel.encoding not in ('cdr', 'ros1'):
+            return f'its messages are {channel.encoding or "of no known encoding"}, not of ROS'
+        try:
+            store = self._store(channel)
+        except QuietNavError as error:
+            return str(error)
+        needed = self._ours.fielddefs.get(channel.msgtype)
+        if needed is None or channel.msgtype not in _READ:
+            return ''
+        there = {name for name, _ in store.fielddefs[channel.msgtype][1]}
+        newer = _NEWER.get(channel.msgtype, ())
+        missing = [name for name, _ in needed[1] if name not in there and name not in newer]
+        if missing:
+            return (
+                f'its {channel.msgtype} has no field {", ".join(missing)}: another package of the '
+                'same name, or another version'
+            )
+        return ''
+
+    def decode(self, channel: Channel, data: bytes) -> object:
+        """Return the message; whatever rosbags raises where the bytes are none."""
+        store = self._store(channel)
+        if channel.encoding == 'ros1':
+            return store.deserialize_ros1(data, channel.msgtype)
+        return store.deserialize_cdr(data, channel.msgtype)
+
+    def _store(self, channel: Channel) -> Typestore:
+        key = channel.msgtype, channel.definition
+        if key not in self._stores:
+            self._stores[key] = self._learn(channel)
+        return self._stores[key]
+
+    def _learn(self, channel: Channel) -> Typestore:
+        from rosbags.typesys import get_typestore, Stores
+
+        if not channel.definition:
+            if channel.msgtype in self._ours.fielddefs:
+                return self._ours
+            raise QuietNavError(f'the bag does not define {channel.msgtype or "its type"}')
+        try:
+            store = get_typestore(Stores.EMPTY)
+            store.register(_types_of(channel))
+            if channel.msgtype not in store.fielddefs:
+                raise QuietNavError(f'its definition is not one of {channel.msgtype}')
+        except QuietNavError:
+            raise
+        except Exception as error:
+            # The parser has errors of its own, and others for what it did not expect.
+            raise QuietNavError(
+                f'the definition of its type {channel.msgtype} cannot be understood'
+            ) from error
+        return store
+
+
+#: The types whose fields are read: they must be there by name.
+_READ = frozenset({STAMPED, UNSTAMPED, INFO, ODOMETRY, IMAGE, NEAR_WALL})
+#: Fields that bags of earlier versions do not have; nothing may depend on them.
+_NEWER = {NEAR_WALL: ('rig', 'hears_by')}
+
+
+def _types_of(channel: Channel) -> dict[str, object]:
+    from rosbags.typesys import get_types_from_idl, get_types_from_msg
+
+    if channel.form != 'ros2idl':
+        return dict(get_types_from_msg(channel.definition, channel.msgtype))
+    # rosbag2 joins the IDL files of all that a type is made of.
+    line = '=' * 80 + '\n'
+    types: dict[str, object] = {}
+    for part in channel.definition.split(line):
+        text = part.split('\n', 1)[1] if part.startswith('IDL: ') else part
+        if text.strip():
+            types.update(get_types_from_idl(text))
+    return types

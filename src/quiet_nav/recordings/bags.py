@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.bag_types import bag_typestore
+from quiet_nav.recordings.bag_folder import bag_path, open_files
+from quiet_nav.recordings.bag_storage import Channel
+from quiet_nav.recordings.bag_types import (
+    IMAGE,
+    INFO,
+    MessageTypes,
+    ODOMETRY,
+    STAMPED,
+    UNSTAMPED,
+)
 from quiet_nav.sound.pcm import PcmFormat
 
-STAMPED = 'audio_common_msgs/msg/AudioDataStamped'
-UNSTAMPED = 'audio_common_msgs/msg/AudioData'
-INFO = 'audio_common_msgs/msg/AudioInfo'
-ODOMETRY = 'nav_msgs/msg/Odometry'
-IMAGE = 'sensor_msgs/msg/Image'
-_FILES = ('.mcap', '.db3')
 _MEND = {
     1: '`rosbag reindex` mends what was cut off',
     2: '`ros2 bag reindex`, or `mcap recover` for an mcap file, mends what was cut off',
@@ -25,7 +30,8 @@ _MEND = {
 
 @dataclass(frozen=True)
 class BagTopics:
-    """Names of the topics that are read; empty: found by type and usual name, or not there.
+    """
+    Names of the topics that are read; empty: found by type and usual name, or not there.
 
     format: of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
     """
@@ -39,52 +45,84 @@ class BagTopics:
 
 
 class Bag:
-    """A bag that is open for reading; use it as a context.
+    """
+    A bag that is open for reading; use it as a context.
 
-    path: a rosbag2 folder or the one file in it, or a ROS 1 .bag. Raises QuietNavError where it
-    is not there, cut off, or nothing that is known.
+    path: a rosbag2 folder or the one file in it, or a ROS 1 .bag. topics: types by name, counts:
+    messages that are there by name, of all that can be read; skipped: why others cannot. Raises
+    QuietNavError where it is not there, cut off, or nothing that is known.
     """
 
     def __init__(self, path: str | Path) -> None:
-        from rosbags.highlevel import AnyReader
-
-        self.path = _bag_path(Path(path))
+        self.path = bag_path(Path(path))
         self._version = 1 if self.path.suffix == '.bag' else 2
+        self._open = contextlib.ExitStack()
         try:
-            self._reader = AnyReader([self.path], default_typestore=bag_typestore())
-            self._reader.open()
-        except Exception as error:
+            self._files, self._declared = open_files(self.path, self._open)
+            self._types = MessageTypes()
+            self._channels, self.skipped = self._readable()
+        except BaseException as error:
+            self._open.close()
+            if isinstance(error, QuietNavError) or not isinstance(error, Exception):
+                raise
             raise self._damaged(error) from error
-        self.topics: dict[str, str] = {c.topic: c.msgtype for c in self._reader.connections}
-        self.count = self._reader.message_count
-        self.start_ns = self._reader.start_time if self.count else 0
-        self.end_ns = self._reader.end_time if self.count else 0
+        self.topics = {topic: channel.msgtype for topic, channel in self._channels.items()}
+        self.counts = {topic: channel.count for topic, channel in self._channels.items()}
+        self.start_ns, self.end_ns = self._files.start_ns, self._files.end_ns
+        skipped = [f'{topic} is left out: {why}' for topic, why in self.skipped.items()]
+        self._notes = dict.fromkeys([*self._files.notes, *skipped])
 
     @property
     def name(self) -> str:
         """What the bag is called: its folder, or its file without the ending."""
         return self.path.stem if self._version == 1 else self.path.name
 
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the bag, as far as it has been read."""
+        return list(self._notes)
+
     def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, object]]:
-        """Yield topic, time of recording (ns) and message, in order of that time."""
-        wanted = [c for c in self._reader.connections if c.topic in topics]
+        """
+        Yield topic, time of recording (ns) and message, in order of that time.
+
+        A message that is none of its type is left out; ``notes`` counts them, and what was read
+        against what the bag declares. Raises QuietNavError where the file is damaged.
+        """
+        wanted = {topic: self._channels[topic] for topic in topics if topic in self._channels}
         if not wanted:
             return
-        found = self._reader.messages(wanted)
+        found = self._files.messages(wanted)
+        read: Counter[str] = Counter()
+        bad: Counter[str] = Counter()
         while True:
             try:
-                connection, time_ns, data = next(found)
-                message = self._reader.deserialize(data, connection.msgtype)
+                channel, time_ns, data = next(found)
             except StopIteration:
-                return
+                break
+            except QuietNavError:
+                raise
             except Exception as error:
                 raise self._damaged(error) from error
-            yield connection.topic, time_ns, message
+            topic = channel.topic
+            known = wanted[topic]
+            if (channel.msgtype, channel.encoding) != (known.msgtype, known.encoding):
+                continue
+            read[topic] += 1
+            try:
+                message = self._types.decode(known, data)
+            except Exception:
+                # The decoder has errors of its own, and others for bytes that it did not expect.
+                bad[topic] += 1
+                continue
+            yield topic, time_ns, message
+        self._account(read, bad, wanted)
 
     def pick(
         self, what: str, types: Sequence[str], names: Sequence[str], asked: str, option: str
     ) -> str:
-        """Return the topic that carries something, '' where there is none.
+        """
+        Return the topic that carries something, '' where there is none.
 
         types: that it may have. names: usual ends of its name, the best first; '' allows any.
         asked: the user's choice. Raises QuietNavError where that is not in the bag or where
@@ -93,34 +131,57 @@ class Bag:
         if asked:
             if self.topics.get(asked) not in types:
                 is_there = f'is {self.topics[asked]}' if asked in self.topics else 'is not there'
+                if asked in self.skipped:
+                    is_there = f'cannot be read ({self.skipped[asked]})'
                 raise QuietNavError(
                     f'bag {self.path}: {what} {asked} {is_there}, expected '
                     f'{" or ".join(types)}; {self.contents}'
                 )
             return asked
-        for kind in types:
-            typed = sorted(name for name, found in self.topics.items() if found == kind)
-            for ending in names:
-                fits = [name for name in typed if ('/' + name).endswith(ending)]
-                if len(fits) > 1:
-                    raise QuietNavError(
-                        f'bag {self.path}: {what} could be {", ".join(fits)}; choose by {option}'
-                    )
-                if fits:
-                    return fits[0]
+        full = [name for name, count in self.counts.items() if count]
+        # A topic without messages says what is missing, where there is no other.
+        for there in (full, list(self.topics)):
+            for kind in types:
+                typed = sorted(name for name in there if self.topics[name] == kind)
+                for ending in names:
+                    fits = [name for name in typed if ('/' + name).endswith(ending)]
+                    if len(fits) > 1:
+                        raise QuietNavError(
+                            f'bag {self.path}: {what} could be {", ".join(fits)}; '
+                            f'choose by {option}'
+                        )
+                    if fits:
+                        return fits[0]
         return ''
+
+    def need(self, topic: str, what: str, advice: str = '') -> None:
+        """
+        Raise QuietNavError where there is no such topic, or no message in it.
+
+        topic: as ``pick`` gave it. what: it should hold. advice: what to do, where more can be
+        done than to record it.
+        """
+        advice = f'; {advice}' if advice else ''
+        if not topic:
+            raise QuietNavError(f'bag {self.path}: no {what}{advice}; {self.contents}')
+        if not self.counts[topic]:
+            declared = self._declared.get(topic, 0)
+            lost = f', though metadata.yaml declares {declared}' if declared else ''
+            raise QuietNavError(
+                f'bag {self.path}: no {what}: topic {topic} has no messages{lost}{advice}'
+            )
 
     @property
     def contents(self) -> str:
         """The topics there are and their types, in a sentence."""
         if not self.topics:
-            return 'it holds no topics'
+            return 'it holds no topics that can be read'
         listed = ', '.join(f'{name} ({kind})' for name, kind in sorted(self.topics.items()))
         return f'topics there: {listed}'
 
     def close(self) -> None:
         """Close the files."""
-        self._reader.close()
+        self._open.close()
 
     def __enter__(self) -> Bag:
         return self
@@ -133,6 +194,39 @@ class Bag:
     ) -> None:
         self.close()
 
+    def _readable(self) -> tuple[dict[str, Channel], dict[str, str]]:
+        """Return the channels that can be read by topic, and why others cannot."""
+        channels: dict[str, Channel] = {}
+        skipped: dict[str, str] = {}
+        # Where a name has two types the one that says more counts.
+        for channel in sorted(self._files.channels, key=lambda c: (c.topic, -c.count, c.msgtype)):
+            fault = self._types.fault(channel)
+            had = channels.get(channel.topic)
+            if not fault and had is not None and had.msgtype != channel.msgtype:
+                fault = f'recorded as {channel.msgtype}, too; read as {had.msgtype}'
+            if fault:
+                skipped.setdefault(channel.topic, fault)
+            elif had is not None:
+                channels[channel.topic] = replace(had, count=had.count + channel.count)
+            else:
+                channels[channel.topic] = channel
+        return channels, skipped
+
+    def _account(self, read: Counter[str], bad: Counter[str], wanted: dict[str, Channel]) -> None:
+        for topic, channel in wanted.items():
+            declared = self._declared.get(topic, channel.count)
+            if not channel.count and not declared:
+                self._notes[f'topic {topic} has no messages'] = None
+            elif read[topic] != declared:
+                note = f'{topic}: {read[topic]} messages read, the bag declares {declared}'
+                self._notes[note] = None
+            if bad[topic]:
+                note = (
+                    f'{topic}: {bad[topic]} of {read[topic]} messages are no {channel.msgtype} and '
+                    'are left out'
+                )
+                self._notes[note] = None
+
     def _damaged(self, error: Exception) -> QuietNavError:
         text = ' '.join(str(error).split()) or type(error).__name__
         return QuietNavError(
@@ -142,7 +236,8 @@ class Bag:
 
 
 def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
-    """Return the topics of a bag that are read, '' for those that are not there.
+    """
+    Return the topics of a bag that are read, '' for those that are not there.
 
     The audio's info is the one beside it (``audio/audio_stamped``, ``audio/audio_info``).
     """
@@ -184,36 +279,14 @@ def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
 
 def need_audio(bag: Bag, topics: BagTopics) -> None:
     """Raise QuietNavError, saying what the bag holds, where there is no audio or no info."""
-    if not topics.audio:
-        raise QuietNavError(
-            f'bag {bag.path}: no audio (expected a topic of {STAMPED}, as audio_capture and '
-            f'the microphone node publish); {bag.contents}'
+    bag.need(
+        topics.audio,
+        f'audio (expected a topic of {STAMPED}, as audio_capture and the microphone node publish)',
+        'sound recorded beside the bag is given by --wav',
+    )
+    if topics.format is None:
+        bag.need(
+            topics.info,
+            f'topic of {INFO} that says the format of {topics.audio}',
+            'say it by --audio-format, as S16LE,1,16000',
         )
-    if not topics.info and topics.format is None:
-        raise QuietNavError(
-            f'bag {bag.path}: audio in {topics.audio}, but no topic of {INFO} that says its '
-            f'format; say it by --audio-format, as S16LE,1,16000; {bag.contents}'
-        )
-
-
-def _bag_path(path: Path) -> Path:
-    """Return the folder or .bag file that a path means."""
-    if not path.exists():
-        raise QuietNavError(f'{path}: no such bag')
-    if path.is_file() and path.suffix == '.bag':
-        return path
-    folder = path.parent if path.is_file() and path.suffix in _FILES else path
-    if not folder.is_dir():
-        raise QuietNavError(
-            f'{path}: not a bag; expected a rosbag2 folder, a {" or ".join(_FILES)} file in one, '
-            'or a ROS 1 .bag'
-        )
-    if not (folder / 'metadata.yaml').is_file():
-        held = sorted(p.name for p in folder.iterdir() if p.suffix in _FILES)
-        if not held:
-            raise QuietNavError(f'{path}: not a bag; no metadata.yaml and no bag file in it')
-        raise QuietNavError(
-            f'{path}: no metadata.yaml beside {", ".join(held)}; the recording was not ended '
-            f'properly: `ros2 bag reindex {folder}` writes one'
-        )
-    return folder.resolve() if folder.name in ('', '.', '..') else folder

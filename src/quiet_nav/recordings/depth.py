@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.messages import (
+    check_encoding,
+    DEPTH_ENCODINGS,
+    pixel_rows,
+    pixel_type,
+)
 
 #: The pixels in the middle of the image that are averaged (paper, section 3).
 CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
@@ -15,53 +21,49 @@ CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
 LEAST_VALID = 0.1
 #: No depth camera reads nearer, none in a room farther: beyond, units were taken for others.
 NEAREST_M, FARTHEST_M = 0.05, 100.0
-#: NumPy type and metres a unit of the encodings that depth comes in (REP-118 and realsense2).
-_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 
 
 @dataclass(frozen=True)
 class WallDistance:
-    """Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
+    """
+    Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
 
-    valid_share: of the central pixels that had a reading.
+    valid_share: of the central pixels that had a reading. damaged: the image could not be read.
     """
 
     distance_m: float
     valid_share: float
     reason: str = ''
+    damaged: bool = False
 
     @property
     def valid(self) -> bool:
         return not self.reason
 
 
-def decode_depth(
-    encoding: str, height: int, width: int, step: int, data: object, big_endian: bool = False
-) -> tuple[np.ndarray, float]:
-    """Return a view of a depth image's pixels, (height, width), and the metres of one unit.
+def depth_unit_m(image: object) -> float:
+    """Return the metres of one unit of a depth image; QuietNavError for other encodings."""
+    check_encoding(image.encoding, DEPTH_ENCODINGS)
+    return DEPTH_ENCODINGS[image.encoding][1]
 
-    The arguments are the fields of sensor_msgs/Image. Raises QuietNavError for other encodings
-    and for data that do not fill the image.
+
+def decode_depth(image: object) -> tuple[np.ndarray, float]:
     """
-    if encoding not in _ENCODINGS:
-        known = ', '.join(_ENCODINGS)
-        raise QuietNavError(f'depth image encoded as {encoding!r}; expected one of {known}')
-    kind, unit_m = _ENCODINGS[encoding]
-    dtype = np.dtype(kind).newbyteorder('>' if big_endian else '<')
-    raw = np.frombuffer(memoryview(data), np.uint8)
-    if step < width * dtype.itemsize or len(raw) < height * step:
-        raise QuietNavError(
-            f'depth image of {width} x {height} pixels, {step} bytes a row, with {len(raw)} bytes: '
-            'not whole'
-        )
-    rows = raw[: height * step].reshape(height, step)[:, : width * dtype.itemsize]
-    return np.ascontiguousarray(rows).view(dtype), unit_m
+    Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
+
+    A view where its rows are not padded. Raises QuietNavError for other encodings and for data
+    that do not fill the image.
+    """
+    unit_m = depth_unit_m(image)
+    dtype = pixel_type(image.encoding, bool(image.is_bigendian))
+    return np.ascontiguousarray(pixel_rows(image, dtype.itemsize)).view(dtype), unit_m
 
 
 def wall_distance(
     depth: np.ndarray, unit_m: float = 1e-3, least_valid: float = LEAST_VALID
 ) -> WallDistance:
-    """Return the mean of the central 320x240 pixels; those without a reading are left out.
+    """
+    Return the mean of the central 320x240 pixels; those without a reading are left out.
 
     depth: shape (height, width), 0 or NaN where there is no reading. Images smaller than that in
     a direction count over all of it. Source: the paper, section 3.
@@ -95,16 +97,16 @@ def wall_distance(
 
 
 def image_wall_distance(image: object, least_valid: float = LEAST_VALID) -> WallDistance:
-    """Return the wall distance of a sensor_msgs/Image, from ROS or from a bag."""
-    pixels, unit_m = decode_depth(
-        image.encoding,
-        image.height,
-        image.width,
-        image.step,
-        image.data,
-        bool(image.is_bigendian),
-    )
-    return wall_distance(pixels, unit_m, least_valid)
+    """Return the wall distance of a sensor_msgs/Image; raises as ``decode_depth``."""
+    return wall_distance(*decode_depth(image), least_valid)
+
+
+def recorded_wall_distance(image: object) -> WallDistance:
+    """Return the same of one image of many: where it cannot be read there is none."""
+    try:
+        return image_wall_distance(image)
+    except QuietNavError as error:
+        return WallDistance(math.nan, 0.0, str(error), damaged=True)
 
 
 class DepthTrack:
@@ -113,17 +115,30 @@ class DepthTrack:
     def __init__(self) -> None:
         self._times: list[int] = []
         self._distances: list[float] = []
-        self.images = 0
-        self.last_reason = ''
+        self.images = self.damaged = 0
+        self.last_reason = self._first_fault = ''
 
     def add(self, time_ns: int, found: WallDistance) -> None:
         """Take what an image says."""
         self.images += 1
         if not found.valid:
             self.last_reason = found.reason
+            if found.damaged:
+                self.damaged += 1
+                self._first_fault = self._first_fault or found.reason
             return
         self._times.append(time_ns)
         self._distances.append(found.distance_m)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of images that could not be read."""
+        if not self.damaged:
+            return []
+        return [
+            f'{self.damaged} of {self.images} depth images cannot be read and are left out '
+            f'({self._first_fault})'
+        ]
 
     @property
     def times_ns(self) -> np.ndarray:

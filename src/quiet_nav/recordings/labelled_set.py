@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 import contextlib
-import csv
-import json
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+import math
 from pathlib import Path
+import shutil
+from typing import Literal
+import unicodedata
 
 import numpy as np
+from pydantic import Field
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.csv_files import read_csv
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.schema import checked, Schema
+from quiet_nav.files.values import short
+from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import Annotation, read_annotation
 from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     to_json,
-    whole_folder,
     write_annotation,
     write_color,
-    write_list,
     write_sound,
     write_static_depth,
-    write_whole,
 )
-from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS
-from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
+from quiet_nav.quiet_campus.listing import ListedPlace, write_motion_lists, write_place_lists
+from quiet_nav.quiet_campus.lists import SPLITS
+from quiet_nav.recordings.bag_folder import bag_name
+from quiet_nav.recordings.bags import Bag
+from quiet_nav.recordings.labelling import label_bag, Labelled, LabelledPlace, LabelSettings
+from quiet_nav.recordings.motion import label_motion, MotionLabelled
 from quiet_nav.recordings.playback import Wav
-from quiet_nav.simulation.campus.lists import write_motion_lists
 from quiet_nav.streams import generator
 
 SUBSET = SUBSETS['static']
-#: A pair is worth ordering from this difference in distance on (the official lists' least).
-LEAST_DIFFERENCE_M = 0.1
+_MOST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -46,90 +53,146 @@ class Assigned:
 
 
 def read_assignment(path: str | Path) -> list[Assigned]:
-    """Read a CSV of bag, room, split; bags are relative to its folder.
+    """
+    Read a CSV of bag, room, split; bags are relative to its folder.
 
-    Raises QuietNavError for other columns and parts, and for a room in two parts.
+    Raises QuietNavError naming the line where a value is missing, and for other columns.
     """
     path = Path(path)
-    try:
-        with path.open(newline='') as file:
-            reader = csv.DictReader(file)
-            if set(reader.fieldnames or ()) != {'bag', 'room', 'split'}:
-                raise QuietNavError(
-                    f'{path}: columns bag, room, split expected, found {reader.fieldnames}'
-                )
-            rows = [Assigned(path.parent / r['bag'], r['room'], r['split']) for r in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise QuietNavError(f'{path}: cannot be read ({error})') from error
+    rows = []
+    for line, row in read_csv(path, ('bag', 'room', 'split')):
+        bag, room, split = (tidy(row[name]) for name in ('bag', 'room', 'split'))
+        missing = [n for n, v in (('bag', bag), ('room', room), ('split', split)) if not v]
+        if missing:
+            raise QuietNavError(f'{path}: line {line}: no {missing[0]}')
+        rows.append(Assigned(path.parent / bag, room, split))
+    if not rows:
+        raise QuietNavError(f'{path}: names no bags')
     return rows
 
 
-class LabelledSet:
-    """A data set below ``out``: which room is in which part, and the bags it was made from.
+def tidy(name: str) -> str:
+    """Return a name as it is meant: without blanks around it, composed letters as one."""
+    return unicodedata.normalize('NFC', ' '.join(name.split()))
 
-    Raises QuietNavError where ``labels.json`` is there but cannot be read, or recordings are that
-    it does not know.
+
+class _BagEntry(Schema):
+    """What ``labels.json`` says of a bag; begun_ns: time of its first message, 0 where unknown."""
+
+    room: str
+    duration: float
+    places: int
+    kept: float
+    left_out: dict[str, float] = Field(alias='left out')
+    notes: tuple[str, ...] = ()
+    begun_ns: int = 0
+
+
+class _Labels(Schema):
+    """``labels.json``: the part of every room, and the bags that were labelled by name."""
+
+    rooms: dict[str, Literal['train', 'val', 'test']]
+    bags: dict[str, _BagEntry]
+
+
+class LabelledSet:
+    """
+    A data set below ``out``: which room is in which part, and the bags it was made from.
+
+    It grows bag by bag: what was added stays, whatever happens to the next. Raises QuietNavError
+    where ``labels.json`` is there but cannot be read, or recordings are that it does not know.
     """
 
     def __init__(self, out: str | Path) -> None:
         self.root = Path(out) / SUBSET
         self._path = self.root / 'labels.json'
         self.rooms: dict[str, str] = {}
-        self.bags: dict[str, dict] = {}
-        if self._path.is_file():
-            try:
-                content = json.loads(self._path.read_text())
-                self.rooms, self.bags = dict(content['rooms']), dict(content['bags'])
-            except (OSError, ValueError, KeyError, TypeError) as error:
+        self.bags: dict[str, _BagEntry] = {}
+        if self._path.exists():
+            said = checked(_Labels, read_json(self._path), str(self._path))
+            self.rooms, self.bags = dict(said.rooms), dict(said.bags)
+            lost = sorted({b.room for b in self.bags.values()} - set(self.rooms))
+            if lost:
                 raise QuietNavError(
-                    f'{self._path}: not what this command writes ({error})'
-                ) from error
+                    f'{self._path}: bags of room {short(lost[0])}, which has no part'
+                )
         elif (self.root / 'ProcessedData').exists():
             raise QuietNavError(
                 f'{self.root} holds recordings that this command did not write; choose another '
                 'folder'
             )
 
-    def claim(self, assigned: Sequence[Assigned], names: Sequence[str]) -> None:
-        """Take rooms into their parts, before anything is written.
+    def claim(self, assigned: Sequence[Assigned]) -> list[Assigned]:
+        """
+        Take rooms into their parts and return the bags that are not in yet.
 
-        Raises QuietNavError for a room in two parts, unknown parts, and bags that are in already.
+        Everything that can be refused is, before anything is read or written: rooms in two parts,
+        unknown parts, two bags of one name. Raises QuietNavError, also where the folder cannot be
+        written.
         """
         rooms = dict(self.rooms)
-        for item, name in zip(assigned, names, strict=True):
-            if item.split not in SPLITS:
-                raise QuietNavError(f'split {item.split!r} is none of {", ".join(SPLITS)}')
-            if not item.room or '/' in item.room or item.room.startswith('.'):
-                raise QuietNavError(f'room {item.room!r} cannot be the name of a folder')
+        for item in assigned:
+            _check_room(item)
             if rooms.setdefault(item.room, item.split) != item.split:
                 raise QuietNavError(
                     f'room {item.room} would be in both {rooms[item.room]} and {item.split}; '
                     'each room must be in one'
                 )
-            if name in self.bags:
-                raise QuietNavError(
-                    f'bag {name} is in {self.root} already, as {self.bags[name]["room"]}'
-                )
-        twice = {name for name in names if list(names).count(name) > 1}
+        names = [bag_name(item.bag) for item in assigned]
+        twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise QuietNavError(f'two bags are called {", ".join(sorted(twice))}; rename one')
+        new = [i for i, name in zip(assigned, names, strict=True) if not self._is_in(i, name)]
         self.rooms = rooms
+        clear_parts(self.root / 'ProcessedData')
+        clear_parts(self.motion_root / 'ProcessedData')
+        self._write_labels()
+        return new
 
-    def add(self, item: Assigned, settings: LabelSettings, wav: Wav | None = None) -> Labelled:
-        """Label a bag into its room's folder; where ``label_bag`` raises nothing is left."""
+    def _is_in(self, item: Assigned, name: str) -> bool:
+        """Return whether a bag was labelled already; QuietNavError where it is not the same."""
+        if name not in self.bags:
+            return False
+        there = self.bags[name]
+        with Bag(item.bag) as bag:
+            same = there.begun_ns in (0, bag.start_ns)
+        if there.room == item.room and same:
+            return True
+        other = '' if same else 'another '
+        raise QuietNavError(f'{other}bag {name} is in {self.root} already, as {there.room}')
+
+    def add(
+        self,
+        item: Assigned,
+        settings: LabelSettings,
+        wav: Wav | None = None,
+        motion: bool = False,
+    ) -> tuple[Labelled, MotionLabelled | None]:
+        """
+        Label a bag into its room's folder and write the lists; motion: moving stretches, too.
+
+        Where it raises nothing of the bag counts.
+        """
+        name, moved = bag_name(item.bag), None
+        self._clear(name, item.room)
         with _PlaceFolders(self.root / 'ProcessedData' / item.room) as folders:
             found = label_bag(item.bag, settings, folders, wav)
             for place in found.places:
                 folders.annotate(place, found.name)
-        self.bags[found.name] = {
+            if motion:
+                moved = label_motion(item.bag, item.room, self.motion_root, settings, wav)
+        entry = {
             'room': item.room,
             'duration': found.duration_s,
             'places': len(found.places),
             'kept': found.kept_s,
             'left out': dict(sorted(found.left_out.items())),
-            'notes': list(found.notes),
+            'notes': found.notes,
+            'begun_ns': found.begun_ns,
         }
-        return found
+        self.bags[name] = _BagEntry.model_validate(entry)
+        self.finish()
+        return found, moved
 
     @property
     def motion_root(self) -> Path:
@@ -143,49 +206,63 @@ class LabelledSet:
         for split in SPLITS:
             rooms = sorted(room for room in self.rooms if self.rooms[room] == split)
             self._write_lists(split, rooms)
-        write_whole(self._path, to_json({'rooms': self.rooms, 'bags': self.bags}))
+        self._write_labels()
+
+    def _write_labels(self) -> None:
+        used = {entry.room for entry in self.bags.values()}
+        content = {
+            'rooms': {room: split for room, split in self.rooms.items() if room in used},
+            'bags': {
+                name: b.model_dump(mode='json', by_alias=True) for name, b in self.bags.items()
+            },
+        }
+        write_file(self._path, to_json(content), overwrite=True)
+
+    def _clear(self, bag: str, room: str) -> None:
+        """Remove what a run that was ended left of a bag: it is not in ``labels.json``."""
+        for folder in (self.root / 'ProcessedData' / room, self.motion_root / 'ProcessedData'):
+            for path, said in _annotations(folder):
+                if said.bag == bag:
+                    shutil.rmtree(path)
 
     def _write_motion_lists(self) -> None:
-        depths: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
-        for path in sorted((self.motion_root / 'ProcessedData').glob('*/annotation.json')):
-            said = json.loads(path.read_text())
-            depths[self.rooms[said['room']]][path.parent.name] = said['depth']
+        depths: dict[str, dict[str, Sequence[float]]] = {split: {} for split in SPLITS}
+        for path, said in _annotations(self.motion_root / 'ProcessedData', 'depth_m'):
+            if said.bag in self.bags:
+                room = self.bags[said.bag].room
+                depths[self.rooms[room]][path.name] = said.depth_m
         for split in SPLITS:
-            folder = self.motion_root / 'data-split'
-            lists = (folder / task / f'{split}.csv' for task in (OBSTACLE, ORDER))
             rng = generator(0, 'lists', split)
             limit = NEAR_WALL_M, math.nextafter(NEAR_WALL_M, math.inf)
-            write_motion_lists(depths[split], split, *lists, rng, *limit)
+            subset = SUBSETS['motion']
+            write_motion_lists(self.motion_root, subset, depths[split], split, rng, *limit)
 
     def _write_lists(self, split: str, rooms: Sequence[str]) -> None:
-        rows, pairs = [], []
+        listed: dict[str, dict[str, ListedPlace]] = {}
         for room in rooms:
-            distances = {}
-            for place in sorted((self.root / 'ProcessedData' / room).glob('*/annotation.json')):
-                said = json.loads(place.read_text())
-                name, distance = place.parent.name, float(said['depth'])
-                distances[name] = distance
-                row = [_listed(room, name), repr(distance)]
-                near = str(int(distance <= NEAR_WALL_M))
-                if split == 'train':
-                    rows.append([*row, near])
-                else:
-                    rows += [[*row, str(s), near] for s in range(int(said['Audio Length']))]
-            pairs += [
-                [_listed(room), one, other, str(int(distances[one] < distances[other]))]
-                for one in distances
-                for other in distances
-                if abs(distances[one] - distances[other]) >= LEAST_DIFFERENCE_M
-            ]
-        folder = self.root / 'data-split'
-        start = [] if split == 'train' else ['start second']
-        columns = ['path', 'depth', *start, 'IfObstacle']
-        write_list(folder / OBSTACLE / f'{split}.csv', columns, rows)
-        write_list(folder / ORDER / f'{split}.csv', ['path', 'clip_1', 'clip_2', 'label'], pairs)
+            listed[room] = {}
+            folder = self.root / 'ProcessedData' / room
+            for path, said in _annotations(folder, 'depth_m', 'length_s'):
+                if said.bag not in self.bags:
+                    continue
+                is_near = said.distance_m <= NEAR_WALL_M
+                length_s = said.length_s or 0.0
+                listed[room][path.name] = ListedPlace(said.distance_m, length_s, is_near)
+        write_place_lists(self.root, SUBSET, listed, split)
 
 
-def _listed(*parts: str) -> str:
-    return '/'.join(('.', 'data', SUBSET, 'ProcessedData', *parts))
+def _annotations(folder: Path, *needed: str) -> Iterator[tuple[Path, Annotation]]:
+    """Yield the places or recordings in a folder and what is said of them."""
+    for path in sorted(folder.glob('*/annotation.json')):
+        yield path.parent, read_annotation(path.parent, *needed)
+
+
+def _check_room(item: Assigned) -> None:
+    if item.split not in SPLITS:
+        raise QuietNavError(f'split {short(item.split)} is none of {", ".join(SPLITS)}')
+    room = item.room
+    if not room or '/' in room or '\0' in room or room.startswith('.') or len(room) > _MOST_NAME:
+        raise QuietNavError(f'room {short(room)} cannot be the name of a folder')
 
 
 class _PlaceFolders:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+import math
 from pathlib import Path
 from typing import Protocol
 
@@ -13,12 +13,13 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
-from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.perception.messages import pixels_from_msg, stamp_to_ns
+from quiet_nav.perception.odometry import MAX_GAP_S
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import DepthTrack, decode_depth
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, spans_apart
+from quiet_nav.recordings.depth import decode_depth, DepthTrack
+from quiet_nav.recordings.playback import events, hear, Moved, Seen, spans_apart, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -37,7 +38,8 @@ _NOT_SEEN = 'the robot never turned the camera here to what an ear faced'
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How places are cut.
+    """
+    How places are cut.
 
     longest_s: of one place. still: the robot (or whoever held the camera) stood all the time, so
     that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
@@ -55,7 +57,8 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class LabelledPlace:
-    """A place: when its sound began, how long it is, metres to the wall.
+    """
+    A place: when its sound began, how long it is, metres to the wall.
 
     name: of its folder. side: of the one ear kept, where the camera had to turn for it; seen_ns:
     when it looked there, 0 while the sound was heard.
@@ -88,13 +91,18 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of a bag; left_out: why the rest was not kept, and seconds of it."""
+    """
+    What became of a bag; left_out: why the rest was not kept, and seconds of it.
+
+    begun_ns: time of its first message.
+    """
 
     name: str
     duration_s: float
     places: tuple[LabelledPlace, ...]
     left_out: Counter[str]
     notes: tuple[str, ...] = ()
+    begun_ns: int = 0
 
     @property
     def kept_s(self) -> float:
@@ -105,7 +113,8 @@ class Labelled:
 def label_bag(
     path: str | Path, settings: LabelSettings, keeper: Keeper, wav: Wav | None = None
 ) -> Labelled:
-    """Cut a bag into places; their sound and images go to ``keeper``, one at a time.
+    """
+    Cut a bag into places; their sound and images go to ``keeper``, one at a time.
 
     Raises QuietNavError where it holds no sound, no depth, no distance in any of its depth images,
     no odometry (unless ``still``), or sound and depth that never overlap.
@@ -114,15 +123,15 @@ def label_bag(
         raise QuietNavError('--sides needs --rig, and odometry that tells of turns (no --still)')
     with Bag(path) as bag:
         topics = find_topics(bag, settings.topics)
-        for name, what, needed in (
-            (topics.depth, 'depth images', True),
-            (topics.odometry, 'odometry (was the robot still? say so by --still)',
-             not settings.still),
-        ):  # fmt: skip
-            if needed and not name:
-                raise QuietNavError(f'bag {bag.path}: no {what}; {bag.contents}')
-        depth, stretches, moved_s = _look(bag, topics, settings.still)
-        cut = _Cut(settings, stretches, depth, bag.name, keeper)
+        bag.need(topics.depth, 'depth images')
+        if not settings.still:
+            bag.need(topics.odometry, 'odometry', 'was the robot still? say so by --still')
+        depth, standing = _look(bag, topics)
+        if not settings.still and standing.fault:
+            raise QuietNavError(
+                f'bag {bag.path}: {standing.fault}; was it still all the time? say so by --still'
+            )
+        cut = _Cut(settings, _stretches(depth, standing, settings), depth, bag.name, keeper)
         receiver = AudioReceiver(settings.longest_s + 2 * _SPARE_S + 10.0)
         sound, notes, errors = None, {}, []
         for _, event in events(bag, topics, wav, depth=False):
@@ -136,36 +145,55 @@ def label_bag(
         if sound is None:
             reason = errors[0] if errors else receiver.fault
             raise QuietNavError(f'bag {bag.path}: {reason}')
-        apart = spans_apart(sound, depth.times_ns.tolist(), f'bag {bag.path}')
-        if apart:
-            raise QuietNavError(apart)
+        times = {'depth': depth.times_ns}
+        times |= {} if settings.still else {'odometry': standing.times_ns}
+        for what, those in times.items():
+            apart = spans_apart(sound, those, f'bag {bag.path}', what)
+            if apart:
+                raise QuietNavError(apart)
         if receiver.stream is not None:
             cut.take(receiver.stream, ended=True)
-        left = cut.left_out + Counter({'the robot moved': round(moved_s, 3)})
-        _give_images(bag, topics, cut.places, keeper)
+        left = cut.left_out + (Counter() if settings.still else _not_standing(standing))
+        _give_images(bag, topics, cut.places, keeper, notes)
         duration_s = (sound[1] - sound[0]) / 1e9
-        return Labelled(bag.name, duration_s, tuple(cut.places), +left, tuple(notes))
+        said = tuple(dict.fromkeys([*bag.notes, *depth.notes, *notes]))
+        return Labelled(bag.name, duration_s, tuple(cut.places), +left, said, bag.start_ns)
 
 
-def _look(bag: Bag, topics: BagTopics, still: bool) -> tuple[DepthTrack, list[Stretch], float]:
-    """Return distances, stretches long enough for a window, and seconds that were none."""
+def _look(bag: Bag, topics: BagTopics) -> tuple[DepthTrack, StillStretches]:
+    """Return distances and poses; QuietNavError where there is no distance at all."""
     depth, standing = DepthTrack(), StillStretches()
     for _, event in events(bag, topics, sound=False):
         if isinstance(event, Seen):
             depth.add(event.stamp_ns, event.distance)
         elif isinstance(event, Moved):
             standing.add(event.stamp_ns, event.pose)
-    times = depth.times_ns
-    if not len(times):
+    if not len(depth.times_ns):
         raise QuietNavError(
             f'bag {bag.path}: no distance in any of {depth.images} depth images: '
             f'{depth.last_reason}'
         )
-    if still:
-        return depth, [Stretch(int(times[0]), int(times[-1]))], 0.0
-    found = standing.stretches(WINDOW_S)
-    moved_s = standing.known_ns / 1e9 - sum(stretch.duration_s for stretch in found)
-    return depth, found, moved_s
+    return depth, standing
+
+
+def _stretches(
+    depth: DepthTrack, standing: StillStretches, settings: LabelSettings
+) -> list[Stretch]:
+    """Return when it stood for long enough."""
+    if settings.still:
+        return [Stretch(int(depth.times_ns[0]), int(depth.times_ns[-1]))]
+    return standing.stretches(WINDOW_S)
+
+
+def _not_standing(standing: StillStretches) -> Counter[str]:
+    """Return seconds in which it did not stand for long enough, by why."""
+    stood_s = sum(stretch.duration_s for stretch in standing.stretches(WINDOW_S))
+    return Counter(
+        {
+            'the robot moved': round(standing.known_ns / 1e9 - stood_s, 3),
+            f'no odometry for more than {MAX_GAP_S:g} s': round(standing.paused_ns / 1e9, 3),
+        }
+    )
 
 
 class _Cut:
@@ -302,43 +330,62 @@ def channels_kept(settings: LabelSettings, channels: int) -> list[int]:
 
 
 def _give_images(
-    bag: Bag, topics: BagTopics, places: Sequence[LabelledPlace], keeper: Keeper
+    bag: Bag,
+    topics: BagTopics,
+    places: Sequence[LabelledPlace],
+    keeper: Keeper,
+    notes: dict[str, None],
 ) -> None:
     """Give the depth and colour image nearest in time to the middle of each place."""
     middles = [p.seen_ns or p.start_ns + round(p.duration_s * 5e8) for p in places]
-    for topic, look, take in (
-        (topics.depth, millimetres, keeper.depth),
-        (topics.color, rgb, keeper.color),
-    ):
-        for numbers, message in nearest_images(bag, topic, np.array(middles, np.int64)):
-            image = look(message)
-            for number in numbers:
-                if image is not None:
-                    take(places[number].name, image)
+    times_ns = np.array(middles, np.int64)
+    for numbers, message in nearest_images(bag, topics.depth, times_ns, decode_depth):
+        for number in numbers:
+            keeper.depth(places[number].name, millimetres(message))
+    for numbers, message in nearest_images(bag, topics.color, times_ns, pixels_from_msg, notes):
+        for number in numbers:
+            keeper.color(places[number].name, pixels_from_msg(message))
 
 
 def nearest_images(
-    bag: Bag, topic: str, times_ns: np.ndarray
+    bag: Bag,
+    topic: str,
+    times_ns: np.ndarray,
+    check: Callable[[object], object],
+    notes: dict[str, None] | None = None,
 ) -> Iterator[tuple[list[int], object]]:
-    """Yield every image that is nearest to some of the times, and which; one in memory at a time.
+    """
+    Yield every image that is nearest to some of the times, and which; one in memory at a time.
 
-    Nothing where no time or no such topic is asked about.
+    check: raises QuietNavError for images that cannot be read; they are passed over, and counted
+    in ``notes``. Nothing where no time or no such topic is asked about.
     """
     if not topic or not len(times_ns):
         return
-    stamps = np.array(
-        [stamp_to_ns(message.header.stamp) for _, _, message in bag.messages([topic])], np.int64
-    )
-    if not len(stamps):
+    stamps, places, faults = [], [], Counter()
+    for place, (_, _, message) in enumerate(bag.messages([topic])):
+        try:
+            check(message)
+        except QuietNavError as error:
+            faults[str(error)] += 1
+            continue
+        stamps.append(stamp_to_ns(message.header.stamp))
+        places.append(place)
+    if faults and notes is not None:
+        total = faults.total() + len(stamps)
+        reason = faults.most_common(1)[0][0]
+        note = f'{topic}: {faults.total()} of {total} images are left out ({reason})'
+        notes[note] = None
+    if not stamps:
         return
-    order = np.argsort(stamps, kind='stable')
-    chosen = order[nearest(stamps[order], times_ns)]
+    order = np.argsort(np.array(stamps, np.int64), kind='stable')
+    chosen = order[nearest(np.array(stamps, np.int64)[order], times_ns)]
     wanted: dict[int, list[int]] = {}
-    for number, image in enumerate(chosen.tolist()):
+    for number, image in enumerate(np.array(places)[chosen].tolist()):
         wanted.setdefault(image, []).append(number)
-    for number, (_, _, message) in enumerate(bag.messages([topic])):
-        if number in wanted:
-            yield wanted[number], message
+    for place, (_, _, message) in enumerate(bag.messages([topic])):
+        if place in wanted:
+            yield wanted[place], message
 
 
 def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -351,16 +398,5 @@ def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def millimetres(image: object) -> np.ndarray:
     """Return a depth image's millimetres, float64, (h, w), 0 where there is no reading."""
-    pixels, unit_m = decode_depth(
-        image.encoding, image.height, image.width, image.step, image.data, bool(image.is_bigendian)
-    )
+    pixels, unit_m = decode_depth(image)
     return np.nan_to_num(pixels.astype(np.float64) * unit_m * 1000.0, posinf=0.0)
-
-
-def rgb(image: object) -> np.ndarray | None:
-    """Return an 8-bit colour image as RGB, None for other encodings."""
-    if image.encoding not in ('rgb8', 'bgr8'):
-        return None
-    rows = np.frombuffer(memoryview(image.data), np.uint8).reshape(image.height, image.step)
-    pixels = rows[:, : 3 * image.width].reshape(image.height, image.width, 3)
-    return pixels if image.encoding == 'rgb8' else pixels[..., ::-1]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.files.writing import whole_folder
+from quiet_nav.perception.messages import pixels_from_msg
 from quiet_nav.quiet_campus.folders import (
-    whole_folder,
     write_annotation,
     write_color,
     write_motion_depth,
@@ -19,16 +20,15 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import DepthTrack
+from quiet_nav.recordings.depth import decode_depth, DepthTrack
 from quiet_nav.recordings.labelling import (
-    LabelSettings,
     channels_kept,
+    LabelSettings,
     millimetres,
     nearest,
     nearest_images,
-    rgb,
 )
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear
+from quiet_nav.recordings.playback import events, hear, Moved, Seen, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -70,7 +70,8 @@ class _Piece:
 def label_motion(
     path: str | Path, room: str, root: Path, settings: LabelSettings, wav: Wav | None = None
 ) -> MotionLabelled:
-    """Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
+    """
+    Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
 
     A frame takes the depth and colour image nearest to it in time, at most 0.25 s off; sound and
     depth without a break, at most ``settings.longest_s``. Raises as ``label_bag`` does.
@@ -88,8 +89,11 @@ def label_motion(
                 folders.append(folder)
 
             heard, silent = _hear(bag, topics, wav, pieces, settings, write)
-            _write_images(bag, topics.depth, heard, folders, 'Depth/d', _depth_png)
-            _write_images(bag, topics.color, heard, folders, 'RGB/c', _color_png)
+            for topic, check, name, write_png in (
+                (topics.depth, decode_depth, 'Depth/d', _depth_png),
+                (topics.color, pixels_from_msg, 'RGB/c', _color_png),
+            ):
+                _write_images(bag, topic, check, heard, folders, name, write_png)
     kept_s = sum(piece.duration_s for piece in heard)
     return MotionLabelled(tuple(p.name for p in heard), kept_s, +(left + silent))
 
@@ -184,14 +188,20 @@ def _write(folder: Path, piece: _Piece, samples: np.ndarray, bag: str, room: str
 
 
 def _write_images(
-    bag: Bag, topic: str, pieces: Sequence[_Piece], folders: Sequence[Path], name: str, write
+    bag: Bag,
+    topic: str,
+    check: Callable[[object], object],
+    pieces: Sequence[_Piece],
+    folders: Sequence[Path],
+    name: str,
+    write: Callable[[Path, object], None],
 ) -> None:
     """Write for every frame the nearest image that can be used, one image in memory at a time."""
     if not pieces:
         return
     every = np.concatenate([piece.times_ns for piece in pieces])
     where = [(f, i) for f, p in zip(folders, pieces, strict=True) for i in range(len(p.times_ns))]
-    for frames, message in nearest_images(bag, topic, every):
+    for frames, message in nearest_images(bag, topic, every, check):
         for frame in frames:
             folder, i = where[frame]
             write(folder / f'{name}{i:03d}.png', message)
@@ -202,6 +212,4 @@ def _depth_png(path: Path, message: object) -> None:
 
 
 def _color_png(path: Path, message: object) -> None:
-    image = rgb(message)
-    if image is not None:
-        write_color(path, image)
+    write_color(path, pixels_from_msg(message))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+import heapq
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.recordings.bags import UNSTAMPED, Bag, BagTopics, need_audio
-from quiet_nav.recordings.depth import WallDistance, image_wall_distance
+from quiet_nav.recordings.bags import Bag, BagTopics, need_audio, UNSTAMPED
+from quiet_nav.recordings.depth import recorded_wall_distance, WallDistance
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.receiver import AudioReceiver, format_from_info
 
@@ -68,7 +68,8 @@ Event = Info | Sound | Moved | Seen
 def events(
     bag: Bag, topics: BagTopics, wav: Wav | None = None, depth: bool = True, sound: bool = True
 ) -> Iterator[tuple[int, Event]]:
-    """Yield what happened with the time at which it was recorded (ns), in order of that time.
+    """
+    Yield what happened with the time at which it was recorded (ns), in order of that time.
 
     Raises QuietNavError where there is no audio (neither in the bag nor beside it), and whatever
     reading the bag raises.
@@ -109,7 +110,8 @@ def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[t
         if topic == topics.odometry:
             yield time_ns, Moved(stamp_to_ns(message.header.stamp), _pose(message.pose.pose))
         elif topic == topics.depth:
-            yield time_ns, Seen(stamp_to_ns(message.header.stamp), _distance(bag, message), message)
+            distance = recorded_wall_distance(message)
+            yield time_ns, Seen(stamp_to_ns(message.header.stamp), distance, message)
         elif topic == topics.info:
             said = Info(
                 message.channels, message.sample_rate, message.sample_format, message.coding_format
@@ -141,7 +143,8 @@ def _of_wav(wav: Wav, start_ns: int) -> Iterator[tuple[int, Event]]:
 
 
 def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> list[Wav | None]:
-    """Return the WAV of each of so many bags, None for all where there are none.
+    """
+    Return the WAV of each of so many bags, None for all where there are none.
 
     Raises QuietNavError where they are not one a bag, or delays not one a WAV or none.
     """
@@ -154,17 +157,22 @@ def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> lis
     return [Wav(path, delay) for path, delay in zip(wavs, delays or [0.0] * bags, strict=True)]
 
 
-def spans_apart(sound: tuple[int, int] | None, images: Iterable[int], where: object) -> str:
-    """Return what to say where sound and depth images do not overlap in time, or ''."""
-    times = list(images)
-    if sound is None or not times:
+def spans_apart(
+    sound: tuple[int, int] | None, times: Collection[int], where: object, what: str = 'depth'
+) -> str:
+    """
+    Return what to say where sound and something else never overlap in time, or ''.
+
+    sound: its first and last time; times: those of the other; all ns.
+    """
+    if sound is None or not len(times):
         return ''
     first, last = min(times), max(times)
     if first <= sound[1] and last >= sound[0]:
         return ''
     off_s = (first - sound[1] if first > sound[1] else last - sound[0]) / NS_PER_S
     return (
-        f'{where}: sound from {sound[0] / 1e9:.1f} to {sound[1] / 1e9:.1f} s and depth from '
+        f'{where}: sound from {sound[0] / 1e9:.1f} to {sound[1] / 1e9:.1f} s and {what} from '
         f'{first / 1e9:.1f} to {last / 1e9:.1f} s never overlap ({abs(off_s):.1f} s apart): do '
         'their stamps come from one clock?'
     )
@@ -174,13 +182,6 @@ def _pose(pose: object) -> Pose2D:
     q = pose.orientation
     yaw = yaw_of_quaternion(q.x, q.y, q.z, q.w)
     return Pose2D(float(pose.position.x), float(pose.position.y), yaw)
-
-
-def _distance(bag: Bag, message: object) -> WallDistance:
-    try:
-        return image_wall_distance(message)
-    except QuietNavError as error:
-        raise QuietNavError(f'bag {bag.path}: {error}') from error
 
 
 def _known_format(info: Info) -> PcmFormat | None:

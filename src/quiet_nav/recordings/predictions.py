@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NearWallReading
+from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.replay import Replayed
@@ -26,7 +26,8 @@ _NOTHING = np.zeros(0, np.uint8)
 
 
 def write_predictions(path: str | Path, found: Replayed) -> int:
-    """Write readings and the depth camera's distances as an mcap bag; return how many messages.
+    """
+    Write readings and the depth camera's distances as an mcap bag; return how many messages.
 
     Readings come as messages, and as fans with their numbers, which RViz and Foxglove draw at the
     robot of the original.
@@ -40,7 +41,7 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
     items: list[tuple[int, str, bytes]] = []
     for time_ns, decision in found.decisions:
         for reading in (*decision.revised, *decision.readings):
-            message = near_wall_message(store, reading, _FRAME)
+            message = near_wall_message(store, reading, _FRAME, found.rig.identity)
             data = bytes(store.serialize_cdr(message, _NEAR_WALL_TYPE))
             items.append((time_ns, NEAR_WALL, data))
         shown = [marker for reading in decision.readings for marker in markers.live(reading)]
@@ -57,8 +58,14 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
     return len(items)
 
 
-def near_wall_message(store: object, reading: NearWallReading, frame_id: str) -> object:
-    """Return a reading as quiet_nav/msg/NearWall of a rosbags type store."""
+def near_wall_message(
+    store: object, reading: NearWallReading, frame_id: str, rig: str = ''
+) -> object:
+    """
+    Return a reading as quiet_nav/msg/NearWall of a rosbags type store.
+
+    rig: ``Rig.identity`` of the ears, '' for none.
+    """
     bins = reading.distance_probabilities
     return store.types[_NEAR_WALL_TYPE](
         header=_header(store, reading.end_ns, frame_id),
@@ -69,8 +76,11 @@ def near_wall_message(store: object, reading: NearWallReading, frame_id: str) ->
         clips=int(reading.clips),
         context=int(reading.context),
         modality=int(reading.modality),
-        distance_edges=np.array(DISTANCE_EDGES_M if bins else (), np.float64),
+        distance_edges=np.array(reading.bins.edges_m if bins else (), np.float64),
+        distance_prior=np.array(reading.bins.prior if bins else (), np.float64),
         distance_probabilities=np.array(bins, np.float64),
+        rig=rig,
+        hears_by='',
         valid=bool(reading.valid),
         reason=reading.reason,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,11 +11,11 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import parse_context, parse_question
 from quiet_nav.perception.reference import RoomReference
-from quiet_nav.perception.rig import Rig, find_rig, rig_for
-from quiet_nav.perception.rolling import Decision, RollingListener, RollingSettings, channels_fault
+from quiet_nav.perception.rig import find_rig, Rig, rig_for
+from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack
-from quiet_nav.recordings.playback import Info, Moved, Seen, Wav, events, hear, spans_apart
+from quiet_nav.recordings.playback import events, hear, Info, Moved, Seen, spans_apart, Wav
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -26,7 +27,8 @@ _TELL_S = 1.0
 
 @dataclass(frozen=True)
 class ReplaySettings:
-    """What a replay does; the defaults are those of the node near_wall.
+    """
+    What a replay does; the defaults are those of the node near_wall.
 
     model: None for the one that ships. rig: name or YAML file, '' for the one that fits the
     number of channels. reference: file of the room's reference to begin with. depth: whether
@@ -60,7 +62,8 @@ class ReplaySettings:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay found.
+    """
+    What a replay found.
 
     decisions: oldest first, each with the time at which its sound was recorded (ns). depth: wall
     distances that the depth camera saw. has_depth: whether there are depth images at all. notes:
@@ -92,7 +95,8 @@ def replay(
     detector: NearWallDetector | None = None,
     progress: Progress | None = None,
 ) -> Replayed:
-    """Run the detector over a bag, as fast as the machine can.
+    """
+    Run the detector over a bag, as fast as the machine can.
 
     wav: sound recorded beside the bag instead of in it. progress: called with the share done.
     Raises QuietNavError where the bag cannot be read or holds no sound that the rig can hear.
@@ -168,7 +172,7 @@ class _Run:
         if self._sound is None or self._listener is None:
             reason = self._errors[0] if self._errors else self._receiver.fault
             raise QuietNavError(f'bag {bag.path}: {reason or "holds no sound"}')
-        notes = list(self._notes)
+        notes = [*bag.notes, *self._notes, *self._depth.notes, *self._odometry_notes()]
         if self._images and not len(self._depth.times_ns):
             notes.append(f'no distance in any of {len(self._images)} depth images: '
                          f'{self._depth.last_reason}')  # fmt: skip
@@ -186,6 +190,17 @@ class _Run:
             bag.start_ns,
             self._sound,
         )
+
+    def _odometry_notes(self) -> list[str]:
+        """Return why odometry did not tell of how many decisions; the first of each kind."""
+        faults = [d.odometry_fault for _, d in self._decisions if d.odometry_fault is not None]
+        first = {fault.kind: fault.text for fault in reversed(faults)}
+        counts = Counter(fault.kind for fault in faults)
+        return [
+            f'{text} ({counts[kind]} of {len(self._decisions)} decisions count as made while '
+            'driving)'
+            for kind, text in first.items()
+        ]
 
     def _check(self, stream: AudioStream) -> None:
         """Choose the rig by the first format heard; refuse one that has too few channels."""

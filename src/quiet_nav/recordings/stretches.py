@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.perception.odometry import MAX_GAP_S, STILL_M, STILL_RAD
+from quiet_nav.perception.odometry import MAX_GAP_S, rate_fault, STILL_M, STILL_RAD
 
 
 @dataclass(frozen=True)
@@ -22,19 +22,23 @@ class Stretch:
 
 
 class StillStretches:
-    """Takes poses in order of time and keeps when they stayed where they were.
+    """
+    Takes poses in order of time and keeps when they stayed where they were.
 
-    The limits are those of ``OdometryTrack``; a pause in the poses ends a stretch.
+    The limits are those of ``OdometryTrack``; a pause in the poses ends a stretch. known_ns: of
+    time that poses tell about, paused_ns: of longer pauses between them.
     """
 
     def __init__(self) -> None:
         self._done: list[Stretch] = []
         self._rest: Pose2D | None = None
         self._begin_ns = self._last_ns = 0
-        self.known_ns = 0
+        self._times: list[int] = []
+        self.known_ns = self.paused_ns = 0
 
     def add(self, time_ns: int, pose: Pose2D) -> None:
         """Take a pose."""
+        self._times.append(time_ns)
         if self._rest is None:
             self._start(time_ns, pose)
             return
@@ -43,12 +47,23 @@ class StillStretches:
             return
         together = 0 < step_ns <= MAX_GAP_S * 1e9
         self.known_ns += step_ns if together else 0
+        self.paused_ns += step_ns if step_ns > MAX_GAP_S * 1e9 else 0
         turned = abs(wrap_angle(pose.yaw - self._rest.yaw))
         if together and pose.distance_to(self._rest) <= STILL_M and turned <= STILL_RAD:
             self._last_ns = time_ns
             return
         self._done.append(Stretch(self._begin_ns, self._last_ns, self._rest))
         self._start(time_ns, pose)
+
+    @property
+    def times_ns(self) -> list[int]:
+        """Times of the poses in the order they came."""
+        return self._times
+
+    @property
+    def fault(self) -> str:
+        """Why nothing can be told of poses that come so seldom, or ''."""
+        return rate_fault(self._times)
 
     def stretches(self, least_s: float) -> list[Stretch]:
         """Return those that lasted at least so long, in order."""

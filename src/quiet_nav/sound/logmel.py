@@ -36,7 +36,8 @@ def mel_filterbank(
     low_hz: float = 0.0,
     high_hz: float = MEL_TOP_HZ,
 ) -> np.ndarray:
-    """Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
+    """
+    Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
 
     Corners are evenly spaced in HTK mel, flanks straight in Hz. Equal to
     ``librosa.filters.mel(htk=True, norm=None)``.
@@ -47,7 +48,7 @@ def mel_filterbank(
             f'mel bands from {low_hz} to {high_hz} Hz at {sample_rate} Hz; expected '
             f'0 <= low < high <= {sample_rate / 2}'
         )
-    corners = mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2))
+    corners = _corners_hz(low_hz, high_hz, bands)
     bins = np.arange(fft_size // 2 + 1) * sample_rate / fft_size
     distance = bins - corners[:, None]
     width = np.diff(corners)[:, None]
@@ -56,9 +57,14 @@ def mel_filterbank(
     return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
 
 
+def _corners_hz(low_hz: float, high_hz: float, bands: int) -> np.ndarray:
+    """Return where the bands' triangles begin, peak and end, in Hz, shape (bands + 2,)."""
+    return np.asarray(mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2)))
+
+
 def mel_centres_hz() -> np.ndarray:
     """Return the frequency at which each of the 64 bands peaks, in Hz, shape (64,)."""
-    return mel_to_hz(np.linspace(hz_to_mel(0.0), hz_to_mel(MEL_TOP_HZ), MEL_BANDS + 2))[1:-1]
+    return _corners_hz(0.0, MEL_TOP_HZ, MEL_BANDS)[1:-1]
 
 
 @lru_cache(maxsize=1)
@@ -97,11 +103,12 @@ def mel_power(samples: np.ndarray, pad: bool = False) -> np.ndarray:
 
 
 def log_mel(samples: np.ndarray, pad: bool = False) -> np.ndarray:
-    """Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
+    """
+    Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
 
-    samples: full scale 1.0, 16 kHz, shape (..., n). The power is |FFT|^2 of Hann-windowed frames,
-    unscaled; frame i begins at sample 160 i, so that 48000 samples give 298 frames. With ``pad``
-    120 samples are mirrored at either end and n samples give n / 160 frames: 96 a clip.
+    samples: full scale 1.0, 16 kHz, shape (..., n). The power is ``|FFT|^2`` of Hann-windowed
+    frames, unscaled; frame i begins at sample 160 i, so that 48000 samples give 298 frames. With
+    ``pad`` 120 samples are mirrored at either end and n samples give n / 160 frames: 96 a clip.
     Raises QuietNavError where there is not one frame.
     """
     return np.log(mel_power(samples, pad) + np.float32(LOG_OFFSET))

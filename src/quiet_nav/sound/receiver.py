@@ -17,7 +17,8 @@ _MOST_WAITING = 16_000_000
 
 @dataclass(frozen=True)
 class AudioEvent:
-    """Something that a user should know: ``error`` where no sound can be had until it is mended.
+    """
+    Something that a user should know: ``error`` where no sound can be had until it is mended.
 
     cause: what brought it about, in words without its numbers: equal causes need not be said
     every time. '' for what is always worth saying.
@@ -31,7 +32,8 @@ class AudioEvent:
 def format_from_info(
     channels: int, sample_rate: int, sample_format: str, coding_format: str
 ) -> PcmFormat:
-    """Return the format that an audio_common_msgs/AudioInfo says.
+    """
+    Return the format that an audio_common_msgs/AudioInfo says.
 
     Raises QuietNavError for compressed audio and whatever PcmFormat refuses.
     """
@@ -44,7 +46,8 @@ def format_from_info(
 
 
 class AudioReceiver:
-    """Build the AudioStream of one topic from its infos and chunks, in the order they came.
+    """
+    Build the AudioStream of one topic from its infos and chunks, in the order they came.
 
     Chunks that come before the first info wait for it. Bad input never raises: ``fault`` says what
     is wrong until it is over, ``take_events`` what happened since it was last asked.
@@ -70,9 +73,14 @@ class AudioReceiver:
             return self._fault
         if self._foreign:
             return self._foreign
-        if self._waiting:
+        if self.lacks_info:
             return 'audio comes, but no audio_info says its format: is it published and remapped?'
         return 'no audio received yet'
+
+    @property
+    def lacks_info(self) -> bool:
+        """Whether chunks wait for an info that says their format."""
+        return bool(self._waiting)
 
     def take_events(self) -> list[AudioEvent]:
         """Return what happened since the last call, oldest first."""
@@ -102,7 +110,7 @@ class AudioReceiver:
         self._ragged, self._not_finite = False, 0
         self._waiting_bytes = 0
         while self._waiting:
-            self._push(*self._waiting.popleft())
+            self._push(self.stream, *self._waiting.popleft())
 
     def on_audio(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:
         """Take a chunk of PCM bytes and the time of its first sample; return a break if found."""
@@ -118,7 +126,7 @@ class AudioReceiver:
             ):
                 self._waiting_bytes -= len(self._waiting.popleft()[0])
             return None
-        return self._push(data, stamp_ns)
+        return self._push(self.stream, data, stamp_ns)
 
     def on_foreign(self, text: str) -> None:
         """Take note that a publisher's messages are not ones that can be read; '' when over."""
@@ -134,12 +142,12 @@ class AudioReceiver:
         self._waiting.clear()
         self._waiting_bytes = 0
 
-    def _push(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:
-        found = self.stream.push_bytes(data, stamp_ns)
+    def _push(self, stream: AudioStream, data: bytes | memoryview, stamp_ns: int) -> Break | None:
+        found = stream.push_bytes(data, stamp_ns)
         if found is not None:
             text = f'{found}: windows across it are not valid'
             self._events.append(AudioEvent(text, cause=f'sound: {found.kind.name}'))
-        pcm_format = self.stream.format
+        pcm_format = stream.format
         if len(data) % pcm_format.frame_bytes and not self._ragged:
             self._ragged = True
             text = (
@@ -147,8 +155,8 @@ class AudioReceiver:
                 f'({pcm_format}): the rest is joined to the next chunk; is audio_info right?'
             )
             self._events.append(AudioEvent(text))
-        if self.stream.not_finite_count and not self._not_finite:
+        if stream.not_finite_count and not self._not_finite:
             text = 'samples that are not finite numbers: windows with them are not valid'
             self._events.append(AudioEvent(text))
-        self._not_finite = self.stream.not_finite_count
+        self._not_finite = stream.not_finite_count
         return found

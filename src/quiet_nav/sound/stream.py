@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from typing import overload
 
 import numpy as np
 
@@ -13,18 +14,21 @@ from quiet_nav.sound.pcm import PcmDecoder, PcmFormat
 from quiet_nav.sound.resampling import StreamResampler
 from quiet_nav.sound.ring import RingBuffer, SampleMarks
 from quiet_nav.sound.timeline import Break, BreakKind, StampTolerance, Timeline
-from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window, too_short
+from quiet_nav.sound.windows import SAMPLE_RATE, too_short, Window, WINDOW_SAMPLES
 
 _EPSILON = 1e-3
 _PRUNE_S = 1.0
 #: More than this of a window that was heard before, to the bit, is no accident of a quiet room.
 _MOST_REPEATED_S = 0.15
+#: A frozen driver repeats a buffer of its own, shorter than this; who loops a file loops more.
+_REPEAT_S = 0.5
 #: Shorter chunks may be equal by chance.
 _SHORTEST_REPEAT = 32
 
 
 class AudioStream:
-    """The sound of one publisher at 16 kHz, as far back as ``buffer_s``, cut into windows by time.
+    """
+    The sound of one publisher at 16 kHz, as far back as ``buffer_s``, cut into windows by time.
 
     Nothing is lost unnoticed: a window that crosses a gap, an overlap or a clock jump, holds
     samples that were not finite numbers, or bytes that came before, is not valid and says so. While
@@ -50,7 +54,7 @@ class AudioStream:
         self._clipped = SampleMarks(pcm_format.channels)
         self._not_finite = SampleMarks(pcm_format.channels)
         self._repeated = SampleMarks(pcm_format.channels)
-        self._heard = _Chunks(3 * pcm_format.sample_rate)
+        self._heard = _Chunks(round(_REPEAT_S * pcm_format.sample_rate))
         self._floor = 0
         self._floor_break: Break | None = None
         self._pruned = 0
@@ -96,7 +100,8 @@ class AudioStream:
         return found
 
     def push(self, frames: np.ndarray, stamp_ns: int) -> Break | None:
-        """Add float samples of shape (frames, channels) or (frames,), full scale 1.0.
+        """
+        Add float samples of shape (frames, channels) or (frames,), full scale 1.0.
 
         Raises QuietNavError where the number of channels is not that of the format.
         """
@@ -129,7 +134,8 @@ class AudioStream:
         return self._window(channel, self._ring.newest)
 
     def ending_at(self, time_ns: int, channel: int = 0, samples: int = WINDOW_SAMPLES) -> Window:
-        """Return the window whose last sample ends at ``time_ns`` or less than a sample before.
+        """
+        Return the window whose last sample ends at ``time_ns`` or less than a sample before.
 
         samples: its length, 3 s by default; no more than the buffer holds. Not valid, with the
         reason, where that time is not heard yet or no longer held.
@@ -152,7 +158,8 @@ class AudioStream:
         return self._window(channel, stop, samples)
 
     def starting_at_or_after(self, time_ns: int, channel: int = 0) -> Window | None:
-        """Return the first unbroken window that starts at or after ``time_ns``.
+        """
+        Return the first unbroken window that starts at or after ``time_ns``.
 
         None while none is heard to its end: keep listening. Breaks and samples that were not
         finite are stepped over: the window then starts after them.
@@ -195,7 +202,14 @@ class AudioStream:
             self._clipped.add(clipped, self._output(first + np.arange(len(frames))))
         return frames
 
+    @overload
+    def _output(self, index: float) -> float: ...
+
+    @overload
+    def _output(self, index: np.ndarray) -> np.ndarray: ...
+
     def _output(self, index: float | np.ndarray) -> float | np.ndarray:
+        """Return where a sample of the input lies among those of the output rate."""
         return index * (SAMPLE_RATE / self.format.sample_rate)
 
     def _time_ns(self, sample: float) -> int:
@@ -295,7 +309,7 @@ class AudioStream:
 
 
 class _Chunks:
-    """The chunks of the last while: no microphone says the same twice, to the bit."""
+    """The chunks of the last moment: no microphone says the same twice, to the bit."""
 
     def __init__(self, memory_frames: int) -> None:
         self._memory = memory_frames

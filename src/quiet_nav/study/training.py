@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import dataclasses
+from dataclasses import dataclass
 import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS, find_lists, find_subset
-from quiet_nav.resources import shared_folders
+from quiet_nav.learning.augment import DistractorBank, SYNTHETIC
+from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
 from quiet_nav.study.energy import energy
-from quiet_nav.study.experiments import IMAGENET, SUBSETS, Experiment, Training
+from quiet_nav.study.experiments import Experiment, IMAGENET, SUBSETS, Training
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.run import unserved
 from quiet_nav.study.scores import TaskReport
@@ -29,11 +29,13 @@ EVENT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class TaskRunner:
-    """Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
+    """
+    Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
 
     data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
-    folder of distractors. imagenet: weights of ResNet-18. rooms: another such folder, whose test
-    rooms are judged in place of those of ``data`` as far as it has the subset.
+    folder of distractors, None for synthetic ones. imagenet: weights of ResNet-18. rooms: another
+    such folder, whose test rooms are judged in place of those of ``data`` as far as it has the
+    subset.
     """
 
     data: Path
@@ -73,8 +75,10 @@ class TaskRunner:
         recipe = recipe_to_dict(self._recipe(training))
         said: dict = {'lists': _digest(self.root(training.subset))}
         if training.distractors:
-            folder = Path(recipe['augment'].pop('distractors'))
-            said['events'] = sorted(path.name for path in folder.glob('event-*'))
+            recipe['augment'].pop('distractors')
+            folder = self.events
+            named = sorted(p.name for p in folder.glob('event-*')) if folder else [SYNTHETIC]
+            said['events'] = named
         if training.init == IMAGENET:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
         return {**said, 'recipe': recipe}
@@ -103,7 +107,7 @@ class TaskRunner:
         """Look at a subset as training and evaluation will, or evaluation alone."""
         task, root = self._task(training), self.root(subset)
         if training.distractors:
-            self._events()
+            DistractorBank.of(self._events)
         for split in SPLITS if subset == training.subset else ('train', 'test'):
             task.examples(_campus(root), split, self.seed)
         rooms = self.judged_rooms(training, subset)
@@ -140,7 +144,7 @@ class TaskRunner:
             self.root(subset),
             'test',
             self.seed,
-            distractors=None if snr_db is None else self._events(),
+            distractors=None if snr_db is None else self._events,
             snr_db=snr_db or 0.0,
             rooms=self.judged_rooms(training, subset),
         )
@@ -148,6 +152,10 @@ class TaskRunner:
     def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
         """Return levels by frequency (the only measure that there is)."""
         return energy(self.data, SUBSETS[subset], self.seed)
+
+    @property
+    def _events(self) -> str:
+        return str(self.events or SYNTHETIC)
 
     def _task(self, training: Training) -> Task:
         from quiet_nav.study.tasks import get_task
@@ -169,18 +177,12 @@ class TaskRunner:
         if training.distractors:
             augment = dataclasses.replace(
                 found.augment,
-                distractors=str(self._events()),
+                distractors=self._events,
                 distractor_probability=EVENT_SHARE,
                 distractor_snr_db=(-10.0, 30.0),
             )
             found = dataclasses.replace(found, augment=augment)
         return found
-
-    def _events(self) -> Path:
-        shipped = shared_folders('sounds')
-        if self.events is None and not shipped:
-            raise QuietNavError('distractors need a folder of event-* sounds: give --sounds')
-        return self.events or shipped[0]
 
 
 def served(

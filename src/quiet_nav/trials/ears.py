@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +11,12 @@ from scipy.special import expit
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.belief import BeliefSettings
 from quiet_nav.navigation.listening import ListenStop
-from quiet_nav.perception.readings import DISTANCE_EDGES_M, NEAR_WALL_M, NearWallReading
+from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
+from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.sound.windows import WINDOW_S
 
 #: Ears that need no sound.
@@ -24,15 +25,16 @@ CONTEXTS = ('full', 'other-ears', 'reference', 'alone')
 DISTURBANCES = ('none', 'distractors', 'gains', 'ventilation')
 _WINDOW_NS = round(WINDOW_S * 1e9)
 _GRID_M = np.linspace(0.02, 3.0, 150)
-_GRID_BINS = np.searchsorted(DISTANCE_EDGES_M, _GRID_M)
-_BIN_PRIOR = np.array(BeliefSettings.bin_prior)
+#: A point at an edge lies in the nearer bin: a wall at 0.5 m is near.
+_GRID_BINS = np.searchsorted(STANDARD_BINS.edges_m, _GRID_M)
 
 
 class Ears(Protocol):
     """Readings of a robot that stands: what trials need of a detector."""
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
-        """Return readings of a window from ``start_ns`` on at a true pose.
+        """
+        Return readings of a window from ``start_ns`` on at a true pose.
 
         Sides are in the axes of the step's beginning (``stop`` is how far it has turned since).
         Readings of earlier windows of the same place may be given again, improved; those of an
@@ -48,20 +50,22 @@ def make_ears(
     seed: Sequence[int],
     disturbance: str = 'none',
     context: str = 'full',
+    own_sound: str = 'none',
 ) -> Ears:
-    """Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
+    """
+    Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
 
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
-    check_ears(detector, disturbance, context)
+    check_ears(detector, disturbance, context, own_sound)
     if detector in DETECTORS:
         return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
     from quiet_nav.trials.hearing import HearingEars
 
-    return HearingEars.of(detector, plan, rig, seed, disturbance, context)
+    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound)
 
 
-def check_ears(detector: str, disturbance: str, context: str) -> None:
+def check_ears(detector: str, disturbance: str, context: str, own_sound: str = 'none') -> None:
     """Raise QuietNavError for ears that ``make_ears`` could not make."""
     for kind, name, known in (
         ('disturbance', disturbance, DISTURBANCES),
@@ -69,9 +73,12 @@ def check_ears(detector: str, disturbance: str, context: str) -> None:
     ):
         if name not in known:
             raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
-    if detector in DETECTORS and (disturbance, context) != ('none', 'full'):
+    own_sound_of(own_sound, 0)
+    heard = (disturbance, context, own_sound) != ('none', 'full', 'none')
+    if detector in DETECTORS and heard:
         raise QuietNavError(
-            f'the {detector} ear hears no sound: disturbance and context need an ONNX file'
+            f'the {detector} ear hears no sound: disturbance, context and own sound need an ONNX '
+            'file'
         )
 
 
@@ -114,7 +121,8 @@ class IdealEars:
 
 
 class ErrorProneEars(IdealEars):
-    """Ears that err as a trained detector does: errors grow with distance and hang together.
+    """
+    Ears that err as a trained detector does: errors grow with distance and hang together.
 
     Median absolute error about 0.15 m within 1 m; errors of places 0.5 m apart still correlate
     by 1/e (the room's field is the same there); 4 % of the readings say anything; the spread told
@@ -136,8 +144,7 @@ class ErrorProneEars(IdealEars):
         told = 0.85 * self._spread(np.minimum(_GRID_M, 2.0))
         off = (np.minimum(_GRID_M, 2.0) - estimate) / told
         bins = _posterior(np.exp(-0.5 * off**2) / told)
-        near = int(np.searchsorted(DISTANCE_EDGES_M, NEAR_WALL_M)) + 1
-        return float(bins[:near].sum()), bins
+        return float(bins[STANDARD_BINS.is_near].sum()), bins
 
     def _spread(self, distance_m: float | np.ndarray) -> float | np.ndarray:
         return self._noise * (0.12 + 0.22 * distance_m)
@@ -155,6 +162,7 @@ class ErrorProneEars(IdealEars):
 
 def _posterior(likelihood: np.ndarray) -> np.ndarray:
     """Return bin probabilities from a likelihood on the distance grid, by the bins' prior."""
-    total = np.bincount(_GRID_BINS, weights=likelihood, minlength=len(_BIN_PRIOR))
-    bins = total / np.bincount(_GRID_BINS, minlength=len(_BIN_PRIOR)) * _BIN_PRIOR
+    count = STANDARD_BINS.count
+    total = np.bincount(_GRID_BINS, weights=likelihood, minlength=count)
+    bins = total / np.bincount(_GRID_BINS, minlength=count) * STANDARD_BINS.prior_array
     return bins / bins.sum()

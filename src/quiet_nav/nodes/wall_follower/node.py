@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import importlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from nav_msgs.msg import Odometry
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from std_msgs.msg import Bool, Empty
 
 from quiet_nav.action import FollowWall
@@ -40,7 +40,7 @@ from quiet_nav.nodes.wall_follower.goals import feedback_of, machine_of_goal, re
 from quiet_nav.nodes.wall_follower.health import Condition, health_of
 from quiet_nav.nodes.wall_follower.neighbours import Neighbours
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
-from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, Run, ended_text
+from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, ended_text, Run
 from quiet_nav.nodes.wall_follower.senses import Base, Readings
 from quiet_nav.nodes.wall_follower.stop_button import StopButton
 from quiet_nav.nodes.wall_follower.velocity import Velocity
@@ -56,7 +56,8 @@ HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
 
 class WallFollower(ManagedNode):
-    """Drives along a wall; `make_policy` is what builds the policy of a goal.
+    """
+    Drives along a wall; `make_policy` is what builds the policy of a goal.
 
     clocks: reads the steady clock and the node's at the same moment; both of the system where it
     is None.
@@ -164,7 +165,7 @@ class WallFollower(ManagedNode):
     def release(self) -> None:
         """Stop the robot and let go of all, for a node that has failed."""
         try:
-            self._deactivate(f'the node failed: {self.failure}')
+            self._deactivate(f'the node failed: {self.failure}', Severity.ERROR)
         finally:
             self._release()
 
@@ -180,7 +181,8 @@ class WallFollower(ManagedNode):
         return 'read-only while the node is active; deactivate it first' if self._active else ''
 
     def _action_server(self) -> ActionServer:
-        """Return the server of the node's life: rclpy cannot destroy one beside a running wait.
+        """
+        Return the server of the node's life: rclpy cannot destroy one beside a running wait.
 
         The goal's callback waits for its end, so requests must be served beside it.
         """
@@ -207,9 +209,9 @@ class WallFollower(ManagedNode):
             callback_group=group or self._control,
         )
 
-    def _deactivate(self, reason: str) -> None:
+    def _deactivate(self, reason: str, severity: Severity = Severity.INFO) -> None:
         self._active = False
-        self._give_up(reason)
+        self._give_up(reason, severity)
         for destroy, entity in self._entities:
             destroy(entity)
         self._entities = []
@@ -220,14 +222,18 @@ class WallFollower(ManagedNode):
                 self._velocity.destroy()
             self._velocity = self._watch = self._neighbours = None
 
-    def _give_up(self, reason: str) -> None:
-        """End the run, stop, and wait a moment for the client's answer."""
+    def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
+        """
+        End the run, stop, and wait a moment for the client's answer.
+
+        severity: of the line that says so; to be told to end is no error.
+        """
         with self._lock:
             active = self._run
             self._send(STOP)
             if active is not None:
                 active.machine.finish(Outcome.ERROR, reason)
-                self._end(active)
+                self._end(active, severity)
         if active is not None:
             active.answered.wait(0.5)
 
@@ -246,7 +252,8 @@ class WallFollower(ManagedNode):
         return GoalResponse.ACCEPT
 
     def _accept(self, goal: FollowWall.Goal, objection: str) -> StepMachine:
-        """Return the machine of a goal; QuietNavError where it cannot be followed now.
+        """
+        Return the machine of a goal; QuietNavError where it cannot be followed now.
 
         objection: why who else is in the graph forbids it.
         """
@@ -306,15 +313,19 @@ class WallFollower(ManagedNode):
         active.answered.set()
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
-    def _end(self, active: Run) -> None:
-        """Close a run whose machine has finished: stop, log, let the client know."""
+    def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
+        """
+        Close a run whose machine has finished: stop, log, let the client know.
+
+        severity: of the line that says so, where it did not end as wished.
+        """
         machine = active.machine
         self._run, self._last = None, (machine.outcome, machine.reason)
         try:
             self._zeros_until_ns = self._clocks().steady_ns + int(ZEROS_AFTER_RUN_S * 1e9)
             self._send(STOP)
             good = machine.outcome in AS_WISHED
-            self.log.say(Severity.INFO if good else Severity.ERROR, ended_text(machine))
+            self.log.say(Severity.INFO if good else severity, ended_text(machine))
         finally:
             # Whatever breaks, nobody waits for ever.
             active.done.set()
@@ -361,7 +372,8 @@ class WallFollower(ManagedNode):
         return command
 
     def _look_around(self) -> None:
-        """Watch what control cannot see: time that stands, others that drive, a client that left.
+        """
+        Watch what control cannot see: time that stands, others that drive, a client that left.
 
         On the steady clock, so that it goes on whatever time does.
         """

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
 from pathlib import Path
+import re
+from typing import Annotated
 
 import numpy as np
+from pydantic import ConfigDict, Field
 import yaml
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.opening import inside, read_bytes
+from quiet_nav.files.schema import checked, Schema
+from quiet_nav.files.writing import whole_files
+from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.perception.maps.probability_grid import GridMap
 
-_HEADER = re.compile(rb'P5\s+(?:#[^\n]*\n\s*)*(\d+)\s+(\d+)\s+(\d+)\s')
+#: A square of 200 m in cells of 5 cm.
+MOST_CELLS = 16_000_000
+_HEADER = re.compile(rb'P5\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,3})\s')
+_Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
-def save_map(path: str | Path, grid: GridMap) -> tuple[Path, Path]:
-    """Write PATH.pgm and PATH.yaml and return both; ``path`` has neither ending.
+class _MapFile(Schema):
+    """What is read of map_server's format; it knows more keys, by mode."""
 
+    model_config = ConfigDict(extra='ignore')
+
+    image: str = Field(min_length=1)
+    mode: str = 'trinary'
+    resolution: float = Field(gt=0, le=100)
+    origin: tuple[_Metres, _Metres, _Metres]
+
+
+def save_map(path: str | Path, grid: GridMap, overwrite: bool = True) -> tuple[Path, Path]:
+    """
+    Write PATH.pgm and PATH.yaml and return both; ``path`` has neither ending.
+
+    overwrite: a map that is there already is replaced.
     Mode `raw`: a pixel is the mean probability in percent, 255 where nothing is known, so that
     map_server gives back the map that was published. Raises QuietNavError where the folder cannot
     be written or the map is empty.
@@ -43,51 +63,30 @@ def save_map(path: str | Path, grid: GridMap) -> tuple[Path, Path]:
         sort_keys=False,
         default_flow_style=None,
     )
-    try:
-        image.parent.mkdir(parents=True, exist_ok=True)
-        _write(image, b'P5\n%d %d\n255\n' % (width, height) + cells.tobytes())
-        _write(description, text.encode())
-    except OSError as error:
-        raise QuietNavError(f'map {path}: cannot be written ({error.strerror})') from error
+    # Whole or not at all: a map is saved while a node is being ended.
+    with whole_files([image, description], overwrite) as (image_part, description_part):
+        image_part.write_bytes(b'P5\n%d %d\n255\n' % (width, height) + cells.tobytes())
+        description_part.write_text(text)
     return image, description
 
 
 def load_map(path: str | Path) -> GridMap:
-    """Read a map that ``save_map`` wrote, by its YAML file.
+    """
+    Read a map that ``save_map`` wrote, by its YAML file.
 
     Probabilities come back to 0.01. Raises QuietNavError naming the file and what is wrong.
     """
-    path = Path(path)
-    try:
-        raw = yaml.safe_load(path.read_text())
-        mode = raw['mode']
-        x, y, _ = (float(v) for v in raw['origin'])
-        resolution_m = float(raw['resolution'])
-        data = (path.parent / raw['image']).read_bytes()
-    except OSError as error:
-        name = error.filename or path
-        raise QuietNavError(f'map {name}: cannot be read ({error.strerror})') from error
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise QuietNavError(
-            f'map {path}: expected image, mode, resolution and origin [x, y, yaw] ({error})'
-        ) from error
-    if mode != 'raw':
-        raise QuietNavError(f'map {path}: mode {mode}, expected raw, as near-wall maps have')
+    path, where = Path(path), f'map {path}'
+    file = checked(_MapFile, read_yaml(path, where), where)
+    if file.mode != 'raw':
+        raise QuietNavError(f'{where}: mode {file.mode}, expected raw, as near-wall maps have')
+    image = inside(path.parent, file.image, f'{where}: image')
+    data = read_bytes(image, f'map {image}', MOST_CELLS + 1000)
     header = _HEADER.match(data)
-    width, height = (int(v) for v in header.groups()[:2]) if header else (0, 0)
+    width, height, most = (int(v) for v in header.groups()) if header else (0, 0, 0)
     body = data[header.end() :] if header else b''
-    if not header or len(body) != width * height:
-        raise QuietNavError(f'map {path}: {raw["image"]} is no whole binary PGM of 8 bits')
+    if not 0 < most <= 255 or not width * height or len(body) != width * height:
+        raise QuietNavError(f'{where}: {file.image} is no whole binary PGM of 8 bits')
     cells = np.flipud(np.frombuffer(body, np.uint8).reshape(height, width)).astype(float)
-    return GridMap(np.where(cells <= 100.0, cells / 100.0, np.nan), x, y, resolution_m)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: a map is saved while a node is being ended."""
-    part = path.with_name(f'{path.name}.part')
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink()
+    x, y, _ = file.origin
+    return GridMap(np.where(cells <= 100.0, cells / 100.0, np.nan), x, y, file.resolution)

@@ -32,7 +32,8 @@ class Chunk:
 
 
 class SimulatedWorld:
-    """Time, robot, sound and pictures of one room; ``time_ns`` counts from 0.
+    """
+    Time, robot, sound and pictures of one room; ``time_ns`` counts from 0.
 
     Sound depends on scene, poses and time alone, whether or not somebody listened before.
     Pictures, slip and drift are drawn from ``seed``.
@@ -88,22 +89,21 @@ class SimulatedWorld:
     def listen(self) -> Chunk:
         """Return what the ears heard since the last chunk, motor noise included."""
         ticks = len(self._active)
-        samples = ticks * _TICK_SAMPLES
-        # The motor takes a tick to start and to stop, so that neither clicks.
-        known = np.array([self._was_active, *self._active], np.float32)
-        motor = np.interp(np.arange(samples) / _TICK_SAMPLES, np.arange(ticks + 1), known)
+        motor = self._motor()
         pose = self.robot.state.pose
-        heard = self._ears.read(pose, samples, moving=any(self._active), motor=motor)
+        heard = self._ears.read(pose, len(motor), moving=any(self._active), motor=motor)
         self._next_chunk()
         return Chunk(heard, self.time_ns - ticks * TICK_NS)
 
     def pass_over(self) -> None:
         """Drop the sound since the last chunk, where nobody listens."""
-        self._ears.skip(len(self._active) * _TICK_SAMPLES)
+        motor = self._motor()
+        self._ears.skip(len(motor), motor)
         self._next_chunk()
 
     def color_image(self, light: float = 1.0, wrong: str = 'none') -> np.ndarray | None:
-        """Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
+        """
+        Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
 
         wrong: what is with the camera, as ``camera_faults.color_image`` has it.
         """
@@ -113,6 +113,14 @@ class SimulatedWorld:
     def depth_image(self) -> np.ndarray:
         """Return the depth image now: uint16 millimetres, (h, w), 0 = no reading."""
         return self.camera.depth(self.robot.state.pose, self._image_rng)
+
+    def _motor(self) -> np.ndarray:
+        """Whether the robot drove, 0 to 1, at each sample since the last chunk."""
+        ticks = len(self._active)
+        # A motor takes a tick to start and to stop, so that neither clicks.
+        known = np.array([self._was_active, *self._active], np.float32)
+        at = np.arange(ticks * _TICK_SAMPLES) / _TICK_SAMPLES
+        return np.interp(at, np.arange(ticks + 1), known)
 
     def _next_chunk(self) -> None:
         self._was_active = bool(self._active and self._active[-1])

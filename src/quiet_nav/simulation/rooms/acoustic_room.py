@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ, Absorption, absorption
+from quiet_nav.simulation.rooms.absorption import Absorption, absorption, BANDS_HZ
 from quiet_nav.simulation.rooms.polygons import (
     first_crossing,
     nearest_on_segments,
@@ -17,6 +17,7 @@ from quiet_nav.simulation.rooms.polygons import (
     ray_hits,
     signed_area,
 )
+from quiet_nav.simulation.rooms.wall_patches import clear_of, Patch, surface_distance
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -31,11 +32,13 @@ NO_AIR = (0.0,) * len(BANDS_HZ)
 
 @dataclass(frozen=True)
 class AcousticRoom:
-    """A prism: a simple polygon with vertical walls, a floor at z = 0 and a flat ceiling.
+    """
+    A prism: a simple polygon with vertical walls, a floor at z = 0 and a flat ceiling.
 
     footprint: corners in metres, counter-clockwise, wall i from corner i to corner i + 1.
     walls: absorption of each wall; floor, ceiling, air: absorption per band (air: per metre).
-    order: highest reflection order of the image sources.
+    order: highest reflection order of the image sources. patches: what is on parts of the walls;
+    ``walls`` is then what each is on average over its area.
     Raises QuietNavError for crossing walls, impossible materials and sizes.
     """
 
@@ -46,6 +49,7 @@ class AcousticRoom:
     ceiling: Absorption
     order: int = SHOEBOX_ORDER
     air: Absorption = AIR_20C
+    patches: tuple[Patch, ...] = ()
 
     def __post_init__(self) -> None:
         corners = np.asarray(self.footprint, float)
@@ -82,12 +86,14 @@ class AcousticRoom:
         order: int = SHOEBOX_ORDER,
         air: Absorption = AIR_20C,
     ) -> AcousticRoom:
-        """Return a room from (0, 0, 0) to (length, width, height), in metres.
+        """
+        Return a room from (0, 0, 0) to (length, width, height), in metres.
 
         walls: of y = 0, x = length, y = width, x = 0 in this order, or one for all four.
         """
-        each = isinstance(walls, (list, tuple)) and len(walls) == 4
-        walls = walls if each else (walls,) * 4
+        each: Sequence[Any] = (walls,) * 4
+        if isinstance(walls, (list, tuple)) and len(walls) == 4:
+            each = walls
         corners = (
             (0.0, 0.0),
             (float(length), 0.0),
@@ -97,7 +103,7 @@ class AcousticRoom:
         return cls(
             corners,
             float(height),
-            tuple(absorption(w) for w in walls),
+            tuple(absorption(w) for w in each),
             absorption(floor),
             absorption(ceiling),
             order,
@@ -108,7 +114,8 @@ class AcousticRoom:
     def of_plan(
         cls, plan: Plan, order: int | None = None, air: Absorption = AIR_20C
     ) -> AcousticRoom:
-        """Return what a floor plan is to sound.
+        """
+        Return what a floor plan is to sound.
 
         Panels (doors, windows) count by their share of their wall's area, furniture as absorption
         area spread over the floor. order: 12 for a box and POLYGON_ORDER otherwise by default.
@@ -159,10 +166,16 @@ class AcousticRoom:
         ]
 
     def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
-        """Return for points (..., 2 or 3) whether each is inside, ``margin`` m from surfaces."""
+        """
+        Return for points (..., 2 or 3) whether each is inside, ``margin`` m from surfaces.
+
+        And as far from what stands out from the walls; at every height, for points (..., 2).
+        """
         points = np.asarray(points, float)
         inside = points_inside(points[..., :2], np.asarray(self.footprint))
         inside = inside & (self.nearest_wall(points)[0] > margin)
+        if self.patches:
+            inside &= clear_of(self.footprint, self.patches, points, margin)
         if points.shape[-1] == 3:
             inside &= (points[..., 2] > margin) & (points[..., 2] < self.height - margin)
         return inside
@@ -200,6 +213,16 @@ class AcousticRoom:
         yaw = np.broadcast_to(np.asarray(yaw_rad, float), shape).reshape(-1)
         rays = np.stack([np.cos(yaw), np.sin(yaw)], axis=1)
         return ray_hits(origins, rays, *self._walls).min(axis=1).reshape(shape)
+
+    def surface_along(self, point: np.ndarray, yaw_rad: float) -> float:
+        """
+        Return the distance (m) from a point (3,) to the first surface in a level direction.
+
+        The wall's, or that of what stands at it there; beyond an open door that of the next wall.
+        """
+        point = np.asarray(point, float)
+        to_wall = float(self.distance_along(point, yaw_rad))
+        return surface_distance(self.footprint, self.patches, point, yaw_rad, to_wall)
 
     @property
     def _walls(self) -> tuple[np.ndarray, np.ndarray]:

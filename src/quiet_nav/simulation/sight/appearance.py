@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -21,7 +21,8 @@ _MARGIN = 2
 
 @dataclass(frozen=True)
 class Atlas:
-    """Every surface of a room as one picture.
+    """
+    Every surface of a room as one picture.
 
     image: uint8, shape (h, w, 3), RGB with a gamma of 2, light included. offset (n, 2) and
     scale (n,), float32: texel of surface i at (u, v) metres is offset[i] + scale[i] * (u, v).
@@ -76,7 +77,7 @@ def draw_lights(plan: Plan, rng: np.random.Generator) -> Lights:
     axes = [
         low[k] + (np.arange(counts[k]) + 0.5) / counts[k] * (high[k] - low[k]) for k in range(2)
     ]
-    grid = np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1).reshape(-1, 2)
+    grid: np.ndarray = np.stack(np.meshgrid(*axes, indexing='ij'), axis=-1).reshape(-1, 2)
     grid = grid[plan.clearance(grid, z=plan.height) > 0.35]
     if not len(grid):
         grid = plan.corners.mean(axis=0)[None]
@@ -134,7 +135,7 @@ def _paint_panel(
     top = round((height - panel.bottom - panel.height) / TEXEL_M)
     bottom = round((height - panel.bottom) / TEXEL_M)
     part = texels[top:bottom, left:right]
-    picture, bright = textures.panel(panel.kind, part.shape[:2], TEXEL_M, rng)
+    picture, bright = textures.panel(panel.kind, (part.shape[0], part.shape[1]), TEXEL_M, rng)
     part[:] = picture
     glow[top:bottom, left:right] = bright
 
@@ -228,10 +229,10 @@ def _light(points: np.ndarray, normal: np.ndarray, lights: Lights) -> np.ndarray
 
 def _corners(*distances: np.ndarray | float) -> np.ndarray:
     """Return how much darker it is near edges, where less of the room is seen."""
-    dark = 1.0
+    dark: np.ndarray = np.ones(())
     for distance in distances:
         dark = dark * (1.0 - 0.35 * np.exp(-np.asarray(distance) / 0.18))
-    return np.asarray(dark)
+    return dark
 
 
 def _spread(light: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 import functools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
 from scipy import fft, signal
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-SPEED_OF_SOUND = 343.0
 #: A wavefront that travels d metres arrives at sample LATENCY + d / 343 * 16000: half the length
 #: of the fractional delay filter, as in pyroomacoustics.
 LATENCY = 40
@@ -26,17 +27,9 @@ _TABLE_STEPS = 20
 _KEPT_MICS = 8
 
 
-@dataclass(frozen=True)
-class ImageSources:
-    """Image sources of one source: positions (n, 3) in m, amplitudes (n, bands), order (n,)."""
-
-    positions: np.ndarray
-    amplitudes: np.ndarray
-    orders: np.ndarray
-
-
 class RoomAcoustics:
-    """A room with fixed sources: impulse responses to, and sound at, any microphones.
+    """
+    A room with fixed sources: impulse responses to, and sound at, any microphones.
 
     room: what the walls are. sources: positions (S, 3) in metres.
     Raises QuietNavError where a source or a microphone is outside the room.
@@ -75,7 +68,8 @@ class RoomAcoustics:
     def impulse_responses(
         self, mics: np.ndarray, looks: np.ndarray | None = None, highpass: bool = False
     ) -> np.ndarray:
-        """Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
+        """
+        Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
 
         mics: positions (M, 3) in metres. looks: (M, 3) unit vectors where a microphone is a
         cardioid, zeros where it is omnidirectional; None for omnidirectional ones alone.
@@ -91,7 +85,8 @@ class RoomAcoustics:
     def render(
         self, mics: np.ndarray, signals: np.ndarray, looks: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return what each microphone hears, float32, shape (M, T).
+        """
+        Return what each microphone hears, float32, shape (M, T).
 
         signals: (S, history + T) samples of every source; the first ``history`` ones lie before
         the first output, so that reverberation is complete from the start.
@@ -105,16 +100,8 @@ class RoomAcoustics:
                 f'signals of shape {signals.shape}; expected '
                 f'({len(self.sources)}, {self.history} + T)'
             )
-        size, step, blocks = _block_plan(self.length, samples, len(self.sources))
-        padded = np.zeros((len(signals), (blocks - 1) * step + size), np.float32)
-        padded[:, : signals.shape[1]] = signals[:, : padded.shape[1]]
-        framed = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::step]
-        spectra = fft.rfft(framed, axis=-1)
-        out = np.empty((len(mics), samples), np.float32)
-        for m, responses in enumerate(self._transfer(mics, looks, size)):
-            heard = fft.irfft((spectra * responses[:, None, :]).sum(0), size, axis=-1)
-            out[m] = heard[:, self.length - 1 : self.length - 1 + step].reshape(-1)[:samples]
-        return out
+        plan = block_plan(self.length, samples, len(self.sources))
+        return overlap_save(signals, self._transfer(mics, looks, plan[0]), len(mics), plan)
 
     def _check(self, mics: np.ndarray, looks: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         mics = np.atleast_2d(np.asarray(mics, float))
@@ -126,8 +113,18 @@ class RoomAcoustics:
 
     def _images(self, mics: np.ndarray) -> list[list[ImageSources]]:
         if self._shoebox is not None:
-            return [self._shoebox] * len(mics)
-        return _prism_images(self.room, self.sources, mics)
+            seen = [self._shoebox] * len(mics)
+        else:
+            seen = _prism_images(self.room, self.sources, mics)
+        if not self.room.patches:
+            return seen
+        return [
+            [
+                with_patches(self.room, image, source, mic)
+                for image, source in zip(images, self.sources, strict=True)
+            ]
+            for images, mic in zip(seen, mics, strict=True)
+        ]
 
     def _transfer(self, mics: np.ndarray, looks: np.ndarray, size: int) -> Iterator[np.ndarray]:
         """Spectra (S, bins) to each microphone; a rig's are kept for as long as it stands."""
@@ -147,33 +144,84 @@ class RoomAcoustics:
     def _responses(
         self, mic: np.ndarray, look: np.ndarray, images: list[ImageSources], highpass: bool
     ) -> np.ndarray:
-        size, bank = _octave_bank(self.length)
-        bands = np.zeros((len(images), len(BANDS_HZ), self.length), np.float32)
-        accumulate = _kernel()
-        ends = [
-            2 * LATENCY
-            + 2
-            + math.ceil(
-                accumulate(
-                    image.positions,
-                    image.amplitudes,
-                    mic,
-                    look,
-                    self._air,
-                    SAMPLE_RATE / SPEED_OF_SOUND,
-                    _sinc_table(),
-                    band,
-                )
+        return responses_of(images, mic, look, self._air, self.length, highpass)
+
+
+def responses_of(
+    images: list[ImageSources],
+    mic: np.ndarray,
+    look: np.ndarray,
+    air: np.ndarray,
+    length: int,
+    highpass: bool,
+    colours: np.ndarray | None = None,
+) -> np.ndarray:
+    """
+    Return impulse responses of sources to one microphone, float32, (len(images), length).
+
+    mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a metre, (bands,).
+    colours: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
+    """
+    size, bank = _octave_bank(length)
+    bands = np.zeros((len(images), len(BANDS_HZ), length), np.float32)
+    accumulate = _kernel()
+    ends = [
+        2 * LATENCY
+        + 2
+        + math.ceil(
+            accumulate(
+                image.positions,
+                image.amplitudes,
+                mic,
+                look,
+                air,
+                SAMPLE_RATE / SPEED_OF_SOUND,
+                _sinc_table(),
+                band,
             )
-            for image, band in zip(images, bands, strict=True)
-        ]
-        spectrum = np.einsum('sbf,bf->sf', fft.rfft(bands, size, axis=-1), bank)
-        responses = fft.irfft(spectrum, size, axis=-1)[:, : self.length]
-        for response, end in zip(responses, ends, strict=True):
-            response[end:] = 0.0
-            if highpass:
-                response[:end] = signal.sosfiltfilt(_highpass(), response[:end])
-        return responses
+        )
+        for image, band in zip(images, bands, strict=True)
+    ]
+    spectrum = np.einsum('sbf,bf->sf', fft.rfft(bands, size, axis=-1), bank)
+    if colours is not None:
+        spectrum = spectrum * colours
+    responses = fft.irfft(spectrum, size, axis=-1)[:, :length]
+    for response, end in zip(responses, ends, strict=True):
+        response[end:] = 0.0
+        if highpass:
+            response[:end] = signal.sosfiltfilt(rumble_filter(), response[:end])
+    return responses
+
+
+def response_bins(length: int) -> np.ndarray:
+    """Return the frequencies in Hz that ``responses_of`` takes colours at."""
+    return np.fft.rfftfreq(_octave_bank(length)[0], 1.0 / SAMPLE_RATE)
+
+
+def overlap_save(
+    signals: np.ndarray,
+    transfer: Iterable[np.ndarray],
+    mics: int,
+    plan: tuple[int, int, int],
+) -> np.ndarray:
+    """
+    Return what each of so many microphones hears, float32, (mics, T).
+
+    signals: (S, history + T). transfer: spectra (S, bins) to each microphone. plan: as
+    ``block_plan`` gives it for T samples.
+    """
+    size, step, blocks = plan
+    history = size - step
+    samples = signals.shape[1] - history
+    padded = np.zeros((len(signals), (blocks - 1) * step + size), np.float32)
+    padded[:, : signals.shape[1]] = signals[:, : padded.shape[1]]
+    framed = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::step]
+    spectra = fft.rfft(framed, axis=-1)
+    out = np.empty((mics, samples), np.float32)
+    for m, responses in enumerate(transfer):
+        heard = fft.irfft((spectra * responses[:, None, :]).sum(0), size, axis=-1)
+        out[m] = heard[:, history : history + step].reshape(-1)[:samples]
+    return out
 
 
 def _shoebox_images(room: AcousticRoom, sources: np.ndarray) -> list[ImageSources]:
@@ -197,7 +245,8 @@ def _shoebox_images(room: AcousticRoom, sources: np.ndarray) -> list[ImageSource
 def _prism_images(
     room: AcousticRoom, sources: np.ndarray, mics: np.ndarray
 ) -> list[list[ImageSources]]:
-    """Image sources that each microphone sees: [mic][source].
+    """
+    Image sources that each microphone sees: [mic][source].
 
     A path in a prism is a path in its footprint and, independently, one between floor and
     ceiling, so visibility is traced in the plane only.
@@ -226,17 +275,23 @@ def _prism_images(
 def _extrude(
     plane: ImageSources, visible: np.ndarray, room: AcousticRoom, z: float
 ) -> ImageSources:
+    height, vertical, bounces = vertical_images(room, z)
+    kept = np.flatnonzero(visible)
+    i, v = np.nonzero(plane.orders[kept, None] + bounces <= room.order)
+    i = kept[i]
+    positions = np.column_stack([plane.positions[i, :2], height[v]])
+    return _images_of(positions, plane.amplitudes[i] * vertical[v], plane.orders[i] + bounces[v])
+
+
+def vertical_images(room: AcousticRoom, z: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return heights (n,) in m, amplitudes (n, bands) and orders (n,) between floor and ceiling."""
     index = np.arange(-room.order, room.order + 1)
     bounces = np.abs(index)
     height = index * room.height + np.where(bounces % 2 == 1, room.height - z, z)
     upper = np.where(index > 0, (bounces + 1) // 2, bounces // 2)
     floor, ceiling = (np.sqrt(1.0 - np.asarray(a)) for a in (room.floor, room.ceiling))
     vertical = ceiling ** upper[:, None] * floor ** (bounces - upper)[:, None]
-    kept = np.flatnonzero(visible)
-    i, v = np.nonzero(plane.orders[kept, None] + bounces <= room.order)
-    i = kept[i]
-    positions = np.column_stack([plane.positions[i, :2], height[v]])
-    return _images_of(positions, plane.amplitudes[i] * vertical[v], plane.orders[i] + bounces[v])
+    return height, vertical, bounces
 
 
 def _images_of(positions: np.ndarray, amplitudes: np.ndarray, orders: np.ndarray) -> ImageSources:
@@ -258,7 +313,7 @@ def _pyroomacoustics() -> ModuleType:
         import pyroomacoustics
     except ImportError as error:
         raise QuietNavError(
-            'room acoustics need pyroomacoustics and Numba: install quiet_nav[simulation]'
+            f'room acoustics need a library: {how_to_get("pyroomacoustics")}'
         ) from error
     return pyroomacoustics
 
@@ -273,7 +328,8 @@ def _sinc_table() -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _octave_bank(length: int) -> tuple[int, np.ndarray]:
-    """Return an FFT size and the power-complementary octave windows on its bins (bands, bins).
+    """
+    Return an FFT size and the power-complementary octave windows on its bins (bands, bins).
 
     The bands are those of Antoni (2010), cross-faded linearly in power over a quarter octave,
     which is what pyroomacoustics applies to each band of an impulse response.
@@ -294,8 +350,12 @@ def _octave_bank(length: int) -> tuple[int, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=64)
-def _block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]:
-    """Return FFT size, outputs a block and blocks for overlap-save at the least work."""
+def block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]:
+    """
+    Return FFT size, outputs a block and blocks for overlap-save at the least work.
+
+    length: of the responses. The size less the outputs is the history that they need.
+    """
     best = None
     for size in (
         fft.next_fast_len(length - 1 + int(np.ceil(samples / n)), real=True) for n in range(1, 17)
@@ -309,7 +369,7 @@ def _block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]
 
 
 @functools.cache
-def _highpass() -> np.ndarray:
+def rumble_filter() -> np.ndarray:
     """Second-order sections against the false pressure at 0 Hz that image sources add up to."""
     return signal.butter(2, 10.0, 'highpass', fs=SAMPLE_RATE, output='sos')
 

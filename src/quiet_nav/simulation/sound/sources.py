@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 import numpy as np
 from scipy import fft
 
-from quiet_nav.simulation.sound.clips import load_clip, looped
+from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS, ambient_loop
+from quiet_nav.simulation.sound.clips import load_clip, recorded_loop, repeated
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator, stream_key, white_noise
 
@@ -53,11 +54,13 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Source:
-    """A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
+    """
+    A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
 
     position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
     drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
-    hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise.
+    hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise; a
+    kind of AMBIENT_KINDS is a sound of that kind, synthesised, instead.
     """
 
     kind: str
@@ -79,34 +82,54 @@ class Source:
 def source_samples(
     source: Source, seed: int, start: int, count: int, sounds: str = ''
 ) -> np.ndarray:
-    """Return what a source emits from sample ``start``, float32, shape (count,), 16 kHz.
+    """
+    Return what a source emits from sample ``start``, float32, shape (count,), 16 kHz.
 
     The value at a sample depends on (source, seed, sample) alone, so intervals join seamlessly.
     sounds: the folder of the recordings.
     """
     time = np.arange(start, start + count) / SAMPLE_RATE
-    if source.recording:
-        path = str(Path(sounds) / source.recording)
+    if source.recording or source.kind in AMBIENT_KINDS:
         offset = int(generator(seed, 'clip', source.stream).integers(1 << 20))
-        out = looped(path, start + offset, count).copy()
+        out = repeated(_loop(source, seed, sounds), start + offset, count)
     else:
-        out = _noise(source, seed, start, count, time)
+        out = noise_samples(source, seed, start, count, time)
         if source.hum_amplitudes:
             out += _hum(source, time)
-    slow = np.linspace(time[0], time[-1], 2 + count // 800)
-    gain = source.level_db + source.gain_db.at(slow)
-    gate = 10 ** (np.interp(time, slow, gain) / 20)
-    if source.schedule is not None:
-        gate = gate * source.schedule.at(time)
-    return (out * gate).astype(np.float32)
+    return (out * course_of_gain(source, time)).astype(np.float32)
 
 
-def source_spectrum(source: Source, frequency_hz: np.ndarray, sounds: str = '') -> np.ndarray:
-    """Return the share of a source's power near each of evenly spaced frequencies; sums to 1."""
+def _loop(source: Source, seed: int, sounds: str) -> np.ndarray:
     if source.recording:
+        return recorded_loop(str(Path(sounds) / source.recording))
+    return ambient_loop(source.kind, seed, source.stream)
+
+
+def course_of_gain(source: Source, time_s: np.ndarray) -> np.ndarray:
+    """Return a source's linear gain over an interval: its level, drift and schedule, (n,)."""
+    slow = np.linspace(time_s[0], time_s[-1], 2 + len(time_s) // 800)
+    gain = source.level_db + source.gain_db.at(slow)
+    gate = 10 ** (np.interp(time_s, slow, gain) / 20)
+    if source.schedule is not None:
+        gate = gate * source.schedule.at(time_s)
+    return gate
+
+
+def source_spectrum(
+    source: Source, frequency_hz: np.ndarray, sounds: str = '', seed: int = 0
+) -> np.ndarray:
+    """
+    Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
+
+    seed: of the scene, for kinds that are synthesised.
+    """
+    if source.recording or source.kind in AMBIENT_KINDS:
         from scipy import signal
 
-        clip = load_clip(str(Path(sounds) / source.recording))
+        if source.recording:
+            clip = load_clip(str(Path(sounds) / source.recording))
+        else:
+            clip = ambient_loop(source.kind, seed, source.stream)
         at, power = signal.welch(clip, SAMPLE_RATE, nperseg=min(2048, len(clip)))
         power = np.interp(frequency_hz, at, power)
     else:
@@ -143,7 +166,10 @@ def _filter(
     return fft.rfft(padded).astype(np.complex64)
 
 
-def _noise(source: Source, seed: int, start: int, count: int, time: np.ndarray) -> np.ndarray:
+def noise_samples(
+    source: Source, seed: int, start: int, count: int, time_s: np.ndarray
+) -> np.ndarray:
+    """Return a source's shaped noise alone, unit RMS, (count,); time_s: of its samples."""
     size = fft.next_fast_len(count + 2 * _HALF, real=True)
     white = white_noise(stream_key(seed, 'noise', source.stream), start - _HALF, count + 2 * _HALF)
     spectrum = fft.rfft(white, size)
@@ -155,7 +181,7 @@ def _noise(source: Source, seed: int, start: int, count: int, time: np.ndarray) 
     out = shaped(source.equaliser_db)
     if source.drifting_db:
         moved = tuple(a + b for a, b in zip(source.equaliser_db, source.drifting_db, strict=True))
-        share = source.spectral.at(time).astype(np.float32)
+        share = source.spectral.at(time_s).astype(np.float32)
         out = out + share * (shaped(moved) - out)
     return out
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+import dataclasses
 
 import numpy as np
 import torch
@@ -14,16 +14,17 @@ from quiet_nav.learning.authors.networks import PAIRINGS
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.tasks.data import TaskData
-from quiet_nav.study.tasks.networks import mlp
+from quiet_nav.study.tasks.heads import EMBEDDING, mlp
 from quiet_nav.study.tasks.pairs import Paired
-from quiet_nav.study.tasks.task import EMBEDDING, Example, Task
+from quiet_nav.study.tasks.task import Example, Task
 
 #: Pairings in which image and sound stand in one order.
 _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
 
 
 class AVSync(Task):
-    """Were this sound and this image recorded at one place?
+    """
+    Were this sound and this image recorded at one place?
 
     Half of the images are those of another place of the room (motion: another moment of the
     recording), so that knowing the room does not help. A training example has two places, each
@@ -122,7 +123,8 @@ class AVOrder(Paired):
 
 
 class Match(nn.Module):
-    """Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
+    """
+    Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
 
     Their product goes in beside them: whether two things agree is hard to begin to learn from the
     two alone, as the authors' 256-128-1 has it.

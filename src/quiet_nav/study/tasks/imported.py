@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.errors import QuietNavError
+from quiet_nav.files.models import OnnxModel
 from quiet_nav.learning.detectors.resnet.images import ImageCache
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
@@ -26,17 +28,14 @@ _LEAST = 1e-7
 
 
 class PairModel:
-    """A model that ``import-checkpoint`` made of a network on two places.
+    """
+    A model that ``import-checkpoint`` made of a network on two places.
 
     kind: of its metadata, ``order`` or ``av-order``; the task of that name says what is asked.
     """
 
     def __init__(self, path: str | Path, kind: str, threads: int = 2) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options)
+        self.model = OnnxModel(path, threads, f'model {path}')
         self.task = get_task(kind)
         self.images = ImageCache(_CACHE_MB)
 
@@ -52,10 +51,18 @@ class PairModel:
                 if self.task.sees:
                     images = [self.images.read(one.images[place].image) for one in some]
                     feeds[f'{name}_image'] = np.stack(images).transpose(0, 3, 1, 2)
-            said = self.session.run(None, feeds)[0]
-            parts.append(said.reshape(len(some), -1))
+            parts.append(self._said(feeds, len(some)))
         chance = np.clip(np.concatenate(parts).astype(float), _LEAST, 1.0 - _LEAST)
         return np.log(chance) - np.log1p(-chance)
+
+    def _said(self, feeds: dict[str, np.ndarray], count: int) -> np.ndarray:
+        said = self.model.run(feeds)[0]
+        if said.ndim < 1 or len(said) != count or said.dtype.kind != 'f':
+            raise QuietNavError(
+                f'{self.model.where}: gives {said.dtype} of shape {said.shape}, expected '
+                f'probabilities of {count} pairs'
+            )
+        return said.reshape(count, -1)
 
     def _sound(self, row: Row, change: Change | None) -> np.ndarray:
         wave = read_audio(row, row.start_s or 0.0, CLIP_S)

@@ -7,10 +7,11 @@ from torch import nn
 
 from quiet_nav.learning.detectors.resnet.images import normalise
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
-from quiet_nav.learning.detectors.vggish.network import LAYOUT, Vggish, scaled
+from quiet_nav.learning.detectors.vggish.network import LAYOUT, scaled, Vggish
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.study.tasks.heads import EMBEDDING
 from quiet_nav.study.tasks.options import TaskOptions
-from quiet_nav.study.tasks.task import EMBEDDING, Task
+from quiet_nav.study.tasks.task import Task
 
 MODALITIES = ('audio', 'image')
 #: Batch entries with mean features instead of the views themselves (probes) end so.
@@ -54,25 +55,6 @@ class ImageEncoder(nn.Module):
         return self.embed(self.pooled(images))
 
 
-class Fusion(nn.Module):
-    """All embeddings of an example, one after the other, to outputs.
-
-    One view: ReLU and a linear layer; more: a hidden layer of 128 between, both as the authors'.
-    """
-
-    def __init__(self, views: int, outputs: int) -> None:
-        super().__init__()
-        if views == 1:
-            self.layers = nn.Sequential(nn.ReLU(), nn.Linear(EMBEDDING, outputs))
-        else:
-            self.layers = mlp(views * EMBEDDING, outputs)
-
-    def forward(
-        self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
-    ) -> torch.Tensor:
-        return self.layers(torch.cat([views[name].flatten(1) for name in views], dim=-1))
-
-
 class Linear(nn.Module):
     """A linear layer on standardised mean features (probes)."""
 
@@ -98,7 +80,8 @@ class Linear(nn.Module):
 
 
 class TaskNetwork(nn.Module):
-    """Encoders of what a task takes, and its head; ``forward(batch)`` gives (N, outputs).
+    """
+    Encoders of what a task takes, and its head; ``forward(batch)`` gives (N, outputs).
 
     A batch has ``audio`` (N, V, 96, 64) log-mels and ``image`` (N, V, 3, h, w) uint8, as far as
     the task takes them.
@@ -145,8 +128,3 @@ class TaskNetwork(nn.Module):
             views = batch[name]
             found[name] = self.encode(name, views.flatten(0, 1)).unflatten(0, views.shape[:2])
         return self.head(found, batch)
-
-
-def mlp(inputs: int, outputs: int) -> nn.Sequential:
-    """Return the authors' fusion: a hidden layer of 128."""
-    return nn.Sequential(nn.Linear(inputs, EMBEDDING), nn.ReLU(), nn.Linear(EMBEDDING, outputs))

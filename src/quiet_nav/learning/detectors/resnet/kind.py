@@ -11,11 +11,11 @@ from quiet_nav.learning.detectors.kinds import Kind
 from quiet_nav.learning.detectors.resnet.data import image_datasets
 from quiet_nav.learning.detectors.resnet.images import IMAGE_SIZE, normalise
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
-from quiet_nav.learning.detectors.vggish.kind import UNCHANGED, calibrated
+from quiet_nav.learning.detectors.vggish.kind import calibrated, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import Logits
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
-from quiet_nav.perception.readings import DISTANCE_BINS
+from quiet_nav.perception.distance_bins import STANDARD_BINS
 
 OUTPUTS = ('probability', 'distance_probabilities')
 #: Height and width of the example that the export is traced with; any others serve.
@@ -30,7 +30,7 @@ class NearWallResnet(nn.Module):
         self.trunk = ImageTrunk(width)
         self.dropout = nn.Dropout(dropout)
         self.near = nn.Linear(self.trunk.features, 1)
-        self.distance = nn.Linear(self.trunk.features, DISTANCE_BINS) if distance else None
+        self.distance = nn.Linear(self.trunk.features, STANDARD_BINS.count) if distance else None
 
     def forward(self, images: torch.Tensor) -> Logits:
         features = self.dropout(self.trunk(images))
@@ -52,7 +52,8 @@ class NearWallResnet(nn.Module):
 
 
 class ImageProbabilities(nn.Module):
-    """Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
+    """
+    Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
 
     Returns near (N,), distance (N, bins). Squeezes and normalises as ``images.squeeze`` does, so
     that a robot needs nothing beside the graph.

@@ -1,0 +1,70 @@
+"""A grid of places, eight headings each (SFS-Dense)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from quiet_nav.geometry import Pose2D, wrap_angle
+from quiet_nav.quiet_campus.folders import SUBSETS
+from quiet_nav.quiet_campus.listing import write_place_lists
+from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
+from quiet_nav.simulation.campus.kinds.kind import listed_places
+from quiet_nav.simulation.campus.request import CampusRequest, Place
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+
+DENSE_LENGTH_S = 5.0
+CELL_M, HEADINGS = 1.5, 8
+
+
+class DenseKind(ClipKind):
+    """The paper's dense recordings."""
+
+    NAME = 'dense'
+    SUBSET = SUBSETS['dense']
+
+    def places(
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
+    ) -> list[Place]:
+        """Draw a place in each cell of the grid, and its headings."""
+        low, high = np.min(room.footprint, axis=0), np.max(room.footprint, axis=0)
+        columns, rows = (int(n) for n in np.maximum((high - low) // CELL_M, 1))
+        offset = low + (high - low - CELL_M * np.array([columns, rows])) / 2
+        turn, height = rng.uniform(0, 2 * np.pi / HEADINGS), float(rng.uniform(0.2, 1.2))
+        places: list[Place] = []
+        start = 0.0
+        for cell in range(columns * rows):
+            corner = offset + CELL_M * np.array([cell % columns, cell // columns])
+            x, y = corner + rng.uniform(0.2, CELL_M - 0.2, 2)
+            if not room.contains(np.array([x, y]), max(0.2, reach_m + 0.01)):
+                continue
+            for heading in range(HEADINGS):
+                start += 10.0
+                yaw = wrap_angle(turn + 2 * np.pi * heading / HEADINGS)
+                places.append(
+                    Place(
+                        f'clip-{len(places):03d}',
+                        Pose2D(float(x), float(y), yaw),
+                        height,
+                        start,
+                        DENSE_LENGTH_S,
+                        notes={'cell': [cell % columns, cell // columns]},
+                    )
+                )
+        return places
+
+    def write_lists(
+        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
+    ) -> None:
+        """Every pose with its label."""
+        listed = {room: listed_places(root, room) for room in rooms}
+        write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
+
+
+KIND = DenseKind()

@@ -1,0 +1,112 @@
+"""What a simulated campus is asked for, and what a room of it records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Pose2D
+from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.sound.scenes import Scene
+
+#: What own sound is drawn at, dB over the ambience at the ears.
+OWN_LEVEL_DB = (-5.0, 20.0)
+
+
+@dataclass(frozen=True)
+class CampusRequest:
+    """
+    What was asked for; the files that come of it follow from this alone.
+
+    distractors: share of places with a distractor event, at distractor_snr_db (ambience over
+    event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
+    hard: of rooms all surfaces of which are hard. most_sources: a room has 1 to so many. sounds:
+    folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
+    of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
+    carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
+    test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
+    first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the
+    ambience at its ears (least, most); silent_rooms: share in which it is heard alone. robot: file
+    of its profile, '' for robots that are drawn.
+    """
+
+    kind: str
+    rooms: int
+    seed: int
+    images: bool = True
+    sounds: str = ''
+    rig: str = ''
+    distractors: float = 0.0
+    distractor_snr_db: float = 0.0
+    steady: bool = False
+    camera_height: float = 0.3
+    facing_within_deg: float = 70.0
+    motor: bool = False
+    test_only: bool = False
+    cut: float = 0.0
+    hard: float = 0.0
+    most_sources: int = 5
+    plain: bool = False
+    own_sound: float = 0.0
+    own_level_db: tuple[float, float] = OWN_LEVEL_DB
+    silent_rooms: float = 0.0
+    robot: str = ''
+
+    def __post_init__(self) -> None:
+        if self.rooms < 1:
+            raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
+        if not 0.0 <= self.distractors <= 1.0:
+            raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
+        for name in ('cut', 'hard', 'own_sound', 'silent_rooms'):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
+        if self.silent_rooms > self.own_sound:
+            raise QuietNavError(
+                f'silent rooms {self.silent_rooms}: in a silent room a robot is heard alone; '
+                f'expected no more than the share with own sound, {self.own_sound}'
+            )
+        low, high = self.own_level_db
+        if not -60.0 <= low <= high <= 60.0:
+            raise QuietNavError(
+                f'own level {low:g} to {high:g} dB; expected two levels from -60 to 60, the '
+                'smaller first'
+            )
+        if self.most_sources < 1:
+            raise QuietNavError(f'at most {self.most_sources} sources; expected 1 or more')
+        if not 0.05 <= self.camera_height <= 2.0:
+            raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
+        if not 0.0 <= self.facing_within_deg < 90.0:
+            raise QuietNavError(f'facing within {self.facing_within_deg} degrees; expected 0 to 90')
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    One recording: where, when and how long.
+
+    pose: of the microphone, or of the robot's base for ``robot``, facing ``pose.yaw``.
+    path: (x, y) of the microphone over time (``motion``). notes go into the annotation.
+    """
+
+    name: str
+    pose: Pose2D
+    height: float
+    start_s: float
+    length_s: float
+    path: tuple[tuple[float, float], ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RoomPlan:
+    """
+    A room of the campus: its name, scene, the places that are recorded in it, and the ears.
+
+    rig: of the robot in this room; one ear in front of it where a single microphone records.
+    """
+
+    name: str
+    scene: Scene
+    places: tuple[Place, ...]
+    rig: Rig

@@ -1,0 +1,34 @@
+"""What a task puts on the embeddings of its views."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+#: Embedding of a clip or an image (the paper's ``feat_dim``).
+EMBEDDING = 128
+
+
+class Fusion(nn.Module):
+    """
+    All embeddings of an example, one after the other, to outputs.
+
+    One view: ReLU and a linear layer; more: a hidden layer of 128 between, both as the authors'.
+    """
+
+    def __init__(self, views: int, outputs: int) -> None:
+        super().__init__()
+        if views == 1:
+            self.layers = nn.Sequential(nn.ReLU(), nn.Linear(EMBEDDING, outputs))
+        else:
+            self.layers = mlp(views * EMBEDDING, outputs)
+
+    def forward(
+        self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        return self.layers(torch.cat([views[name].flatten(1) for name in views], dim=-1))
+
+
+def mlp(inputs: int, outputs: int) -> nn.Sequential:
+    """Return the authors' fusion: a hidden layer of 128."""
+    return nn.Sequential(nn.Linear(inputs, EMBEDDING), nn.ReLU(), nn.Linear(EMBEDDING, outputs))

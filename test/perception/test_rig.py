@@ -1,0 +1,60 @@
+"""Rigs are read from YAML as they stand, or refused naming the field."""
+
+from __future__ import annotations
+
+import pytest
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.geometry import Side
+from quiet_nav.perception.rig import Ear, find_rig, load_rig, Rig, rig_from_dict
+
+EAR = {'channel': 0, 'position': [0, 0.15, 0.25], 'side': 'left'}
+
+
+def test_a_rig_is_what_its_file_says(tmp_path):
+    (tmp_path / 'mine.yaml').write_bytes(
+        b'\xef\xbb\xbfname: 7\nturns: yes\nears:\n'
+        b'  - {channel: 1, position: [0, 0.15, 1e-1], side: Left, pattern: cardioid}\r\n'
+    )
+    expected = Rig('7', (Ear(1, 0.0, 0.15, 0.1, Side.LEFT, 'cardioid'),), turns=True)
+    assert load_rig(tmp_path / 'mine.yaml') == find_rig(tmp_path / 'mine.yaml') == expected
+    assert rig_from_dict({'ears': [EAR]}).name == 'unnamed'
+
+
+def test_names_of_rigs_that_do_not_ship_list_those_that_do():
+    with pytest.raises(QuietNavError, match="no rig 'quartet'; rigs: pair, single, trio"):
+        find_rig('quartet')
+
+
+BAD = [
+    ([], 'expected a mapping of name, turns, ears'),
+    ({'ears': []}, 'ears: .*at least 1 item'),
+    ({'ears': [EAR], 'x': 1, 1: 2}, 'unknown key x; known: name, turns, ears; unknown key 1'),
+    ({'ears': [EAR], 'turns': 'no'}, "turns: should be true or false, found 'no'"),
+    ({'ears': [EAR, EAR]}, 'two ears share a channel'),
+    ({'ears': [{**EAR, 'channel': 0.9}]}, r'ears\[0\]\.channel: should be a whole number'),
+    ({'ears': [{**EAR, 'channel': -1}]}, r'channel: .*greater than or equal to 0, found -1'),
+    ({'ears': [{**EAR, 'channel': 255}]}, 'channel: .*less than or equal to 254'),
+    ({'ears': [{**EAR, 'position': '123'}]}, "position: .*found '123'"),
+    ({'ears': [{**EAR, 'position': [0, 0]}]}, r'position\[2\] is missing'),
+    ({'ears': [{**EAR, 'position': [0, 0, 10**400]}]}, r'position\[2\]'),
+    ({'ears': [{**EAR, 'position': [0, 0, 11.0]}]}, r'position\[2\]: .*10, found 11'),
+    ({'ears': [{**EAR, 'side': 'up'}]}, r"ears\[0\]\.side: found 'up', expected one of LEFT"),
+    ({'ears': [{**EAR, 'pattern': 'figure8'}]}, "pattern: .*'omni' or 'cardioid'"),
+    ({'ears': [{'channel': 0}]}, r'ears\[0\]\.position is missing; ears\[0\]\.side is missing'),
+]
+
+
+@pytest.mark.parametrize(('raw', 'said'), BAD)
+def test_rigs_that_are_none_name_the_field(raw, said):
+    with pytest.raises(QuietNavError, match=f'^rig x: .*{said}') as found:
+        rig_from_dict(raw, 'rig x')
+    assert '\n' not in str(found.value) and len(str(found.value)) < 400
+
+
+@pytest.mark.parametrize('data', [b'2001-99-99', b'[' * 3000, b'\xff', b'x: 1\n1: 2', b'', b'\0'])
+def test_files_that_are_no_rig_are_one_line(tmp_path, data):
+    (tmp_path / 'rig.yaml').write_bytes(data)
+    with pytest.raises(QuietNavError, match=r'^rig .*rig\.yaml: ') as found:
+        load_rig(tmp_path / 'rig.yaml')
+    assert '\n' not in str(found.value)

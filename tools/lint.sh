@@ -1,0 +1,7 @@
+#!/bin/sh
+# What `make lint` and the pre-commit hooks run: style, the direction of imports, types.
+set -eu
+cd "$(dirname "$0")/.."
+ruff check .
+ruff format --check .
+lint-imports --no-cache --no-logo
