@@ -5,13 +5,13 @@ import contextlib
 import importlib
 import itertools
 import os
+from pathlib import Path
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml

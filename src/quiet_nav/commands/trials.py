@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     room: Annotated[
@@ -31,7 +33,7 @@ def main(
     trials: Annotated[
         int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")
     ] = 0,
-    track: Annotated[str, typer.Option(help="A track of the room; its first by default.")] = '',
+    track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
         str,
         typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, or "ideal" or '
@@ -61,6 +63,11 @@ def main(
     ] = 'any',
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
+    ] = 'none',
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits while it listens: none; dB over the '
+                     'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
     ] = 'none',
     threshold: Annotated[
         float | None, typer.Option(help='p of Algorithms 1 and 2 and random, 0 to 1.')
@@ -108,13 +115,14 @@ def main(
         bool, typer.Option('--only-join', help='Run nothing: the tables of what is joined.')
     ] = False,
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+    overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
     import math
     import time
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.files.writing import write_json
+    from quiet_nav.files.writing import refuse_existing, write_json
     from quiet_nav.trials.sweep import FIGURES, Sweep
     from quiet_nav.trials.tables import read_trials, trials_to_json
     from quiet_nav.trials.tuning import tuned
@@ -139,6 +147,7 @@ def main(
         vision=vision_detector,
         context=context,
         disturbance=disturbance,
+        own_sound=own_sound,
         camera_fault=camera_fault,
         side=side,
         knobs={name: value for name, value in knobs.items() if value is not None},
@@ -150,6 +159,8 @@ def main(
     if only_join and not before:
         raise QuietNavError('--only-join: name files by --join')
     # Everything that was asked for is looked at before anything runs.
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     requests = [] if only_join else [one for part in sweeps for one in part.requests()]
     run = _runner(workers or os.cpu_count() or 1)
     started = time.monotonic()
@@ -160,7 +171,7 @@ def main(
     took_s = time.monotonic() - started
     _show(results, sweeps, sum(r.duration_s for r in results[len(before) :]) / took_s)
     if json is not None:
-        write_json(json, trials_to_json(results), overwrite=True, indent=2)
+        write_json(json, trials_to_json(results), overwrite, indent=2)
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
@@ -202,7 +213,7 @@ def _show(results: list, sweeps: list, times_real: float) -> None:
     numbers = sorted({result.seed for result in results})
     console.print(
         f'{len(results)} trials, {times_real:.0f} times real time; detector {first.detector}, '
-        f'context {first.context}, disturbance {first.disturbance}, '
+        f'context {first.context}, disturbance {first.disturbance}, own sound {first.own_sound}, '
         f'seed {numbers[0]}' + (f' to {numbers[-1]}' if len(numbers) > 1 else '')
     )
     for sweep in sweeps:
