@@ -1,4 +1,5 @@
-"""Put the license header into every source file that has none: ``python tools/headers.py``.
+"""
+Put the license header into every source file that has none: ``python tools/headers.py``.
 
 Python files get the whole notice, as ament_copyright asks for it, all others the two lines of SPDX.
 ``--check`` changes nothing; it names the files without a header and returns 1 where there are some.
@@ -6,9 +7,9 @@ Python files get the whole notice, as ament_copyright asks for it, all others th
 
 from __future__ import annotations
 
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
