@@ -48,6 +48,10 @@ def main(
     most_sources: Annotated[
         int, typer.Option(help='Sound sources in a room, at most: 1 to so many.')
     ] = 5,
+    waves: Annotated[
+        float,
+        typer.Option(help='Share of rooms whose band below 700 Hz is solved by waves; slower.'),
+    ] = 0.0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """Simulate rooms and write what microphones and cameras in them record.
@@ -85,6 +89,7 @@ def main(
         cut,
         hard,
         most_sources,
+        waves,
     )
     columns = (
         TextColumn('{task.description}'),

@@ -89,6 +89,8 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
         for place in places:
             place['path'] = [place['path'][0], place['path'][-1]] if place['path'] else []
         rooms[room.name] = {'scene': scene, 'places': places}
+        if room.waves:
+            rooms[room.name]['waves'] = True
     return {
         'request': _portable(request),
         'splits': splits,
@@ -108,7 +110,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
     for kind in kinds().values():
         for name in kind.OPTIONS if request.kind != kind.NAME else ():
             portable.pop(name)
-    for name in ('test_only', 'cut', 'hard', 'most_sources'):
+    for name in ('test_only', 'cut', 'hard', 'most_sources', 'waves'):
         if portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)

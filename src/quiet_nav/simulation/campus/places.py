@@ -33,7 +33,8 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
         for place in places
         if rng.random() < request.distractors
     ]
-    return RoomPlan(kind.ROOM.format(index), with_events(scene, events), tuple(places))
+    waves = bool(generator(room_seed, 'waves').random() < request.waves)
+    return RoomPlan(kind.ROOM.format(index), with_events(scene, events), tuple(places), waves)
 
 
 def split_rooms(request: CampusRequest) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ class CampusRequest:
     folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
     of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
     carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
-    test lists.
+    test lists. waves: share of rooms whose band below 700 Hz is solved by waves.
     """
 
     kind: str
@@ -42,13 +42,14 @@ class CampusRequest:
     cut: float = 0.0
     hard: float = 0.0
     most_sources: int = 5
+    waves: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rooms < 1:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
-        for name in ('cut', 'hard'):
+        for name in ('cut', 'hard', 'waves'):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
         if self.most_sources < 1:
@@ -78,8 +79,12 @@ class Place:
 
 @dataclass(frozen=True)
 class RoomPlan:
-    """A room of the campus: its name, scene and the places that are recorded in it."""
+    """A room of the campus: its name, scene and the places that are recorded in it.
+
+    waves: its band below 700 Hz is solved by waves.
+    """
 
     name: str
     scene: Scene
     places: tuple[Place, ...]
+    waves: bool = False

@@ -109,9 +109,7 @@ def _step(p, q, flat_p, flat_q, push, grid, walls, edges, source, weights):  # t
 
 
 @numba.njit(nogil=True, **_FAST)
-def march(
-    p, q, pulse, grid, walls, edges, source, source_weights, ears, ear_weights, every, out
-):  # type: ignore[no-untyped-def]
+def march(p, q, pulse, grid, walls, edges, source, source_weights, ears, ear_weights, every, out):  # type: ignore[no-untyped-def]
     """Run ``len(pulse)`` steps; p and q are the pressure now and a step ago, both overwritten.
 
     The newest pressure is in q after an odd number of steps and in p after an even one.
