@@ -24,6 +24,7 @@ from quiet_nav.simulation.rooms.plan import Material, Plan, shoebox
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.simulation.sound.waves.hybrid import HybridAcoustics, SolvedPlaces
 from quiet_nav.simulation.sound.waves.solver import WaveSettings, WaveSolver
+from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Heights in metres of the microphone and of the sources on circles that are tried.
 MIC_HEIGHTS_M = (1.2, 1.4, 1.6)
@@ -104,7 +105,7 @@ def room_report(
         for name, allowed in ((engine, SHIFTS_M[:1]), (f'{engine}+', SHIFTS_M)):
             fits[name] = []
             told = np.zeros_like(wanted)
-            chosen = np.zeros_like(measured)
+            chosen = np.zeros((len(rows), round(_LENGTH_S * SAMPLE_RATE)), np.float32)
             for fitted, judged in (halves, halves[::-1]):
                 likeness = {
                     fit: _likeness(spectra[fit], wanted, frequency, fitted)
@@ -114,7 +115,7 @@ def room_report(
                 best = max(likeness, key=likeness.__getitem__)
                 fits[name].append(best)
                 told[judged] = spectra[best][judged]
-                chosen[judged] = found[best][judged, : chosen.shape[1]]
+                chosen[judged] = found[best][judged]
             predicted[name] = told
             if name == engine:
                 simulated[engine] = chosen
@@ -217,10 +218,16 @@ def _plan(room: MeasuredRoom, absorption: tuple[float, ...]) -> Plan:
     return shoebox('measured room', (x, y, z), surface, surface, surface)
 
 
+def _of_length(responses: np.ndarray) -> np.ndarray:
+    """Responses (n, samples) as long as the measured ones are."""
+    count = round(_LENGTH_S * SAMPLE_RATE)
+    return np.pad(responses[:, :count], ((0, 0), (0, max(count - responses.shape[1], 0))))
+
+
 def _by_images(made: AcousticRoom, mic: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Responses (n, samples) between a microphone and places; either may be the source."""
     acoustics = RoomAcoustics(made, mic[None])
-    return acoustics.impulse_responses(places)[:, 0, : int(_LENGTH_S * 16000)]
+    return _of_length(acoustics.impulse_responses(places)[:, 0])
 
 
 def _by_waves(
@@ -230,7 +237,7 @@ def _by_waves(
     solver = WaveSolver(_plan(room, absorption), settings)
     solved = SolvedPlaces(places, solver.responses(mic[None], places), settings.crossover_hz)
     acoustics = HybridAcoustics(_room(room, absorption), mic[None], solved)
-    return acoustics.impulse_responses(places)[:, 0, : int(_LENGTH_S * 16000)]
+    return _of_length(acoustics.impulse_responses(places)[:, 0])
 
 
 def _simulate(
