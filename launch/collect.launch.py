@@ -2,20 +2,36 @@
 
 from pathlib import Path
 
-import yaml
-from launch import LaunchContext, LaunchDescription
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 
-from quiet_nav.launch_arguments import CONFIG, chosen, ours, realsense, shared, together, typed
+from quiet_nav.errors import QuietNavError
+from quiet_nav.launch_arguments import (
+    ALWAYS,
+    beginning,
+    chosen,
+    ends_launch,
+    log_level,
+    microphones,
+    ours,
+    realsense,
+    shared,
+    STOP,
+    together,
+    topic,
+    topics_of,
+    typed,
+    value,
+)
+from quiet_nav.resources import shared_file
 
 ARGUMENTS = [
-    *shared('namespace', 'use_sim_time', 'robot', 'params_file', 'rig', 'model'),
+    *shared('namespace', 'use_sim_time', 'discovery_range', 'robot', 'params_file', 'rig', 'model'),
     DeclareLaunchArgument(
         'audio',
         default_value='microphone',
-        choices=['microphone', 'none'],
-        description='none: something else publishes audio/audio_stamped',
+        choices=['microphone', 'audio_capture', 'none'],
+        description='Whose microphone node; none: something else publishes audio/audio_stamped',
     ),
     *shared('device', 'channels'),
     DeclareLaunchArgument(
@@ -26,39 +42,89 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'record_file',
-        default_value=PathJoinSubstitution([CONFIG, 'record.yaml']),
+        default_value=str(shared_file('config/record.yaml')),
         description='YAML with the topics to record',
     ),
     DeclareLaunchArgument(
-        'bag', default_value='', description='Folder of the bag; empty: named by the time'
+        'bag', default_value='', description='New folder for the bag; empty: named by the time'
     ),
+    DeclareLaunchArgument(
+        'split_s', default_value='0', description='A new file of the bag after so long; 0: never'
+    ),
+    DeclareLaunchArgument(
+        'split_mb', default_value='0', description='A new file of the bag after so much; 0: never'
+    ),
+    DeclareLaunchArgument(
+        'compression',
+        default_value='none',
+        choices=['none', 'zstd_fast', 'zstd_small'],
+        description="Of mcap's chunks; images shrink, sound hardly does",
+    ),
+    *shared('log_level'),
 ]
 
 
-def record(context: LaunchContext) -> list[ExecuteProcess]:
+def _whole(context: LaunchContext, argument: str) -> int:
+    given = value(context, argument)
+    if not given.isascii() or not given.isdigit() or len(given) > 9:
+        raise QuietNavError(f'{argument} {given}: expected a whole number, 0 or more')
+    return int(given)
+
+
+def check(context: LaunchContext) -> None:
+    """Raise QuietNavError where the bag could not be recorded, before anything starts."""
+    bag = value(context, 'bag')
+    if bag and Path(bag).exists():
+        raise QuietNavError(f'bag {bag}: is there already; name a new folder')
+    folder = next(up for up in Path(bag or '.').absolute().parents if up.exists())
+    if not folder.is_dir():
+        raise QuietNavError(f'bag {bag}: {folder} is no folder')
+    topics_of(value(context, 'record_file'), 'topics')
+    for argument in ('split_s', 'split_mb'):
+        _whole(context, argument)
+
+
+def record(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return `ros2 bag record` of the topics in the file, in the robot's namespace."""
-    content = yaml.safe_load(Path(LaunchConfiguration('record_file').perform(context)).read_text())
-    namespace = LaunchConfiguration('namespace').perform(context).strip('/')
-    prefix = f'/{namespace}/' if namespace else '/'
+    names = topics_of(value(context, 'record_file'), 'topics')['topics']
     # Without a namespace `tf` and `/tf` are one topic.
-    names = [name if name.startswith('/') else prefix + name for name in content['topics']]
-    bag = LaunchConfiguration('bag').perform(context)
-    output = ['--output', bag] if bag else []
-    command = ['ros2', 'bag', 'record', '--storage', 'mcap', *output, *dict.fromkeys(names)]
-    return [ExecuteProcess(cmd=command, output='screen')]
+    topics = dict.fromkeys(topic(context, name) for name in names)
+    bag, compression = value(context, 'bag'), value(context, 'compression')
+    command = ['ros2', 'bag', 'record', '--storage', 'mcap', '--disable-keyboard-controls']
+    command += ['--output', bag] if bag else []
+    # Else the bag's times are the system's, and nothing in it fits the stamps.
+    command += ['--use-sim-time'] if value(context, 'use_sim_time') == 'true' else []
+    command += [] if compression == 'none' else ['--storage-preset-profile', compression]
+    for argument, option, unit in (
+        ('split_s', '--max-bag-duration', 1), ('split_mb', '--max-bag-size', 1_000_000),
+    ):  # fmt: skip
+        if size := _whole(context, argument):
+            command += [option, str(size * unit)]
+    recorder = ExecuteProcess(
+        cmd=[*command, '--topics', *topics], name='recorder', output='screen', **STOP
+    )
+    return [ends_launch(recorder, 'the recorder has ended'), recorder]
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, the nodes and the recorder."""
     nodes = [
+        *microphones(lambda node: chosen('audio', node), essential=ALWAYS),
+        *realsense(depth=True, essential=ALWAYS),
         ours(
-            'microphone',
-            'microphone.yaml',
-            {'device': typed('device'), 'channels': typed('channels', int)},
-            condition=chosen('audio', 'microphone'),
+            'near_wall',
+            'near_wall.yaml',
+            {'rig': typed('rig'), 'model': typed('model')},
+            ros_arguments=log_level(),
         ),
-        realsense(depth=True),
-        ours('near_wall', 'near_wall.yaml', {'rig': typed('rig'), 'model': typed('model')}),
-        ours('wall_distance'),
+        ours('wall_distance', ros_arguments=log_level()),
     ]
-    return LaunchDescription([*ARGUMENTS, together(nodes), OpaqueFunction(function=record)])
+    return LaunchDescription(
+        [
+            *ARGUMENTS,
+            *beginning(),
+            OpaqueFunction(function=check),
+            together(nodes),
+            OpaqueFunction(function=record),
+        ]
+    )

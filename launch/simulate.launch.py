@@ -1,12 +1,23 @@
 """The same as wall_follow.launch.py, with the simulated robot in the place of the real one."""
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, GroupAction, IncludeLaunchDescription
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution, ThisLaunchFileDir
-from launch_ros.actions import Node, PushRosNamespace
+from launch.substitutions import LaunchConfiguration
 
-from quiet_nav.launch_arguments import CONFIG, log_level, shared, typed
+from quiet_nav.launch_arguments import (
+    after,
+    ALWAYS,
+    beginning,
+    gate,
+    log_level,
+    ours,
+    shared,
+    this_machine_alone,
+    together,
+    typed,
+)
+from quiet_nav.resources import shared_file
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -30,14 +41,16 @@ ARGUMENTS = [
         choices=['none', 'dark', 'covered', 'killed', 'back'],
         description='What befalls the camera half a minute after the start',
     ),
-    *shared('namespace', 'robot', 'params_file', 'modality', 'model', 'vision_model', 'autostart'),
+    *shared('namespace', 'params_file', 'modality', 'model', 'vision_model', 'autostart'),
     *shared('drive', 'algorithm', 'side', 'max_distance', 'map', 'rviz', 'rviz_config'),
-    *shared('log_level', use_sim_time='true', rig='trio'),
+    *shared('log_level', use_sim_time='true', rig='trio', robot='simulated'),
+    *shared(discovery_range=this_machine_alone()),
 ]
 #: Arguments of wall_follow.launch.py that are handed on as they are.
 SHARED = (
     'namespace',
     'use_sim_time',
+    'discovery_range',
     'robot',
     'params_file',
     'rig',
@@ -56,36 +69,36 @@ SHARED = (
 )
 
 
-def generate_launch_description() -> LaunchDescription:
-    """Return the arguments and the nodes."""
-    robot = Node(
-        package='quiet_nav',
-        executable='simulated_robot',
-        name='simulated_robot',
-        output='screen',
-        parameters=[
-            PathJoinSubstitution([CONFIG, 'simulated_robot.yaml']),
-            LaunchConfiguration('params_file'),
-            {
-                'room': typed('room'),
-                'track': typed('track'),
-                'rig': typed('rig'),
-                'start': typed('start', int),
-                'seed': typed('seed', int),
-                'time_factor': typed('time_factor', float),
-                'camera_fault': typed('camera_fault'),
-            },
-        ],
+def nodes(_context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return the simulated robot and what drives it."""
+    robot = ours(
+        'simulated_robot',
+        'simulated_robot.yaml',
+        {
+            'room': typed('room'),
+            'track': typed('track'),
+            'rig': typed('rig'),
+            'start': typed('start', int),
+            'seed': typed('seed', int),
+            'time_factor': typed('time_factor', float),
+            'camera_fault': typed('camera_fault'),
+        },
+        essential=ALWAYS,
         ros_arguments=log_level(),
-        sigterm_timeout='15',
     )
     rest = IncludeLaunchDescription(
-        PythonLaunchDescriptionSource([ThisLaunchFileDir(), '/wall_follow.launch.py']),
+        PythonLaunchDescriptionSource(str(shared_file('launch/wall_follow.launch.py'))),
         launch_arguments={
             **{name: LaunchConfiguration(name) for name in SHARED},
             'audio': 'none',
             'camera': 'none',
         }.items(),
     )
-    group = GroupAction([PushRosNamespace(LaunchConfiguration('namespace')), robot])
-    return LaunchDescription([*ARGUMENTS, group, rest])
+    # It makes the time that the others take.
+    return [together([robot], clock=False), rest]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the arguments, the gate and, once no live base would hear them, the nodes."""
+    free = gate({})
+    return LaunchDescription([*ARGUMENTS, *beginning(), after(free, nodes), free])

@@ -3,21 +3,27 @@
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration, PythonExpression
-from launch_ros.actions import Node
+from launch.substitutions import LaunchConfiguration
 
 from quiet_nav.launch_arguments import (
+    ALWAYS,
+    beginning,
+    chosen,
+    Derived,
     log_level,
     map_and_rviz,
+    microphones,
     ours,
     realsense,
     shared,
     together,
     typed,
+    where,
 )
 
 ARGUMENTS = [
-    *shared('namespace', 'use_sim_time', 'robot', 'params_file', 'rig', 'modality'),
+    *shared('namespace', 'use_sim_time', 'discovery_range', 'robot', 'params_file', 'rig'),
+    *shared('modality'),
     DeclareLaunchArgument(
         'audio',
         default_value='microphone',
@@ -39,46 +45,19 @@ ARGUMENTS = [
 
 def hears_by(node: str) -> IfCondition:
     """Return the condition that sound is wanted, from a microphone node."""
-    values = [LaunchConfiguration('modality'), "' != 'vision' and '", LaunchConfiguration('audio')]
-    return IfCondition(PythonExpression(["'", *values, f"' == '{node}'"]))
+    return where(
+        lambda modality, audio: modality != 'vision' and audio == node, 'modality', 'audio'
+    )
 
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments and the nodes."""
     autostart = typed('autostart', bool)
-    modality = LaunchConfiguration('modality')
-    senses = PythonExpression(
-        ["'", modality, "' if '", modality, "' in ('audio', 'vision') else 'both'"]
-    )
+    senses = Derived(lambda m: m if m in ('audio', 'vision') else 'both', 'modality')
     nodes = [
-        ours(
-            'microphone',
-            'microphone.yaml',
-            {'device': typed('device'), 'channels': typed('channels', int)},
-            condition=hears_by('microphone'),
-            ros_arguments=log_level(),
-        ),
-        Node(
-            package='audio_capture',
-            executable='audio_capture_node',
-            name='audio_capture',
-            namespace='audio',
-            output='screen',
-            # Its own default is mp3, which cannot be measured with.
-            parameters=[
-                {
-                    'format': 'wave',
-                    'dst': 'appsink',
-                    'sample_format': 'S16LE',
-                    'sample_rate': 16000,
-                    'depth': 16,
-                    'channels': typed('channels', int),
-                    'device': typed('device'),
-                }
-            ],
-            condition=hears_by('audio_capture'),
-        ),
-        realsense(depth=False),
+        # With auto and fusion one sense may fail: the other drives on.
+        *microphones(hears_by, essential=chosen('modality', 'audio')),
+        *realsense(depth=False, essential=chosen('modality', 'vision')),
         ours(
             'near_wall',
             'near_wall.yaml',
@@ -89,12 +68,14 @@ def generate_launch_description() -> LaunchDescription:
                 'vision_model': typed('vision_model'),
                 'autostart': autostart,
             },
+            essential=ALWAYS,
             ros_arguments=log_level(),
         ),
         ours(
             'wall_follower',
             'wall_follower.yaml',
             {'rig': typed('rig'), 'autostart': autostart},
+            essential=ALWAYS,
             ros_arguments=log_level(),
         ),
         ours(
@@ -112,4 +93,4 @@ def generate_launch_description() -> LaunchDescription:
         ),
         *map_and_rviz(),
     ]
-    return LaunchDescription([*ARGUMENTS, together(nodes)])
+    return LaunchDescription([*ARGUMENTS, *beginning(), together(nodes)])

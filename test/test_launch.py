@@ -1,17 +1,22 @@
 """Launch files: what they name exists; and, where launch is installed, they start, drive, stop."""
 
 import ast
+import contextlib
 import importlib
+import itertools
 import os
+from pathlib import Path
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+import yaml
+
+from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(ROOT.glob('launch/*.launch.py'))
@@ -19,6 +24,8 @@ FILES = sorted(ROOT.glob('launch/*.launch.py'))
 COMMON = ROOT / 'src' / 'quiet_nav' / 'launch_arguments.py'
 WALL_FOLLOW = ROOT / 'launch' / 'wall_follow.launch.py'
 SIMULATE = ROOT / 'launch' / 'simulate.launch.py'
+REPLAY = ROOT / 'launch' / 'replay.launch.py'
+COLLECT = ROOT / 'launch' / 'collect.launch.py'
 #: Not in any package index: a robot has them from apt.
 OTHERS = {'audio_capture', 'realsense2_camera', 'rviz2'}
 
@@ -40,17 +47,9 @@ def constant(node):
 
 def our_nodes(path):
     """Yield (executable, names of the parameters given) of the package's own nodes."""
-    for call in calls(path, 'Node', 'ours'):
-        if call.func.id == 'ours':
-            name, given = constant(call.args[0]), call.args[2:3]
-        elif constant(keyword(call, 'package')) == 'quiet_nav':
-            # The helper `ours` itself names its executable by argument.
-            name = constant(keyword(call, 'executable'))
-            given = [e for e in keyword(call, 'parameters').elts if isinstance(e, ast.Dict)]
-        else:
-            continue
-        if name:
-            yield name, {constant(key) for item in given for key in item.keys}
+    for call in calls(path, 'ours'):
+        given = [item for item in call.args[2:3] if isinstance(item, ast.Dict)]
+        yield constant(call.args[0]), {constant(key) for item in given for key in item.keys}
 
 
 def declared(path):
@@ -70,7 +69,7 @@ def shared_arguments():
     table = next(
         node.value
         for node in ast.parse(COMMON.read_text()).body
-        if isinstance(node, ast.Assign) and node.targets[0].id == '_SHARED'
+        if isinstance(node, ast.AnnAssign) and node.target.id == '_SHARED'
     )
     return {
         constant(name): {constant(k): v for k, v in zip(said.keys, said.values, strict=True)}
@@ -81,7 +80,8 @@ def shared_arguments():
 @pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
 def test_every_argument_has_a_description_and_is_used(path):
     arguments = declared(path)
-    assert {'namespace', 'use_sim_time', 'params_file', 'rig'} <= set(arguments)
+    assert {'namespace', 'use_sim_time', 'params_file', 'rig', 'robot'} <= set(arguments)
+    assert {'discovery_range', 'log_level'} <= set(arguments)
     assert all(description is not None for description in arguments.values())
     text = path.read_text() + COMMON.read_text()
     for name in arguments:
@@ -92,32 +92,88 @@ def test_every_argument_has_a_description_and_is_used(path):
 def test_every_configuration_argument_that_is_read_is_declared(path):
     read = {constant(call.args[0]) for call in calls(path, 'LaunchConfiguration')}
     read |= {constant(call.args[0]) for call in calls(path, 'typed', 'chosen')}
+    read |= {constant(call.args[1]) for call in calls(path, 'value')}
+    read |= {constant(name) for call in calls(path, 'where', 'Derived') for name in call.args[1:]}
     assert read - {None} <= set(declared(path))
 
 
-@pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize('path', [*FILES, COMMON], ids=lambda p: p.name)
+def test_no_argument_is_part_of_an_expression(path):
+    text = path.read_text()
+    assert 'PythonExpression' not in text
+    assert 'eval' not in re.findall(r'\w+', text)
+    for call in calls(path, 'Node', 'ExecuteProcess'):
+        # Where they are arguments of the launch, launch evaluates them.
+        assert any(k.arg is None and k.value.id == 'STOP' for k in call.keywords), call.lineno
+
+
+@pytest.mark.parametrize('path', [*FILES, COMMON], ids=lambda p: p.name)
 def test_every_executable_is_installed_and_takes_the_parameters_it_gets(path):
     listed = re.search(r'set\(nodes\s+([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text())
     found = dict(our_nodes(path))
     assert found
     for name, given in found.items():
         assert name in listed.group(1).split(), f'{name} is not an executable'
-        text = ''.join(p.read_text() for p in (ROOT / 'src/quiet_nav/nodes').glob(f'{name}*.py'))
+        nodes = ROOT / 'src/quiet_nav/nodes'
+        files = [*nodes.glob(f'{name}.py'), *nodes.glob(f'{name}/*.py')]
+        text = ''.join(p.read_text() for p in files)
         known = set(re.findall(r'^    (\w+): [^=\n]+ = parameter\(', text, re.M)) | {'autostart'}
         assert given <= known, f'{name} has no parameter {given - known}'
 
 
-@pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize('path', [*FILES, COMMON], ids=lambda p: p.name)
 def test_every_configuration_file_exists(path):
-    names = set(re.findall(r"'(\w+\.(?:yaml|rviz))'", path.read_text()))
-    names |= {f'{constant(choice)}.yaml' for choice in shared_arguments()['robot']['choices'].elts}
-    assert len(names) >= 3
-    for name in names:
+    for name in set(re.findall(r"'(?:config/)?(\w+\.(?:yaml|rviz))'", path.read_text())):
         assert (ROOT / 'config' / name).is_file(), name
 
 
+def test_every_robot_profile_is_parameters_of_nodes_that_exist():
+    profiles = {path.stem: path for path in (ROOT / 'config' / 'robots').glob('*.yaml')}
+    profiles = {name: path for name, path in profiles.items() if '.' not in name}
+    assert {'simulated', 'turtlebot3', 'turtlebot4'} <= set(profiles)
+    listed = re.search(r'set\(nodes\s+([^)]*)\)', (ROOT / 'CMakeLists.txt').read_text())
+    for path in profiles.values():
+        for node, said in yaml.safe_load(path.read_text())['/**'].items():
+            assert node in listed.group(1).split(), path
+            assert set(said) == {'ros__parameters'}, path
+
+
+def launch_context(path, **given):
+    """Return a launch file's module, its description and a context with its arguments' values."""
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
+    from launch import LaunchContext
+    from launch.utilities import perform_substitutions
+
+    sources = importlib.import_module('launch.launch_description_sources')
+    source = sources.python_launch_file_utilities
+    module = source.load_python_launch_file_as_module(str(path))
+    description = module.generate_launch_description()
+    context = LaunchContext()
+    context.launch_configurations.update(given)
+    for argument in description.get_launch_arguments():
+        if argument.name not in given:
+            value = perform_substitutions(context, argument.default_value or [])
+            context.launch_configurations[argument.name] = value
+    return module, description, context
+
+
+def started(entities, context):
+    """Yield every process that entities would start, looking into groups and functions."""
+    for entity in entities:
+        condition = getattr(entity, 'condition', None)
+        if condition is not None and not condition.evaluate(context):
+            continue
+        kind = type(entity).__name__
+        if kind == 'OpaqueFunction':
+            yield from started(entity.execute(context) or [], context)
+        elif kind == 'GroupAction':
+            yield from started(entity.get_sub_entities(), context)
+        elif kind in ('Node', 'ExecuteProcess'):
+            yield entity
+
+
 @pytest.mark.parametrize(
-    ('modality', 'started', 'senses'),
+    ('modality', 'wanted', 'senses'),
     [
         ('audio', {'microphone', 'near_wall', 'wall_follower'}, 'audio'),
         ('vision', {'realsense2_camera_node', 'near_wall', 'wall_follower'}, 'vision'),
@@ -125,42 +181,172 @@ def test_every_configuration_file_exists(path):
         ('fusion', {'microphone', 'realsense2_camera_node', 'near_wall', 'wall_follower'}, 'both'),
     ],
 )
-def test_a_modality_starts_what_it_needs_and_no_more(modality, started, senses):
-    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
-    from launch import LaunchContext
-    from launch.utilities import perform_substitutions
-
-    sources = importlib.import_module('launch.launch_description_sources')
-    description = sources.get_launch_description_from_python_launch_file(str(WALL_FOLLOW))
-    context = LaunchContext()
+def test_a_modality_starts_what_it_needs_and_no_more(modality, wanted, senses):
     camera = 'none' if modality == 'audio' else 'realsense'
-    given = context.launch_configurations
-    # What stands for files of the installed package is not asked here.
-    given.update(modality=modality, camera=camera, drive='false', params_file='', rviz_config='')
-    for argument in description.get_launch_arguments():
-        if argument.name not in given:
-            given[argument.name] = perform_substitutions(context, argument.default_value)
-    group = next(e for e in description.entities if type(e).__name__ == 'GroupAction')
-    nodes = [e for e in group.get_sub_entities() if hasattr(e, 'node_executable')]
-    wanted = {
-        node.node_executable: node
-        for node in nodes
-        if node.condition is None or node.condition.evaluate(context)
-    }
-    assert set(wanted) == started
-    assert modality_of(wanted['near_wall'], context) == senses
+    _, description, context = launch_context(
+        WALL_FOLLOW, modality=modality, camera=camera, drive='false'
+    )
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    assert set(found) == wanted
+    assert parameter_of(found['near_wall'], 'modality', context) == senses
 
 
-def modality_of(node, context):
-    """Return the parameter `modality` that a node would get."""
+def parameter_of(node, name, context):
+    """Return a parameter that a node would get from the launch file itself."""
     (value,) = [
         value
         for parameters in node._Node__parameters
         if isinstance(parameters, dict)
-        for name, value in parameters.items()
-        if name[0].text == 'modality'
+        for key, value in parameters.items()
+        if key[0].text == name
     ]
     return ''.join(part.perform(context) for part in value)
+
+
+@pytest.mark.parametrize('robot', ['turtlebot3', 'profile.yaml'])
+def test_a_node_reads_each_file_once_and_yours_last(tmp_path, robot):
+    profile = ROOT / 'config' / 'robots' / 'turtlebot3.yaml'
+    own, copy = tmp_path / "it's mine.yaml", tmp_path / 'profile.yaml'
+    own.write_text('{}')
+    copy.write_text(profile.read_text())
+    given = str(copy) if robot == 'profile.yaml' else robot
+    _, description, context = launch_context(
+        WALL_FOLLOW, robot=given, params_file=str(own), drive='false'
+    )
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    files = [
+        str(item.evaluate(context))
+        for item in found['wall_follower']._Node__parameters
+        if type(item).__name__ == 'ParameterFile'
+    ]
+    read = copy if robot == 'profile.yaml' else profile
+    assert files == [str(ROOT / 'config' / 'wall_follower.yaml'), str(read), str(own)]
+
+
+@pytest.mark.parametrize(
+    'given', [{'robot': 'r2d2'}, {'rig': 'quartet'}, {'params_file': '/nowhere.yaml'}]
+)
+@pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
+def test_a_name_that_is_nothing_is_said_before_anything_starts(path, given):
+    from quiet_nav.errors import QuietNavError
+
+    _, description, context = launch_context(path, bag='', **{'channels': '1', **given})
+    with pytest.raises(QuietNavError, match=next(iter(given.values()))):
+        next(started(description.entities, context), None)
+
+
+ATTACK = "x').channels + 0*__import__('pathlib').Path('{}').touch() + len('"
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
+def test_no_argument_is_ever_evaluated(path, tmp_path):
+    from launch.utilities import perform_substitutions
+
+    touched = tmp_path / 'touched'
+    attack = ATTACK.format(touched)
+    for name in declared(path):
+        _, description, context = launch_context(path, **{'channels': '1', 'bag': '', name: attack})
+        for argument in description.get_launch_arguments():
+            with contextlib.suppress(Exception):
+                perform_substitutions(context, argument.default_value or [])
+        with contextlib.suppress(Exception):
+            for process in started(description.entities, context):
+                process.prepare(context)
+        assert not touched.exists(), name
+
+
+def sound_bag(folder, prefix=''):
+    """Write a bag with a robot's sound, odometry and velocities; return its folder."""
+    with BagWriter(
+        folder,
+        [
+            BagTopic(f'{prefix}/audio/audio_stamped', 'audio_common_msgs/msg/AudioDataStamped'),
+            BagTopic(f'{prefix}/odom', 'nav_msgs/msg/Odometry'),
+            BagTopic(f'{prefix}/cmd_vel', 'geometry_msgs/msg/TwistStamped'),
+        ],
+    ):
+        pass
+    return folder
+
+
+@pytest.mark.parametrize('namespace', ['', 'robot1', '/robot1'])
+def test_all_that_is_played_is_listed_and_below_the_prefix(tmp_path, namespace):
+    space = '/robot1' if namespace else ''
+    bag = sound_bag(tmp_path / 'bag', space)
+    module, _, context = launch_context(REPLAY, bag=str(bag), namespace=namespace)
+    module.check(context)
+    (player,) = started(module.play(context), context)
+    command = [''.join(part.perform(context) for part in word) for word in player.cmd]
+    played = command[command.index('--topics') + 1 : command.index('--remap')]
+    moved = dict(rule.split(':=') for rule in command[command.index('--remap') + 1 :])
+    assert f'{space}/audio/audio_stamped' in played
+    assert moved[f'{space}/odom'] == f'/replay{space}/odom'
+    assert moved[f'{space}/near_wall'] == f'/replay{space}/recorded/near_wall'
+    assert set(played) | {'/clock'} == set(moved)
+    assert all(there.startswith('/replay/') for there in moved.values())
+    moving = ('cmd_vel', 'bump', 'cliff', 'hazard', 'emergency_stop', 'diagnostics')
+    assert not [name for name in played if any(word in name for word in moving)]
+
+
+def test_nodes_that_hear_a_replay_use_no_topic_of_the_robot():
+    module, _, _ = launch_context(REPLAY, bag='')
+    absolute = set()
+    for path in (ROOT / 'src/quiet_nav/nodes').rglob('*.py'):
+        absolute |= set(re.findall(r"\w\([A-Z]\w+,\s*'(/\w+)'", path.read_text()))
+    assert {'/tf', '/tf_static', '/diagnostics', '/clock'} <= absolute
+    assert absolute <= set(module.GLOBAL_TOPICS)
+
+
+@pytest.mark.parametrize(
+    ('given', 'complaint'),
+    [
+        ({'bag': '{}/none'}, 'no such bag'),
+        ({'bag': '{}/bag', 'namespace': 'robot1'}, 'no /robot1/audio/audio_stamped'),
+        ({'bag': '{}/bag', 'rate': '0'}, 'rate 0: expected'),
+        ({'bag': '{}/bag', 'replay_file': '{}/topics.yaml'}, 'expected `topics`'),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_before_anything_starts(tmp_path, given, complaint):
+    from quiet_nav.errors import QuietNavError
+
+    sound_bag(tmp_path / 'bag')
+    (tmp_path / 'topics.yaml').write_text('topics: [odom, "--topics"]')
+    given = {name: value.format(tmp_path) for name, value in given.items()}
+    module, _, context = launch_context(REPLAY, **given)
+    with pytest.raises(QuietNavError, match=complaint):
+        module.check(context)
+
+
+def test_the_recorder_is_told_time_split_and_compression(tmp_path):
+    module, _, context = launch_context(
+        COLLECT, bag=str(tmp_path / 'kitchen'), namespace='robot1', use_sim_time='true',
+        split_s='60', split_mb='500', compression='zstd_small',
+    )  # fmt: skip
+    module.check(context)
+    (recorder,) = started(module.record(context), context)
+    command = [''.join(part.perform(context) for part in word) for word in recorder.cmd]
+    options, topics = command[: command.index('--topics')], command[command.index('--topics') + 1 :]
+    assert options[:3] == ['ros2', 'bag', 'record']
+    assert '--use-sim-time' in options
+    pairs = list(itertools.pairwise(options))
+    assert ('--max-bag-duration', '60') in pairs
+    assert ('--max-bag-size', '500000000') in pairs
+    assert ('--storage-preset-profile', 'zstd_small') in pairs
+    assert ('--output', str(tmp_path / 'kitchen')) in pairs
+    assert {'/robot1/audio/audio_stamped', '/robot1/odom', '/tf'} <= set(topics)
+
+
+@pytest.mark.parametrize(
+    ('given', 'complaint'),
+    [({'bag': '{}'}, 'is there already'), ({'split_s': 'soon'}, 'split_s soon: expected')],
+)
+def test_what_cannot_be_recorded_is_refused_before_anything_starts(tmp_path, given, complaint):
+    from quiet_nav.errors import QuietNavError
+
+    given = {name: value.format(tmp_path) for name, value in given.items()}
+    module, _, context = launch_context(COLLECT, **given)
+    with pytest.raises(QuietNavError, match=complaint):
+        module.check(context)
 
 
 def test_packages_of_others_are_dependencies():
@@ -188,11 +374,93 @@ def test_the_simulation_hands_on_only_arguments_that_the_robot_has():
 
 @pytest.mark.parametrize('path', FILES, ids=lambda p: p.name)
 def test_launch_reads_the_file(path):
-    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
-    sources = importlib.import_module('launch.launch_description_sources')
-    description = sources.get_launch_description_from_python_launch_file(str(path))
+    _, description, _ = launch_context(path, bag='')
     names = {argument.name for argument in description.get_launch_arguments()}
     assert set(declared(path)) <= names
+
+
+class Launched:
+    """`ros2 launch` of a file as a process of its own, its group and its log."""
+
+    def __init__(self, folder, path, *arguments):
+        ros2 = shutil.which('ros2')
+        if ros2 is None:
+            pytest.skip('the ros2 command is not installed (apt has it)')
+        self._log = folder / 'launch.log'
+        with open(self._log, 'wb') as output:
+            self.process = subprocess.Popen(
+                [sys.executable, ros2, 'launch', str(path), *arguments],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True, env={**os.environ, 'ROS_LOG_DIR': str(folder / 'ros')},
+                # A background job's processes ignore SIGINT from birth; a terminal's do not.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
+
+    @property
+    def said(self):
+        return self._log.read_text()
+
+    def wait(self, timeout_s=60.0):
+        return self.process.wait(timeout_s)
+
+    def kill(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture
+def launched(tmp_path):
+    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
+    runs = []
+
+    def start(path, *arguments):
+        runs.append(Launched(tmp_path, path, *arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.kill()
+
+
+def ended_in_order(run):
+    """Assert that a launch ended with 0, and every process of it, without a word in red."""
+    assert run.wait() == 0, run.said
+    for word in ('Traceback', '[ERROR]', '[FATAL]', 'has died', 'never retrieved', 'escalating'):
+        assert word not in run.said, run.said
+
+
+@pytest.mark.parametrize('again', [0, 2])
+@pytest.mark.parametrize('loaded', [False, True])
+def test_ctrl_c_ends_every_process_in_order(launched, loaded, again):
+    """However early and often it comes: launch hands it on, the terminal sends it to all."""
+    run = launched(WALL_FOLLOW, 'audio:=none', 'robot:=simulated')
+    word = 'near_wall]: ' if loaded else r'follow_wall-\d+\]: process started'
+    assert wait_for(lambda: re.search(word, run.said), 90.0), run.said
+    run.process.send_signal(signal.SIGINT)
+    for _ in range(again):
+        time.sleep(0.05)
+        os.killpg(run.process.pid, signal.SIGINT)
+    ended_in_order(run)
+
+
+@pytest.mark.parametrize(
+    ('path', 'arguments', 'reason'),
+    [
+        (SIMULATE, ['room:=ballroom'], 'simulated_robot-[0-9]+ ended with code 2'),
+        (WALL_FOLLOW, ['device:=none such'], 'microphone-[0-9]+ ended'),
+    ],
+)
+def test_a_launch_ends_with_its_reason_when_an_essential_process_dies(
+    launched, tmp_path, path, arguments, reason
+):
+    own = tmp_path / 'own.yaml'
+    own.write_text('/**/microphone: {ros__parameters: {channels: 0}}')
+    run = launched(path, *arguments, f'params_file:={own}', 'channels:=-1') if (
+        path == WALL_FOLLOW
+    ) else launched(path, *arguments)  # fmt: skip
+    assert run.wait(90.0) == 1, run.said
+    assert re.search(reason + '.*everything is stopped', run.said), run.said
 
 
 def wait_for(condition, timeout_s):
@@ -202,11 +470,7 @@ def wait_for(condition, timeout_s):
     return held
 
 
-def test_simulate_starts_drives_and_ends_on_sigint(ros, tmp_path):
-    pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
-    ros2 = shutil.which('ros2')
-    if ros2 is None:
-        pytest.skip('the ros2 command is not installed (apt has it)')
+def test_simulate_starts_drives_and_ends_on_sigint(ros, launched):
     if not (ROOT / 'models' / 'near_wall.onnx').is_file():
         pytest.skip('models/near_wall.onnx is not there')
     from nav_msgs.msg import Odometry
@@ -216,28 +480,26 @@ def test_simulate_starts_drives_and_ends_on_sigint(ros, tmp_path):
     node.create_subscription(
         Odometry, '/robot1/ground_truth', lambda m: poses.append(m.pose.pose.position), 10
     )
-    log = tmp_path / 'launch.log'
-    with open(log, 'wb') as output:
-        process = subprocess.Popen(
-            [sys.executable, ros2, 'launch', str(SIMULATE), 'namespace:=robot1',
-             'time_factor:=2.0', 'algorithm:=straight'],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            start_new_session=True, env={**os.environ, 'ROS_LOG_DIR': str(tmp_path / 'ros')},
-        )  # fmt: skip
-    try:
-        moved = ros.spin_until(
-            lambda: poses and abs(poses[-1].x - poses[0].x) > 0.15, timeout_s=150.0
-        )
-        assert moved, log.read_text()
-        assert 'rig trio' in log.read_text(), 'the argument rig did not reach near_wall'
-        process.send_signal(signal.SIGINT)
-        process.wait(30.0)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-    text = log.read_text()
-    started = set(re.findall(r'\[(\w+)-\d+\]: process started', text))
-    assert started == {'simulated_robot', 'near_wall', 'wall_follower', 'follow_wall'}
-    assert 'Traceback' not in text
-    assert 'escalating' not in text
+    run = launched(SIMULATE, 'namespace:=robot1', 'time_factor:=2.0', 'algorithm:=straight')
+    assert ros.spin_until(
+        lambda: poses and abs(poses[-1].x - poses[0].x) > 0.15, timeout_s=150.0
+    ), run.said  # fmt: skip
+    assert 'rig trio' in run.said, 'the argument rig did not reach near_wall'
+    run.process.send_signal(signal.SIGINT)
+    ended_in_order(run)
+    began = set(re.findall(r'\[(\w+)-\d+\]: process started', run.said))
+    assert began == {'launch_gate', 'simulated_robot', 'near_wall', 'wall_follower', 'follow_wall'}
+
+
+def test_a_simulation_beside_a_live_base_is_refused(ros, launched):
+    from geometry_msgs.msg import TwistStamped
+
+    heard = []
+    base = ros.node('turtlebot3_node')
+    base.create_subscription(TwistStamped, 'cmd_vel', heard.append, 10)
+    run = launched(SIMULATE, 'algorithm:=straight')
+    assert ros.spin_until(lambda: run.process.poll() is not None, 60.0), run.said
+    assert run.process.returncode == 1
+    assert 'a live base listens to /cmd_vel (/turtlebot3_node)' in run.said
+    assert 'near_wall' not in run.said
+    assert heard == []

@@ -23,11 +23,13 @@ else
     ros=wheels
 fi
 
-command -v "$python" > /dev/null || fail "no $python: install Python 3.10, 3.11 or 3.12"
+command -v "$python" > /dev/null || fail "no $python: install Python 3.10, 3.11, 3.12 or 3.13"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 case $version in
-    3.10 | 3.11 | 3.12) ;;
-    *) fail "$python is Python $version, needed is 3.10, 3.11 or 3.12: make setup PYTHON=python3.12" ;;
+    3.10 | 3.11 | 3.12 | 3.13) ;;
+    3.14) [ "$ros" != wheels ] || fail "the ROS wheels are for Python 3.10 to 3.13," \
+        "$python is $version: make setup PYTHON=python3.13, or source a ROS of that Python" ;;
+    *) fail "$python is Python $version, needed is 3.10 to 3.13: make setup PYTHON=python3.12" ;;
 esac
 if [ "$ros" = wheels ] && [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
     fail "the ROS wheels are for x86-64 Linux, this is $(uname -s) on $(uname -m): install ROS 2" \
@@ -51,7 +53,8 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
         has=$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
         [ "$has" = "$version" ] \
             || fail ".venv holds Python $has, asked for is $version: make clean, then make setup"
-        head -n 1 "$venv/bin/pip" | grep -qF "$venv/" \
+        # Not pip's first line: that names no interpreter where the path has spaces or is long.
+        grep -qF "$venv" "$venv/bin/activate" \
             || fail ".venv was made in another folder: make clean, then make setup"
     else
         say "making .venv with Python $version"
@@ -63,14 +66,17 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     fi
     rm -f "$venv/.set_up"
     constraints=$venv/constraints.txt
-    extras=simulation,cluster,test,view
+    extras=simulation,cluster,docs,test,view
     if [ "$ros" = wheels ]; then
         cp constraints.txt "$constraints"
         packages='-r requirements-ros.txt'
     else
-        # apt's cv_bridge is built against NumPy 1, so what is pinned for NumPy 2 is not.
-        numpy2='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
-        { grep -vE "^($numpy2)==" constraints.txt; echo 'numpy<2'; } > "$constraints"
+        # apt's cv_bridge is built against apt's NumPy: 1 on Ubuntu 24.04, 2 on 26.04. What is
+        # pinned for one NumPy is not for another.
+        major=$("$python" -c 'import numpy; print(numpy.__version__.split(".")[0])' 2> /dev/null) \
+            || fail "$python has no NumPy: apt install python3-numpy"
+        versions='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
+        { grep -vE "^($versions)==" constraints.txt; echo "numpy==$major.*"; } > "$constraints"
         packages=colcon-common-extensions
     fi
     pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }

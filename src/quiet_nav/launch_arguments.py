@@ -1,44 +1,99 @@
-"""What the launch files share: arguments, the package's nodes, the camera, one namespace for all.
+"""
+What the launch files share: arguments, the package's nodes, the camera, how a launch ends.
 
-Only launch files import this, as it needs `launch` and `launch_ros`.
+Only launch files import this, as it needs `launch` and `launch_ros`. What a user gives as an
+argument is data: it is handed to functions (``Derived``), and is never part of an expression.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+import re
+from typing import Any
 
-from launch.actions import DeclareLaunchArgument, GroupAction
-from launch.conditions import IfCondition
-from launch.substitutions import (
-    EqualsSubstitution,
-    LaunchConfiguration,
-    PathJoinSubstitution,
-    PythonExpression,
+from launch import LaunchContext, LaunchDescriptionEntity
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    ExecuteProcess,
+    GroupAction,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
 )
+from launch.condition import Condition
+from launch.conditions import IfCondition
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
+from launch.events.process import ProcessExited
+from launch.substitution import Substitution
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
-from launch_ros.substitutions import FindPackageShare
+import yaml
 
-CONFIG = PathJoinSubstitution([FindPackageShare('quiet_nav'), 'config'])
+from quiet_nav.demo.processes import how
+from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.policies import POLICIES
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.resources import find, names, RIG, ROBOT, shared_file
 
-_SHARED = {
+#: A busy machine may need more than launch's five seconds to end a node in order. Constants,
+#: because launch evaluates what stands for them as an expression.
+STOP = {'sigterm_timeout': '15', 'sigkill_timeout': '5'}
+ALWAYS = IfCondition('true')
+_BOOL = ['true', 'false']
+_TOPIC = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+
+
+class Derived(Substitution):
+    """What a function makes of the values of arguments; True and False become true and false."""
+
+    def __init__(self, function: Callable[..., object], *arguments: str) -> None:
+        super().__init__()
+        self._function = function
+        self._arguments = arguments
+
+    def describe(self) -> str:
+        return f'Derived({", ".join(self._arguments)})'
+
+    def perform(self, context: LaunchContext) -> str:
+        made = self._function(*(value(context, name) for name in self._arguments))
+        return str(made).lower() if isinstance(made, bool) else str(made)
+
+
+_SHARED: dict[str, dict[str, Any]] = {
     'namespace': {
         'default_value': '',
         'description': 'Namespace of every node and relative topic',
     },
-    'use_sim_time': {'default_value': 'false', 'description': 'Take time from /clock'},
+    'use_sim_time': {
+        'default_value': 'false',
+        'choices': _BOOL,
+        'description': 'Take time from /clock',
+    },
+    'discovery_range': {
+        'default_value': EnvironmentVariable(
+            'ROS_AUTOMATIC_DISCOVERY_RANGE', default_value='SUBNET'
+        ),
+        'choices': ['LOCALHOST', 'SUBNET', 'SYSTEM_DEFAULT', 'OFF'],
+        'description': 'Who may find the nodes (ROS_AUTOMATIC_DISCOVERY_RANGE, which is also the '
+        'default where it is set): LOCALHOST where everything runs on this computer',
+    },
     'robot': {
         'default_value': 'turtlebot4',
-        'choices': ['turtlebot3', 'turtlebot4'],
-        'description': 'Profile: config/ROBOT.yaml is read after the defaults in config/',
+        'description': f'Profile, read after the defaults in config: {", ".join(names(ROBOT))}, '
+        'or a YAML file',
     },
     'params_file': {
-        'default_value': [CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
+        'default_value': '',
         'description': 'Parameters of your own for any node, read after the profile',
     },
     'rig': {
         'default_value': 'pair',
-        'description': 'Where the microphones are: single, pair, trio, or a YAML file',
+        'description': f'Where the microphones are: {", ".join(names(RIG))}, or a YAML file',
     },
     'device': {
         'default_value': '',
@@ -46,14 +101,7 @@ _SHARED = {
         'empty: the default',
     },
     'channels': {
-        'default_value': PythonExpression(
-            [
-                "importlib.import_module('quiet_nav.perception.rig').find_rig('",
-                LaunchConfiguration('rig'),
-                "').channels",
-            ],
-            ['importlib'],
-        ),
+        'default_value': Derived(lambda rig: find_rig(rig).channels, 'rig'),
         'description': 'Channels to record; as many as the rig needs by default',
     },
     'model': {
@@ -71,17 +119,19 @@ _SHARED = {
     },
     'autostart': {
         'default_value': 'true',
+        'choices': _BOOL,
         'description': 'Configure and activate the lifecycle nodes; false: a lifecycle manager '
         'does',
     },
     'drive': {
         'default_value': 'true',
+        'choices': _BOOL,
         'description': 'Send a follow_wall goal: the robot drives once it has heard (or seen); '
         'false: wait for one from elsewhere',
     },
     'algorithm': {
         'default_value': 'tracker',
-        'choices': ['tracker', 'algorithm1', 'algorithm2', 'straight', 'random'],
+        'choices': list(POLICIES),
         'description': 'Policy of that goal',
     },
     'side': {
@@ -95,27 +145,39 @@ _SHARED = {
     },
     'map': {
         'default_value': 'false',
+        'choices': _BOOL,
         'description': 'Start probability_map: the near-wall map',
     },
-    'rviz': {'default_value': 'false', 'description': 'Start RViz'},
+    'rviz': {'default_value': 'false', 'choices': _BOOL, 'description': 'Start RViz'},
     'rviz_config': {
-        'default_value': PathJoinSubstitution([CONFIG, 'quiet_nav.rviz']),
+        'default_value': str(shared_file('config/quiet_nav.rviz')),
         'description': 'What RViz shows',
     },
     'log_level': {
         'default_value': 'info',
-        'description': 'debug, info, warn, error or fatal',
+        'choices': ['debug', 'info', 'warn', 'error', 'fatal'],
+        'description': 'Of the nodes here',
     },
 }
 
 
-def shared(*names: str, **defaults: str) -> list[DeclareLaunchArgument]:
+def shared(*wanted: str, **defaults: object) -> list[DeclareLaunchArgument]:
     """Return arguments that mean the same everywhere; ``defaults``: some with another default."""
     changed = {name: {'default_value': default} for name, default in defaults.items()}
     return [
         DeclareLaunchArgument(name, **(_SHARED[name] | changed.get(name, {})))
-        for name in (*names, *defaults)
+        for name in (*wanted, *defaults)
     ]
+
+
+def this_machine_alone() -> EnvironmentVariable:
+    """Return the default of ``discovery_range`` for what nobody on another computer needs."""
+    return EnvironmentVariable('ROS_AUTOMATIC_DISCOVERY_RANGE', default_value='LOCALHOST')
+
+
+def value(context: LaunchContext, argument: str) -> str:
+    """Return what an argument is."""
+    return LaunchConfiguration(argument).perform(context)
 
 
 def typed(argument: str, kind: type = str) -> ParameterValue:
@@ -123,31 +185,159 @@ def typed(argument: str, kind: type = str) -> ParameterValue:
     return ParameterValue(LaunchConfiguration(argument), value_type=kind)
 
 
-def chosen(argument: str, value: str) -> IfCondition:
+def where(function: Callable[..., bool], *arguments: str) -> IfCondition:
+    """Return the condition that a function of arguments' values holds."""
+    return IfCondition(Derived(function, *arguments))
+
+
+def chosen(argument: str, wanted: str) -> IfCondition:
     """Return the condition that an argument has a value."""
-    return IfCondition(EqualsSubstitution(LaunchConfiguration(argument), value))
+    return where(lambda given: given == wanted, argument)
+
+
+def topic(context: LaunchContext, name: str) -> str:
+    """Return a topic's full name: relative ones get the namespace of the argument."""
+    space = value(context, 'namespace').strip('/')
+    return name if name.startswith('/') else '/'.join(['', *([space] if space else []), name])
+
+
+def topics_of(path: str, *keys: str) -> dict[str, list[str]]:
+    """
+    Return the lists of topic names in a YAML file, one a key.
+
+    Raises QuietNavError where it cannot be read or holds something else.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise QuietNavError(f'{path}: cannot be read as YAML ({error})') from error
+    for key in keys:
+        listed = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(listed, list) or not all(
+            isinstance(name, str) and _TOPIC.fullmatch(name) for name in listed
+        ):
+            raise QuietNavError(f'{path}: expected `{key}` with a list of topic names')
+    return {key: content[key] for key in keys}
+
+
+def beginning() -> list[LaunchDescriptionEntity]:
+    """
+    Return what stands first in every launch file: checks of arguments, the discovery range.
+
+    A name that is nothing ends the launch in one line before anything starts.
+    """
+
+    def check(context: LaunchContext) -> None:
+        _parameter_files(context, '')
+        find_rig(value(context, 'rig'))
+
+    return [
+        OpaqueFunction(function=check),
+        SetEnvironmentVariable(
+            'ROS_AUTOMATIC_DISCOVERY_RANGE', LaunchConfiguration('discovery_range')
+        ),
+    ]
+
+
+def _parameter_files(context: LaunchContext, defaults: str) -> list[str]:
+    """Return the files that a node reads, the last one strongest: defaults, profile, your own."""
+    files = [shared_file(f'config/{defaults}')] if defaults else []
+    files.append(find(ROBOT, value(context, 'robot')))
+    own = value(context, 'params_file')
+    if own:
+        if not Path(own).is_file():
+            raise QuietNavError(f'params_file {own}: no such file')
+        files.append(Path(own))
+    return [str(path) for path in files]
 
 
 def ours(
-    executable: str, defaults: str = '', parameters: dict | None = None, **options: object
-) -> Node:
-    """Return one of the package's nodes: defaults, the robot's profile, your file, arguments."""
-    files = [PathJoinSubstitution([CONFIG, defaults])] if defaults else []
+    executable: str,
+    defaults: str = '',
+    parameters: dict | None = None,
+    *,
+    name: str = '',
+    essential: Condition | None = None,
+    condition: Condition | None = None,
+    **options: Any,
+) -> OpaqueFunction:
+    """
+    Return one of the package's nodes: defaults, the robot's profile, your file, arguments.
+
+    essential: where this holds, the launch ends with the node.
+    """
+
+    def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        node = Node(
+            package='quiet_nav',
+            executable=executable,
+            # Named, so that what launch hands over stands above every pattern in the files.
+            name=name or executable,
+            output='screen',
+            parameters=[*_parameter_files(context, defaults), parameters or {}],
+            **STOP,
+            **options,
+        )
+        ends = essential is not None and essential.evaluate(context)
+        return [*([ends_launch(node)] if ends else []), node]
+
+    return OpaqueFunction(function=start, condition=condition)
+
+
+def ends_launch(process: ExecuteProcess, finished: str = '') -> RegisterEventHandler:
+    """
+    Return the handler that ends the launch when a process does, and says so.
+
+    finished: what its end with 0 means, for people; any other end is an error of the launch.
+    """
+
+    def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode:
+            raise _died(event)
+        reason = finished or f'{event.process_name} has ended: everything is stopped'
+        return [LogInfo(msg=reason), EmitEvent(event=Shutdown(reason=reason))]
+
+    return RegisterEventHandler(OnProcessExit(target_action=process, on_exit=ended))
+
+
+def after(
+    process: ExecuteProcess, entities: Callable[[LaunchContext], list[LaunchDescriptionEntity]]
+) -> RegisterEventHandler:
+    """
+    Return the handler that starts something when a process has ended with 0.
+
+    Any other end of it ends the launch.
+    """
+
+    def ended(event: ProcessExited, context: LaunchContext) -> list[LaunchDescriptionEntity] | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode:
+            raise _died(event)
+        return entities(context)
+
+    return RegisterEventHandler(OnProcessExit(target_action=process, on_exit=ended))
+
+
+def _died(event: ProcessExited) -> QuietNavError:
+    return QuietNavError(
+        f'{event.process_name} ended {how(event.returncode)}, so everything is stopped; '
+        'its lines above say why'
+    )
+
+
+def gate(parameters: dict) -> Node:
+    """Return the node that ends with 0 when a launch may go on."""
     return Node(
         package='quiet_nav',
-        executable=executable,
-        # Named, so that what launch hands over stands above every pattern in the files.
-        name=options.pop('name', executable),
+        executable='launch_gate',
+        name='launch_gate',
         output='screen',
-        parameters=[
-            *files,
-            [CONFIG, '/', LaunchConfiguration('robot'), '.yaml'],
-            LaunchConfiguration('params_file'),
-            parameters or {},
-        ],
-        # A busy machine may need more than launch's five seconds to end a node in order.
-        sigterm_timeout='15',
-        **options,
+        parameters=[parameters],
+        namespace=Derived(lambda space: space.strip('/'), 'namespace'),
+        **STOP,
     )
 
 
@@ -156,7 +346,44 @@ def log_level() -> list:
     return ['--log-level', LaunchConfiguration('log_level')]
 
 
-def realsense(depth: bool) -> Node:
+def microphones(hears: Callable[[str], Condition], essential: Condition) -> list:
+    """Return our microphone and audio_common's; ``hears``: the condition to start one of them."""
+    capture = Node(
+        package='audio_capture',
+        executable='audio_capture_node',
+        name='audio_capture',
+        namespace='audio',
+        output='screen',
+        # Its own default is mp3, which cannot be measured with.
+        parameters=[
+            {
+                'format': 'wave',
+                'dst': 'appsink',
+                'sample_format': 'S16LE',
+                'sample_rate': 16000,
+                'depth': 16,
+                'channels': typed('channels', int),
+                'device': typed('device'),
+            }
+        ],
+        condition=hears('audio_capture'),
+        **STOP,
+    )
+    return [
+        ours(
+            'microphone',
+            'microphone.yaml',
+            {'device': typed('device'), 'channels': typed('channels', int)},
+            condition=hears('microphone'),
+            essential=essential,
+            ros_arguments=log_level(),
+        ),
+        ends_where(capture, essential),
+        capture,
+    ]
+
+
+def realsense(depth: bool, essential: Condition) -> list:
     """Return realsense2_camera with the streams that are needed and no more, where chosen."""
     streams = {
         'enable_color': True,
@@ -165,7 +392,7 @@ def realsense(depth: bool) -> Node:
         'enable_infra2': False,
         'rgb_camera.color_profile': '640x480x6',
     }
-    return Node(
+    camera = Node(
         package='realsense2_camera',
         executable='realsense2_camera_node',
         name='camera',
@@ -173,10 +400,21 @@ def realsense(depth: bool) -> Node:
         output='screen',
         parameters=[{**streams, 'depth_module.depth_profile': '640x480x6'} if depth else streams],
         condition=chosen('camera', 'realsense'),
+        **STOP,
     )
+    return [ends_where(camera, essential), camera]
 
 
-def map_and_rviz() -> list[Node]:
+def ends_where(process: ExecuteProcess, essential: Condition) -> OpaqueFunction:
+    """Return ``ends_launch`` of a process, where a condition holds."""
+
+    def register(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        return [ends_launch(process)] if essential.evaluate(context) else []
+
+    return OpaqueFunction(function=register)
+
+
+def map_and_rviz() -> list:
     """Return the near-wall map and RViz, each where it is asked for."""
     return [
         ours(
@@ -191,16 +429,20 @@ def map_and_rviz() -> list[Node]:
             output='screen',
             arguments=['-d', LaunchConfiguration('rviz_config')],
             condition=IfCondition(LaunchConfiguration('rviz')),
+            **STOP,
         ),
     ]
 
 
-def together(nodes: Iterable[Node]) -> GroupAction:
-    """Return nodes in the namespace and on the clock of the arguments."""
+def together(
+    nodes: Iterable[LaunchDescriptionEntity], prefix: str = '', clock: bool = True
+) -> GroupAction:
+    """Return nodes in the namespace (below ``prefix``) and on the clock of the arguments."""
     return GroupAction(
         [
-            PushRosNamespace(LaunchConfiguration('namespace')),
-            SetParameter('use_sim_time', LaunchConfiguration('use_sim_time')),
+            *([PushRosNamespace(prefix)] if prefix else []),
+            PushRosNamespace(Derived(lambda space: space.strip('/'), 'namespace')),
+            *([SetParameter('use_sim_time', typed('use_sim_time', bool))] if clock else []),
             *nodes,
         ]
     )

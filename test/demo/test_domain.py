@@ -2,14 +2,17 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
 from quiet_nav.demo import domain as domains
 from quiet_nav.demo.domain import (
-    DOMAINS,
     busy_domains,
     claim_domain,
+    DOMAINS,
+    others_in,
     private_domain,
     private_environment,
     private_names,
@@ -47,6 +50,25 @@ def test_a_domain_with_a_participant_is_never_taken(monkeypatch, kind, offset):
         assert domain in busy_domains()
         with private_domain() as taken:
             assert taken != domain
+
+
+def test_ports_of_this_process_are_not_anothers():
+    with private_domain() as domain, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        assert not others_in(domain)
+        own.bind(('127.0.0.1', 7400 + 250 * domain + 10))
+        assert domain in busy_domains()
+        assert not others_in(domain)
+        hold = (
+            'import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); '
+            f"s.bind(('127.0.0.1', {7400 + 250 * domain + 12})); print('bound', flush=True); "
+            'sys.stdin.read()'
+        )
+        with subprocess.Popen(
+            [sys.executable, '-c', hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout.readline() == b'bound\n'
+            assert others_in(domain)
+            other.stdin.close()
 
 
 def test_the_domain_of_the_shell_is_never_taken(monkeypatch):

@@ -1,5 +1,6 @@
 """What a campus records of a quarter turn is what the follower hears when it looks ahead."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,12 +8,11 @@ import pytest
 
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.listening import listen_stops, ListenStop
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import load_rig
 from quiet_nav.quiet_campus.lists import read_obstacle_list
-from quiet_nav.quiet_campus.rows import read_annotation
 from quiet_nav.simulation.campus.build import make_campus
 from quiet_nav.simulation.campus.kinds import get_kind
 from quiet_nav.simulation.campus.kinds.robot import LATER_S
@@ -46,7 +46,7 @@ def test_the_predictor_says_of_the_front_what_a_trial_hears(
     scene = plan_room(request, 0).scene
     detector = NearWallDetector.load(context_model, 1, 1)
     trial = HearingEars(Hearing(scene), ears, detector.session(Context.OTHER_EARS))
-    note = read_annotation(rows[0])
+    note = json.loads((rows[0].folder / 'annotation.json').read_text())
     pose, start_s = Pose2D(**note['pose']), note['windows']['sound.wav'][0]
     (look,) = listen_stops(ears, {Side.FRONT}, turned=True)
     heard = {}

@@ -9,14 +9,14 @@ pytest.importorskip('transformers')
 from PIL import Image  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
+from quiet_nav.files.images import read_rgb  # noqa: E402
 from quiet_nav.learning.detectors.resnet.images import (  # noqa: E402
-    MEAN,
-    STD,
     ImageAugment,
     ImageCache,
+    MEAN,
     normalise,
-    read_image,
     squeeze,
+    STD,
     to_tensor,
 )
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk, to_transformers  # noqa: E402
@@ -59,9 +59,9 @@ def test_what_is_no_image_is_named(tmp_path):
     path = tmp_path / 'RGB.png'
     path.write_bytes(b'\x89PNG\r\n\x1a\nno')
     with pytest.raises(QuietNavError, match=r'RGB\.png: no readable image'):
-        read_image(path)
-    with pytest.raises(QuietNavError, match='missing'):
-        read_image(tmp_path / 'missing.png')
+        read_rgb(path)
+    with pytest.raises(QuietNavError, match='No such file'):
+        read_rgb(tmp_path / 'missing.png')
 
 
 def test_same_draws_give_the_same_image():

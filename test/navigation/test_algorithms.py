@@ -8,11 +8,11 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import (
-    Algorithm2Settings,
-    AlgorithmSettings,
     algorithm1,
     algorithm2,
     algorithm2_near_side,
+    Algorithm2Settings,
+    AlgorithmSettings,
 )
 from quiet_nav.navigation.policies.algorithm1 import Algorithm1Policy
 from quiet_nav.navigation.policies.algorithm2 import Algorithm2Policy
@@ -51,8 +51,11 @@ def test_algorithm1_difference_equal_to_the_dead_band_turns():
     assert algorithm1(0.5, 0.25, settings) == pytest.approx(-0.375)
 
 
-def test_algorithm1_goes_straight_at_a_tie_even_without_dead_band():
-    assert algorithm1(0.9, 0.9, AlgorithmSettings(dead_band=0.0)) == 0.0
+@pytest.mark.parametrize(('p', 'turn'), [(0.9, 0.4), (0.1, -0.4)])
+def test_algorithm1_never_goes_straight_with_alpha_0(p, turn):
+    # As printed: P(L) > P(R) does not hold at a tie, so near turns left and far turns right.
+    settings = AlgorithmSettings(threshold=0.5, dead_band=0.0, gain_rad=1.0)
+    assert algorithm1(p, p, settings) == pytest.approx(turn)
 
 
 @pytest.mark.parametrize('bad', [math.nan, -0.1, 1.1, math.inf])
@@ -139,8 +142,8 @@ def test_algorithm2_turns_away_from_a_wall_that_it_sees_ahead(near, away):
     assert turn(math.nan) == 0.0
 
 
-def test_algorithm2_with_ahead_1_is_the_papers_whatever_is_ahead():
-    settings = Algorithm2Settings(ahead=1.0)
+def test_algorithm2_is_the_papers_by_default_whatever_is_ahead():
+    settings = Algorithm2Settings()
     policy = Algorithm2Policy(settings, near=Side.RIGHT)
     seen = {Side.RIGHT: reading(Side.RIGHT, 0.95), Side.FRONT: reading(Side.FRONT, 1.0)}
     expected = algorithm2(0.95, Side.RIGHT, settings)
@@ -162,10 +165,20 @@ def test_straight_never_turns_and_never_listens():
     assert (step.turn_rad, step.drive_m, policy.sides) == (0.0, 0.25, frozenset())
 
 
+def test_random_listens_as_algorithm1_does_and_decides_by_what_a_network_of_random_weights_says():
+    heard = {Side.LEFT: reading(Side.LEFT, 0.8), Side.RIGHT: reading(Side.RIGHT, 0.6)}
+    policy = RandomPolicy(np.random.default_rng(0), SETTINGS, by_network=True)
+    assert policy.sides == Algorithm1Policy().sides
+    assert policy.decide(heard, Pose2D()).turn_rad == algorithm1(0.8, 0.6, SETTINGS)
+    assert policy.decide({Side.LEFT: heard[Side.LEFT]}, Pose2D()).stays
+
+
 def test_random_turns_both_ways_and_is_seeded():
+    heard = {side: reading(side, 0.5) for side in (Side.LEFT, Side.RIGHT)}
+
     def turns(seed):
         policy = RandomPolicy(np.random.default_rng(seed), SETTINGS)
-        return [policy.decide({}, Pose2D()).turn_rad for _ in range(50)]
+        return [policy.decide(heard, Pose2D()).turn_rad for _ in range(50)]
 
     assert turns(1) == turns(1)
     assert turns(1) != turns(2)

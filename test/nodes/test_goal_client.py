@@ -7,7 +7,7 @@ import signal
 import pytest
 from rclpy.node import Node
 
-from quiet_nav.nodes.goal_client import INTERRUPTED, run_client
+from quiet_nav.nodes.goal_client import run_client
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
@@ -27,6 +27,6 @@ def test_signal_while_the_node_is_made_ends_the_work_in_order(number):
             seen.append('closed')
 
     before = signal.getsignal(number)
-    assert run_client(made_late, work, []) == INTERRUPTED
+    assert run_client(made_late, work, [], interrupted=130) == 130
     assert seen == ['closed']
     assert signal.getsignal(number) == before

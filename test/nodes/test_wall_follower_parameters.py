@@ -1,7 +1,7 @@
 """The shipped YAML names every parameter with its default; robots' files only known ones."""
 
-import math
 from dataclasses import fields
+import math
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,10 @@ def test_the_shipped_file_holds_every_parameter_with_its_default():
         assert value == default or near, name
 
 
-@pytest.mark.parametrize('robot', ['turtlebot3.yaml', 'turtlebot4.yaml'])
+ROBOTS = sorted(f'robots/{path.name}' for path in (CONFIG / 'robots').glob('*.yaml'))
+
+
+@pytest.mark.parametrize('robot', [name for name in ROBOTS if name.count('.') == 1])
 def test_robot_profiles_are_accepted(robot):
     parameters = WallFollowerParameters(**read(robot))
     assert parameters.limits().max_linear_mps == read(robot)['max_linear_mps']

@@ -11,14 +11,14 @@ import soundfile
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.quiet_campus.lists import (
-    OBSTACLE,
-    ORDER,
-    Row,
     load_pairs,
     load_splits,
+    OBSTACLE,
+    ORDER,
     read_motion_recordings,
     read_obstacle_list,
     read_order_list,
+    Row,
 )
 from quiet_nav.quiet_campus.rows import read_audio, with_distance
 
@@ -100,6 +100,16 @@ def test_room_in_two_splits_is_refused(static):
         ('"path","depth","IfObstacle"\n"./data/X/room","1.0","1"\n', 'row 2 .*ProcessedData'),
         ('"path","depth","IfObstacle"\n"./d/ProcessedData/R/c","near","1"\n', 'row 2'),
         ('"path","depth","IfObstacle"\n"./d/ProcessedData/R/c","1.0","yes"\n', "label 'yes'"),
+        ('path,IfObstacle,depth\n./ProcessedData/a/b,1\n', 'line 2 has 2 values, expected 3'),
+        ('path,IfObstacle\n./ProcessedData/a/b,1\n', 'row 2 .*no column depth'),
+        ('path,IfObstacle,depth\nProcessedData/../../x/y,1,1\n', r'row 2 .*leads out of'),
+        ('path,IfObstacle,depth\nProcessedData,1,1\n', 'no ProcessedData with a folder'),
+        ('path,IfObstacle,depth\nProcessedData/a/b,1,nan\n', "depth 'nan' is no number from 0"),
+        ('path,IfObstacle,depth,start second\nProcessedData/a/b,1,1,nan\n', "start second 'nan'"),
+        ('path,IfObstacle,depth,start second\nProcessedData/a/b,1,1,-1\n', "start second '-1'"),
+        ('path,IfObstacle,depth,channel\nProcessedData/a/b,1,1,1e300\n', 'channel .* 254'),
+        ('path,IfObstacle,depth,side\nProcessedData/a/b,1,1,UP\n', "side 'UP' is none of FRONT"),
+        ('path,IfObstacle,depth_path_1\nProcessedData/a,1,d.png\n', "'d.png' is no depth image"),
     ],
 )
 def test_malformed_list_names_file_and_row(tmp_path, text, said):
@@ -108,6 +118,80 @@ def test_malformed_list_names_file_and_row(tmp_path, text, said):
     with pytest.raises(QuietNavError, match=said) as error:
         read_obstacle_list(path, tmp_path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('path,clip_1,clip_2,label\nProcessedData/a,x\n', 'line 2 has 2 values'),
+        ('path,clip_1,clip_2,label\nProcessedData/a,x,../../../b,1\n', 'row 2 .*leads out of'),
+        ('path,clip_1,clip_2,label\nProcessedData/a,x,/etc,1\n', 'row 2 .*lies elsewhere'),
+        ('path,clip_1,label\nProcessedData/a,x,1\n', 'row 2 .*no column clip_2'),
+        ('path,depth_path_1\nProcessedData/a,d1.png\n', 'no column depth_path_2'),
+        ('path,depth_path_1,depth_path_2,distance\nProcessedData/a,d1,d2,inf\n', "distance 'inf'"),
+    ],
+)
+def test_malformed_lists_of_pairs_name_file_and_row(tmp_path, text, said):
+    path = tmp_path / 'test.csv'
+    path.write_text(text)
+    with pytest.raises(QuietNavError, match=said) as error:
+        read_order_list(path, tmp_path)
+    assert str(path) in str(error.value)
+
+
+def test_lists_that_name_no_file_that_can_be_are_refused(static):
+    path = static / 'data-split' / OBSTACLE / 'val.csv'
+    path.write_text(f'path,depth,IfObstacle\nProcessedData/R3/{"n" * 300},1,1\n')
+    with pytest.raises(QuietNavError, match=r'1 of 7 files .*are missing'):
+        load_splits(static)
+
+
+def test_lists_with_a_byte_order_mark_are_read(static):
+    path = static / 'data-split' / OBSTACLE / 'val.csv'
+    path.write_bytes(b'\xef\xbb\xbf' + path.read_bytes())
+    assert len(load_splits(static).val) == 2
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('{}', 'depth is missing'),
+        ('[]', 'expected a mapping'),
+        ('{"depth":"LEFT"}', r"depth\[0\]: should be a number, found 'LEFT'"),
+        ('{"depth":["x"]}', r"depth\[0\]: should be a number, found 'x'"),
+        ('{"depth":[1.0, 2.0]}', '2 distances, expected the one'),
+        ('{"depth":NaN}', 'depth: nan, expected a finite'),
+        ('{"depth":-1}', r'depth\[0\]: .*greater than or equal to 0'),
+        ('[' * 100_000, 'not JSON'),
+    ],
+)
+def test_annotations_that_say_no_distance_name_file_and_field(static, text, said):
+    row = load_pairs(static)['train'][0].second
+    (row.folder / 'annotation.json').write_text(text)
+    with pytest.raises(QuietNavError, match=said) as error:
+        with_distance(row)
+    assert str(row.folder) in str(error.value) and '\n' not in str(error.value)
+
+
+def test_depth_images_that_are_none_are_refused(tmp_path):
+    row = Row('R', tmp_path / 'Audio' / 'sound.wav', frame=0)
+    row.depth_image.parent.mkdir()
+    for data in (b'', b'\x89PNG\r\n\x1a\n', b'\x89PNG\r\n\x1a\n\0\0\0\rIHDR'):
+        row.depth_image.write_bytes(data)
+        with pytest.raises(QuietNavError, match=r'd007\.png: no readable image'):
+            with_distance(row)
+
+
+def test_sounds_cut_or_damaged_are_refused(tmp_path):
+    row = Row('R', tmp_path / 'sound.wav')
+    write_sound(row.audio)
+    whole = row.audio.read_bytes()
+    row.audio.write_bytes(whole[:60])
+    with pytest.raises(QuietNavError, match='cut short'):
+        read_audio(row, 0.0, 3.0)
+    write_sound(row.audio, seconds=0.0005)
+    with pytest.raises(QuietNavError, match='8 samples, expected 1600 at least'):
+        read_audio(row, 0.0, 3.0)
 
 
 def test_folders_without_recordings_or_lists_are_refused(tmp_path, static):

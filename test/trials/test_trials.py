@@ -1,8 +1,8 @@
 """Trials without sound: repeatable, scored by the track, and told in the paper's layout."""
 
+from dataclasses import replace
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,11 @@ from quiet_nav.simulation.robot.drive import RobotSettings
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault, covered_image
 from quiet_nav.sound.windows import Window
-from quiet_nav.trials.ears import ErrorProneEars, IdealEars, check_ears
+from quiet_nav.trials.ears import check_ears, ErrorProneEars, IdealEars
 from quiet_nav.trials.eyes import fault_of_trial
 from quiet_nav.trials.hearing import HearingEars, scene_of_trial
 from quiet_nav.trials.plots import plot_trials
-from quiet_nav.trials.protocol import TrialRequest, run_trial, run_trials
+from quiet_nav.trials.protocol import run_trial, run_trials, TrialRequest
 from quiet_nav.trials.tables import (
     PAPER_FIG_10,
     share_of,
@@ -143,10 +143,10 @@ def test_json_holds_every_trial():
     results = straight_results()
     content = json.loads(json.dumps(trials_to_json(results)))
     assert [t['index'] for t in content['trials']] == [0, 4, 5]
-    mean = np.mean([r.share for r in results])
-    assert content['share of track [mean, low, high]']['straight, pair']['all'][0] == (
-        pytest.approx(mean)
-    )
+    told = content['tables']['fig_10']['rooms driven in']['straight, pair']['all']
+    assert told['share'] == pytest.approx(np.mean([r.share for r in results]))
+    assert (told['trials'], told['completed']) == (3, 0)
+    assert content['tables']['fig_9']['straight, pair']['0.40 m off']['length_m'] == 8.0
 
 
 def test_drawings_are_written(tmp_path):
@@ -241,7 +241,7 @@ def test_the_shipped_detector_listens_in_a_trial(rig):
 
 @pytest.mark.parametrize('disturbance', ['distractors', 'gains', 'ventilation'])
 def test_disturbances_change_what_is_heard(disturbance):
-    from quiet_nav.trials.hearing import HALF_WAY_S, UNEQUAL_GAINS_DB, scene_of_trial
+    from quiet_nav.trials.hearing import HALF_WAY_S, scene_of_trial, UNEQUAL_GAINS_DB
 
     plan = load_plan('classroom')
     plain, scene = (scene_of_trial(plan, [1, 2], kind) for kind in ('none', disturbance))

@@ -8,15 +8,23 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     room: Annotated[
-        str, typer.Option(help='A room, a YAML file, or "all": the four rooms of Fig. 10.')
+        str,
+        typer.Option(help='A room, a YAML file, or "all": the classroom of Fig. 9 and three more.'),
     ] = 'classroom',
     policy: Annotated[
         list[str] | None,
         typer.Option(help='tracker, algorithm1, algorithm2, straight, random, or "all"; again for '
                      'more. tracker by default.'),
+    ] = None,
+    figure: Annotated[
+        int | None,
+        typer.Option(help='9 or 10: the rows of that figure of the paper, whatever room, policy, '
+                     'rig and modality say.'),
     ] = None,
     rig: Annotated[
         list[str] | None,
@@ -25,10 +33,12 @@ def main(
     trials: Annotated[
         int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")
     ] = 0,
-    track: Annotated[str, typer.Option(help="A track of the room; its first by default.")] = '',
+    track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
-        str, typer.Option(help='An ONNX file, or "ideal" or "error-prone": ears without sound.')
-    ] = 'models/near_wall.onnx',
+        str,
+        typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, or "ideal" or '
+                     '"error-prone": ears without sound.'),
+    ] = 'near_wall',
     context: Annotated[
         str, typer.Option(help='What the detector may use: full, other-ears, reference or alone.')
     ] = 'full',
@@ -38,8 +48,10 @@ def main(
                      'fails) or fusion; again for more. audio by default.'),
     ] = None,
     vision_detector: Annotated[
-        str, typer.Option(help='An ONNX file for images, or "ideal": a camera without images.')
-    ] = 'models/near_wall_vision.onnx',
+        str,
+        typer.Option(help='A vision model that ships, an ONNX file for images, or "ideal": a '
+                     'camera without images.'),
+    ] = 'near_wall_vision',
     camera_fault: Annotated[
         str,
         typer.Option(help='none, dark, covered, killed or back (for a minute), at a random time.'),
@@ -52,9 +64,40 @@ def main(
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
     ] = 'none',
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits while it listens: none; dB over the '
+                     'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
+    ] = 'none',
     threshold: Annotated[
-        float | None, typer.Option(help='p of Algorithms 1 and 2; their defaults without.')
+        float | None, typer.Option(help='p of Algorithms 1 and 2 and random, 0 to 1.')
     ] = None,
+    dead_band: Annotated[
+        float | None, typer.Option(help='Alpha of Algorithm 1 and random, 0 to 1.')
+    ] = None,
+    gain: Annotated[
+        float | None,
+        typer.Option(help='Turn in radians per unit of probability of Algorithms 1 and 2 and '
+                     'random; heading in radians per metre of the tracker.'),
+    ] = None,
+    max_turn: Annotated[
+        float | None, typer.Option(help='Cap of one turn in degrees, all policies that turn.')
+    ] = None,
+    step: Annotated[
+        float | None, typer.Option(help='v, all policies: metres driven between two listens.')
+    ] = None,
+    ahead: Annotated[
+        float | None,
+        typer.Option(help='Beyond the paper: Algorithm 2 turns away from a wall ahead of at least '
+                     'this P where it sees the front. Off by default.'),
+    ] = None,
+    tune_threshold: Annotated[
+        list[float] | None,
+        typer.Option(help="The paper's p by hand: of these p the best a room for Algorithm 1, "
+                     'found with --tune-seed first; again for more.'),
+    ] = None,
+    tune_seed: Annotated[int, typer.Option(min=0, help='Seed of the trials that p is found on.')
+                         ] = 150,
     seed: Annotated[int, typer.Option(min=0, help='Of sources, slip, drift and policies.')] = 0,
     seeds: Annotated[
         int, typer.Option(min=1, help='Run all trials so often, with this and the following seeds.')
@@ -62,128 +105,118 @@ def main(
     workers: Annotated[
         int, typer.Option(min=0, help='Processes; 0: one a core.')
     ] = 0,
-    json: Annotated[Path | None, typer.Option(help='Write every trial to this file.')] = None,
+    json: Annotated[Path | None, typer.Option(help='Write tables and trials to this file.')] = None,
+    join: Annotated[
+        list[Path] | None,
+        typer.Option(help='Count the trials of this file of an earlier --json, too; again for '
+                     'more.'),
+    ] = None,
+    only_join: Annotated[
+        bool, typer.Option('--only-join', help='Run nothing: the tables of what is joined.')
+    ] = False,
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+    overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
+    import math
     import time
 
-    from rich.console import Console
-    from rich.progress import Progress
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.writing import refuse_existing, write_json
+    from quiet_nav.trials.sweep import FIGURES, Sweep
+    from quiet_nav.trials.tables import read_trials, trials_to_json
+    from quiet_nav.trials.tuning import tuned
 
-    from quiet_nav.trials.protocol import run_trials
-    from quiet_nav.trials.tables import trial_tables, trials_to_json
-
-    requests = _requests(
-        room, policy or ['tracker'], rig or ['pair'], trials, track, detector, context,
-        disturbance, threshold, range(seed, seed + seeds), modality or ['audio'],
-        vision_detector, camera_fault, side,
-    )  # fmt: skip
-    started = time.monotonic()
-    results = []
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task('trials', total=len(requests))
-        for result in run_trials(requests, workers or os.cpu_count() or 1):
-            results.append(result)
-            bar.advance(task)
-    took_s = time.monotonic() - started
-    console = Console()
-    # A table cut to 80 columns in a pipe or a log would lose its figures.
-    console.width = console.width if console.is_terminal else 180
-    console.print(trial_tables(results))
-    simulated_s = sum(result.duration_s for result in results)
-    console.print(
-        f'{len(results)} trials, {simulated_s:.0f} s simulated in {took_s:.0f} s: '
-        f'{simulated_s / took_s:.0f} times real time; detector {detector}, context {context}, '
-        f'disturbance {disturbance}, seed {seed}' + (f' to {seed + seeds - 1}' if seeds > 1 else '')
+    knobs = {
+        'threshold': threshold,
+        'dead_band': dead_band,
+        'gain': gain,
+        'max_turn': None if max_turn is None else math.radians(max_turn),
+        'step': step,
+        'ahead': ahead,
+    }
+    sweep = Sweep(
+        rooms=(room,),
+        policies=policy or ('tracker',),
+        rigs=rig or ('pair',),
+        modalities=modality or ('audio',),
+        seeds=range(seed, seed + seeds),
+        trials=trials,
+        track=track,
+        detector=detector,
+        vision=vision_detector,
+        context=context,
+        disturbance=disturbance,
+        own_sound=own_sound,
+        camera_fault=camera_fault,
+        side=side,
+        knobs={name: value for name, value in knobs.items() if value is not None},
     )
+    if figure is not None and figure not in FIGURES:
+        raise QuietNavError(f'--figure {figure}; expected 9 or 10')
+    sweeps = [sweep] if figure is None else list(FIGURES[figure](sweep))
+    before = [result for path in join or () for result in read_trials(path)]
+    if only_join and not before:
+        raise QuietNavError('--only-join: name files by --join')
+    # Everything that was asked for is looked at before anything runs.
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
+    requests = [] if only_join else [one for part in sweeps for one in part.requests()]
+    run = _runner(workers or os.cpu_count() or 1)
+    started = time.monotonic()
+    if tune_threshold and not only_join:
+        sweeps = [tuned(part, tune_threshold, (tune_seed,), run) for part in sweeps]
+        requests = [one for part in sweeps for one in part.requests()]
+    results = [*before, *run(requests)]
+    took_s = time.monotonic() - started
+    _show(results, sweeps, sum(r.duration_s for r in results[len(before) :]) / took_s)
     if json is not None:
-        _write_json(json, trials_to_json(results))
+        write_json(json, trials_to_json(results), overwrite, indent=2)
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
-        for file in plot_trials(plots, results):
-            console.print(str(file))
+        for file in plot_trials(plots, results[len(before) :]):
+            print(file)
 
 
-def _requests(
-    room: str,
-    policies: list[str],
-    rigs: list[str],
-    trials: int,
-    track: str,
-    detector: str,
-    context: str,
-    disturbance: str,
-    threshold: float | None,
-    seeds: range,
-    modalities: list[str],
-    vision: str,
-    camera_fault: str,
-    side: str,
-) -> list:
-    """Return the trials asked for; QuietNavError for what does not exist, before any is run."""
-    from quiet_nav.errors import QuietNavError
-    from quiet_nav.geometry import Side
-    from quiet_nav.navigation.modality import Mode
-    from quiet_nav.navigation.policies import POLICIES, PolicySettings, policy_kinds
-    from quiet_nav.perception.rig import find_rig
-    from quiet_nav.simulation.rooms.plan_files import load_plan
-    from quiet_nav.simulation.sight.camera_faults import CameraFault
-    from quiet_nav.trials.ears import DETECTORS, check_ears
-    from quiet_nav.trials.eyes import EYES
-    from quiet_nav.trials.protocol import PAPER_ROOMS, TrialRequest, paper_trials
+def _runner(workers: int):
+    """Return what runs trials under a progress bar."""
 
-    policies = list(POLICIES) if policies == ['all'] else policies
-    unknown = set(policies) - set(POLICIES)
-    if unknown:
-        raise QuietNavError(f'no policy {sorted(unknown)}; policies: {", ".join(POLICIES)}, all')
-    modes = {mode.name.lower() for mode in Mode}
-    if set(modalities) - modes:
-        raise QuietNavError(f'modality {modalities}; there are: {", ".join(sorted(modes))}')
-    CameraFault(camera_fault)
-    sides = {'any': None, 'left': Side.LEFT, 'right': Side.RIGHT}
-    if side not in (*sides, 'track'):
-        raise QuietNavError(f'side {side!r}; expected one of {", ".join(sides)}, track')
-    if 'audio' not in modalities or len(modalities) > 1:
-        _check_file('vision detector', vision, EYES)
-    if set(modalities) != {'vision'}:
-        check_ears(detector, disturbance, context)
-        _check_file('detector', detector, DETECTORS)
-    rooms = list(PAPER_ROOMS) if room == 'all' else [room]
-    walls = {name: load_plan(name).track(track or None).side for name in rooms}
-    settings = PolicySettings()
-    if threshold is not None:
-        for kind in policy_kinds().values():
-            settings = kind.tuned(settings, {'threshold': threshold})
-    return [
-        TrialRequest(
-            name, policy, find_rig(rig), detector, index, seed, track, disturbance, context,
-            settings, modality=modality, vision=vision, camera_fault=camera_fault,
-            side=sides.get(side, walls[name]),
-        )
-        for seed in seeds
-        for modality in modalities
-        for policy in policies
-        for rig in rigs
-        for name in rooms
-        for index in range(trials or paper_trials(name))
-    ]  # fmt: skip
+    def run(requests):
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from quiet_nav.trials.protocol import run_trials
+
+        if not requests:
+            return
+        with Progress(console=Console(stderr=True)) as bar:
+            task = bar.add_task('trials', total=len(requests))
+            for result in run_trials(requests, workers):
+                yield result
+                bar.advance(task)
+
+    return run
 
 
-def _check_file(what: str, name: str, known: tuple[str, ...]) -> None:
-    from quiet_nav.errors import QuietNavError
+def _show(results: list, sweeps: list, times_real: float) -> None:
+    """Print the tables, and how they came."""
+    from rich.console import Console
 
-    if name not in known and not Path(name).is_file():
-        raise QuietNavError(f'{what} {name} is not there; name an ONNX file, or {", ".join(known)}')
+    from quiet_nav.trials.tables import trial_tables
 
-
-def _write_json(path: Path, content: dict) -> None:
-    import json
-
-    from quiet_nav.errors import QuietNavError
-
-    try:
-        path.write_text(json.dumps(content, indent=2) + '\n')
-    except OSError as error:
-        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
+    console = Console()
+    # A table cut to 80 columns in a pipe or a log would lose its figures.
+    console.width = console.width if console.is_terminal else 200
+    console.print(trial_tables(results))
+    first = sweeps[0]
+    numbers = sorted({result.seed for result in results})
+    console.print(
+        f'{len(results)} trials, {times_real:.0f} times real time; detector {first.detector}, '
+        f'context {first.context}, disturbance {first.disturbance}, own sound {first.own_sound}, '
+        f'seed {numbers[0]}' + (f' to {numbers[-1]}' if len(numbers) > 1 else '')
+    )
+    for sweep in sweeps:
+        if sweep.thresholds:
+            said = ', '.join(f'{room} {p:g}' for room, p in sweep.thresholds.items())
+            console.print(f'p by hand: {said}')

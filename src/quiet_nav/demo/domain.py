@@ -1,4 +1,5 @@
-"""A ROS graph of one's own on this machine, for demos and tests: a free domain, no outside setting.
+"""
+A ROS graph of one's own on this machine, for demos and tests: a free domain, no outside setting.
 
 Nobody who drives a robot here may hear them: not by the domain, which has no participant and is not
 the shell's own, not by a discovery setting of the shell, and, for the demo, not by a topic's name.
@@ -6,11 +7,11 @@ the shell's own, not by a discovery setting of the shell, and, for the demo, not
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+import os
 from pathlib import Path
+import socket
 
 from quiet_nav.errors import QuietNavError
 
@@ -42,28 +43,43 @@ _OUTSIDE = (
 )
 
 
-def busy_domains(tables: tuple[Path, ...] = _PORT_TABLES) -> set[int]:
+def busy_domains() -> set[int]:
     """Return the domains in which somebody on this machine has a DDS port open."""
-    found = set()
-    for table in tables:
+    return {domain for domain, _ in _open_ports()}
+
+
+def others_in(domain: int) -> bool:
+    """Return whether another process on this machine has a DDS port of a domain open."""
+    own = set()
+    for entry in Path('/proc/self/fd').glob('*'):
+        # One that has just been closed is nobody's.
+        with suppress(OSError):
+            own.add(os.readlink(entry))
+    return any(d == domain and f'socket:[{inode}]' not in own for d, inode in _open_ports())
+
+
+def _open_ports() -> Iterator[tuple[int, str]]:
+    """Yield the domain and the socket's inode of every UDP port that could be a participant's."""
+    for table in _PORT_TABLES:
         try:
             lines = table.read_text().splitlines()[1:]
         except OSError:
             # No such protocol, or not Linux.
             continue
-        for line in lines:
-            port = int(line.split()[1].rpartition(':')[2], 16)
-            found.add((port - _FIRST_PORT) // _PORTS_A_DOMAIN)
-    return {domain for domain in found if domain >= 0}
+        for fields in map(str.split, lines):
+            port = int(fields[1].rpartition(':')[2], 16)
+            if port >= _FIRST_PORT:
+                yield (port - _FIRST_PORT) // _PORTS_A_DOMAIN, fields[9]
 
 
 def claim_domain() -> tuple[int, socket.socket]:
-    """Return a domain ID and the socket that keeps it: it is free again when that is closed.
+    """
+    Return a domain ID and the socket that keeps it: it is free again when that is closed.
 
     Never the one of this shell (ROS_DOMAIN_ID), nor one with participants on this machine.
     Raises QuietNavError where none is left.
     """
-    busy = busy_domains() | {_own_domain()}
+    busy = busy_domains() | {own_domain()}
     for attempt in range(len(DOMAINS)):
         domain = DOMAINS[(os.getpid() + attempt) % len(DOMAINS)]
         if domain in busy:
@@ -77,7 +93,8 @@ def claim_domain() -> tuple[int, socket.socket]:
     )
 
 
-def _own_domain() -> int:
+def own_domain() -> int:
+    """Return the domain of this shell."""
     try:
         return int(os.environ.get('ROS_DOMAIN_ID') or 0)
     except ValueError:
@@ -85,7 +102,8 @@ def _own_domain() -> int:
 
 
 def _lock(domain: int) -> socket.socket | None:
-    """Return what keeps a domain from others, None where they keep it.
+    """
+    Return what keeps a domain from others, None where they keep it.
 
     A name of Linux's abstract socket space: it is no file that others could plant or that stays
     behind, it is the same for every user, and has the extent of the ports: a network namespace.
@@ -100,7 +118,8 @@ def _lock(domain: int) -> socket.socket | None:
 
 
 def private_environment(domain: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables for processes in a domain that only this machine sees.
+    """
+    Return the variables for processes in a domain that only this machine sees.
 
     Everything in ``environment`` that leads to other participants is left out: discovery server
     and peers, profile files (also the one in the working folder), security, another middleware.

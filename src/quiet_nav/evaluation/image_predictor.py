@@ -10,18 +10,19 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
-from quiet_nav.evaluation.report import Report, judge
+from quiet_nav.evaluation.report import judge, Report
 from quiet_nav.evaluation.tables import IMAGE
+from quiet_nav.files.images import read_rgb
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.sight.image_detector import ImageDetector
 from quiet_nav.perception.sight.image_validity import image_fault
 from quiet_nav.quiet_campus.lists import Row
-from quiet_nav.quiet_campus.rows import read_image
 
 
 class ImagePredictor:
-    """The vision detector on each row's image, usable or not; an image named twice is read once.
+    """
+    The vision detector on each row's image, usable or not; an image named twice is read once.
 
     refused: share of the images that the detector would refuse on a robot.
     """
@@ -42,7 +43,7 @@ class ImagePredictor:
         faults = 0
         for row in rows:
             if row.image not in seen:
-                pixels = read_image(row.image)
+                pixels = read_rgb(row.image)
                 seen[row.image] = self.detector.probabilities(pixels)
                 faults += bool(image_fault(pixels, self.detector.limits))
         self.refused = faults / max(len(seen), 1)
@@ -55,7 +56,8 @@ class ImagePredictor:
 def with_images(
     report: Report, model: str | Path, rows: Sequence[Row], threads: int = 2, seed: int = 0
 ) -> Report:
-    """Return a report of sound with a line of a vision model on the same places (Table 1).
+    """
+    Return a report of sound with a line of a vision model on the same places (Table 1).
 
     Rows of a robot's side ears are left out: its camera looks ahead.
     """

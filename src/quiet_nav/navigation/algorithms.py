@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
@@ -12,17 +12,21 @@ from quiet_nav.navigation.policy import BOTH_SIDES
 
 @dataclass(frozen=True)
 class AlgorithmSettings:
-    """Settings of Algorithms 1 and 2.
+    """
+    Settings of Algorithm 1; QuietNavError where a value is outside its range.
 
-    threshold: p, 0 to 1. dead_band: a, 0 to 1 (Algorithm 1). gain_rad: turn angle per unit of
-    probability. max_turn_rad: cap of one turn. step_length_m: v.
-    Raises QuietNavError where a value is outside its range.
+    The paper gives neither gain nor cap ("Angle" is proportional to the difference), nor alpha.
     """
 
+    #: p of the paper, 0 to 1.
     threshold: float = 0.2
+    #: alpha of the paper, 0 to 1: sides that differ by less are alike, and the robot goes straight.
     dead_band: float = 0.05
+    #: Turn per unit of probability: what "proportional" means.
     gain_rad: float = 1.0
+    #: Cap of one turn.
     max_turn_rad: float = math.radians(45.0)
+    #: v of the paper.
     step_length_m: float = 0.2
 
     def __post_init__(self) -> None:
@@ -44,18 +48,20 @@ class AlgorithmSettings:
 
 @dataclass(frozen=True)
 class Algorithm2Settings(AlgorithmSettings):
-    """Settings of Algorithm 2: its own threshold (the paper's), gain and cap, and what is ahead.
+    """
+    Settings of Algorithm 2: its own threshold (the paper's), gain and cap.
 
     P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
-    ahead: where the front was seen (or heard) as well, a wall there of at least this P is turned
-    away from, by ahead_turn_rad; the paper's Algorithm 2 has no such rule, as with 1.0. It is low
-    since a wall that is met at a slant is told late.
     """
 
     threshold: float = 0.97
     gain_rad: float = 12.0
     max_turn_rad: float = math.radians(20.0)
-    ahead: float = 0.1
+    #: Beyond the paper, and off by default (1): where the front was seen (or heard) as well, a
+    #: wall there of at least this P is turned away from. 0.1 serves the image detector: a wall
+    #: that is met at a slant is told late.
+    ahead: float = 1.0
+    #: ... by this angle.
     ahead_turn_rad: float = math.radians(90.0)
 
     def __post_init__(self) -> None:
@@ -68,15 +74,17 @@ class Algorithm2Settings(AlgorithmSettings):
 
 
 def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 1.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 1.
 
-    Equal probabilities name no side, so they go straight even with a dead band of 0.
+    As printed: of equal probabilities the right one is taken for the larger, so that with a dead
+    band of 0 it never goes straight (but for a mean of p, where the angle is 0).
     Raises QuietNavError where a probability is not a number from 0 to 1.
     Source: the paper, Algorithm 1.
     """
     _check(p_left, p_right)
     mean = 0.5 * (p_left + p_right)
-    if abs(p_left - p_right) < settings.dead_band or p_left == p_right:
+    if abs(p_left - p_right) < settings.dead_band:
         return 0.0
     louder = 1.0 if p_left > p_right else -1.0
     angle = settings.turn_rad(mean - settings.threshold)
@@ -84,7 +92,8 @@ def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> fl
 
 
 def algorithm2_near_side(p_left: float, p_right: float) -> Side:
-    """Return the near-wall side N of the first step; a tie is LEFT.
+    """
+    Return the near-wall side N of the first step; a tie is LEFT.
 
     Raises QuietNavError where a probability is not a number from 0 to 1.
     """
@@ -93,7 +102,8 @@ def algorithm2_near_side(p_left: float, p_right: float) -> Side:
 
 
 def algorithm2(p_near: float, near: Side, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
 
     Raises QuietNavError where ``near`` is not LEFT or RIGHT or P is not a number from 0 to 1.
     Source: the paper, Algorithm 2.

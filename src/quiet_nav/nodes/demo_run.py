@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import math
 from pathlib import Path
+import sys
+import time
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import TwistStamped
@@ -23,15 +23,16 @@ from visualization_msgs.msg import MarkerArray
 
 from quiet_nav.action import FollowWall
 from quiet_nav.demo.pace import Pace
-from quiet_nav.demo.run import TrackRun, save_run
+from quiet_nav.demo.run import save_run, TrackRun
 from quiet_nav.msg import NearWall
 from quiet_nav.navigation.step_machine import Phase
 from quiet_nav.nodes.conversions import pose_from_msg
-from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.goal_client import describe_outcome, GoalClient, Interrupted, run_client
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.trials.protocol import TrialOutcome
 
 #: Wall time between two lines of progress, and between two changes of the time factor.
 REPORT_S, PACE_S = 0.2, 1.0
@@ -195,7 +196,7 @@ def drive(client: GoalClient) -> int:
         )
         run.begin()
         _watch(client, node, ended)
-        return 0 if run.outcome == 'destination' else 1
+        return 0 if run.outcome == TrialOutcome.DESTINATION else 1
     finally:
         node.close()
 
@@ -226,8 +227,10 @@ def _watch(client: GoalClient, node: DemoRun, ended: object) -> None:
 
 def _outcome(result: FollowWall.Result) -> str:
     if result.outcome == FollowWall.Result.OUTCOME_LIMIT_REACHED:
-        return 'time-out'
-    return 'collision' if result.outcome == FollowWall.Result.OUTCOME_BUMP else result.reason
+        return TrialOutcome.TIME_OUT
+    if result.outcome == FollowWall.Result.OUTCOME_BUMP:
+        return TrialOutcome.COLLISION
+    return result.reason
 
 
 def _bag_topic(name: str) -> BagTopic:
@@ -237,7 +240,7 @@ def _bag_topic(name: str) -> BagTopic:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until the run has ended; returns the exit code."""
-    return run_client(DemoRun, drive, args)
+    return run_client(DemoRun, drive, args, interrupted=130)
 
 
 if __name__ == '__main__':

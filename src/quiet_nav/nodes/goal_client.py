@@ -1,16 +1,17 @@
-"""Clients of the wall follower that do one thing after another: bring up, send a goal, wait."""
+"""Nodes that do one thing after another and end: wait, bring up, send a goal."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
@@ -21,18 +22,21 @@ from rclpy.task import Future
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.step_machine import Outcome
+from quiet_nav.nodes.runtime import why_not_begun
 
 #: How soon a signal is noticed while waiting.
 _TICK_S = 0.05
 _CANCEL_S = 3.0
-INTERRUPTED = 130
 
 
 class Interrupted(Exception):  # noqa: N818
     """A signal asked this process to end."""
 
 
-class GoalClient:
+C = TypeVar('C', bound='Client')
+
+
+class Client:
     """Spins ``node`` while it waits, and ends every wait with Interrupted once ``signalled``."""
 
     def __init__(self, node: Node, signalled: threading.Event | None = None) -> None:
@@ -40,11 +44,8 @@ class GoalClient:
         self._signalled = signalled or threading.Event()
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(node)
-        self._action = ActionClient(node, FollowWall, 'follow_wall')
-        self._handle: Any = None
 
     def close(self) -> None:
-        self._action.destroy()
         self._executor.shutdown(timeout_sec=1.0)
 
     def wait(self, condition: Callable[[], object], timeout_s: float) -> bool:
@@ -63,6 +64,19 @@ class GoalClient:
         if not self.wait(future.done, timeout_s):
             raise QuietNavError(f'{what}: no answer within {timeout_s:.0f} s')
         return future.result()
+
+
+class GoalClient(Client):
+    """Brings lifecycle nodes up and sends goals to the wall follower."""
+
+    def __init__(self, node: Node, signalled: threading.Event | None = None) -> None:
+        super().__init__(node, signalled)
+        self._action = ActionClient(node, FollowWall, 'follow_wall')
+        self._handle: Any = None
+
+    def close(self) -> None:
+        self._action.destroy()
+        super().close()
 
     def activate(self, name: str, timeout_s: float) -> None:
         """Configure and activate a lifecycle node; QuietNavError where a transition fails."""
@@ -96,7 +110,8 @@ class GoalClient:
         on_feedback: Callable[[FollowWall.Feedback], None],
         timeout_s: float,
     ) -> Future:
-        """Send a goal; return the future of its end.
+        """
+        Send a goal; return the future of its end.
 
         Asks again while it is refused (the follower may not be active yet). Raises QuietNavError
         where it is not accepted within the time.
@@ -117,14 +132,12 @@ class GoalClient:
 
     def cancel(self, ended: Future) -> None:
         """Cancel the goal and wait a moment for its end; signals do not shorten this."""
-        self._signalled.clear()
         if self._handle is None or ended.done():
             return
         self._handle.cancel_goal_async()
-        try:
-            self.wait(ended.done, _CANCEL_S)
-        except Interrupted:
-            self.node.get_logger().warn('interrupted again: not waiting for the robot to stop')
+        end = time.monotonic() + _CANCEL_S
+        while not ended.done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=_TICK_S)
 
 
 def describe_outcome(result: FollowWall.Result) -> str:
@@ -137,21 +150,31 @@ def describe_outcome(result: FollowWall.Result) -> str:
 
 
 def run_client(
-    make_node: Callable[[], Node], work: Callable[[GoalClient], int], args: list[str] | None
+    make_node: Callable[[], Node],
+    work: Callable[[C], int],
+    args: list[str] | None,
+    kind: type[C] = GoalClient,
+    interrupted: int = 0,
 ) -> int:
-    """Make a node and a client, do the work with them, and return the exit code.
-
-    The work's own, 2 after a QuietNavError (one line on the log), 130 after SIGINT or SIGTERM. One
-    that comes while the node is made waits for the work, which puts away what the node opened.
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    Make a node and a client, do the work with them, and return the exit code.
+
+    The work's own, 2 after a QuietNavError (one line on the log), ``interrupted`` after SIGINT or
+    SIGTERM: as with every node, 0, because whoever ends it so knows. A signal that comes while the
+    node is made waits for the work, which puts away what the node opened; one more changes nothing.
+    """
+    try:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    except Exception as error:
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
+        return 2
     signalled = threading.Event()
     old = {
         number: signal.signal(number, lambda *_: signalled.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        client = GoalClient(make_node(), signalled)
+        client = kind(make_node(), signalled)
         try:
             return work(client)
         finally:
@@ -161,7 +184,7 @@ def run_client(
         get_logger('quiet_nav').fatal(str(error))
         return 2
     except Interrupted:
-        return INTERRUPTED
+        return interrupted
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

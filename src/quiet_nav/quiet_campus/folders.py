@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Sequence
 import csv
-import errno
 import io
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import write_file
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Folder of each kind of recording: the released subsets, and two of the simulated campus alone.
@@ -26,76 +22,11 @@ SUBSETS = {
     'robot': 'SFS-Robot',
     'views': 'SFS-Views',
 }
+#: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
+#: (what each ear hears of the standing robot far from any wall) and what is known of the robot.
+ROBOTS = 'Robots'
 #: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0
-_PART = '.part-'
-
-
-@contextlib.contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to write into that becomes ``target`` only when everything is on the disk.
-
-    Raises QuietNavError where the disk is full or cannot be written; nothing is left then.
-    """
-    part = target.with_name(f'{_PART}{target.name}-{os.getpid()}-{secrets.token_hex(4)}')
-    try:
-        part.mkdir(parents=True)
-        yield part
-        for path in sorted(part.rglob('*')):
-            _sync(path)
-        _sync(part)
-        with contextlib.suppress(FileExistsError):
-            _rename(part, target)
-        shutil.rmtree(part, ignore_errors=True)
-        _sync(target.parent)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if full_disk(error):
-            raise QuietNavError(disk_full(target)) from error
-        raise
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is either whole or as it was before; errors as above."""
-    part = path.with_name(f'{_PART}{path.name}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open('wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        if full_disk(error):
-            raise QuietNavError(disk_full(path)) from error
-        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
-
-
-def full_disk(error: BaseException | None) -> bool:
-    """Return whether an error, or one that it came from, says that the disk or quota is full."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def disk_full(path: Path) -> str:
-    """Return what to say about a full disk."""
-    return (
-        f'{path}: no space left on the disk; nothing of it was kept. Free some space and run '
-        'the same command again: it goes on where it stopped'
-    )
-
-
-def clear_parts(root: Path) -> None:
-    """Remove what a killed run left half-written below ``root``."""
-    for part in [*root.glob(f'{_PART}*'), *root.glob(f'*/{_PART}*'), *root.glob(f'*/*/{_PART}*')]:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
 
 
 def write_sound(path: Path, samples: np.ndarray) -> None:
@@ -142,7 +73,7 @@ def write_list(path: Path, columns: Sequence[str], rows: Sequence[Sequence[objec
     writer = csv.writer(buffer, quoting=csv.QUOTE_ALL, lineterminator='\n')
     writer.writerow(columns)
     writer.writerows(rows)
-    write_whole(path, buffer.getvalue().encode())
+    write_file(path, buffer.getvalue(), overwrite=True)
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:
@@ -152,21 +83,3 @@ def _write_png(path: Path, image: np.ndarray) -> None:
     if not done:
         raise QuietNavError(f'{path}: image could not be encoded')
     path.write_bytes(data.tobytes())
-
-
-def _rename(part: Path, target: Path) -> None:
-    """Give a folder its name, or raise FileExistsError where another run was first."""
-    try:
-        part.rename(target)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            raise FileExistsError(target) from error
-        raise
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+import math
+import os
 from pathlib import Path
+import re
+from typing import TypeVar
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.csv_files import read_csv
+from quiet_nav.files.opening import inside
+from quiet_nav.files.values import short
 from quiet_nav.geometry import Side
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.sound.windows import CLIP_S
@@ -23,9 +28,14 @@ ORDER = 'relative-depth'
 NAMED_MISSING = 20
 
 
+_FRAME = re.compile(r'd*([0-9]{1,6})(?:\.[A-Za-z0-9]+)?')
+T = TypeVar('T')
+
+
 @dataclass(frozen=True)
 class Row:
-    """One place that was listened to: where its audio lies and how far the wall was.
+    """
+    One place that was listened to: where its audio lies and how far the wall was.
 
     room: no room may be in two splits (for motion: the recording). audio: path of the WAV.
     start_s: where in the file the example begins; None: anywhere. near: the list's label, None
@@ -95,7 +105,8 @@ def load_splits(
     lists: str | Path | None = None,
     needs: Sequence[str] = ('audio',),
 ) -> Splits:
-    """Read the near-wall lists of a data set, all files checked.
+    """
+    Read the near-wall lists of a data set, all files checked.
 
     data: folder that holds a subset (``folders.SUBSETS``), or one of these itself.
     subset: which of them, where both are there. lists: folder of train.csv, val.csv, test.csv
@@ -116,7 +127,8 @@ def load_splits(
 def load_pairs(
     data: str | Path, subset: str | None = None, lists: str | Path | None = None
 ) -> dict[str, tuple[Pair, ...]]:
-    """Read the relative-depth lists (which of two is nearer); arguments and errors as above.
+    """
+    Read the relative-depth lists (which of two is nearer); arguments and errors as above.
 
     The official motion train list names recordings alone: its pairs are for the user to draw and
     its rows come back by ``read_motion_recordings``; here that split is empty.
@@ -165,43 +177,35 @@ def find_lists(root: Path, task: str, lists: str | Path | None = None) -> Path:
 
 def read_obstacle_list(path: str | Path, root: Path) -> list[Row]:
     """Read one near-wall list, static or motion, as rows under ``root``."""
-    rows = []
-    for number, record in _records(Path(path), {'path', 'IfObstacle'}):
-        try:
-            rows.append(_obstacle_row(record, root))
-        except (KeyError, ValueError) as error:
-            raise QuietNavError(f'{path}: row {number} cannot be read ({error})') from error
-    return rows
+    return _read(path, {'path', 'IfObstacle'}, lambda record: _obstacle_row(record, root))
 
 
 def read_order_list(path: str | Path, root: Path) -> list[Pair]:
-    """Read one list of pairs; label 1 (static) says that the first is nearer.
+    """
+    Read one list of pairs; label 1 (static) says that the first is nearer.
 
     The motion lists give the signed difference of the two distances, first minus second.
     """
-    pairs = []
-    for number, record in _records(Path(path), {'path'}):
-        if set(record) == {'path'}:
-            continue
-        try:
-            pairs.append(_order_pair(record, root))
-        except (KeyError, ValueError) as error:
-            raise QuietNavError(f'{path}: row {number} cannot be read ({error})') from error
-    return pairs
+    pairs = _read(
+        path,
+        {'path'},
+        lambda record: None if set(record) == {'path'} else _order_pair(record, root),
+    )
+    return [pair for pair in pairs if pair is not None]
 
 
 def read_motion_recordings(path: str | Path, root: Path) -> list[Row]:
     """Read the recordings of a list once each (the motion train list of pairs has no more)."""
-    folders = dict.fromkeys(record['path'] for _, record in _records(Path(path), {'path'}))
-    return [_motion_row(local_path(folder, root), -1) for folder in folders]
+    found = _read(path, {'path'}, lambda record: _motion_row(local_path(record['path'], root), -1))
+    return list({row.folder: row for row in found}.values())
 
 
 def local_path(listed: str, root: Path) -> Path:
     """Return a listed path (``./data/SFS-Static/ProcessedData/...``) under the user's root."""
     parts = Path(listed).parts
-    if 'ProcessedData' not in parts:
-        raise ValueError(f'path {listed!r} has no ProcessedData in it')
-    return root.joinpath(*parts[parts.index('ProcessedData') :])
+    if 'ProcessedData' not in parts[:-1]:
+        raise QuietNavError(f'path {short(listed)} has no ProcessedData with a folder in it')
+    return inside(root, str(Path(*parts[parts.index('ProcessedData') :])), 'path')
 
 
 def refuse_shared_rooms(rooms: dict[str, set[str]], where: object) -> None:
@@ -225,7 +229,7 @@ def refuse_missing(rows: Iterable[Row], name: str, needs: Sequence[str] = ('audi
 
 def refuse_missing_files(needed: Collection[Path], name: str) -> None:
     """Raise QuietNavError naming the files that are not there, NAMED_MISSING of them at most."""
-    missing = [path for path in needed if not path.is_file()]
+    missing = [path for path in needed if not os.path.isfile(path)]
     if missing:
         named = '\n  '.join(str(path) for path in missing[:NAMED_MISSING])
         more = len(missing) - NAMED_MISSING
@@ -237,7 +241,8 @@ def refuse_missing_files(needed: Collection[Path], name: str) -> None:
 
 
 def image_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the labelled rows that an image answers, each image once.
+    """
+    Return the labelled rows that an image answers, each image once.
 
     Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
     direction that its camera does not look in.
@@ -259,17 +264,14 @@ def _obstacle_row(record: dict[str, str], root: Path) -> Row:
     near = _flag(record['IfObstacle'])
     if 'depth_path_1' in record:
         return replace(_motion_row(folder, _frame(record['depth_path_1'])), near=near)
-    start = record.get('start second')
-    distance = float(record['depth'])
-    channel = int(record['channel']) if record.get('channel') else -1
     return Row(
         room=folder.parent.name,
         audio=folder / 'sound.wav',
-        start_s=float(start) if start not in (None, '') else None,
+        start_s=_number(record, 'start second', 0.0) if record.get('start second') else None,
         near=near,
-        distance_m=distance,
-        channel=channel,
-        side=Side[record['side'].upper()] if record.get('side') else None,
+        distance_m=_number(record, 'depth', 0.0, 1000.0),
+        channel=int(_number(record, 'channel', 0.0, 254.0)) if record.get('channel') else -1,
+        side=_side(record['side']) if record.get('side') else None,
     )
 
 
@@ -283,36 +285,60 @@ def _order_pair(record: dict[str, str], root: Path) -> Pair:
     folder = local_path(record['path'], root)
     if 'clip_1' in record:
         first, second = (
-            Row(folder.name, folder / record[key] / 'sound.wav') for key in ('clip_1', 'clip_2')
+            Row(folder.name, inside(folder, _value(record, key), key) / 'sound.wav')
+            for key in ('clip_1', 'clip_2')
         )
-        return Pair(first, second, _flag(record['label']))
+        return Pair(first, second, _flag(_value(record, 'label')))
     first, second = (
-        _motion_row(folder, _frame(record[key])) for key in ('depth_path_1', 'depth_path_2')
+        _motion_row(folder, _frame(_value(record, key))) for key in ('depth_path_1', 'depth_path_2')
     )
-    return Pair(first, second, float(record['distance']) < 0.0)
+    return Pair(first, second, _number(record, 'distance', -1000.0, 1000.0) < 0.0)
 
 
-def _records(path: Path, needed: set[str]) -> list[tuple[int, dict[str, str]]]:
+def _read(path: str | Path, needed: set[str], make: Callable[[dict[str, str]], T]) -> list[T]:
+    found = []
+    for number, record in read_csv(path, needed):
+        try:
+            found.append(make(record))
+        except QuietNavError as error:
+            raise QuietNavError(f'{path}: row {number} cannot be read ({error})') from error
+    return found
+
+
+def _value(record: dict[str, str], column: str) -> str:
+    if column not in record:
+        raise QuietNavError(f'no column {column}')
+    return record[column]
+
+
+def _number(record: dict[str, str], column: str, least: float, most: float = 1e6) -> float:
+    text = _value(record, column)
     try:
-        with path.open(newline='') as file:
-            reader = csv.DictReader(file)
-            columns = set(reader.fieldnames or ())
-            if not needed <= columns:
-                raise QuietNavError(f'{path}: columns {sorted(needed)} expected, found '
-                                    f'{sorted(columns)}')  # fmt: skip
-            return list(enumerate(reader, start=2))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise QuietNavError(f'{path}: list cannot be read ({error})') from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise QuietNavError(f'{column} {short(text)} is no number from {least:g} to {most:g}')
+    return value
 
 
 def _flag(text: str) -> bool:
     if text not in ('0', '1', '0.0', '1.0'):
-        raise ValueError(f'label {text!r} is neither 0 nor 1')
+        raise QuietNavError(f'label {short(text)} is neither 0 nor 1')
     return float(text) == 1.0
 
 
 def _frame(name: str) -> int:
-    return int(Path(name).stem.lstrip('d'))
+    found = _FRAME.fullmatch(Path(name).name)
+    if not found:
+        raise QuietNavError(f'{short(name)} is no depth image d000.png')
+    return int(found[1])
+
+
+def _side(name: str) -> Side:
+    if name.upper() not in Side.__members__:
+        raise QuietNavError(f'side {short(name)} is none of {", ".join(Side.__members__)}')
+    return Side[name.upper()]
 
 
 def _known_split(split: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import shutil
-import unicodedata
 from collections.abc import Iterator, Sequence
+import contextlib
 from dataclasses import dataclass
+import math
 from pathlib import Path
-from typing import Any, Literal
+import shutil
+from typing import Literal
+import unicodedata
 
 import numpy as np
 from pydantic import Field
@@ -17,10 +17,11 @@ from pydantic import Field
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.csv_files import read_csv
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Schema, checked
+from quiet_nav.files.schema import checked, Schema
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import Annotation, read_annotation
 from quiet_nav.quiet_campus.folders import (
     SUBSETS,
     to_json,
@@ -33,8 +34,8 @@ from quiet_nav.quiet_campus.listing import ListedPlace, write_motion_lists, writ
 from quiet_nav.quiet_campus.lists import SPLITS
 from quiet_nav.recordings.bag_folder import bag_name
 from quiet_nav.recordings.bags import Bag
-from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
-from quiet_nav.recordings.motion import MotionLabelled, label_motion
+from quiet_nav.recordings.labelling import label_bag, Labelled, LabelledPlace, LabelSettings
+from quiet_nav.recordings.motion import label_motion, MotionLabelled
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.streams import generator
 
@@ -52,7 +53,8 @@ class Assigned:
 
 
 def read_assignment(path: str | Path) -> list[Assigned]:
-    """Read a CSV of bag, room, split; bags are relative to its folder.
+    """
+    Read a CSV of bag, room, split; bags are relative to its folder.
 
     Raises QuietNavError naming the line where a value is missing, and for other columns.
     """
@@ -94,7 +96,8 @@ class _Labels(Schema):
 
 
 class LabelledSet:
-    """A data set below ``out``: which room is in which part, and the bags it was made from.
+    """
+    A data set below ``out``: which room is in which part, and the bags it was made from.
 
     It grows bag by bag: what was added stays, whatever happens to the next. Raises QuietNavError
     where ``labels.json`` is there but cannot be read, or recordings are that it does not know.
@@ -120,7 +123,8 @@ class LabelledSet:
             )
 
     def claim(self, assigned: Sequence[Assigned]) -> list[Assigned]:
-        """Take rooms into their parts and return the bags that are not in yet.
+        """
+        Take rooms into their parts and return the bags that are not in yet.
 
         Everything that can be refused is, before anything is read or written: rooms in two parts,
         unknown parts, two bags of one name. Raises QuietNavError, also where the folder cannot be
@@ -164,7 +168,8 @@ class LabelledSet:
         wav: Wav | None = None,
         motion: bool = False,
     ) -> tuple[Labelled, MotionLabelled | None]:
-        """Label a bag into its room's folder and write the lists; motion: moving stretches, too.
+        """
+        Label a bag into its room's folder and write the lists; motion: moving stretches, too.
 
         Where it raises nothing of the bag counts.
         """
@@ -217,14 +222,15 @@ class LabelledSet:
         """Remove what a run that was ended left of a bag: it is not in ``labels.json``."""
         for folder in (self.root / 'ProcessedData' / room, self.motion_root / 'ProcessedData'):
             for path, said in _annotations(folder):
-                if said.get('bag') == bag:
+                if said.bag == bag:
                     shutil.rmtree(path)
 
     def _write_motion_lists(self) -> None:
-        depths: dict[str, dict[str, list[float]]] = {split: {} for split in SPLITS}
-        for path, said in _annotations(self.motion_root / 'ProcessedData'):
-            if said.get('bag') in self.bags:
-                depths[self.rooms[said['room']]][path.name] = said['depth']
+        depths: dict[str, dict[str, Sequence[float]]] = {split: {} for split in SPLITS}
+        for path, said in _annotations(self.motion_root / 'ProcessedData', 'depth_m'):
+            if said.bag in self.bags:
+                room = self.bags[said.bag].room
+                depths[self.rooms[room]][path.name] = said.depth_m
         for split in SPLITS:
             rng = generator(0, 'lists', split)
             limit = NEAR_WALL_M, math.nextafter(NEAR_WALL_M, math.inf)
@@ -235,22 +241,20 @@ class LabelledSet:
         listed: dict[str, dict[str, ListedPlace]] = {}
         for room in rooms:
             listed[room] = {}
-            for path, said in _annotations(self.root / 'ProcessedData' / room):
-                if said.get('bag') not in self.bags:
+            folder = self.root / 'ProcessedData' / room
+            for path, said in _annotations(folder, 'depth_m', 'length_s'):
+                if said.bag not in self.bags:
                     continue
-                distance = float(said['depth'])
-                is_near = distance <= NEAR_WALL_M
-                listed[room][path.name] = ListedPlace(distance, said['Audio Length'], is_near)
+                is_near = said.distance_m <= NEAR_WALL_M
+                length_s = said.length_s or 0.0
+                listed[room][path.name] = ListedPlace(said.distance_m, length_s, is_near)
         write_place_lists(self.root, SUBSET, listed, split)
 
 
-def _annotations(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _annotations(folder: Path, *needed: str) -> Iterator[tuple[Path, Annotation]]:
     """Yield the places or recordings in a folder and what is said of them."""
     for path in sorted(folder.glob('*/annotation.json')):
-        said = read_json(path)
-        if not isinstance(said, dict):
-            raise QuietNavError(f'{path}: expected a mapping; found {short(said)}')
-        yield path.parent, said
+        yield path.parent, read_annotation(path.parent, *needed)
 
 
 def _check_room(item: Assigned) -> None:

@@ -11,11 +11,11 @@ from quiet_nav.evaluation.plots import COLOURS, figure
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
-from quiet_nav.trials.protocol import HEADINGS, TrialResult
+from quiet_nav.trials.protocol import HEADINGS, TrialOutcome, TrialResult
 from quiet_nav.trials.tables import (
+    by_policy,
     HEADING_TITLES,
     PAPER_FIG_10,
-    by_policy,
     share_of,
 )
 
@@ -62,7 +62,7 @@ def draw_path(axes: object, result: TrialResult) -> object:
     )  # fmt: skip
     axes.add_collection(lines)
     axes.plot(*path[0], marker='o', color='black', markersize=4)
-    if result.outcome != 'destination':
+    if result.outcome != TrialOutcome.DESTINATION:
         axes.plot(*path[-1], marker='x', color=COLOURS[1], markersize=9, markeredgewidth=2.5)
     return lines
 
@@ -119,7 +119,8 @@ def plot_trials(folder: Path, results: Sequence[TrialResult]) -> list[Path]:
     for group in by_policy(results).values():
         for room, track in dict.fromkeys((r.room, r.track) for r in group):
             part = [r for r in group if (r.room, r.track) == (room, track)]
-            files.append(folder / f'{room}_{track}_{part[0].policy}_{part[0].rig}.png')
+            names = (room, track, part[0].policy, part[0].rig, part[0].variant)
+            files.append(folder / f'{"_".join(filter(None, names)).replace(", ", "_")}.png')
             plot_paths(files[-1], part)
     files.append(folder / 'fig_10.png')
     plot_fig_10(files[-1], results)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+import enum
+from pathlib import Path
+import zlib
 
 import numpy as np
 
@@ -14,16 +16,23 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.limits import SafetyLimits, Twist2D
 from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.navigation.modality import ModalitySelector, Mode
-from quiet_nav.navigation.policies import PolicySettings, make_policy
-from quiet_nav.navigation.step_machine import GoalLimits, Phase, StepMachine, StepTiming
+from quiet_nav.navigation.policies import find_policy, PolicyRequest, PolicySettings
+from quiet_nav.navigation.step_machine import (
+    GoalLimits,
+    Outcome,
+    Phase,
+    StepMachine,
+    StepTiming,
+)
 from quiet_nav.perception.readings import Modality
 from quiet_nav.perception.rig import CAMERA_RIG, Rig
 from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.sound.windows import WINDOW_S
-from quiet_nav.trials.ears import Ears, make_ears
+from quiet_nav.trials.ears import DETECTORS, Ears, make_ears
 from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
+from quiet_nav.trials.hearing import RANDOM_WEIGHTS
 
 #: The rooms of Fig. 10, the classroom of Fig. 9 first.
 PAPER_ROOMS = ('classroom', 'seminar_room', 'laboratory', 'lounge')
@@ -41,15 +50,44 @@ GLANCE_S = 1.0
 _HERE = ListenStop(0.0, frozenset())
 
 
+class TrialOutcome(str, enum.Enum):
+    """
+    How a trial ended; the values are what tables and JSON say.
+
+    The last ones are the step machine's: see ``step_machine.Outcome``.
+    """
+
+    DESTINATION = 'destination'
+    COLLISION = 'collision'
+    LEFT_TRACK = 'left the track'
+    TIME_OUT = 'time-out'
+    NO_READING = 'no_reading'
+    PHASE_TIMEOUT = 'phase_timeout'
+    ERROR = 'error'
+
+    def __str__(self) -> str:
+        return self.value
+
+    @classmethod
+    def of_machine(cls, outcome: Outcome) -> TrialOutcome:
+        """Return the trial's outcome where the machine ended; its only limit here is time."""
+        if outcome == Outcome.LIMIT_REACHED:
+            return cls.TIME_OUT
+        return cls.__members__.get(outcome.name, cls.ERROR)
+
+
 @dataclass(frozen=True)
 class TrialRequest:
-    """Everything that decides a trial: the same request gives the same result.
+    """
+    Everything that decides a trial: the same request gives the same result.
 
     room, track: names ('' for the room's first track). index: which trial of the room it is; the
     start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
-    disturbance: one of ``trial_ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
+    disturbance: one of ``ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
-    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
+    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
+    settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
+    ``own_sound_of`` takes it.
     """
 
     room: str
@@ -68,10 +106,19 @@ class TrialRequest:
     vision: str = 'ideal'
     camera_fault: str = 'none'
     side: Side | None = None
+    variant: str = ''
+    own_sound: str = 'none'
 
     @property
     def mode(self) -> Mode:
         return Mode[self.modality.upper()]
+
+    @property
+    def detector_name(self) -> str:
+        """What says where walls are, for tables: file names without folder and ending."""
+        heard, seen = Path(self.detector).stem, Path(self.vision).stem
+        name = {Mode.AUDIO: heard, Mode.VISION: seen}
+        return name.get(self.mode, f'{heard}+{seen}')
 
     @property
     def senses_name(self) -> str:
@@ -92,12 +139,13 @@ class Listened:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial.
+    """
+    What came of a trial.
 
     distance_m: how far along the track it got before it collided or left it, length_m the
-    track's. outcome: destination, collision, left the track, time-out, or why the machine ended.
-    path: true positions. duration_s: simulated time. seed: the request's. modality: what it was to
-    drive by; switches: how often that changed on the way.
+    track's. path: true positions. duration_s: simulated time. seed, variant: the
+    request's. detector: what said where walls are, '' where nothing was listened to. modality:
+    what it was to drive by; switches: how often that changed on the way.
     """
 
     room: str
@@ -109,7 +157,7 @@ class TrialResult:
     heading: str
     distance_m: float
     length_m: float
-    outcome: str
+    outcome: TrialOutcome | str
     steps: int
     duration_s: float
     path: tuple[tuple[float, float], ...] = ()
@@ -117,6 +165,8 @@ class TrialResult:
     seed: int = 0
     modality: str = 'audio'
     switches: int = 0
+    variant: str = ''
+    detector: str = ''
 
     @property
     def share(self) -> float:
@@ -136,17 +186,29 @@ def run_trial(request: TrialRequest) -> TrialResult:
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(base).spawn(4)]
     robot = SimulatedRobot(plan, start.pose, streams[0], request.robot)
     mode, rig = request.mode, request.rig
-    policy = make_policy(
-        request.policy,
-        streams[1],
-        CAMERA_RIG if mode == Mode.VISION else rig,
-        request.side,
-        request.settings,
+    kind = find_policy(request.policy)
+    by_network = kind.random_weights and mode == Mode.AUDIO and request.detector not in DETECTORS
+    policy = kind.make(
+        PolicyRequest(
+            streams[1],
+            CAMERA_RIG if mode == Mode.VISION else rig,
+            request.side,
+            request.settings,
+            random_weights=by_network,
+        )
     )
     ears = eyes = None
     if mode != Mode.VISION:
+        detector = RANDOM_WEIGHTS if by_network else request.detector
         ears = make_ears(
-            request.detector, plan, rig, streams[2], base, request.disturbance, request.context
+            detector,
+            plan,
+            rig,
+            streams[2],
+            base,
+            request.disturbance,
+            request.context,
+            request.own_sound,
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
@@ -161,6 +223,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     )
     drive = _Drive(robot, machine, track, ears, eyes)
     outcome = drive.run()
+    named = RANDOM_WEIGHTS if by_network else request.detector_name if drive.listened else ''
     return TrialResult(
         request.room,
         track.name,
@@ -179,6 +242,8 @@ def run_trial(request: TrialRequest) -> TrialResult:
         request.seed,
         request.modality,
         machine.senses.switches,
+        request.variant,
+        named,
     )
 
 
@@ -206,8 +271,8 @@ class _Drive:
         self._heard = False
         self._glanced_s = 0.0
 
-    def run(self) -> str:
-        """Drive to the end; return the outcome in words."""
+    def run(self) -> TrialOutcome:
+        """Drive to the end; return how that came."""
         machine, robot = self._machine, self._robot
         stop = None
         while True:
@@ -217,8 +282,7 @@ class _Drive:
                 now_ns, state.odometry, Twist2D(state.linear_mps, state.angular_rps)
             )
             if not machine.running:
-                over_time = machine.reason.startswith('the time')
-                return 'time-out' if over_time else machine.outcome.name.lower()
+                return TrialOutcome.of_machine(machine.outcome)
             if machine.phase == Phase.LISTEN:
                 fresh = machine.current_stop is not stop
                 stop = machine.current_stop
@@ -227,11 +291,11 @@ class _Drive:
             self._note_listen()
             robot.command(command.linear_mps, command.angular_rps)
             ended = self._move()
-            if ended:
+            if ended is not None:
                 return ended
 
-    def _move(self) -> str:
-        """Advance the robot by a tick; return how the trial ended, '' where it has not."""
+    def _move(self) -> TrialOutcome | None:
+        """Advance the robot by a tick; return how the trial ended, None where it has not."""
         state = self._robot.step(TICK_S)
         waits = Modality.VISION not in self._machine.senses.used
         if waits and state.time_s - self._glanced_s >= GLANCE_S:
@@ -240,14 +304,14 @@ class _Drive:
         if not self.path or np.hypot(x - self.path[-1][0], y - self.path[-1][1]) > 0.02:
             self.path.append((x, y))
         if state.bump:
-            return 'collision'
+            return TrialOutcome.COLLISION
         if not self._track.contains(x, y):
-            return 'left the track'
+            return TrialOutcome.LEFT_TRACK
         self.distance_m = max(self.distance_m, self._track.progress(x, y))
         if self._track.reached(x, y):
             self.distance_m = self._track.length_m
-            return 'destination'
-        return ''
+            return TrialOutcome.DESTINATION
+        return None
 
     def _listen(self, fresh: bool) -> None:
         """Let the time of a window (or image) pass; hand the machine what ears and eyes say."""

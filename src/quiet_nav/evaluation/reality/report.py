@@ -47,7 +47,7 @@ def _by_name(title: str, columns: list[str], rows: dict[str, list[Figure]]) -> T
 
 def wall_table(report: WallReport) -> Table:
     """Return a table of a robot at a wall."""
-    table = Table(title='A robot\'s own notes at a wall: ripple over distance (95 % over notes)')
+    table = Table(title="A robot's own notes at a wall: ripple over distance (95 % over notes)")
     table.add_column('')
     for name in report.depth:
         table.add_column(name, no_wrap=True)

@@ -70,9 +70,7 @@ class RoomReport:
     frequency_hz: np.ndarray
 
 
-def room_report(
-    room: MeasuredRoom, seed: int = 0, progress: Progress | None = None
-) -> RoomReport:
+def room_report(room: MeasuredRoom, seed: int = 0, progress: Progress | None = None) -> RoomReport:
     """Return how near the simulator comes to a measured room, by images and by waves.
 
     The same absorption on every surface, fitted per octave so that the decay times agree. Heights
@@ -251,10 +249,7 @@ def _simulate(
     """Responses (places, samples) for every height of the sources, one run for all of them."""
     mic = np.array([*room.receiver_m, mic_height])
     places = np.concatenate(
-        [
-            np.column_stack([room.sources_m[rows], np.full(len(rows), z)])
-            for z in SOURCE_HEIGHTS_M
-        ]
+        [np.column_stack([room.sources_m[rows], np.full(len(rows), z)]) for z in SOURCE_HEIGHTS_M]
     )
     if waves:
         found = _by_waves(room, absorption, mic, places)

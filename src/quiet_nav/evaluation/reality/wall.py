@@ -105,9 +105,7 @@ def wall_report(wall: MeasuredWall, seed: int = 0) -> WallReport:
 
 
 def _depth_by(wall: MeasuredWall, magnitude: np.ndarray) -> list[float]:
-    inside = [
-        (wall.frequency_hz >= low) & (wall.frequency_hz < high) for low, high in RANGES_HZ
-    ]
+    inside = [(wall.frequency_hz >= low) & (wall.frequency_hz < high) for low, high in RANGES_HZ]
     whole = ripple(wall.distance_m, wall.frequency_hz, magnitude).depth
     middle = len(wall.distance_m) // 2
     halves = [

@@ -1,41 +1,58 @@
-"""The paper's random policy: Algorithm 1 on probabilities that know nothing."""
+"""The paper's random policy: the audio policy on a network of random weights."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+import math
 
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.algorithms import AlgorithmSettings, algorithm1
-from quiet_nav.navigation.policies.registry import PolicyKind
-from quiet_nav.navigation.policy import Readings, Step
+from quiet_nav.navigation.algorithms import algorithm1, AlgorithmSettings
+from quiet_nav.navigation.policies.registry import PolicyKind, PolicyRequest
+from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
 
 
 @dataclass
 class RandomPolicy:
-    """Algorithm 1 on probabilities that know nothing: uniform draws in place of a network's."""
+    """
+    Algorithm 1 on probabilities that know nothing; it turns and listens just as that does.
+
+    by_network: the readings are those of a network of random weights, as in trials by ear. Where
+    they are not, as on a robot, each probability is drawn anew, uniform from 0 to 1, in its place.
+    Source: the paper, section 5.3: "the setting is the same as our method, except that we use an
+    obstacle detection network with random weights".
+    """
 
     rng: np.random.Generator
     settings: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    by_network: bool = False
     name: str = 'random'
-    sides: frozenset[Side] = frozenset()
+    sides: frozenset[Side] = BOTH_SIDES
     wall_distance_m: float = math.nan
 
     def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        left, right = self.rng.uniform(size=2)
+        left = usable_probability(readings, Side.LEFT)
+        right = usable_probability(readings, Side.RIGHT)
+        if left is None or right is None:
+            return Step(reason='a side has no reading')
+        if not self.by_network:
+            left, right = map(float, self.rng.uniform(size=2))
         return Step(
-            algorithm1(float(left), float(right), self.settings),
+            algorithm1(left, right, self.settings),
             self.settings.step_length_m,
-            'random',
+            f'random P(L) {left:.2f}, P(R) {right:.2f}',
         )
+
+
+def _make(asked: PolicyRequest) -> RandomPolicy:
+    return RandomPolicy(asked.rng, asked.settings.of(AlgorithmSettings), asked.random_weights)
 
 
 KIND = PolicyKind(
     'random',
-    'Algorithm 1 on probabilities that know nothing',
-    lambda asked: RandomPolicy(asked.rng, asked.settings.of(AlgorithmSettings)),
+    'Algorithm 1 on a network of random weights (on a robot: on random probabilities)',
+    _make,
     AlgorithmSettings,
     {
         'threshold': 'threshold',
@@ -44,4 +61,5 @@ KIND = PolicyKind(
         'max_turn': 'max_turn_rad',
         'step': 'step_length_m',
     },
+    random_weights=True,
 )

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+import platform
+from typing import Any
 
 from quiet_nav import __version__
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
-from quiet_nav.quiet_campus.folders import clear_parts, to_json, whole_folder, write_whole
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.opening import MEBIBYTE
+from quiet_nav.files.values import short
+from quiet_nav.files.writing import clear_parts, whole_folder, write_file
+from quiet_nav.quiet_campus.folders import to_json
+from quiet_nav.quiet_campus.robots import robot_folder
 from quiet_nav.simulation.campus.kinds import get_kind, kinds
 from quiet_nav.simulation.campus.places import plan_room, split_rooms
 from quiet_nav.simulation.campus.request import CampusRequest
+from quiet_nav.simulation.campus.robots import write_robot
+from quiet_nav.simulation.sound.own_sound import silent
 from quiet_nav.streams import generator
 
+#: What requests have had since later than the first campuses.
+_LATER = (
+    *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
+    *('robot', 'waves'),
+)
+#: A campus of a thousand rooms has as much to say.
+_MOST_MANIFEST = 32 * MEBIBYTE
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
 
 Progress = Callable[[int, int], None]
@@ -29,7 +44,8 @@ def make_campus(
     cluster: str = '',
     progress: Progress | None = None,
 ) -> Path:
-    """Write a campus below ``out`` and return the folder of its subset.
+    """
+    Write a campus below ``out`` and return the folder of its subset.
 
     workers: processes, 0 for one a core. cluster: '' for processes here, 'local' for a Dask
     cluster on this machine, or the address of a Dask scheduler whose workers see ``out``.
@@ -58,20 +74,26 @@ def make_campus(
     rooms = {split: [names[i] for i in splits[split]] for split in splits}
     for split, chosen in rooms.items():
         kind.write_lists(root, chosen, split, generator(request.seed, 'lists', split))
-    write_whole(manifest, to_json(describe(request, rooms)))
+    write_file(manifest, to_json(describe(request, rooms)), overwrite=True)
     (root / 'unfinished.json').unlink(missing_ok=True)
     return root
 
 
 def make_room(request: CampusRequest, index: int, out: str) -> str:
-    """Record and write one room below ``out`` unless it is there; return its name.
+    """
+    Record and write one room below ``out`` unless it is there; return its name.
 
     Made for pools and clusters: it needs its arguments alone and gives the same bytes anywhere.
     Raises QuietNavError where the disk is full.
     """
     kind = get_kind(request.kind)
     room = plan_room(request, index)
-    target = Path(out) / kind.SUBSET / 'ProcessedData' / room.name
+    root = Path(out) / kind.SUBSET
+    target, robot = root / 'ProcessedData' / room.name, robot_folder(root, room.name)
+    # Before the room, which says that all of it is there.
+    if kind.HAS_RIG and not silent(room.scene.own) and not robot.exists():
+        with whole_folder(robot) as folder:
+            write_robot(folder, room)
     if not target.exists():
         with whole_folder(target) as folder:
             kind.write(folder, room, request)
@@ -88,7 +110,10 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
         places = [asdict(place) for place in room.places]
         for place in places:
             place['path'] = [place['path'][0], place['path'][-1]] if place['path'] else []
-        rooms[room.name] = {'scene': scene, 'places': places}
+        rooms[room.name] = {'scene': _without_new(scene), 'places': places}
+        if not request.plain and kinds()[request.kind].HAS_RIG:
+            ears = {ear.channel: [ear.x, ear.y, ear.z] for ear in room.rig.ears}
+            rooms[room.name]['ears'] = ears
         if room.waves:
             rooms[room.name]['waves'] = True
     return {
@@ -105,16 +130,32 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
     """The request without this machine's paths."""
-    named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
+    named = {
+        'sounds': Path(request.sounds).name,
+        'rig': Path(request.rig).stem,
+        'robot': Path(request.robot).name.split('.')[0],
+    }
     portable = {**asdict(request), **named}
     for kind in kinds().values():
         for name in kind.OPTIONS if request.kind != kind.NAME else ():
             portable.pop(name)
-    for name in ('test_only', 'cut', 'hard', 'most_sources', 'waves'):
+    for name in _LATER:
         if portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)
+    # Those from before there was anything but plain rooms, too.
+    portable.pop('plain') if request.plain else portable.update(plain=False)
     return portable
+
+
+def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
+    """What a scene says, without what plain ones had no word for."""
+    for name, plain in (('own', None), ('real_microphones', False)):
+        if scene[name] == plain:
+            scene.pop(name)
+    if not scene['room']['patches']:
+        scene['room'].pop('patches')
+    return scene
 
 
 def _claim(root: Path, request: CampusRequest) -> None:
@@ -126,11 +167,13 @@ def _claim(root: Path, request: CampusRequest) -> None:
     for path, key in ((claim, None), (root / 'manifest.json', 'request')):
         if not path.is_file():
             continue
-        try:
-            found = json.loads(path.read_text())
-            found = found[key] if key else found
-        except (ValueError, KeyError) as error:
-            raise QuietNavError(f'{path}: not what this command writes ({error})') from error
+        content = read_json(path, most_bytes=_MOST_MANIFEST)
+        found = content.get(key) if key and isinstance(content, dict) else content
+        if not isinstance(found, dict):
+            raise QuietNavError(
+                f'{path}: not what this command writes: found {short(found)}, expected the request '
+                'of a campus'
+            )
         if found != asked:
             other = {k: v for k, v in found.items() if asked.get(k) != v}
             raise QuietNavError(
@@ -145,4 +188,4 @@ def _claim(root: Path, request: CampusRequest) -> None:
             )
     clear_parts(root)
     if not (root / 'manifest.json').is_file():
-        write_whole(claim, to_json(asked))
+        write_file(claim, to_json(asked), overwrite=True)

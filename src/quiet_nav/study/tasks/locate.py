@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ import torch
 from torch.nn import functional
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.quiet_campus.lists import SPLITS, Row
-from quiet_nav.quiet_campus.rows import duration_s, read_annotation
+from quiet_nav.quiet_campus.annotation import AnnotatedPose, Annotation, read_annotation
+from quiet_nav.quiet_campus.lists import Row, SPLITS
+from quiet_nav.quiet_campus.rows import duration_s
 from quiet_nav.sound.windows import CLIP_S
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.options import TaskOptions
@@ -28,7 +29,8 @@ _CLIPS = 3
 
 
 class Locate(Task):
-    """Which cell of the room's grid? Every room is known: it is trained and tested in.
+    """
+    Which cell of the room's grid? Every room is known: it is trained and tested in.
 
     Tested on the last two recordings of every cell. later: trained on its first five alone, made
     10 s and more before (the paper's time shift). together: also on the first 60 % of those two.
@@ -45,24 +47,27 @@ class Locate(Task):
     needs = ': SFS-Dense, with several recordings in each of several cells'
 
     def listed(self, data: TaskData, split: str, seed: int) -> list[Example]:
-        rooms: dict[str, list[tuple[Row, dict]]] = {}
+        rooms: dict[str, list[tuple[Row, Annotation]]] = {}
         for part in SPLITS:
             for room, rows in data.places(part).items():
-                said = [(row, read_annotation(row)) for row in rows]
-                rooms[room] = [pair for pair in said if 'cell' in pair[1]]
+                rooms[room] = [
+                    (row, read_annotation(row.folder, 'cell', 'start_s', 'pose'))
+                    for row in rows
+                    if read_annotation(row.folder).cell
+                ]
         found = []
         for number, room in enumerate(sorted(rooms)):
-            cells: dict[tuple[int, ...], list[tuple[Row, dict]]] = {}
+            cells: dict[tuple[int, ...], list[tuple[Row, Annotation]]] = {}
             for row, annotation in rooms[room]:
-                cells.setdefault(tuple(annotation['cell']), []).append((row, annotation))
+                cells.setdefault(annotation.cell, []).append((row, annotation))
             if len(cells) < 2:
                 continue
             for cell, places in enumerate(cells[key] for key in sorted(cells)):
-                places.sort(key=lambda place: place[1]['start'])
+                places.sort(key=lambda place: place[1].start_s)
                 for turn, (row, annotation) in enumerate(places):
                     begin, end = self._span(split, turn)
                     if begin < end:
-                        found += self._clips(row, annotation, number, cell, begin, end)
+                        found += self._clips(row, annotation.pose, number, cell, begin, end)
         return found
 
     def _span(self, split: str, turn: int) -> tuple[float, float]:
@@ -77,17 +82,16 @@ class Locate(Task):
         return (_SHARE, 1.0) if tested else (0.0, 0.0)
 
     def _clips(
-        self, row: Row, annotation: dict, room: int, cell: int, begin: float, end: float
+        self, row: Row, pose: AnnotatedPose, room: int, cell: int, begin: float, end: float
     ) -> list[Example]:
         length = duration_s(row)
         last = max(end * length - CLIP_S, begin * length)
-        pose = annotation['pose']
         return [
             Example(
                 row.room,
                 target=float(cell),
                 known={'room': float(room)},
-                extra={'x_m': pose['x'], 'y_m': pose['y']},
+                extra={'x_m': pose.x, 'y_m': pose.y},
                 **self.places(dataclasses.replace(row, start_s=float(start))),
             )
             for start in np.linspace(begin * length, last, _CLIPS)

@@ -11,29 +11,30 @@ import torch
 from torch.utils.data import Dataset
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.detectors.context.frontend import smooth_noise
 from quiet_nav.learning.detectors.context.network import INPUTS
 from quiet_nav.learning.detectors.context.spectra import (
+    campuses,
+    load_rooms,
     MOMENTS,
     PAIRS,
     RoomSpectra,
-    campuses,
-    load_rooms,
     window_log_power,
 )
-from quiet_nav.learning.recipe import Recipe, typed
+from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.context import (
+    band_centres_hz,
     BANDS,
     COARSE_BANDS,
     FINE_BINS,
-    SLOTS,
-    band_centres_hz,
     slot_of,
+    SLOTS,
 )
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
-from quiet_nav.quiet_campus.lists import Row, load_splits
+from quiet_nav.quiet_campus.lists import load_splits, Row
 
 #: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
 SINGLE, PAIR, ALL = range(3)
@@ -42,9 +43,11 @@ _NEPER = np.log(10.0) / 10.0
 _WARPS = np.linspace(-1.0, 1.0, 21)
 
 
+@file_format
 @dataclass(frozen=True)
 class Options:
-    """How contexts are drawn; ``recipe.network.options`` may set any of these by name.
+    """
+    How contexts are drawn; ``recipe.network.options`` may set any of these by name.
 
     rigs: shares of one ear that turns, a pair, all ears. static_share: of examples from single
     microphones where there are robots too. clip_share: seen through one clip instead of the whole
@@ -81,7 +84,34 @@ class Options:
     def of(cls, recipe: Recipe) -> Options:
         """Read a recipe's options; QuietNavError names what is not known."""
         values = {k: v for k, v in recipe.network.options.items() if k != 'dropout'}
-        return typed(cls, values, f'recipe {recipe.name}: options')
+        return checked(cls, values, f'recipe {recipe.name}: options')
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """
+    What examples ask about, an entry each: which ear of which rig, where and when.
+
+    gain: of every ear, log power, (size, ears, bands). part: of the window heard: a clip from 0 to
+    2, or 3 for all of it.
+    """
+
+    room: np.ndarray
+    place: np.ndarray
+    moment: np.ndarray
+    rig: np.ndarray
+    ear: np.ndarray
+    gain: np.ndarray
+    part: np.ndarray
+
+    @property
+    def index(self) -> np.ndarray:
+        return np.arange(len(self.room))
+
+    @property
+    def shift(self) -> np.ndarray:
+        """Gain of the ear asked about, (size, bands)."""
+        return self.gain[self.index, self.ear]
 
 
 class _Rooms:
@@ -134,6 +164,41 @@ class _Rooms:
 
     def draw(self, rng: np.random.Generator, size: int, options: Options) -> dict[str, np.ndarray]:
         """Return ``size`` examples as float32 arrays, named as the network's inputs."""
+        asked = self._asked(rng, size, options)
+        spectrum = self._heard(asked, asked.moment, asked.ear, self.power) + asked.shift
+        reference, known = self._references(
+            rng, asked.room, asked.place, asked.ear, asked.rig, asked.gain, options
+        )
+        others = self._others(rng, asked, reference, known, options)
+        coherences = self._coherences(rng, asked, others['simultaneous'], options)
+        distance = self.distance[asked.room, asked.place, asked.moment, asked.ear]
+        near = self.near[asked.room, asked.place, asked.moment, asked.ear]
+        drawn = {
+            'spectrum': spectrum,
+            'steadiness': self._heard(asked, asked.moment, asked.ear, self.steadiness),
+            'reference': reference[asked.index, asked.ear] * known[:, None],
+            'others': others['others'],
+            'other_references': others['other_references'],
+            'coherences': coherences,
+        }
+        if options.warp > 0.0:
+            drawn, distance = _warped(rng, drawn, distance, options.warp)
+            # Single microphones are near or far by how their places were chosen.
+            near = distance <= NEAR_WALL_M if self.rig else near
+        bins = STANDARD_BINS.bin_of(np.nan_to_num(distance))
+        return {
+            **drawn,
+            'has_reference': known,
+            'has_other': others['has_other'],
+            'simultaneous': others['simultaneous'],
+            'nearest': np.full(size, not self.rig, np.float32),
+            'near': near.astype(np.float32),
+            'distance_bin': np.where(np.isfinite(distance), bins, -1),
+            'distance': distance.astype(np.float32),
+        }
+
+    def _asked(self, rng: np.random.Generator, size: int, options: Options) -> _Asked:
+        """Draw which ear is asked about, where, when and on which rig."""
         room = rng.integers(len(self.count), size=size)
         place = rng.integers(self.count[room])
         moment = rng.integers(MOMENTS, size=size)
@@ -146,17 +211,29 @@ class _Rooms:
             ear = np.where(rig == ALL, ahead, ear)
         gain = self._gains(rng, size, options)
         part = np.where(rng.random(size) < options.clip_share, rng.integers(3, size=size), 3)
+        return _Asked(room, place, moment, rig, ear, gain, part)
 
-        def heard(m: np.ndarray, e: np.ndarray, kind: np.ndarray) -> np.ndarray:
-            pieces = kind[room, place, m, e].astype(np.float32)
-            chosen = pieces[np.arange(size), np.minimum(part, 2)]
-            if kind is self.power:
-                return np.where((part == 3)[:, None], np.log(np.exp(pieces).mean(1)), chosen)
-            return np.where((part == 3)[:, None], pieces.mean(1), chosen)
+    def _heard(
+        self, asked: _Asked, moment: np.ndarray, ear: np.ndarray, kind: np.ndarray
+    ) -> np.ndarray:
+        """Return what ears heard at moments, shape (size, bands): of a clip, or of all three."""
+        pieces = kind[asked.room, asked.place, moment, ear].astype(np.float32)
+        is_whole = (asked.part == 3)[:, None]
+        chosen = pieces[asked.index, np.minimum(asked.part, 2)]
+        if kind is self.power:
+            return np.where(is_whole, np.log(np.exp(pieces).mean(1)), chosen)
+        return np.where(is_whole, pieces.mean(1), chosen)
 
-        shift = gain[np.arange(size), ear]
-        spectrum = heard(moment, ear, self.power) + shift
-        reference, known = self._references(rng, room, place, ear, rig, gain, options)
+    def _others(
+        self,
+        rng: np.random.Generator,
+        asked: _Asked,
+        reference: np.ndarray,
+        known: np.ndarray,
+        options: Options,
+    ) -> dict[str, np.ndarray]:
+        """Draw what the other ears of the listen give, a slot a direction."""
+        size, moment, ear, rig = len(asked.room), asked.moment, asked.ear, asked.rig
         others = np.zeros((size, len(SLOTS), BANDS), np.float32)
         other_references = np.zeros_like(others)
         has_other = np.zeros((size, len(SLOTS)), np.float32)
@@ -179,57 +256,46 @@ class _Rooms:
             there = (other >= 0) & ~none & ~((rig == PAIR) & (other > 1))
             there &= ~((slot > 0) & (rng.random(size) < options.drop_ahead))
             at = np.maximum(other, 0)
-            sound = heard(np.maximum(when, 0), at, self.power)
+            sound = self._heard(asked, np.maximum(when, 0), at, self.power)
             # One ear that turns hears with one gain.
-            own = (self.gains[room, ear] - self.gains[room, at])[:, None] + shift
-            sound += np.where(single[:, None], own, gain[np.arange(size), at])
+            own = (self.gains[asked.room, ear] - self.gains[asked.room, at])[:, None] + asked.shift
+            sound += np.where(single[:, None], own, asked.gain[asked.index, at])
             sound += np.where(later[:, None], changed, 0.0)
             others[:, slot] = np.where(there[:, None], sound, 0.0)
             both = (there & (known > 0))[:, None]
-            whose = np.where(single, ear, at)
-            theirs = reference[np.arange(size), whose]
+            theirs = reference[asked.index, np.where(single, ear, at)]
             other_references[:, slot] = np.where(both, theirs, 0.0)
             has_other[:, slot] = there
             simultaneous[:, slot] = there & ~later
-        coherences = np.zeros((size, len(SLOTS), 2, BANDS), np.float32)
-        if self.rig and options.coherence > 0.0:
-            given = (simultaneous > 0) & (rng.random(size) < options.coherence)[:, None]
-            late = rng.uniform(-options.delay_us, options.delay_us, (size, self.ears)) * 1e-6
-            for slot in range(len(SLOTS)):
-                at = np.maximum(self.together[moment, ear, slot], 0)
-                delay = late[np.arange(size), at] - late[np.arange(size), ear]
-                alike = self._coherence(room, place, moment, ear, at, part, delay)
-                coherences[:, slot] = np.where(given[:, slot, None, None], alike, 0.0)
-        distance = self.distance[room, place, moment, ear]
-        near = self.near[room, place, moment, ear]
-        drawn = {
-            'spectrum': spectrum,
-            'steadiness': heard(moment, ear, self.steadiness),
-            'reference': reference[np.arange(size), ear] * known[:, None],
+        return {
             'others': others,
             'other_references': other_references,
-            'coherences': coherences,
-        }
-        if options.warp > 0.0:
-            which = rng.integers(len(_WARPS), size=size)
-            bands = warped_bands(options.warp * _WARPS)[which]
-            for name, value in drawn.items():
-                index = bands.reshape(size, *(1,) * (value.ndim - 2), BANDS)
-                drawn[name] = np.take_along_axis(value, index, -1)
-            distance = distance * (1.0 + options.warp * _WARPS[which])
-            # Single microphones are near or far by how their places were chosen.
-            near = distance <= NEAR_WALL_M if self.rig else near
-        bins = STANDARD_BINS.bin_of(np.nan_to_num(distance))
-        return {
-            **drawn,
-            'has_reference': known,
             'has_other': has_other,
             'simultaneous': simultaneous,
-            'nearest': np.full(size, not self.rig, np.float32),
-            'near': near.astype(np.float32),
-            'distance_bin': np.where(np.isfinite(distance), bins, -1),
-            'distance': distance.astype(np.float32),
         }
+
+    def _coherences(
+        self,
+        rng: np.random.Generator,
+        asked: _Asked,
+        simultaneous: np.ndarray,
+        options: Options,
+    ) -> np.ndarray:
+        """Draw the coherence with ears heard at once, (size, slots, 2, bands); 0 where withheld."""
+        size = len(asked.room)
+        coherences = np.zeros((size, len(SLOTS), 2, BANDS), np.float32)
+        if not self.rig or options.coherence <= 0.0:
+            return coherences
+        given = (simultaneous > 0) & (rng.random(size) < options.coherence)[:, None]
+        late = rng.uniform(-options.delay_us, options.delay_us, (size, self.ears)) * 1e-6
+        for slot in range(len(SLOTS)):
+            at = np.maximum(self.together[asked.moment, asked.ear, slot], 0)
+            delay = late[asked.index, at] - late[asked.index, asked.ear]
+            alike = self._coherence(
+                asked.room, asked.place, asked.moment, asked.ear, at, asked.part, delay
+            )
+            coherences[:, slot] = np.where(given[:, slot, None, None], alike, 0.0)
+        return coherences
 
     def _coherence(
         self,
@@ -306,7 +372,8 @@ class _Rooms:
 
 
 def warped_bands(growth: np.ndarray) -> np.ndarray:
-    """Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
+    """
+    Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
 
     The nearest band, not one between: an average of neighbours would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
@@ -316,6 +383,19 @@ def warped_bands(growth: np.ndarray) -> np.ndarray:
     nearest = np.abs(wanted[..., None] - centres).argmin(-1)
     fine = np.arange(BANDS) < FINE_BINS
     return np.where(fine, np.minimum(nearest, FINE_BINS - 1), np.maximum(nearest, FINE_BINS))
+
+
+def _warped(
+    rng: np.random.Generator, drawn: dict[str, np.ndarray], distance: np.ndarray, most: float
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return spectra and distances of scenes that grew or shrank by up to a share ``most``."""
+    which = rng.integers(len(_WARPS), size=len(distance))
+    bands = warped_bands(most * _WARPS)[which]
+    warped = {}
+    for name, value in drawn.items():
+        index = bands.reshape(len(distance), *(1,) * (value.ndim - 2), BANDS)
+        warped[name] = np.take_along_axis(value, index, -1)
+    return warped, distance * (1.0 + most * _WARPS[which])
 
 
 def draw_batch(
@@ -367,7 +447,8 @@ class ContextDataset(Dataset):
 
 
 def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, ContextDataset]:
-    """Return training and validation batches of every data set in a folder, or one folder down.
+    """
+    Return training and validation batches of every data set in a folder, or one folder down.
 
     Rooms of SFS-Robot are robots' listening poses, those of SFS-Static single microphones.
     """

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+import contextlib
 from dataclasses import dataclass
 from functools import partial
+import os
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
-import soundfile
-import torch
 from rich.progress import track
+import torch
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.sounds import read_sound
+from quiet_nav.files.writing import whole_file
 from quiet_nav.geometry import Side
 from quiet_nav.learning.detectors.context.frontend import (
-    FramePower,
     banded,
     coherence,
     cross_power,
+    FramePower,
     log_power,
 )
 from quiet_nav.perception.context import CLIP_FRAMES, FRAMES
+from quiet_nav.quiet_campus.annotation import read_annotation
 from quiet_nav.quiet_campus.lists import Row
-from quiet_nav.sound.windows import WINDOW_SAMPLES
+from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES
 
 #: Data sets that have windows of 3 s to compare.
 SUBSETS = ('SFS-Robot', 'SFS-Static')
@@ -43,7 +46,8 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 @dataclass(frozen=True)
 class RoomSpectra:
-    """One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
+    """
+    One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
 
     power: natural log of mean power, float16, (P, M, E, 3, 160); steadiness likewise: log of mean
     minus mean of log. coherence: complex, of ``PAIRS`` that the rig has, float16,
@@ -93,9 +97,10 @@ def load_rooms(rows: Sequence[Row], cache: Path, workers: int = 0) -> list[RoomS
 def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
     name, rows = job
     kept = cache / f'{name}.v{_VERSION}.npz'
-    if kept.is_file():
-        with np.load(kept) as arrays:
-            return RoomSpectra(name, **{k: arrays[k] for k in arrays if k != 'rig'},
+    # What is damaged or of another version is made anew.
+    damaged = contextlib.suppress(OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile)
+    with damaged, np.load(kept) as arrays:
+        return RoomSpectra(name, **{k: arrays[k] for k in arrays if k != 'rig'},
                                rig=bool(arrays['rig']))  # fmt: skip
     torch.set_num_threads(1)
     front = FramePower()
@@ -103,14 +108,14 @@ def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
     made = [_pose(row, front) if rig else _place(row, front) for row in rows]
     parts = [np.stack(values) for values in zip(*(m[:5] for m in made), strict=True)]
     room = RoomSpectra(name, *parts, bearing_rad=made[0][5], rig=rig)
-    part = kept.with_suffix('.part.npz')
-    np.savez(part, **{k: v for k, v in vars(room).items() if k != 'room'})
-    part.replace(kept)
+    with whole_file(kept, overwrite=True) as part:
+        np.savez(part, **{k: v for k, v in vars(room).items() if k != 'room'})
     return room
 
 
 def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, ...]:
-    """Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
+    """
+    Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
 
     And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, 160).
     """
@@ -133,15 +138,20 @@ def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, 
 
 def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
     folder = row.folder
-    said = json.loads((folder / 'annotation.json').read_text())
+    said = read_annotation(folder, 'ears', 'turned')
+    if len(said.ears) != len(said.turned):
+        raise QuietNavError(f'{folder}: {len(said.ears)} ears, turned {len(said.turned)}')
+    channels = [ear.channel for ear in said.ears]
     both = []
     for name in _FILES:
         audio = _read(folder / name)
-        both.append(window_spectra(audio[[ear['channel'] for ear in said['ears']]], front))
-    now, turned = (np.array([e['distance'] for e in said[k]]) for k in ('ears', 'ears turned'))
+        if max(channels) >= len(audio):
+            raise QuietNavError(f'{folder / name}: no channel {max(channels)} in {len(audio)}')
+        both.append(window_spectra(audio[channels], front))
+    now, turned = (np.array([e.distance for e in ears]) for ears in (said.ears, said.turned))
     distance = np.stack([now, now, turned])
-    near = np.stack([[e['near'] for e in said[k]] for k in ('ears', 'ears', 'ears turned')])
-    sides = np.array([Side[e['side']].yaw_rad for e in said['ears']])
+    near = np.stack([[e.near for e in ears] for ears in (said.ears, said.ears, said.turned)])
+    sides = np.array([Side[e.side].yaw_rad for e in said.ears])
     bearing = np.stack([sides, sides, sides + np.pi])
     power, steady, alike = (np.stack(part) for part in zip(*both, strict=True))
     return power, steady, alike, distance, near, bearing
@@ -164,7 +174,9 @@ def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
 
 
 def _read(path: Path) -> np.ndarray:
-    audio, _ = soundfile.read(path, dtype='float32', always_2d=True)
+    audio, rate = read_sound(path)
+    if rate != SAMPLE_RATE:
+        raise QuietNavError(f'{path}: {rate} Hz, expected {SAMPLE_RATE}')
     return np.ascontiguousarray(audio.T)
 
 

@@ -6,11 +6,11 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageEnhance, ImageFilter
+import torch
 
+from quiet_nav.files.images import read_rgb
 from quiet_nav.learning.recipe import ImageRecipe
-from quiet_nav.quiet_campus.rows import read_image
 
 #: Pixels across and down of what networks see (the authors' ``img_size``).
 IMAGE_SIZE = 224
@@ -20,7 +20,8 @@ STD = (0.229, 0.224, 0.225)
 
 
 def squeeze(pixels: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return all of an image, uint8 (h, w, 3), at size x size pixels, whatever its shape was.
+    """
+    Return all of an image, uint8 (h, w, 3), at size x size pixels, whatever its shape was.
 
     Bilinear with antialiasing, as the authors' ``Resize((224, 224))`` of a PIL image: nothing is
     cut off, since a wall's distance is told by what is seen at the edges, too.
@@ -53,7 +54,7 @@ class ImageCache:
         self.kept: OrderedDict[Path, np.ndarray] = OrderedDict()
 
     def read(self, path: Path) -> np.ndarray:
-        """Return uint8 RGB, shape (size, size, 3); errors as ``read_image``."""
+        """Return uint8 RGB, shape (size, size, 3); errors as ``read_rgb``."""
         image = self.kept.get(path)
         if image is None:
             image = self.load(path)
@@ -65,11 +66,12 @@ class ImageCache:
 
     def load(self, path: Path) -> np.ndarray:
         """Return an image that is not in memory, squeezed."""
-        return squeeze(read_image(path), self.size)
+        return squeeze(read_rgb(path), self.size)
 
 
 class ImageAugment:
-    """Changes an image as a recipe says; every draw comes from the generator given.
+    """
+    Changes an image as a recipe says; every draw comes from the generator given.
 
     None of them changes whether a wall is near: mirroring, blur, exposure, contrast, colour and
     noise, and a crop of a few percent, no more than cameras of one type differ in focal length.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,9 @@ from quiet_nav.quiet_campus.folders import (
     write_annotation,
     write_color,
 )
-from quiet_nav.quiet_campus.listing import ListedPlace, write_place_lists
+from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS
-from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
+from quiet_nav.simulation.campus.kinds.kind import CampusKind, listed_places
 from quiet_nav.simulation.campus.recording import pose_said
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.views import CAMERA_AHEAD_M, draw_looks, furnished
@@ -40,7 +40,12 @@ class ViewsKind(CampusKind):
             raise QuietNavError('kind views holds images alone: leave --no-images out')
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
         """Draw where the camera looks in the furnished room."""
         plan = furnished(seed, '', room.footprint, room.height)
@@ -73,10 +78,7 @@ class ViewsKind(CampusKind):
     ) -> None:
         """Every image with its label."""
         listed = {
-            room: {
-                name: ListedPlace(said['depth'], said['Audio Length'], said['depth'] <= NEAR_WALL_M)
-                for name, said in said_of_room(root, room).items()
-            }
+            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
             for room in rooms
         }
         write_place_lists(root, self.SUBSET, listed, split, False, ROOM_PAIRS, rng)
@@ -110,7 +112,8 @@ def _write_views(folder: Path, room: RoomPlan) -> None:
 
 
 def mounted(focal: float, pitch: float) -> Intrinsics:
-    """Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
+    """
+    Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
 
     Rays are cast by a level camera; a degree of pitch moves its picture and does little else.
     """

@@ -1,0 +1,67 @@
+"""The gate of launch files: closed while a live base would hear, open once nodes listen."""
+
+import pytest
+
+pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
+
+from geometry_msgs.msg import Twist, TwistStamped
+from std_msgs.msg import String
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.nodes.goal_client import Client
+from quiet_nav.nodes.launch_gate import LaunchGate, wait
+
+
+@pytest.fixture
+def gate(ros_context):
+    """Ask the gate, in a namespace and with parameters; returns what it answers."""
+    clients = []
+
+    def ask(space='', **parameters):
+        arguments = ['--ros-args', '-r', f'__ns:=/{space}', '-p', 'startup:=1.0']
+        for name, value in parameters.items():
+            arguments += ['-p', f'{name}:={value}']
+        # A node takes a process's arguments; here it is given them.
+        node = LaunchGate(cli_args=arguments)
+        clients.append(Client(node))
+        return wait(clients[-1])
+
+    yield ask
+    for client in clients:
+        client.close()
+        client.node.destroy_node()
+
+
+@pytest.mark.parametrize('kind', [Twist, TwistStamped])
+def test_a_live_base_is_named_and_refused(ros, gate, kind):
+    base = ros.node('turtlebot3_node', namespace='/one')
+    base.create_subscription(kind, 'cmd_vel', print, 10)
+    with pytest.raises(QuietNavError, match=r'/one/cmd_vel \(/one/turtlebot3_node\)'):
+        gate('one')
+    with pytest.raises(QuietNavError, match='another ROS_DOMAIN_ID'):
+        gate(everywhere='true')
+    assert gate('other') == 0
+
+
+def test_the_unstamped_topic_of_a_base_counts(ros, gate):
+    base = ros.node('turtlebot4', namespace='/two')
+    base.create_subscription(Twist, 'cmd_vel_unstamped', print, 10)
+    with pytest.raises(QuietNavError, match='/two/cmd_vel_unstamped'):
+        gate('two')
+
+
+def test_tools_that_look_on_and_other_types_are_no_base(ros, gate):
+    tool = ros.node('_ros2cli_77', namespace='/three')
+    tool.create_subscription(Twist, 'cmd_vel', print, 10)
+    other = ros.node('talker', namespace='/four')
+    other.create_subscription(String, 'cmd_vel', print, 10)
+    assert gate('three') == 0
+    assert gate('four') == 0
+
+
+def test_it_waits_for_listeners_and_names_the_topic_that_has_none(ros, gate):
+    with pytest.raises(QuietNavError, match=r'nobody listens to /five/audio after 1 s'):
+        gate(listened="['/five/audio']", discovery=0.0, patience=0.0)
+    node = ros.node('near_wall', namespace='/five')
+    node.create_subscription(String, 'audio', print, 10)
+    assert gate(listened="['/five/audio']", discovery=0.0, patience=0.0) == 0
