@@ -32,12 +32,23 @@ class Hearing:
     other join seamlessly, and ears at the same time hear the same sources.
     """
 
-    def __init__(self, scene: Scene, acoustics: RoomAcoustics | None = None) -> None:
-        """acoustics: from the scene's sources; image sources in its room by default."""
+    def __init__(
+        self,
+        scene: Scene,
+        acoustics: RoomAcoustics | None = None,
+        reference: np.ndarray | None = None,
+    ) -> None:
+        """
+        Take a scene, and set its level.
+
+        acoustics: from the scene's sources; image sources in its room by default. reference: points
+        (n, 3) at which its level is set; ``reference_points`` by default.
+        """
         if not scene.sources and silent(scene.own):
             raise QuietNavError('a scene needs at least one source, or a robot that makes noise')
         self.scene = scene
         self.acoustics = acoustics
+        self._reference = reference_points(scene) if reference is None else reference
         if scene.sources and acoustics is None:
             self.acoustics = RoomAcoustics(scene.room, [s.position for s in scene.sources])
         self._level = self._calibrate() if scene.sources else 0.0
@@ -223,7 +234,7 @@ class Hearing:
             heard += own * np.asarray(motor, np.float32)
 
     def _calibrate(self) -> float:
-        responses = self.acoustics.impulse_responses(reference_points(self.scene))
+        responses = self.acoustics.impulse_responses(self._reference)
         power = np.abs(np.fft.rfft(responses, 2 ** math.ceil(math.log2(responses.shape[-1])))) ** 2
         frequency = np.linspace(0.0, SAMPLE_RATE / 2, power.shape[-1])
         total = 0.0
