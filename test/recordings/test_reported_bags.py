@@ -53,7 +53,7 @@ def labelled(path, out, *options):
 
 
 def said(result):
-    """What a command printed, without the lines and breaks of its table."""
+    """Return what a command printed, without the lines and breaks of its table."""
     return ' '.join(result.output.replace('│', ' ').split())
 
 
@@ -84,7 +84,7 @@ def test_what_was_read_is_compared_with_what_the_bag_declares(tmp_path):
 
 
 def rewritten(source, target, add):
-    """A copy of an mcap bag to whose file `add(writer)` wrote more."""
+    """Return a copy of an mcap bag to whose file `add(writer)` wrote more."""
     from mcap.reader import make_reader
     from mcap.writer import Writer
 
@@ -241,7 +241,7 @@ def test_topics_of_metadata_that_are_none_are_refused(tmp_path, key):
 
 
 def packed(path, data=None):
-    """A bag whose file was compressed as a whole; data: of the file instead of its own."""
+    """Compress the file of a bag as a whole; data: of the file instead of its own."""
     import zstandard
 
     file = next(path.glob('*.mcap'))

@@ -85,10 +85,7 @@ def _replay_one(index: int, bag: Path, settings: ReplaySettings, wav: Wav | None
 
 
 def refuse_existing(out: Path, names: Sequence[str]) -> None:
-    """
-    Raise QuietNavError where results are there already, two bags share a name or no folder can
-    be made.
-    """
+    """Raise QuietNavError where results are there, bags share a name, or OUT is not writable."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise QuietNavError(f'two bags are called {", ".join(twice)}: replay them one at a time')
