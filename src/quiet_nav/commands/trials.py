@@ -9,6 +9,21 @@ from typing import Annotated
 import typer
 
 
+def _list_policies(asked: bool) -> None:
+    """Print every policy with what may be set of it, and end the command."""
+    if not asked:
+        return
+    from quiet_nav.navigation.policies import KNOBS, policy_kinds
+
+    for kind in policy_kinds().values():
+        print(f'{kind.name}: {kind.what}')
+        for name, field in kind.knobs.items():
+            flag = '--' + name.replace('_', '-')
+            default = getattr(kind.settings(), field) / KNOBS[name].scale
+            print(f'    {flag}: {KNOBS[name].what}; {default:.4g} by default')
+    raise typer.Exit()
+
+
 def main(
     room: Annotated[
         str,
@@ -16,9 +31,13 @@ def main(
     ] = 'classroom',
     policy: Annotated[
         list[str] | None,
-        typer.Option(help='tracker, algorithm1, algorithm2, straight, random, or "all"; again for '
-                     'more. tracker by default.'),
+        typer.Option(help='A policy (--list-policies tells them), or "all"; again for more. '
+                     'tracker by default.'),
     ] = None,
+    list_policies: Annotated[
+        bool, typer.Option('--list-policies', callback=_list_policies, is_eager=True,
+                           help='Print the policies with their settings, and end.')
+    ] = False,
     figure: Annotated[
         int | None,
         typer.Option(help='9 or 10: the rows of that figure of the paper, whatever room, policy, '
@@ -99,6 +118,9 @@ def main(
         int, typer.Option(min=0, help='Processes; 0: one a core.')
     ] = 0,
     json: Annotated[Path | None, typer.Option(help='Write tables and trials to this file.')] = None,
+    overwrite: Annotated[
+        bool, typer.Option('--overwrite', help='The file of --json may be there already.')
+    ] = False,
     join: Annotated[
         list[Path] | None,
         typer.Option(help='Count the trials of this file of an earlier --json, too; again for '
@@ -110,11 +132,10 @@ def main(
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
-    import math
     import time
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.files.writing import write_json
+    from quiet_nav.files.writing import refuse_existing, write_json
     from quiet_nav.trials.sweep import FIGURES, Sweep
     from quiet_nav.trials.tables import read_trials, trials_to_json
     from quiet_nav.trials.tuning import tuned
@@ -123,7 +144,7 @@ def main(
         'threshold': threshold,
         'dead_band': dead_band,
         'gain': gain,
-        'max_turn': None if max_turn is None else math.radians(max_turn),
+        'max_turn': max_turn,
         'step': step,
         'ahead': ahead,
     }
@@ -151,6 +172,8 @@ def main(
         raise QuietNavError('--only-join: name files by --join')
     # Everything that was asked for is looked at before anything runs.
     requests = [] if only_join else [one for part in sweeps for one in part.requests()]
+    if json is not None:
+        refuse_existing(json, overwrite)
     run = _runner(workers or os.cpu_count() or 1)
     started = time.monotonic()
     if tune_threshold and not only_join:
@@ -160,7 +183,7 @@ def main(
     took_s = time.monotonic() - started
     _show(results, sweeps, sum(r.duration_s for r in results[len(before) :]) / took_s)
     if json is not None:
-        write_json(json, trials_to_json(results), overwrite=True, indent=2)
+        write_json(json, trials_to_json(results), overwrite, indent=2)
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
