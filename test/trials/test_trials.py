@@ -327,11 +327,10 @@ def test_an_idealised_camera_alone_reaches_the_destination(policy, settings):
     assert (result.outcome, result.rig, result.switches) == ('destination', 'camera', 0)
 
 
-def test_algorithm2_as_printed_knows_no_wall_ahead():
+def test_algorithm2_as_printed_does_not_look_at_what_is_ahead():
     request = replace(BY_SIGHT, policy='algorithm2', modality='vision', max_duration_s=1800.0)
     result = run_trial(request)
     assert result.outcome == TrialOutcome.COLLISION
-    assert result.distance_m == pytest.approx(4.85, abs=0.3)  # the wall across the corner
 
 
 def test_a_camera_fault_is_one_that_there_is_and_falls_at_a_drawn_time():
