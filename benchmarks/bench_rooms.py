@@ -1,4 +1,5 @@
-"""Rooms a minute: quiet_nav's acoustics beside the straightforward pyroomacoustics loop.
+"""
+Rooms a minute: quiet_nav's acoustics beside the straightforward pyroomacoustics loop.
 
 Every room has 20 microphones and 3 sources of 3 s. The loop is ``pyroomacoustics`` (its own
 defaults) and ``scipy.signal.fftconvolve`` for each microphone and source, on one core. Both get
@@ -10,13 +11,13 @@ the same source signals; printed are rooms a minute, how far the samples differ,
 from __future__ import annotations
 
 import argparse
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
 import os
 import resource
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from multiprocessing import get_context
 
 import numpy as np
 from scipy import signal
@@ -26,7 +27,7 @@ from quiet_nav.perception.rig import Ear, Rig
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics
 from quiet_nav.simulation.sound.hearing import Hearing
-from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, draw_scene
+from quiet_nav.simulation.sound.scenes import draw_point, draw_scene, Scene, SceneRanges
 from quiet_nav.simulation.sound.sources import source_samples
 
 MICS, SOURCES, SAMPLES = 20, 3, 48_000

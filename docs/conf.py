@@ -18,12 +18,16 @@ extensions = [
 ]
 source_suffix = {'.md': 'markdown', '.rst': 'restructuredtext'}
 exclude_patterns = ['figures']
-nitpicky = False
+# Two packages may have a class of one name; the nearer one is linked.
+suppress_warnings = ['ref.python']
+toc_object_entries = False
+linkcheck_timeout = 20
 
 myst_enable_extensions = ['attrs_block', 'colon_fence', 'deflist', 'dollarmath', 'fieldlist']
 myst_heading_anchors = 3
 
 autodoc_member_order = 'bysource'
+autodoc_inherit_docstrings = False
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
 autodoc_preserve_defaults = True

@@ -2,18 +2,21 @@
 
 import time
 
-import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
+import numpy as np
 from rclpy.action import ActionClient
 from rclpy.qos import qos_profile_sensor_data
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Empty
 from std_srvs.srv import SetBool
 
 from quiet_nav.action import FollowWall
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
+from quiet_nav.navigation.limits import Twist2D
 from quiet_nav.nodes.conversions import pose_to_msg, reading_to_msg
+from quiet_nav.nodes.heartbeat import ALIVE_QOS, ALIVE_TOPIC
+from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
 from quiet_nav.simulation.rooms.plan import shoebox
@@ -44,11 +47,21 @@ class Bench:
         self.camera = 'none'
         self.lag_ns = 0
         self.offset_m = 0.0
+        #: What odometry makes of the true pose and twist, the frames that it names, its age (ns).
+        self.says = lambda pose, twist: (pose, twist)
+        self.frames = ('odom', 'base_link')
+        self.odometry_lag_ns = 0
+        #: The last odometry again and again; the rig that readings name; whether the ears beat.
+        self.repeats, self.rig, self.beats = False, '', True
+        #: Set by tests in simulated time: it is published on /clock and stamps everything.
+        self.clock = None
+        self._message = None
         self._stamped = stamped
         self._last = time.monotonic()
         kind = TwistStamped if stamped else Twist
         self.node.create_subscription(kind, 'cmd_vel', self._on_command, 10)
         self._odom = self.node.create_publisher(Odometry, 'odom', qos_profile_sensor_data)
+        self._alive = self.node.create_publisher(Empty, ALIVE_TOPIC, ALIVE_QOS)
         self._near_wall = self.node.create_publisher(NearWall, 'near_wall', 10)
         self._bool = {
             name: self.node.create_publisher(Bool, name, 10)
@@ -57,6 +70,7 @@ class Bench:
         self.service = self.node.create_client(SetBool, 'set_emergency_stop')
         self.client = ActionClient(self.node, FollowWall, 'follow_wall')
         self.node.create_timer(0.02, self._step)
+        self.node.create_timer(0.05, lambda: self.beats and self._alive.publish(Empty()))
         self.node.create_timer(0.05, self._hear)
         self.node.create_timer(0.1, self._see)
 
@@ -71,30 +85,44 @@ class Bench:
         self._last = now
         if not self.has_odometry:
             return
+        if not (self.repeats and self._message):
+            self._message = self._odometry(state)
+        self._odom.publish(self._message)
+
+    def _odometry(self, state):
         message = Odometry()
-        message.header.stamp = self.node.get_clock().now().to_msg()
+        message.header.stamp = ns_to_stamp(self.now_ns - self.odometry_lag_ns)
+        message.header.frame_id, message.child_frame_id = self.frames
         pose = state.odometry
-        message.pose.pose = pose_to_msg(Pose2D(pose.x + self.offset_m, pose.y, pose.yaw))
-        message.twist.twist.linear.x = state.linear_mps
-        message.twist.twist.angular.z = state.angular_rps
-        self._odom.publish(message)
+        pose, twist = self.says(
+            Pose2D(pose.x + self.offset_m, pose.y, pose.yaw),
+            Twist2D(state.linear_mps, state.angular_rps),
+        )
+        message.pose.pose = pose_to_msg(pose)
+        message.twist.twist.linear.x = twist.linear_mps
+        message.twist.twist.angular.z = twist.angular_rps
+        return message
+
+    @property
+    def now_ns(self):
+        return self.clock() if self.clock else self.node.get_clock().now().nanoseconds
 
     def _hear(self):
         if not self.hears:
             return
-        end = self.node.get_clock().now().nanoseconds - self.lag_ns
+        end = self.now_ns - self.lag_ns
         for side in (Side.LEFT, Side.RIGHT):
             reading = (
                 NearWallReading(side, 0.5, end - WINDOW_NS, end)
                 if self.valid
                 else NearWallReading.invalid(side, end - WINDOW_NS, end, 'clipped')
             )
-            self._near_wall.publish(reading_to_msg(reading, 'mic'))
+            self._near_wall.publish(reading_to_msg(reading, 'mic', self.rig))
 
     def _see(self):
         if self.camera == 'none':
             return
-        now = self.node.get_clock().now().nanoseconds
+        now = self.now_ns
         reading = (
             NearWallReading(Side.FRONT, 0.5, now, now, modality=Modality.VISION)
             if self.camera == 'works'
@@ -129,8 +157,20 @@ class Bench:
         assert self.ros.spin_until(self.moving, 15.0), 'the robot never drove'
         return handle
 
+    def time_to_rest(self, event_s, limit_s=10.0):
+        """
+        Spin until the robot stands; return seconds since the event and metres driven since now.
+
+        What the machine itself stood still meanwhile does not count.
+        """
+        begun = self.robot.state.pose
+        assert self.ros.spin_until(lambda: self.robot.state.at_rest, limit_s), 'it never stands'
+        rest_s = time.monotonic() - event_s - self.stalls.worst_s(event_s)
+        return rest_s, begun.distance_to(self.robot.state.pose)
+
     def assert_stops(self, event_s, heard=True):
-        """Assert that cmd_vel is zero from 0.3 s after an event on, and the robot stands.
+        """
+        Assert that cmd_vel is zero from 0.3 s after an event on, and the robot stands.
 
         What the machine itself stood still meanwhile is added (``stalls``).
         """

@@ -1,17 +1,20 @@
 """A node as a process: signals, shutdown hooks, exit codes, lifecycle start; stamps."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from types import SimpleNamespace
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 import pytest
 from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import String
 
 from quiet_nav.nodes import runtime
-from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, PatientExecutor, ns_to_stamp
+from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, ns_to_stamp, PatientExecutor
 from quiet_nav.perception.messages import stamp_to_ns
 
 PLAIN = """
@@ -74,6 +77,44 @@ class Managed(LifecycleNode):
 sys.exit(run(Managed, sys.argv))
 """
 
+CARED_FOR = """
+import sys, time
+from std_msgs.msg import String
+from quiet_nav.nodes.base import ManagedNode, transition
+from quiet_nav.nodes.failures import Worker
+from quiet_nav.nodes.runtime import run
+
+class CaredFor(ManagedNode):
+    def __init__(self):
+        super().__init__('cared_for')
+        self.publisher = self.create_publisher(String, 'words', 10)
+        self.create_timer(0.05, self.tick)
+        self.broken = self.left = 0
+
+    @transition
+    def on_activate(self, state):
+        self.publisher.publish(String(data='active'))
+        self.broken = {'once': 1, 'always': 1000}.get(sys.argv[1], 0)
+        if sys.argv[1] == 'computes':
+            self.worker = Worker(self, 'computes')
+            self.worker.submit(self.compute)
+
+    def compute(self):
+        while True:
+            time.sleep(0.0)
+
+    def release(self):
+        self.publisher.publish(String(data='released'))
+
+    def tick(self):
+        self.publisher.publish(String(data='alive'))
+        if self.broken:
+            self.broken -= 1
+            raise RuntimeError('tick went wrong')
+
+sys.exit(run(CaredFor))
+"""
+
 
 class Started:
     """A process made from source text, with the words that it published."""
@@ -130,6 +171,50 @@ def test_exception_in_a_callback_runs_the_shutdown_hook_and_exits_with_one(start
     assert node.ends() == 1
     assert node.words[-1] == 'last word'
     assert 'tick went wrong' in node.log
+
+
+def test_exception_in_a_managed_node_releases_it_and_it_can_be_activated_again(start, ros):
+    node = start(CARED_FOR, 'once')
+    assert node.heard('released')
+    for transition_id in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+        client = ros.node().create_client(ChangeState, 'cared_for/change_state')
+        assert ros.spin_until(client.service_is_ready, 10.0)
+        request = ChangeState.Request(transition=Transition(id=transition_id))
+        if transition_id == Transition.TRANSITION_ACTIVATE:
+            node.words.clear()
+        assert ros.result_of(client.call_async(request)).success
+    assert node.heard('active')
+    assert 'RuntimeError: tick went wrong (<string>:' in node.log
+    assert 'configure and activate to try again' in node.log and 'Traceback' not in node.log
+    assert node.process.poll() is None
+
+
+def test_a_managed_node_that_fails_again_and_again_ends_with_one(start):
+    node = start(CARED_FOR, 'always')
+    assert node.ends() == 1
+    assert 'tick went wrong' in node.log.splitlines()[-1] and 'Traceback' not in node.log
+
+
+def test_one_interrupt_ends_a_node_that_computes_without_end(start):
+    node = start(CARED_FOR, 'computes')
+    assert node.heard('active')
+    node.process.send_signal(signal.SIGINT)
+    assert node.ends() == 0
+
+
+def test_no_home_that_can_be_written_is_told_in_one_line_with_the_way_out(tmp_path):
+    surroundings = {k: v for k, v in os.environ.items() if k not in ('ROS_HOME', 'ROS_LOG_DIR')}
+    found = subprocess.run(
+        [sys.executable, '-c', PLAIN],
+        env={**surroundings, 'HOME': '/proc/nohome'},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert found.returncode == 2
+    (line,) = found.stderr.splitlines()
+    assert 'set ROS_LOG_DIR' in line and '/proc/nohome' in line
 
 
 def test_callback_that_hangs_does_not_delay_the_shutdown_hook(start):

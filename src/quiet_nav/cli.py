@@ -10,6 +10,7 @@ import typer
 
 from quiet_nav import __version__, commands
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 
 
 def build_app() -> typer.Typer:
@@ -38,11 +39,21 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command; a QuietNavError becomes one line on stderr and exit code 2."""
+    """
+    Run the command; a QuietNavError becomes one line on stderr and exit code 2.
+
+    So does an optional library that is missing, with the command that installs it.
+    """
     try:
         build_app()()
     except QuietNavError as error:
         print(f'quiet_nav: {error}', file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        advice = how_to_get(error.name or '')
+        if not advice:
+            raise
+        print(f'quiet_nav: {advice}', file=sys.stderr)
         sys.exit(2)
 
 

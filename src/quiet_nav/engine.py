@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from multiprocessing import get_context
+import os
+import threading
+import time
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 
 #: How long a Dask scheduler may take to answer, in seconds.
 ANSWER_S = 10.0
@@ -30,7 +31,8 @@ def engine(
     prepare: Callable[[], None] | None = None,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[Run]:
-    """Give what runs jobs; leaving it drops those that have not begun.
+    """
+    Give what runs jobs; leaving it drops those that have not begun.
 
     workers: processes, 0 for one a core; never more than ``jobs``; one runs in this process.
     cluster: '' for processes here, 'local' for a Dask cluster on this machine, or the address of a
@@ -106,7 +108,7 @@ def _dask(workers: int, cluster: str) -> Iterator[Run]:
     try:
         from dask import distributed
     except ImportError as error:
-        raise QuietNavError('--cluster needs Dask: install quiet_nav[cluster]') from error
+        raise QuietNavError(f'--cluster needs Dask: {how_to_get("dask")}') from error
     local = None
     if cluster == 'local':
         local = distributed.LocalCluster(

@@ -115,7 +115,7 @@ def test_reference_is_kept_for_the_next_time(context_model, write, tmp_path):
 @pytest.mark.parametrize(
     'arguments, said',
     [
-        (('nowhere.wav',), 'no such file'),
+        (('nowhere.wav',), 'No such file'),
         (('--device', 'x', '{file}'), 'give one of them'),
         (('{file}', '--rig', 'trio'), 'rig trio needs 3 channels, the audio has 2'),
         (('{file}', '--rig', 'quartet'), "no rig 'quartet'"),

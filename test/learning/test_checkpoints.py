@@ -10,6 +10,8 @@ from quiet_nav.learning.checkpoints import (  # noqa: E402
     load_weights,
     read_tensors,
     start_from,
+    starting_point,
+    task_of,
 )
 from quiet_nav.learning.detectors.vggish.kind import exportable  # noqa: E402
 from quiet_nav.learning.detectors.vggish.network import NearWallVggish  # noqa: E402
@@ -31,7 +33,7 @@ def test_pickled_code_never_runs(tmp_path, monkeypatch):
 
 
 def test_missing_corrupt_and_foreign_files_are_refused_in_one_line(tmp_path):
-    with pytest.raises(QuietNavError, match='no such checkpoint'):
+    with pytest.raises(QuietNavError, match='No such file'):
         read_tensors(tmp_path / 'none.ckpt')
     path = tmp_path / 'cut.ckpt'
     torch.save({'state_dict': {'a': torch.zeros(1000)}}, path)
@@ -68,3 +70,48 @@ def test_exported_model_is_a_start_for_fine_tuning(tmp_path):
     torch.testing.assert_close(other(wave).near, network(wave).near, atol=1e-4, rtol=1e-4)
     with pytest.raises(QuietNavError, match='weights do not fit'):
         start_from(NearWallVggish(0.125), path)
+
+
+@pytest.mark.parametrize(
+    ('content', 'said'),
+    [
+        ({'hyper_parameters': 1.5}, 'hyper_parameters: expected a mapping, found 1.5'),
+        ({'hyper_parameters': {'task': 1.5}}, 'task: expected a mapping of name, variant'),
+        ({'hyper_parameters': {'task': {'name': 'x'}}}, 'task: variant is missing'),
+        ({'hyper_parameters': {'recipe': 2.0}, 'state_dict': {}}, 'recipe: expected a mapping'),
+        ({'state_dict': [1.0]}, 'state_dict: expected tensors by name'),
+        ({'state_dict': {'a': 1.0}}, 'state_dict: expected tensors by name'),
+        (
+            {'hyper_parameters': {'recipe': {'network': {'width': 4.0}}}, 'state_dict': {}},
+            'says a vggish of width 4, which has .* weights; 0 are in it',
+        ),
+    ],
+)
+def test_checkpoints_whose_fields_are_of_other_kinds_are_one_line(tmp_path, content, said):
+    path = tmp_path / 'x.ckpt'
+    torch.save(content, path)
+    with pytest.raises(QuietNavError, match=f'x.ckpt: {said}') as error:
+        task_of(load_checkpoint(path)[2])
+    assert '\n' not in str(error.value)
+
+
+def test_archives_that_unpack_to_far_more_are_refused(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / 'bomb.ckpt', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('x/data.pkl', b'\0' * 50_000_000)
+    with pytest.raises(QuietNavError, match=r'unpacks from .* to 50000000 bytes'):
+        read_tensors(tmp_path / 'bomb.ckpt')
+
+
+def test_a_model_that_asks_for_a_huge_network_is_no_start(tmp_path):
+    onnx = pytest.importorskip('onnx')
+    path = tmp_path / 'wide.onnx'
+    export(exportable(NearWallVggish(0.0625).eval(), True), path, ModelMetadata('window', 48_000))
+    model = onnx.load(str(path))
+    (first,) = (i for i in model.graph.initializer if i.name.endswith('features.0.weight'))
+    for channels, said in ((10**6, 'network.width'), (256, 'says a vggish of width 4')):
+        first.dims[0] = channels
+        onnx.save(model, str(path))
+        with pytest.raises(QuietNavError, match=said):
+            starting_point(path)

@@ -3,8 +3,8 @@ import pytest
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.recipe import (
-    Recipe,
     load_recipe,
+    Recipe,
     recipe_file,
     recipe_from_dict,
     recipe_to_dict,
@@ -31,14 +31,17 @@ def test_every_shipped_recipe_loads_and_survives_a_checkpoint():
     ('raw', 'said'),
     [
         ({'optim': {'learning_rat': 0.1}}, 'learning_rat'),
-        ({'epochs': 3}, 'unknown keys epochs'),
-        ({'optim': {'epochs': 'many'}}, 'expected int'),
+        ({'epochs': 3}, 'unknown key epochs'),
+        ({'optim': {'epochs': 'many'}}, "epochs: should be a whole number, found 'many'"),
         ({'optim': {'epochs': 0}}, 'optim.epochs'),
         ({'optim': {'name': 'magic'}}, 'sgd, adamw'),
-        ({'augment': {'amplitude': [0.5]}}, 'expected 2 values'),
+        ({'augment': {'amplitude': [0.5]}}, r'augment\.amplitude\[1\] is missing'),
         ({'augment': {'distractor_probability': 0.5}}, 'distractors'),
-        ({'network': 'vggish'}, 'expected a mapping'),
-        ({'seed': True}, 'expected int'),
+        ({'network': 'vggish'}, "network: should be a mapping, found 'vggish'"),
+        ({'seed': True}, 'seed: should be a whole number'),
+        ({'seed': 10**400}, 'seed: '),
+        ({'optim': {'learning_rate': 1e300}}, r'optim\.learning_rate: .*1e300|1e\+300'),
+        ({'x': 1, 1: 2}, 'unknown key x'),
     ],
 )
 def test_bad_recipe_is_refused_with_the_key(raw, said):
@@ -53,3 +56,11 @@ def test_missing_and_malformed_files_are_refused(tmp_path):
     bad.write_text('optim: [1, 2\n')
     with pytest.raises(QuietNavError, match='not YAML'):
         load_recipe(bad)
+
+
+@pytest.mark.parametrize('data', [b'2001-99-99', b'[' * 3000, b'\xff', b'x: 1\n1: 2', b'a', b'\0'])
+def test_files_that_are_no_recipe_are_one_line(tmp_path, data):
+    (tmp_path / 'mine.yaml').write_bytes(data)
+    with pytest.raises(QuietNavError, match=r'^recipe .*mine\.yaml: ') as found:
+        load_recipe(tmp_path / 'mine.yaml')
+    assert '\n' not in str(found.value)

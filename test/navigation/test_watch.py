@@ -7,7 +7,8 @@ import pytest
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.guarded_run import GuardedRun
-from quiet_nav.navigation.limits import SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
+from quiet_nav.navigation.motion_watch import MotionWatch
 from quiet_nav.navigation.policies.straight import StraightPolicy
 from quiet_nav.navigation.step_machine import Outcome, StepMachine, StepTiming
 from quiet_nav.navigation.watch import Fault, Watch
@@ -270,3 +271,16 @@ def test_odometry_that_is_refused_ends_the_run_with_its_reason(watch):
     assert rider.ride(0.1)[-1].is_zero
     assert rider.run.machine.outcome == Outcome.ODOMETRY_LOST
     assert 'frame map' in rider.run.machine.reason
+
+
+@pytest.mark.parametrize('lag', [0, 4])
+def test_a_robot_that_turns_to_and_fro_is_not_stopped(lag):
+    """The robot does what it is told, at once or 0.2 s later; reversals are where both differ."""
+    watch, told, yaw = MotionWatch(), [STOP] * lag, 0.0
+    for i in range(400):
+        command = Twist2D(0.0, 0.8 if i % 80 < 40 else -0.8)
+        told.append(command)
+        yaw += 0.05 * told.pop(0).angular_rps
+        watch.odometry(Pose2D(0.0, 0.0, yaw))
+        watch.commanded((i + 1) * S // 20, command)
+        assert watch.fault() == ''

@@ -77,7 +77,8 @@ class Robot:
         spoil=None,
         pace_s=0.004,
     ):
-        """Publish sound that ends ``ago_s`` before now, odometry in step; return its start.
+        """
+        Publish sound that ends ``ago_s`` before now, odometry in step; return its start.
 
         pace_s: between two messages of 0.1 s; 0.1 is real time.
         """
@@ -236,12 +237,15 @@ def test_bad_model_is_refused_and_the_node_lives_to_get_a_good_one(
     [
         ('rig', 'quartet', "no rig 'quartet'"),
         ('reference_file', '{model}', 'not a reference saved by quiet_nav'),
+        ('reference_file', '/etc/passwd', 'lies outside'),
+        ('reference_file', '../elsewhere.json', 'lies outside'),
     ],
 )
 def test_wrong_parameters_fail_to_configure_with_the_reason(
     robot, start, context_model, name, value, said
 ):
-    node = start(**{name: value.format(model=context_model)})
+    folder = context_model.parent
+    node = start(**{name: value.format(model=context_model), 'data_folder': folder})
     assert robot.ros.spin_until(lambda: robot.says(said), 60)
     assert robot.state() == State.PRIMARY_STATE_UNCONFIGURED
     assert said in node.log and 'Traceback' not in node.log
@@ -270,7 +274,7 @@ def test_every_parameter_is_described_with_its_range(robot, start):
 
 def test_reference_is_saved_on_deactivate_and_taken_up_again(robot, start, tmp_path):
     kept = tmp_path / 'room.json'
-    node = start(reference_file=kept)
+    node = start(reference_file='room.json', data_folder=tmp_path)
     assert robot.matched()
     robot.play(4.0)
     assert robot.ros.spin_until(robot.valid, 30)

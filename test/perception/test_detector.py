@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import Context, Question, parse_context, parse_question
+from quiet_nav.perception.readings import Context, parse_context, parse_question, Question
 from quiet_nav.resources import shared_folders
 from quiet_nav.sound.windows import Window
 
@@ -232,7 +232,7 @@ def test_missing_empty_corrupt_and_foreign_files_are_refused(tmp_path, context_m
         ({'format': '9'}, "found '9'"),
         ({'near_wall_m': None}, 'metadata lack near_wall_m'),
         ({'sample_rate': 8000}, 'sample rate 8000 Hz, expected 16000'),
-        ({'sample_rate': 'fast'}, "sample_rate: should be a valid integer, found 'fast'"),
+        ({'sample_rate': 'fast'}, "sample_rate: should be a whole number, found 'fast'"),
         ({'near_wall_m': 1.0}, 'near wall at 1.0 m, expected 0.5'),
         ({'distance_edges_m': [0.5, 1.0]}, 'gives distance_probabilities as'),
         ({'distance_edges_m': [1.0, 0.5]}, 'ascend from above 0'),

@@ -6,7 +6,7 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.rig import Ear, Rig, find_rig, load_rig, rig_from_dict
+from quiet_nav.perception.rig import Ear, find_rig, load_rig, Rig, rig_from_dict
 
 EAR = {'channel': 0, 'position': [0, 0.15, 0.25], 'side': 'left'}
 
@@ -30,9 +30,9 @@ BAD = [
     ([], 'expected a mapping of name, turns, ears'),
     ({'ears': []}, 'ears: .*at least 1 item'),
     ({'ears': [EAR], 'x': 1, 1: 2}, 'unknown key x; known: name, turns, ears; unknown key 1'),
-    ({'ears': [EAR], 'turns': 'no'}, "turns: should be a valid boolean, found 'no'"),
+    ({'ears': [EAR], 'turns': 'no'}, "turns: should be true or false, found 'no'"),
     ({'ears': [EAR, EAR]}, 'two ears share a channel'),
-    ({'ears': [{**EAR, 'channel': 0.9}]}, r'ears\[0\]\.channel: should be a valid integer'),
+    ({'ears': [{**EAR, 'channel': 0.9}]}, r'ears\[0\]\.channel: should be a whole number'),
     ({'ears': [{**EAR, 'channel': -1}]}, r'channel: .*greater than or equal to 0, found -1'),
     ({'ears': [{**EAR, 'channel': 255}]}, 'channel: .*less than or equal to 254'),
     ({'ears': [{**EAR, 'position': '123'}]}, "position: .*found '123'"),

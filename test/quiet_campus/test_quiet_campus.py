@@ -11,14 +11,14 @@ import soundfile
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.quiet_campus.lists import (
-    OBSTACLE,
-    ORDER,
-    Row,
     load_pairs,
     load_splits,
+    OBSTACLE,
+    ORDER,
     read_motion_recordings,
     read_obstacle_list,
     read_order_list,
+    Row,
 )
 from quiet_nav.quiet_campus.rows import read_audio, with_distance
 
@@ -157,8 +157,8 @@ def test_lists_with_a_byte_order_mark_are_read(static):
     [
         ('{}', 'depth is missing'),
         ('[]', 'expected a mapping'),
-        ('{"depth":"LEFT"}', r"depth\[0\]: should be a valid number, found 'LEFT'"),
-        ('{"depth":["x"]}', r"depth\[0\]: should be a valid number, found 'x'"),
+        ('{"depth":"LEFT"}', r"depth\[0\]: should be a number, found 'LEFT'"),
+        ('{"depth":["x"]}', r"depth\[0\]: should be a number, found 'x'"),
         ('{"depth":[1.0, 2.0]}', '2 distances, expected the one'),
         ('{"depth":NaN}', 'depth: nan, expected a finite'),
         ('{"depth":-1}', r'depth\[0\]: .*greater than or equal to 0'),

@@ -75,15 +75,18 @@ BAD = {
         'material with 2 coefficients; expected',
     ),
     'unknown material': (edited(floor='lava'), "floor: unknown material 'lava'; known: acoustic"),
-    'unknown key': (edited(hight=3), "unknown key 'hight'; known: name, description, height"),
+    'unknown key': (edited(hight=3), 'unknown key hight; known: name, description, height'),
     'unknown key in a source': (
         one('sources', loudness=3),
-        "source 0: unknown key 'loudness'; known: name, position, kind, level_db",
+        r'unknown key sources\[0\]\.loudness; known: name, position, kind, level_db',
     ),
     'source outside': (one('sources', position=[9, 1, 1]), 'source .machine. at .* is outside'),
     'source in furniture': (one('sources', position=[2.5, 3.0, 0.5]), 'outside the room or in'),
     'source above the ceiling': (one('sources', position=[1, 1, 3.0]), 'is outside the room'),
-    'unknown kind': (one('sources', kind='ghost'), "'ghost' is none of ceiling_vent"),
+    'unknown kind': (
+        one('sources', kind='ghost'),
+        r"\[0\]\.kind: should be 'ceiling_vent'.*'ghost'",
+    ),
     'furniture through a wall': (one('furniture', centre=[4.8, 3.0]), 'not all inside the walls'),
     'furniture taller than the room': (one('furniture', height=3.0), 'height 3 m is not in'),
     'door beyond its wall': (one('panels', offset=4.5), 'door on wall 0: ends at 5.40 m of 5.00'),
@@ -95,11 +98,19 @@ BAD = {
     'start too near a wall': (one('tracks', offsets=[0.1]), 'start pose .* nearer than 0.17 m'),
     'start outside': (one('tracks', offsets=[4.5]), 'start pose .* is outside'),
     'no height': (edited(height=None), 'height is missing'),
-    'height as text': (edited(height='tall'), "height: expected a number, found 'tall'"),
+    'height as text': (edited(height='tall'), "height: should be a number, found 'tall'"),
     'neither size nor footprint': (edited(size=None), 'either footprint .* or size'),
     'materials for other walls': (edited(walls=['plaster']), '1 materials for 4 walls'),
     'not a mapping': ([1, 2], 'expected a mapping'),
-    'a list of furniture that is none': (edited(furniture={'a': 1}), 'furniture must be a list'),
+    'keys of two types': (edited(**{'x': 1}) | {1: 2}, 'unknown key x; known: .*; unknown key 1'),
+    'furniture without a place': (one('furniture', centre=None), 'give either footprint or centre'),
+    'a coordinate beyond any room': (edited(size=[1e300, 4.0]), r'size\[0\]: .*1000, found 1e'),
+    'a wall that is true': (
+        one('panels', wall=True),
+        'wall: should be a whole number',
+    ),
+    'a material that is nothing': (edited(materials={'felt': None}), "material 'felt': impossible"),
+    'a list of furniture that is none': (edited(furniture={'a': 1}), 'furniture: should be a list'),
 }
 
 
@@ -134,3 +145,17 @@ def test_text_that_is_no_yaml_is_one_line(tmp_path):
 def test_an_unknown_track_lists_those_there_are():
     with pytest.raises(QuietNavError, match="no track 'loop'; tracks: corner, corner_back"):
         load_plan('classroom').track('loop')
+
+
+@pytest.mark.parametrize('data', [b'2001-99-99', b'[' * 3000, b'\xff', b'x: 1\n1: 2', b'', b'\0'])
+def test_files_that_are_no_room_are_one_line(tmp_path, data):
+    (tmp_path / 'room.yaml').write_bytes(data)
+    with pytest.raises(QuietNavError, match=r'^room .*room\.yaml: ') as found:
+        load_plan(tmp_path / 'room.yaml')
+    assert '\n' not in str(found.value)
+
+
+def test_a_room_of_thousands_of_corners_is_refused_before_it_is_checked():
+    corners = [[float(i), 0.0] for i in range(900)] + [[0.0, 5.0]]
+    with pytest.raises(QuietNavError, match=r'footprint: .*at most 500 items'):
+        plan_from_dict({'footprint': corners, 'height': 3.0})

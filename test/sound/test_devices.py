@@ -10,7 +10,7 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound import devices
 from quiet_nav.sound.devices import CaptureClock, DeviceCapture, find_device
-from quiet_nav.sound.pcm import PcmFormat
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
 
 T0 = 1_700_000_000_000_000_000
 FORMAT = PcmFormat('S16LE', 2, 16_000)
@@ -38,8 +38,8 @@ class FakeSoundDevice:
     class PortAudioError(Exception):
         pass
 
-    def __init__(self, refuses=''):
-        self.refuses, self.stream = refuses, None
+    def __init__(self, refuses='', rates=None):
+        self.refuses, self.stream, self.rates = refuses, None, rates
 
     def query_devices(self, device=None, kind=None):
         one = {
@@ -55,6 +55,8 @@ class FakeSoundDevice:
     def RawInputStream(self, **options):  # noqa: N802
         if self.refuses:
             raise self.PortAudioError(self.refuses)
+        if self.rates is not None and options['samplerate'] not in self.rates:
+            raise self.PortAudioError('Invalid sample rate [PaErrorCode -9997]')
         nothing = lambda **_: None  # noqa: E731
         self.stream = SimpleNamespace(
             start=nothing, abort=nothing, close=nothing, active=True, **options
@@ -114,3 +116,74 @@ def test_a_format_that_the_device_refuses_is_named(fake):
         QuietNavError, match=r'cannot record 2 x S16LE at 16000 Hz \(Invalid sample'
     ):
         DeviceCapture('USB', FORMAT, 0.02, lambda: T0)
+
+
+def tone(rate, seconds, hz=500.0):
+    return 0.5 * np.sin(2.0 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
+
+
+def captured(capture, fake, chunks):
+    """What is yielded of chunks (bytes, frames) that are captured one after the other."""
+    rate, frames_so_far = fake.stream.samplerate, 0
+    for data, frames, lost in chunks:
+        begin_s = 99.0 + frames_so_far / rate + lost
+        frames_so_far += frames + round(lost * rate)
+        times = SimpleNamespace(currentTime=begin_s + 0.01, inputBufferAdcTime=begin_s)
+        capture._clock = lambda now=begin_s + 0.01: T0 + round((now - 99.0) * 1e9)
+        capture._receive(data, frames, times, SimpleNamespace(input_overflow=lost > 0.0))
+    stop = threading.Event()
+    fake.stream.active = False
+    found = []
+    with capture, pytest.raises(QuietNavError, match='unplugged'):
+        for chunk in capture.chunks(stop):
+            found.append(chunk)
+    return found
+
+
+@pytest.mark.parametrize('rate', [44_100, 48_000, 22_050])
+def test_a_device_without_the_rate_records_at_its_own_and_is_resampled(fake, rate):
+    fake.rates = (rate,)
+    capture = DeviceCapture('USB', FORMAT, 0.02, lambda: T0)
+    assert fake.stream.samplerate == rate and capture.recorded == PcmFormat('S16LE', 2, rate)
+    samples = np.stack([tone(rate, 2.0), tone(rate, 2.0, 800.0)], axis=1)
+    step = rate // 50
+    chunks = [
+        (encode_pcm(samples[i : i + step], 'S16LE'), len(samples[i : i + step]), 0.0)
+        for i in range(0, len(samples), step)
+    ]
+    found = captured(capture, fake, chunks)
+    heard = np.concatenate([decode_pcm(chunk.data, FORMAT) for chunk in found])
+    assert 1.8 * 16_000 < len(heard) <= 2.0 * 16_000
+    expected = np.stack([tone(16_000, 2.0), tone(16_000, 2.0, 800.0)], axis=1)[: len(heard)]
+    middle = slice(800, len(heard) - 800)
+    assert np.abs(heard - expected)[middle].max() < 2e-3
+    # Every chunk is stamped where its first sample lies in the sound.
+    at = np.cumsum([0] + [len(decode_pcm(chunk.data, FORMAT)) for chunk in found])[:-1]
+    off_ns = np.array([chunk.stamp_ns for chunk in found]) - (T0 + at * 1_000_000_000 // 16_000)
+    assert np.abs(off_ns).max() < 2_000_000
+
+
+def test_lost_samples_are_a_jump_after_resampling_too(fake):
+    fake.rates = (48_000,)
+    capture = DeviceCapture('USB', FORMAT, 0.02, lambda: T0)
+    data = encode_pcm(np.zeros((960, 2)), 'S16LE')
+    chunks = [(data, 960, 0.0)] * 50 + [(data, 960, 0.5)] + [(data, 960, 0.0)] * 49
+    found = captured(capture, fake, chunks)
+    stamps = np.array([chunk.stamp_ns for chunk in found])
+    ends = stamps + np.array([len(chunk.data) // 4 for chunk in found]) * 62_500
+    gaps = stamps[1:] - ends[:-1]
+    assert sum(gaps > 100_000_000) == 1
+    assert stamps[-1] == pytest.approx(T0 + round(2.46e9), abs=60_000_000)
+    assert [chunk.overflow for chunk in found].count(True) == 1
+
+
+def test_a_rate_can_be_chosen_for_the_device(fake):
+    assert DeviceCapture('USB', FORMAT, 0.02, lambda: T0, 32_000).recorded.sample_rate == 32_000
+    fake.rates = (44_100,)
+    with pytest.raises(QuietNavError, match=r'tried: 96000 Hz; choose a rate .* device_rate'):
+        DeviceCapture('USB', FORMAT, 0.02, lambda: T0, 96_000)
+
+
+def test_more_channels_than_the_device_has_are_said(fake):
+    with pytest.raises(QuietNavError, match='USB microphone has 2 channels, 4 are asked for'):
+        DeviceCapture('USB', PcmFormat('S16LE', 4, 16_000), 0.02, lambda: T0)

@@ -13,7 +13,7 @@ from quiet_nav.learning.checkpoints import load_checkpoint, read_tensors  # noqa
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402
 from quiet_nav.learning.training import Devices, train  # noqa: E402
 from quiet_nav.study.scores import score  # noqa: E402
-from quiet_nav.study.tasks import TASKS, get_task  # noqa: E402
+from quiet_nav.study.tasks import get_task, tasks  # noqa: E402
 from quiet_nav.study.tasks.data import TaskData  # noqa: E402
 from quiet_nav.study.tasks.examples import FeatureDataset, TaskDataset  # noqa: E402
 from quiet_nav.study.tasks.networks import TaskNetwork  # noqa: E402
@@ -41,7 +41,7 @@ RECIPE = recipe_from_dict(
         'data': {'repeat': 4},
     }
 )
-VARIANTS = [(name, variant) for name in TASKS for variant in (get_task(name).VARIANTS or ('',))]
+VARIANTS = [(name, variant) for name in tasks() for variant in (get_task(name).VARIANTS or ('',))]
 
 
 def epochs(count: int, **options):
@@ -349,7 +349,7 @@ def test_unknown_tasks_variants_and_inputs_are_refused():
         get_task('av-order', inputs='audio')
 
 
-@pytest.mark.parametrize('name', TASKS)
+@pytest.mark.parametrize('name', tasks())
 @pytest.mark.parametrize('size', ['paper', 'small'])
 def test_every_task_has_recipes(name, size):
     recipe = recipe_for(get_task(name), size)

@@ -48,9 +48,34 @@ def main(
     most_sources: Annotated[
         int, typer.Option(help='Sound sources in a room, at most: 1 to so many.')
     ] = 5,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            help='Bare rooms, flat microphones, ears where the rig says, and the official gap in '
+            'distances: what the first figures rest on.'
+        ),
+    ] = False,
+    own_sound: Annotated[
+        float, typer.Option(help="Share of rooms in which a robot's own sound is heard.")
+    ] = 0.0,
+    own_level: Annotated[
+        tuple[float, float],
+        typer.Option(help='Of own sound at the ears over the ambience, dB: least and most.'),
+    ] = (-5.0, 20.0),
+    silent_rooms: Annotated[
+        float, typer.Option(help='Share of rooms without ambience: the robot is heard alone.')
+    ] = 0.0,
+    robot: Annotated[
+        str,
+        typer.Option(
+            help='Profile of the robots that are heard: a name in config/robots, a .sound.yaml '
+            'file, or "drawn": of any make.'
+        ),
+    ] = 'drawn',
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
-    """Simulate rooms and write what microphones and cameras in them record.
+    """
+    Simulate rooms and write what microphones and cameras in them record.
 
     Stopped and started again, it goes on where it stopped; the files are the same byte for byte.
     """
@@ -67,6 +92,7 @@ def main(
     from quiet_nav import resources
     from quiet_nav.simulation.campus.build import make_campus
     from quiet_nav.simulation.campus.request import CampusRequest
+    from quiet_nav.simulation.sound.robot_profile import profile_path
 
     request = CampusRequest(
         kind,
@@ -85,6 +111,11 @@ def main(
         cut,
         hard,
         most_sources,
+        plain,
+        own_sound,
+        own_level,
+        silent_rooms,
+        '' if robot == 'drawn' else str(profile_path(robot).resolve()),
     )
     columns = (
         TextColumn('{task.description}'),

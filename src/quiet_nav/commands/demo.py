@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -36,7 +36,8 @@ def main(
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
 ) -> None:
-    """Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
+    """
+    Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
 
     Exit code: 0 where the destination was reached, 1 where not, 2 after an error.
     """
@@ -79,7 +80,7 @@ def _drive(
     import os
 
     from quiet_nav.demo import domain as domains
-    from quiet_nav.demo.processes import Processes, how
+    from quiet_nav.demo.processes import how, Processes
     from quiet_nav.demo.view import RunView
     from quiet_nav.errors import QuietNavError
 
@@ -122,12 +123,19 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     import importlib.util
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.extras import how_to_get
     from quiet_nav.navigation.policies import POLICIES
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.simulation.rooms.plan_files import load_plan
 
     if importlib.util.find_spec('rclpy') is None:
-        raise QuietNavError('rclpy is not installed: the demo runs ROS nodes; make setup has it')
+        raise QuietNavError(
+            'the demo runs ROS nodes, and this Python has no rclpy: source ROS (and the workspace) '
+            'first, or set a checkout up with `make setup`'
+        )
+    for module in ('pyroomacoustics', 'numba'):
+        if importlib.util.find_spec(module) is None:
+            raise QuietNavError(f'the simulated robot needs a library: {how_to_get(module)}')
     starts = load_plan(room).track(track or None).starts()
     if start >= len(starts):
         raise QuietNavError(f'--start {start}: the track has start poses 0 to {len(starts) - 1}')

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import threading
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -29,6 +29,14 @@ def main(
     device: Annotated[
         str, typer.Option(help='Input device: index, name or part of it; default: the default one.')
     ] = '',
+    device_rate: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=384_000,
+            help='Rate that the device records at (Hz); 0: 16 kHz where it can, else its own.',
+        ),
+    ] = 0,
     model: Annotated[
         Path | None, typer.Option(help='ONNX model; default: the shipped one.')
     ] = None,
@@ -70,8 +78,9 @@ def main(
     from quiet_nav.perception.rolling import RollingSettings
     from quiet_nav.resources import shared_file
 
-    if file is not None and device:
-        raise QuietNavError(f'{file} and --device {device}: give one of them')
+    if file is not None and (device or device_rate):
+        option = f'--device {device}' if device else f'--device-rate {device_rate}'
+        raise QuietNavError(f'{file} and {option}: give one of them')
     used, pcm_format = _source(file, rig)
     detector = NearWallDetector.load(model or shared_file('models/near_wall.onnx'), threads, clips)
     known = reference is not None and reference.exists()
@@ -83,7 +92,7 @@ def main(
         parse_question(asked),
     )
     if file is None:
-        chunks = _recorded(device, pcm_format)
+        chunks = _recorded(device, pcm_format, device_rate)
     else:
         chunks = _played(file, realtime if realtime is not None else not json)
     decisions = _decisions(chunks, pcm_format, session, used, RollingSettings(rate), file is None)
@@ -99,7 +108,7 @@ def main(
 def _source(file: Path | None, rig: str) -> tuple[Rig, PcmFormat]:
     """Return the rig and the format of the sound; QuietNavError where they do not fit."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.perception.rig import RIGS, find_rig, rig_for
+    from quiet_nav.perception.rig import find_rig, rig_for, RIGS
     from quiet_nav.perception.rolling import channels_fault
     from quiet_nav.sound.files import PcmFile
     from quiet_nav.sound.pcm import PcmFormat
@@ -132,13 +141,13 @@ def _played(file: Path, realtime: bool) -> Iterator[tuple[bytes, int]]:
         yield data, stamp_ns
 
 
-def _recorded(device: str, pcm_format: PcmFormat) -> Iterator[tuple[bytes, int]]:
+def _recorded(device: str, pcm_format: PcmFormat, device_rate: int) -> Iterator[tuple[bytes, int]]:
     """Yield what a microphone records and its stamps, until interrupted or unplugged."""
     import time
 
     from quiet_nav.sound.devices import DeviceCapture
 
-    with DeviceCapture(device, pcm_format, CHUNK_S, time.time_ns) as capture:
+    with DeviceCapture(device, pcm_format, CHUNK_S, time.time_ns, device_rate) as capture:
         for chunk in capture.chunks(threading.Event()):
             yield chunk.data, chunk.stamp_ns
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def _list_policies(asked: bool) -> None:
     """Print every policy with what may be set of it, and end the command."""
@@ -50,7 +52,7 @@ def main(
     trials: Annotated[
         int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")
     ] = 0,
-    track: Annotated[str, typer.Option(help="A track of the room; its first by default.")] = '',
+    track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
         str,
         typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, or "ideal" or '
@@ -80,6 +82,11 @@ def main(
     ] = 'any',
     disturbance: Annotated[
         str, typer.Option(help='none, distractors, gains or ventilation.')
+    ] = 'none',
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits while it listens: none; dB over the '
+                     'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
     ] = 'none',
     threshold: Annotated[
         float | None, typer.Option(help='p of Algorithms 1 and 2 and random, 0 to 1.')
@@ -118,9 +125,6 @@ def main(
         int, typer.Option(min=0, help='Processes; 0: one a core.')
     ] = 0,
     json: Annotated[Path | None, typer.Option(help='Write tables and trials to this file.')] = None,
-    overwrite: Annotated[
-        bool, typer.Option('--overwrite', help='The file of --json may be there already.')
-    ] = False,
     join: Annotated[
         list[Path] | None,
         typer.Option(help='Count the trials of this file of an earlier --json, too; again for '
@@ -130,6 +134,7 @@ def main(
         bool, typer.Option('--only-join', help='Run nothing: the tables of what is joined.')
     ] = False,
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+    overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
     import time
@@ -160,6 +165,7 @@ def main(
         vision=vision_detector,
         context=context,
         disturbance=disturbance,
+        own_sound=own_sound,
         camera_fault=camera_fault,
         side=side,
         knobs={name: value for name, value in knobs.items() if value is not None},
@@ -171,9 +177,9 @@ def main(
     if only_join and not before:
         raise QuietNavError('--only-join: name files by --join')
     # Everything that was asked for is looked at before anything runs.
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     requests = [] if only_join else [one for part in sweeps for one in part.requests()]
-    if json is not None:
-        refuse_existing(json, overwrite)
     run = _runner(workers or os.cpu_count() or 1)
     started = time.monotonic()
     if tune_threshold and not only_join:
@@ -225,7 +231,7 @@ def _show(results: list, sweeps: list, times_real: float) -> None:
     numbers = sorted({result.seed for result in results})
     console.print(
         f'{len(results)} trials, {times_real:.0f} times real time; detector {first.detector}, '
-        f'context {first.context}, disturbance {first.disturbance}, '
+        f'context {first.context}, disturbance {first.disturbance}, own sound {first.own_sound}, '
         f'seed {numbers[0]}' + (f' to {numbers[-1]}' if len(numbers) > 1 else '')
     )
     for sweep in sweeps:

@@ -21,6 +21,16 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.values import place_of, short
 
 _NAMED_FAULTS = 3
+#: What pydantic calls things when it reads JSON, and what people do.
+_WORDS = (
+    ('a valid array', 'a list'),
+    ('a valid string', 'text'),
+    ('a valid boolean', 'true or false'),
+    ('a valid integer', 'a whole number'),
+    ('a valid number', 'a number'),
+    ('an object', 'a mapping'),
+    (' after validation', ''),
+)
 _UNKNOWN = ('extra_forbidden', 'unexpected_keyword_argument')
 
 
@@ -51,7 +61,8 @@ def file_format(cls: type[S]) -> type[S]:
 
 
 def checked(schema: type[S], content: object, where: str) -> S:
-    """Return what a reader gave as the format (a Schema or file_format) that it should be.
+    """
+    Return what a reader gave as the format (a Schema or file_format) that it should be.
 
     Raises QuietNavError naming where, each field (three of them) and what was expected there.
     """
@@ -60,7 +71,11 @@ def checked(schema: type[S], content: object, where: str) -> S:
         raise QuietNavError(f'{where}: expected a mapping of {known}; found {short(content)}')
     try:
         # As JSON: lists are tuples there, and nothing else is taken for anything that it is not.
-        return _adapter(schema).validate_json(json.dumps(content), strict=True)
+        text = json.dumps(content)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise QuietNavError(f'{where}: holds what no format does ({error})') from error
+    try:
+        return _adapter(schema).validate_json(text, strict=True)
     except ValidationError as error:
         raise QuietNavError(f'{where}: {_faults(schema, error)}') from error
 
@@ -87,6 +102,8 @@ def _fault(schema: Any, item: Any) -> str:
     if item['type'] == 'missing':
         return f'{place} is missing'
     text = item['msg'].removeprefix('Value error, ').replace('Input should', 'should')
+    for word, ours in _WORDS:
+        text = text.replace(word, ours)
     # A value error says itself what it found.
     found = '' if item['type'] == 'value_error' else f', found {short(item["input"])}'
     return f'{place}{": " if place else ""}{text}{found}'

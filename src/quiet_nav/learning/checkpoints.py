@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from dataclasses import dataclass
+import os
 from pathlib import Path
+import pickle
+import struct
 from typing import Any
+import zipfile
 
+from pydantic import Field
 import torch
 from torch import nn
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.onnx_graph import check_graph
+from quiet_nav.files.opening import MEBIBYTE, open_regular
+from quiet_nav.files.schema import checked, Name, Schema
+from quiet_nav.files.values import short
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.network import LAYOUT
 from quiet_nav.learning.recipe import NetworkRecipe, Recipe, recipe_from_dict
@@ -34,27 +41,80 @@ class StartingPoint:
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
-    """Load a PyTorch file with ``weights_only``; QuietNavError where it is no such file."""
+    """
+    Load a PyTorch file with ``weights_only``; QuietNavError where it is no such file.
+
+    Of what trainings of ours keep beside tensors the form is checked: ``hyper_parameters`` with a
+    recipe and, of the study, a task; ``state_dict`` of tensors by name.
+    """
     path = Path(path)
-    if not path.is_file():
-        raise QuietNavError(f'{path}: no such checkpoint')
+    _refuse_bomb(path)
     try:
         loaded = torch.load(path, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError,
-            ValueError, KeyError, AttributeError, IndexError, TypeError) as error:  # fmt: skip
+            ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError,
+            struct.error, RecursionError) as error:  # fmt: skip
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise QuietNavError(
             f'{path}: not a PyTorch checkpoint of plain tensors, or cut short ({first[:120]})'
         ) from error
     if not isinstance(loaded, dict):
         raise QuietNavError(f'{path}: expected a dictionary, found {type(loaded).__name__}')
+    parameters = loaded.get('hyper_parameters', {})
+    if not isinstance(parameters, dict):
+        raise QuietNavError(f'{path}: hyper_parameters: expected a mapping, found '
+                            f'{short(parameters)}')  # fmt: skip
+    if 'task' in parameters:
+        checked(_TaskFile, parameters['task'], f'{path}: task')
+    weights = loaded.get('state_dict', {})
+    if not isinstance(weights, dict) or not all(
+        isinstance(name, str) and torch.is_tensor(value) for name, value in weights.items()
+    ):
+        raise QuietNavError(f'{path}: state_dict: expected tensors by name')
     return loaded
+
+
+class _TaskFile(Schema):
+    name: Name
+    variant: Name
+    inputs: Name
+    # What a task keeps of its training data; the task knows it.
+    state: dict[str, Any] = Field(default_factory=dict)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse what is no regular file, and an archive that unpacks to far more than it is."""
+    with open_regular(path, f'checkpoint {path}') as file:
+        size = os.fstat(file.fileno()).st_size
+        if zipfile.is_zipfile(file):
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    unpacked = sum(item.file_size for item in archive.infolist())
+            except (zipfile.BadZipFile, ValueError, OSError, LookupError, struct.error):
+                # torch.load says what is wrong with it.
+                return
+            if unpacked > 2 * size + MEBIBYTE:
+                raise QuietNavError(
+                    f'{path}: unpacks from {size} to {unpacked} bytes; no checkpoint of PyTorch'
+                )
+
+
+def refuse_hollow(recipe: NetworkRecipe, numbers: int, where: str) -> None:
+    """Raise QuietNavError where a network has far more weights than a file has numbers for it."""
+    with torch.device('meta'):
+        network = kind_of(Recipe(network=recipe)).network(recipe)
+    wanted = sum(weight.numel() for weight in network.parameters())
+    if wanted > 1.5 * numbers + 1_000_000:
+        raise QuietNavError(
+            f'{where}: says a {recipe.kind} of width {recipe.width:g}, which has {wanted} weights; '
+            f'{numbers} are in it'
+        )
 
 
 def task_of(loaded: dict[str, Any]) -> str:
     """Return name, variant and input of the task that a loaded checkpoint is of."""
     said = loaded.get('hyper_parameters', {}).get('task')
-    if not said:
+    if not isinstance(said, dict):
         return 'near-wall'
     return ' '.join(part for part in (said['name'], said['variant'], f'({said["inputs"]})') if part)
 
@@ -85,8 +145,10 @@ def load_checkpoint(path: str | Path) -> tuple[nn.Module, Recipe, dict[str, Any]
             'weights that the authors publish go through import-checkpoint'
         )
     recipe = recipe_from_dict(parameters['recipe'], f'{path}: recipe')
+    weights = strip(loaded['state_dict'], PREFIX)
+    refuse_hollow(recipe.network, sum(value.numel() for value in weights.values()), str(path))
     network = kind_of(recipe).network(recipe.network)
-    load_weights(network, strip(loaded['state_dict'], PREFIX), str(path))
+    load_weights(network, weights, str(path))
     network.eval()
     return network, recipe, {k: v for k, v in loaded.items() if k != 'state_dict'}
 
@@ -108,7 +170,8 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], where: st
 
 
 def starting_point(path: str | Path) -> StartingPoint:
-    """Return what a checkpoint or an exported ONNX file holds, to start a training from it.
+    """
+    Return what a checkpoint or an exported ONNX file holds, to start a training from it.
 
     Raises QuietNavError where it is neither, of another project, or does not say its network.
     """
@@ -128,12 +191,25 @@ def starting_point(path: str | Path) -> StartingPoint:
     distance = bool(metadata.distance_edges_m)
     if metadata.kind == 'resnet':
         width, size = (_number(metadata, name, path) for name in ('width', 'size'))
-        return StartingPoint(NetworkRecipe('resnet', width, distance), round(size))
+        return _start('resnet', width, distance, path, round(size))
     kind = 'context' if metadata.kind == 'context' else 'vggish'
     first = [i for i in model.graph.initializer if i.name.endswith('features.0.weight')]
     if len(first) != 1:
         raise QuietNavError(f'{path}: {_NOT_PLAIN.format("features.0.weight")}')
-    return StartingPoint(NetworkRecipe(kind, first[0].dims[0] / LAYOUT[0], distance))
+    return _start(kind, (first[0].dims or [0])[0] / LAYOUT[0], distance, path)
+
+
+def _start(
+    kind: str, width: float, distance: bool, path: Path, size: int | None = None
+) -> StartingPoint:
+    """Return a starting point whose network can be what the file holds."""
+    raw = {
+        'network': {'kind': kind, 'width': width, 'distance': distance},
+        'image': {} if size is None else {'size': size},
+    }
+    network = recipe_from_dict(raw, f'{path}: network').network
+    refuse_hollow(network, path.stat().st_size // 4, str(path))
+    return StartingPoint(network, size)
 
 
 def _number(metadata: ModelMetadata, name: str, path: Path) -> float:
@@ -149,7 +225,8 @@ def _number(metadata: ModelMetadata, name: str, path: Path) -> float:
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:
-    """Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
+    """
+    Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
 
     A network with ``load_pretrained`` takes over what else a file of plain tensors holds.
     An ONNX file serves as long as it was neither quantised nor factorised. Its batch norms went
@@ -173,7 +250,8 @@ def start_from(network: nn.Module, path: str | Path) -> None:
 
 
 def mix_in(network: nn.Module, path: str | Path, share: float) -> None:
-    """Take a share of each weight from the file that the network's training began with.
+    """
+    Take a share of each weight from the file that the network's training began with.
 
     Weights of one training lie close enough for their mean to be a network, too, one that forgets
     less (Wortsman et al., 2022). path, errors: as for ``start_from``.
@@ -188,7 +266,8 @@ def mix_in(network: nn.Module, path: str | Path, share: float) -> None:
 
 
 def hold_folded(network: nn.Module) -> int:
-    """Put batch norms that an export emptied into evaluation mode, and return how many.
+    """
+    Put batch norms that an export emptied into evaluation mode, and return how many.
 
     In training mode they would normalise what the convolution before has normalised already.
     """
@@ -203,11 +282,10 @@ def hold_folded(network: nn.Module) -> int:
 
 
 def _read_onnx(path: Path) -> Any:
-    import onnx
     from google.protobuf.message import DecodeError
+    import onnx
 
-    if not path.is_file():
-        raise QuietNavError(f'{path}: no such model')
+    check_graph(path)
     try:
         return onnx.load(str(path))
     except (OSError, DecodeError) as error:
@@ -215,8 +293,6 @@ def _read_onnx(path: Path) -> Any:
 
 
 def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
-    from onnx import numpy_helper
-
     found = {item.name: item for item in _read_onnx(path).graph.initializer}
     weights = {}
     for name, value in network.state_dict().items():
@@ -224,7 +300,7 @@ def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
         module = network.get_submodule(stem)
         matches = [key for key in found if key == name or key.endswith('.' + name)]
         if len(matches) == 1:
-            weights[name] = torch.tensor(numpy_helper.to_array(found[matches[0]]))
+            weights[name] = _tensor(found[matches[0]], path)
         elif last == 'num_batches_tracked':
             weights[name] = value
         elif isinstance(module, _NORMS) and module.affine:
@@ -234,10 +310,19 @@ def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:
             added = f'{stem.rpartition(".")[0]}.convolution.weight_bias'
             matches = [key for key in found if last == 'bias' and key.endswith('.' + added)]
             if len(matches) == 1:
-                weights[name] = torch.tensor(numpy_helper.to_array(found[matches[0]]))
+                weights[name] = _tensor(found[matches[0]], path)
         else:
             raise QuietNavError(f'{path}: {_NOT_PLAIN.format(name)}')
     return weights
+
+
+def _tensor(item: Any, path: Path) -> torch.Tensor:
+    from onnx import numpy_helper
+
+    try:
+        return torch.tensor(numpy_helper.to_array(item))
+    except (ValueError, TypeError, RuntimeError, OverflowError, LookupError) as error:
+        raise QuietNavError(f'{path}: {short(item.name)} cannot be read ({error})') from error
 
 
 def _identity(norm: nn.Module, name: str, value: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,8 @@ class Clocks:
 
 
 class ControlClock:
-    """Makes the time that control and watches go by from the steady clock and ROS time.
+    """
+    Makes the time that control and watches go by from the steady clock and ROS time.
 
     On a robot it is the steady clock, begun at ROS time, so that setting the system's clock
     neither stops nor hastens anything; ``of_stamp`` brings stamps to it. In simulated time it is
@@ -33,6 +34,8 @@ class ControlClock:
     def __init__(self, simulated: bool = False) -> None:
         self.simulated = simulated
         self.jump = ''
+        #: By how much the clock was set at a stroke, all in all (ns); not in simulated time.
+        self.set_ns = 0
         self._now: Clocks | None = None
         self._anchor_ns = 0
         self._moved_ns = 0
@@ -79,6 +82,7 @@ class ControlClock:
         if not self.simulated:
             set_s = ros_s - steady_s
             if abs(set_s) > JUMP_S:
+                self.set_ns += round(set_s * 1e9)
                 way = 'back' if set_s < 0.0 else 'forward'
                 self.jump = self.jump or f'the clock was set {way} by {round(abs(set_s), 2):g} s'
         elif ros_s < 0.0:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections import deque
 from dataclasses import dataclass
+import itertools
+import math
+import statistics
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.readings import Modality
@@ -16,7 +17,8 @@ _BURST_S = 0.02
 
 @dataclass(frozen=True)
 class LifeSettings:
-    """When a detector counts as dead, in seconds.
+    """
+    When a detector counts as dead, in seconds.
 
     beat_timeout_s: its heartbeat is silent so long (one that hangs or is killed sends none).
     least_timeout_s, periods: without a heartbeat its readings are silent for so many of their own
@@ -34,7 +36,8 @@ class LifeSettings:
 
 
 class LifeWatch:
-    """Takes when heartbeats and readings arrive; times are of a clock that never jumps (ns).
+    """
+    Takes when heartbeats and readings arrive; times are of a clock that never jumps (ns).
 
     What was never there is not missed: a detector without heartbeat is judged by its readings
     alone, one that has said nothing yet not at all.
@@ -63,10 +66,10 @@ class LifeWatch:
                 return ''
             return f'near_wall has given no sign of life for {silent_s:.2f} s'
         for modality in modalities or (Modality.AUDIO,):
-            arrivals = self._arrivals.get(modality, ())
+            arrivals = list(self._arrivals.get(modality, ()))
             if len(arrivals) < 3:
                 continue
-            gaps = [(b - a) * 1e-9 for a, b in zip(arrivals, list(arrivals)[1:], strict=False)]
+            gaps = [(b - a) * 1e-9 for a, b in itertools.pairwise(arrivals)]
             limit_s = max(
                 self.settings.least_timeout_s, self.settings.periods * statistics.median(gaps)
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
@@ -20,7 +20,8 @@ _LONGEST_GAP_S = 0.5
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """How far measured motion may stay behind what was commanded.
+    """
+    How far measured motion may stay behind what was commanded.
 
     motion_delay_s: from a command to odometry that shows it. motion_margin_m, motion_margin_rad:
     may always be missing; motion_share: may be missing of what was commanded. A robot that does
@@ -30,7 +31,7 @@ class MotionSettings:
 
     motion_delay_s: float = 0.2
     motion_margin_m: float = 0.04
-    motion_margin_rad: float = 0.2
+    motion_margin_rad: float = 0.3
     motion_share: float = 0.25
 
     def __post_init__(self) -> None:
@@ -41,17 +42,22 @@ class MotionSettings:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Sums since the start at a time: commanded and measured way (m) and angle (rad), signed."""
+    """
+    Sums since the start at a time of way (m) or angle (rad), signed.
+
+    told: commanded until now. due: commanded so long ago that odometry must show it by now.
+    measured: what odometry says.
+    """
 
     time_ns: int
-    commanded_m: float
-    commanded_rad: float
-    measured_m: float
-    measured_rad: float
+    told: tuple[float, float]
+    due: tuple[float, float]
+    measured: tuple[float, float]
 
 
 class MotionWatch:
-    """Takes commands and poses of odometry; says where the robot does not do what it is told.
+    """
+    Takes commands and poses of odometry; says where the robot does not do what it is told.
 
     Way is counted along the robot's heading, so that one that goes backwards loses twice.
     """
@@ -63,11 +69,10 @@ class MotionWatch:
     def reset(self) -> None:
         """Forget everything: a new run begins, or the robot was stopped by something else."""
         self._pose: Pose2D | None = None
-        self._measured_m = self._measured_rad = 0.0
         self._command, self._command_ns = STOP, 0
-        self._commanded_m = self._commanded_rad = 0.0
-        #: Commands on their way: what is commanded now is expected after the delay.
-        self._coming: deque[tuple[int, float, float]] = deque()
+        self._told = self._due = self._measured = (0.0, 0.0)
+        #: Commands that odometry need not show yet: until when, way and angle.
+        self._coming: deque[tuple[int, tuple[float, float]]] = deque()
         self._samples: deque[_Sample] = deque()
 
     def odometry(self, pose: Pose2D) -> None:
@@ -75,75 +80,60 @@ class MotionWatch:
         before, self._pose = self._pose, pose
         if before is not None:
             dx, dy = pose.x - before.x, pose.y - before.y
-            self._measured_m += dx * math.cos(pose.yaw) + dy * math.sin(pose.yaw)
-            self._measured_rad += wrap_angle(pose.yaw - before.yaw)
+            way = dx * math.cos(pose.yaw) + dy * math.sin(pose.yaw)
+            self._measured = _sum(self._measured, (way, wrap_angle(pose.yaw - before.yaw)))
 
     def commanded(self, now_ns: int, command: Twist2D) -> None:
         """Take the command that is sent now; to be called with every one."""
         if self._command_ns:
             dt_s = min(max(now_ns - self._command_ns, 0) * 1e-9, _LONGEST_GAP_S)
-            due_ns = now_ns + round(self.settings.motion_delay_s * 1e9)
             moved = self._command.linear_mps * dt_s, self._command.angular_rps * dt_s
-            self._coming.append((due_ns, *moved))
+            self._told = _sum(self._told, moved)
+            self._coming.append((now_ns + round(self.settings.motion_delay_s * 1e9), moved))
         self._command, self._command_ns = command, now_ns
         while self._coming and self._coming[0][0] <= now_ns:
-            _, way_m, turn_rad = self._coming.popleft()
-            self._commanded_m += way_m
-            self._commanded_rad += turn_rad
-        self._samples.append(
-            _Sample(
-                now_ns,
-                self._commanded_m,
-                self._commanded_rad,
-                self._measured_m,
-                self._measured_rad,
-            )
-        )
-        self._shorten(now_ns)
-
-    def _shorten(self, now_ns: int) -> None:
-        """Drop samples that lie farther back than the windows reach, and one that is too old."""
-        samples, newest = self._samples, self._samples[-1]
-        while len(samples) > 2 and (
-            now_ns - samples[0].time_ns > _LONGEST_S * 1e9
-            or (
-                abs(newest.commanded_m - samples[1].commanded_m) >= _WINDOW_M
-                and abs(newest.commanded_rad - samples[1].commanded_rad) >= _WINDOW_RAD
-            )
-        ):
-            samples.popleft()
+            self._due = _sum(self._due, self._coming.popleft()[1])
+        self._samples.append(_Sample(now_ns, self._told, self._due, self._measured))
+        while now_ns - self._samples[0].time_ns > _LONGEST_S * 1e9:
+            self._samples.popleft()
 
     def fault(self) -> str:
         """Return in words how far the robot stays behind, '' where it does what it is told."""
         if not self._samples:
             return ''
         s = self.settings
-        newest = self._samples[-1]
-        way = self._since(newest, 'commanded_m', _WINDOW_M)
-        told_m = newest.commanded_m - way.commanded_m
-        went_m = newest.measured_m - way.measured_m
-        if _behind(told_m, went_m, s.motion_margin_m, s.motion_share):
-            return (
-                f'commanded {told_m:.2f} m, odometry says {went_m:.2f} m: '
-                'odometry is wrong, or the robot is stuck'
-            )
-        turn = self._since(newest, 'commanded_rad', _WINDOW_RAD)
-        told_rad = newest.commanded_rad - turn.commanded_rad
-        turned_rad = newest.measured_rad - turn.measured_rad
-        if _behind(told_rad, turned_rad, s.motion_margin_rad, s.motion_share):
-            return (
-                f'commanded a turn of {told_rad:.2f} rad, odometry says {turned_rad:.2f} rad: '
-                'odometry is wrong, or the robot is stuck'
-            )
+        for axis, window, margin, words in (
+            (0, _WINDOW_M, s.motion_margin_m, 'commanded {:.2f} m, odometry says {:.2f} m'),
+            (
+                1,
+                _WINDOW_RAD,
+                s.motion_margin_rad,
+                'commanded a turn of {:.2f} rad, odometry says {:.2f} rad',
+            ),
+        ):
+            due, told, went = self._window(axis, window)
+            # A robot may be as quick as its commands or as late as the delay: it does neither.
+            if all(_behind(wanted, went, margin, s.motion_share) for wanted in (due, told)):
+                said = words.format(due, went)
+                return f'{said}: odometry is wrong, or the robot is stuck'
         return ''
 
-    def _since(self, newest: _Sample, name: str, window: float) -> _Sample:
-        """Return the newest sample before which a window of the commanded motion begins."""
-        now = getattr(newest, name)
-        for sample in reversed(self._samples):
-            if abs(now - getattr(sample, name)) >= window:
-                return sample
-        return self._samples[0]
+    def _window(self, axis: int, window: float) -> tuple[float, float, float]:
+        """Return what was due, told and measured since the newest window of motion began."""
+        newest = self._samples[-1]
+        since = next(
+            (x for x in reversed(self._samples) if abs(newest.due[axis] - x.due[axis]) >= window),
+            self._samples[0],
+        )
+        return (
+            newest.due[axis] - since.due[axis],
+            newest.told[axis] - since.told[axis],
+            newest.measured[axis] - since.measured[axis],
+        )
+
+
+def _sum(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return a[0] + b[0], a[1] + b[1]
 
 
 def _behind(told: float, measured: float, margin: float, share: float) -> bool:

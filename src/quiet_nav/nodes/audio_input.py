@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -28,6 +29,12 @@ INFO_TOPIC = 'audio/audio_info'
 #: As audio_capture publishes.
 AUDIO_QOS = QoSProfile(depth=10)
 INFO_QOS = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+#: Older ones (audio_common 0.3) say it once to those who are there.
+_VOLATILE_INFO_QOS = QoSProfile(depth=1)
+_VOLATILE_ADVICE = (
+    'its publisher does not keep it for those who come later (durability VOLATILE, as that of '
+    'audio_capture before 0.4): start it after this node, or update it'
+)
 #: A node that is busy for a moment must not lose sound: what waits for it is kept.
 _INPUT_QOS = QoSProfile(history=HistoryPolicy.KEEP_ALL, reliability=ReliabilityPolicy.RELIABLE)
 _CHECK_S = 1.0
@@ -39,7 +46,8 @@ _ADVICE = (
 
 
 def audio_messages() -> ModuleType:
-    """Return audio_common_msgs.msg.
+    """
+    Return audio_common_msgs.msg.
 
     Raises QuietNavError where it is missing or of another project under the same name
     (mgonzs13/audio_common).
@@ -58,7 +66,8 @@ def audio_messages() -> ModuleType:
 
 
 def foreign_fault(topic: str, found: str, expected: str, same_definition: bool) -> str:
-    """Return why a publisher of type ``found`` on a topic cannot be read, or ''.
+    """
+    Return why a publisher of type ``found`` on a topic cannot be read, or ''.
 
     found, expected: type names like 'audio_common_msgs/msg/AudioDataStamped'. same_definition:
     False where types of the same name are known to have other fields.
@@ -74,7 +83,8 @@ def foreign_fault(topic: str, found: str, expected: str, same_definition: bool) 
 
 
 class AudioInput:
-    """Subscribes to audio_stamped and audio_info and keeps the sound as an AudioStream.
+    """
+    Subscribes to audio_stamped and audio_info and keeps the sound as an AudioStream.
 
     ``on_sound`` is called after each chunk that was taken, ``on_break`` after a gap or the like.
     Bad input is logged once and held in ``fault``; nothing raises. Restarted publishers and new
@@ -96,9 +106,19 @@ class AudioInput:
         self._on_break = on_break
         self._receiver = AudioReceiver(buffer_s, tolerance)
         messages, group = audio_messages(), {'callback_group': callback_group}
+        # What does not fit one of the two is heard by the other: no warning is due.
+        silent = SubscriptionEventCallbacks(incompatible_qos=lambda _: None)
         self._subscriptions = (
             node.create_subscription(
-                messages.AudioInfo, INFO_TOPIC, self._take_info, INFO_QOS, **group
+                messages.AudioInfo,
+                INFO_TOPIC,
+                self._take_info,
+                INFO_QOS,
+                event_callbacks=silent,
+                **group,
+            ),
+            node.create_subscription(
+                messages.AudioInfo, INFO_TOPIC, self._take_info, _VOLATILE_INFO_QOS, **group
             ),
             node.create_subscription(
                 messages.AudioDataStamped, STAMPED_TOPIC, self._take_audio, _INPUT_QOS, **group
@@ -121,7 +141,12 @@ class AudioInput:
     @property
     def fault(self) -> str:
         """Why there is no sound, or ''."""
-        return self._receiver.fault
+        fault, receiver = self._receiver.fault, self._receiver
+        if not (receiver.lacks_info and receiver.stream is None):
+            return fault
+        infos = self._node.get_publishers_info_by_topic(self._subscriptions[0].topic_name)
+        volatile = any(i.qos_profile.durability == DurabilityPolicy.VOLATILE for i in infos)
+        return f'{fault} {_VOLATILE_ADVICE}' if volatile else fault
 
     @property
     def age_s(self) -> float:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 import functools
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -26,7 +26,8 @@ _SUCCESS = TransitionCallbackReturn.SUCCESS
 
 
 def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..., Any]:
-    """Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
+    """
+    Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
 
     QuietNavError becomes one log line and FAILURE (the state before is kept), any other exception
     one line and ERROR; rclpy alone would swallow both. Returning None is SUCCESS. In a node that
@@ -48,7 +49,7 @@ def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..
             if hasattr(node, 'failure'):
                 node.failure = one_line(error)
             return TransitionCallbackReturn.ERROR
-        if callback.__name__ == 'on_configure' and result in (None, _SUCCESS):
+        if callback.__name__ == 'on_configure' and isinstance(node, ManagedNode):
             node.failure = ''
         return _SUCCESS if result is None else result
 
@@ -82,7 +83,8 @@ class PlainNode(_Care, Node):
 
 
 class ManagedNode(_Care, LifecycleNode):
-    """A lifecycle node that no request and no exception ends unless it is meant to.
+    """
+    A lifecycle node that no request and no exception ends unless it is meant to.
 
     A transition that is not allowed in the present state is answered with false, and said. An
     exception takes the node through error processing to ``unconfigured``: ``release`` makes the
@@ -103,6 +105,11 @@ class ManagedNode(_Care, LifecycleNode):
 
     def release(self) -> None:
         """Make the robot stand and let go of everything that configuring made; never raises."""
+
+    def destroy_node(self) -> None:
+        """Let go of everything, then of the node: threads of it end first."""
+        self.on_error(None)
+        super().destroy_node()
 
     @property
     def state(self) -> str:
@@ -170,7 +177,7 @@ class ManagedNode(_Care, LifecycleNode):
                 response.success = False
                 return response
 
-    def _allowed(self) -> list[tuple]:
+    def _allowed(self) -> list[tuple[Any, ...]]:
         """Return the transitions that may be asked for now; the others are made by the node."""
         found = self._state_machine.available_transitions
         return [item for item in found if not item[1].startswith('transition_')]
@@ -178,7 +185,7 @@ class ManagedNode(_Care, LifecycleNode):
 
 def _label_of(node: ManagedNode, number: int) -> str:
     graph = {item[0]: item[1] for item in node._state_machine.transition_graph}
-    return graph.get(number, f'transition {number}')
+    return str(graph.get(number, f'transition {number}'))
 
 
 class _Held:

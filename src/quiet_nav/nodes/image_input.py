@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
+import math
 
 import numpy as np
 from rclpy.node import Node
@@ -15,29 +14,19 @@ from tf2_msgs.msg import TFMessage
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.nodes.camera_messages import image_from_msg, make_bridge
 from quiet_nav.nodes.runtime import now_ns
-from quiet_nav.perception.messages import FrameListener, stamp_to_ns
-from quiet_nav.perception.sight.looking import Picture, optical_axis
+from quiet_nav.perception.messages import COLOR_ENCODINGS, FrameListener, stamp_to_ns
+from quiet_nav.perception.sight.looking import optical_axis, Picture
 from quiet_nav.perception.transforms import Transform
 
 IMAGE_TOPIC = 'camera/camera/color/image_raw'
-#: Encodings that say how a wall looks; depth and raw Bayer do not.
-ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')
 #: An image is worth nothing once the next is there.
 IMAGE_QOS = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
 _STATIC_QOS = QoSProfile(depth=100, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def make_bridge() -> Any:
-    """Return a CvBridge; QuietNavError where cv_bridge is missing."""
-    try:
-        from cv_bridge import CvBridge
-    except ImportError as error:
-        raise QuietNavError(f'images need cv_bridge, which is not installed ({error})') from error
-    return CvBridge()
-
-
-def picture_of(message: Image | CompressedImage, bridge: Any) -> Picture:
+def picture_of(message: Image | CompressedImage) -> Picture:
     """Return the picture of a message; one without pixels and with the reason where it has none."""
     stamp_ns = stamp_to_ns(message.header.stamp)
     fault = _fault(message)
@@ -47,7 +36,7 @@ def picture_of(message: Image | CompressedImage, bridge: Any) -> Picture:
         if isinstance(message, CompressedImage):
             pixels = _decompressed(message)
         else:
-            pixels = bridge.imgmsg_to_cv2(message, 'rgb8')
+            pixels = image_from_msg(message, 'rgb8')
     except QuietNavError as error:
         return Picture(None, stamp_ns, str(error))
     except Exception as error:
@@ -62,8 +51,8 @@ def _fault(message: Image | CompressedImage) -> str:
         return '' if size else 'empty: a compressed image without data'
     if not (message.width and message.height and size):
         return f'zero-sized: {message.width} x {message.height} pixels, {size} bytes'
-    if message.encoding not in ENCODINGS:
-        known = ', '.join(ENCODINGS)
+    if message.encoding not in COLOR_ENCODINGS:
+        known = ', '.join(COLOR_ENCODINGS)
         return (
             f'encoded as {message.encoding!r}; expected one of {known}: name the topic of the '
             'colour image as image_topic, or set the format of the camera'
@@ -74,7 +63,8 @@ def _fault(message: Image | CompressedImage) -> str:
 
 
 def _decompressed(message: CompressedImage) -> np.ndarray:
-    """Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
+    """
+    Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
 
     cv_bridge would squeeze 16 bits of depth into 8 of grey, and show what is left of a cut file.
     Raises QuietNavError where it is neither, cut short, or not of 8 bits.
@@ -120,7 +110,8 @@ def subscribe_images(
 
 
 class ImageInput:
-    """Subscribes to images, their camera_info and the camera's place on the robot.
+    """
+    Subscribes to images, their camera_info and the camera's place on the robot.
 
     on_image is called with every message; whoever wants its pixels asks ``picture``.
     side: where the camera looks, '' asks tf (from base_frame), FRONT where tf does not know it.
@@ -136,7 +127,7 @@ class ImageInput:
         base_frame: str = 'base_link',
     ) -> None:
         self._node, self._base_frame = node, base_frame
-        self._bridge = make_bridge()
+        make_bridge()
         self._named_side = Side[side.upper()] if side else None
         self._frames = FrameListener(base_frame)
         self._known: dict[str, Transform] = {}
@@ -164,7 +155,7 @@ class ImageInput:
 
     def picture(self, message: Image | CompressedImage) -> Picture:
         """Return the message's picture."""
-        return picture_of(message, self._bridge)
+        return picture_of(message)
 
     def side(self, frame: str) -> Side:
         """Return the side that a camera of a frame looks at."""
@@ -178,7 +169,8 @@ class ImageInput:
         return Side.nearest(self._known[frame].pose.yaw)
 
     def axis(self, frame: str) -> Transform | None:
-        """Return where in base_link a camera of a frame is, x along its optical axis; as tf says.
+        """
+        Return where in base_link a camera of a frame is, x along its optical axis; as tf says.
 
         None where tf does not know it, and where the side was named: who names it knows better.
         """

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
+import sys
 from typing import Any
 
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.qos import (
+    qos_profile_sensor_data,
     QoSDurabilityPolicy,
     QoSProfile,
     QoSReliabilityPolicy,
-    qos_profile_sensor_data,
 )
 from sensor_msgs.msg import Image, Range
 from tf2_msgs.msg import TFMessage
 
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.base import PlainNode
+from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import run
 from quiet_nav.perception.messages import (
-    FrameListener,
     checked_ns,
+    FrameListener,
     grid_from_msg,
-    pixels_from_msg,
     reading_from_msg,
 )
 from quiet_nav.perception.rig import find_rig
@@ -114,7 +114,7 @@ class LiveView(PlainNode):
     def _on_image(self, message: Image) -> None:
         header = message.header
         self.scene.image(
-            pixels_from_msg(message), header.frame_id, checked_ns(header.stamp, 'header')
+            image_from_msg(message, 'rgb8'), header.frame_id, checked_ns(header.stamp, 'header')
         )
 
     def _health(self) -> Status:

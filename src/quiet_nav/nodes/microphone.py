@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+import sys
+import threading
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -14,23 +14,24 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.navigation.control_clock import ControlClock
 from quiet_nav.nodes.audio_input import (
+    audio_messages,
     AUDIO_QOS,
     AUDIO_TOPIC,
     INFO_QOS,
     INFO_TOPIC,
     STAMPED_TOPIC,
-    audio_messages,
 )
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.failures import one_line, raise_in_executor
-from quiet_nav.nodes.parameters import Parameters, parameter
-from quiet_nav.nodes.runtime import now_ns, ns_to_stamp, run
+from quiet_nav.nodes.parameters import parameter, Parameters
+from quiet_nav.nodes.runtime import now_ns, ns_to_stamp, read_clocks, run
 from quiet_nav.sound.devices import CapturedChunk, DeviceCapture, rescan_devices
 from quiet_nav.sound.files import PcmFile
 from quiet_nav.sound.levels import LevelMeter
-from quiet_nav.sound.pcm import MAX_CHANNELS, SAMPLE_BYTES, PcmFormat, decode_pcm
+from quiet_nav.sound.pcm import decode_pcm, MAX_CHANNELS, PcmFormat, SAMPLE_BYTES
 
 RETRY_S = 2.0
 INFO_PERIOD_S = 5.0
@@ -44,7 +45,10 @@ class MicrophoneParameters:
     """Parameters of the node."""
 
     device: str = parameter(
-        '', 'input device: index, name or part of it; empty: the default one', read_only=True
+        '',
+        'input device: index, name or part of it; empty: the default one',
+        read_only=True,
+        number_is_text=True,
     )
     file: str = parameter(
         '', 'sound file (WAV, FLAC, OGG) to publish instead of a device', read_only=True
@@ -66,7 +70,15 @@ class MicrophoneParameters:
         1, 'channels of the device', minimum=1, maximum=MAX_CHANNELS, read_only=True
     )
     sample_rate: int = parameter(
-        16_000, 'rate of the device (Hz)', minimum=1_000, maximum=384_000, read_only=True
+        16_000, 'rate that is published (Hz)', minimum=1_000, maximum=384_000, read_only=True
+    )
+    device_rate: int = parameter(
+        0,
+        'rate that the device records at (Hz), resampled to sample_rate; 0: sample_rate where the '
+        'device has it, otherwise one that it has',
+        minimum=0,
+        maximum=384_000,
+        read_only=True,
     )
     chunk_s: float = parameter(
         0.02, 'sound in one message (s)', minimum=0.001, maximum=1.0, read_only=True
@@ -144,20 +156,24 @@ class Microphone(PlainNode):
             if self._stop.wait(0.02):
                 return
         # Simulated time is 0 until the first /clock arrives.
-        while not (start_ns := now_ns(self)):
+        while not now_ns(self):
             if self._stop.wait(0.02):
                 return
-        frames = 0
+        # The file's pace is steady; its stamps follow a clock that is set.
+        time = ControlClock(bool(self.get_parameter('use_sim_time').value))
+        start_ns, frames = time.update(read_clocks(self, self._steady)), 0
         for data in file.chunks(p.chunk_s, p.loop):
-            stamp_ns = start_ns + frames * 1_000_000_000 // rate
+            begin_ns = start_ns + frames * 1_000_000_000 // rate
             frames += len(data) // self._format.frame_bytes
             end_ns = start_ns + frames * 1_000_000_000 // rate
-            while p.realtime and (early_ns := end_ns - now_ns(self)) > 0:
+            while (early_ns := end_ns - time.update(read_clocks(self, self._steady))) > 0:
+                if not p.realtime:
+                    break
                 if self._stop.wait(min(early_ns / 1e9, 0.1)):
                     return
             if self._stop.is_set():
                 return
-            yield CapturedChunk(data, stamp_ns)
+            yield CapturedChunk(data, begin_ns + time.set_ns)
 
     def _wait_until_received(self) -> None:
         while not self._stop.is_set() and self._stamped.get_subscription_count():
@@ -171,11 +187,14 @@ class Microphone(PlainNode):
                 if lost:
                     rescan_devices()
                 with DeviceCapture(
-                    p.device, self._format, p.chunk_s, lambda: now_ns(self)
+                    p.device, self._format, p.chunk_s, lambda: now_ns(self), p.device_rate
                 ) as capture:
+                    said = f'recording {capture.name}: {self._format}'
+                    if capture.recorded != self._format:
+                        said += f', resampled from {capture.recorded.sample_rate} Hz'
                     for chunk in capture.chunks(self._stop):
                         if self._fault:
-                            self.log.info(f'recording {capture.name}: {self._format}')
+                            self.log.info(said)
                         self._publish(chunk)
             except QuietNavError as error:
                 self._fail(str(error))

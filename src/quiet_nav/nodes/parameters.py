@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 import typing
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
@@ -42,12 +42,15 @@ def parameter(
     choices: tuple[str, ...] = (),
     read_only: bool = False,
     safety: bool = False,
+    number_is_text: bool = False,
 ) -> Any:
-    """Return a dataclass field that is also a ROS parameter.
+    """
+    Return a dataclass field that is also a ROS parameter.
 
     default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
     neither, for int and float. choices: the only strings allowed. read_only: set at start only.
-    safety: cannot be set while the node is active (``Parameters``: locked).
+    safety: cannot be set while the node is active (``Parameters``: locked). number_is_text: of a
+    string that may be a number, which ROS then takes for an integer (`-p device:=1`).
     """
     return dataclasses.field(
         default=default,
@@ -58,12 +61,14 @@ def parameter(
             'choices': choices,
             'read_only': read_only,
             'safety': safety,
+            'number_is_text': number_is_text,
         },
     )
 
 
 class Parameters(Generic[T]):
-    """The parameters of a node: ``value`` is always a valid instance of the dataclass.
+    """
+    The parameters of a node: ``value`` is always a valid instance of the dataclass.
 
     Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
     ``__post_init__`` refuses combinations too, at start and when a parameter is set later;
@@ -126,7 +131,10 @@ def describe(field: dataclasses.Field) -> ParameterDescriptor:
     """Return the descriptor (description, range, read_only) of a field made with ``parameter``."""
     meta = field.metadata
     descriptor = ParameterDescriptor(
-        name=field.name, description=meta['description'], read_only=meta['read_only']
+        name=field.name,
+        description=meta['description'],
+        read_only=meta['read_only'],
+        dynamic_typing=meta['number_is_text'],
     )
     if meta['choices']:
         descriptor.additional_constraints = 'one of ' + ', '.join(meta['choices'])
@@ -162,7 +170,12 @@ def _declare(node: Node, field: dataclasses.Field, hint: Any) -> Any:
         ) from error
     except InvalidParameterValueException as error:
         raise QuietNavError(f'parameter {field.name}: {error}') from error
-    return _plain(node.get_parameter(field.name).value)
+    value = _plain(node.get_parameter(field.name).value)
+    if not field.metadata['number_is_text'] or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise QuietNavError(f'parameter {field.name}: expected text or a whole number, found {value!r}')
 
 
 def _plain(value: Any) -> Any:

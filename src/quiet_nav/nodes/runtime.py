@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import math
 import os
@@ -10,26 +11,29 @@ import sys
 import threading
 import time
 import traceback
-import weakref
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+import weakref
 
-import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
+import rclpy
+from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.nodes.base import ManagedNode, log_of, transition
+from quiet_nav.navigation.control_clock import Clocks
+from quiet_nav.nodes.base import log_of, ManagedNode, transition
 from quiet_nav.nodes.failures import leave, one_line
 from quiet_nav.nodes.logs import process_log
 
-__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'run', 'transition']
+__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'read_clocks', 'run', 'transition']
 
 NS_PER_S = 1_000_000_000
+#: Two clocks read farther apart do not say what they have in common.
+CLOCKS_WITHIN_NS = 5_000_000
 #: How long a callback that is running may go on before the shutdown hook runs beside it.
 CALLBACK_GRACE_S = 0.1
 #: A callback that a worker has not begun by then is handed out once more.
@@ -53,10 +57,22 @@ def now_ns(node: Node) -> int:
     return node.get_clock().now().nanoseconds
 
 
+def read_clocks(node: Node, steady: Clock) -> Clocks:
+    """Return the steady clock and the node's at one moment; again where something came between."""
+    for _ in range(5):
+        before = steady.now().nanoseconds
+        ros_ns = now_ns(node)
+        after = steady.now().nanoseconds
+        if after - before < CLOCKS_WITHIN_NS:
+            break
+    return Clocks((before + after) // 2, ros_ns)
+
+
 def run(
     make_node: Callable[[], Node], args: Sequence[str] | None = None, *, threads: int = 1
 ) -> int:
-    """Run a node until SIGINT, SIGTERM, a shutdown of its context or an exception in a callback.
+    """
+    Run a node until SIGINT, SIGTERM, a shutdown of its context or an exception in a callback.
 
     A node's ``before_shutdown()``, where it has one, is called exactly once in every case while
     the node can still publish; a lifecycle node then goes through its shutdown transition.
@@ -73,7 +89,7 @@ def run(
         # rclpy's own handlers invalidate the context, and with it the last zero velocity.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
-        print(f'quiet_nav: {_why_not_begun(error)}', file=sys.stderr, flush=True)
+        print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
         return 2
     code = 1
     try:
@@ -95,7 +111,7 @@ def run(
     return leave(code)
 
 
-def _why_not_begun(error: Exception) -> str:
+def why_not_begun(error: Exception) -> str:
     """Return in one line why ROS cannot begin, and the way out where it is known."""
     text = one_line(error)
     if 'log' in text.lower():
@@ -108,7 +124,8 @@ def _why_not_begun(error: Exception) -> str:
 
 
 class PatientExecutor(MultiThreadedExecutor):
-    """rclpy's executor, but a callback that waits for a worker is not handed out again and again.
+    """
+    rclpy's executor, but a callback that waits for a worker is not handed out again and again.
 
     rclpy 7.1 submits every task that is neither running nor done at each turn: while workers are
     busy it turns without rest, thousands of copies queue up, and the callbacks starve.
@@ -217,7 +234,8 @@ def _shut_down(node: Node) -> None:
 
 @contextlib.contextmanager
 def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
+    """
+    Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
 
     Within SAME_WISH_S more of them change nothing: the node is stopping its robot.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.node import Node
 
@@ -29,7 +30,8 @@ def others(found: Sequence[Endpoint], own: str) -> list[str]:
 
 
 def sole_fault(topic: str, found: Sequence[Endpoint], own: str = '') -> str:
-    """Return that a topic has publishers beside the only one that it may have, '' where not.
+    """
+    Return that a topic has publishers beside the only one that it may have, '' where not.
 
     own: the node whose right it is; '' for whoever else publishes it.
     """
@@ -46,7 +48,8 @@ def _twin(own: str, names: Sequence[str]) -> str:
 
 
 def type_fault(topic: str, listeners: Sequence[Endpoint], own_kind: str) -> str:
-    """Return that those who listen to a topic expect another type, '' where one fits.
+    """
+    Return that those who listen to a topic expect another type, '' where one fits.
 
     Nobody at all is no fault: discovery takes its time.
     """
@@ -86,7 +89,7 @@ class Surroundings:
         return sorted(found)
 
 
-def _endpoints(found: Sequence[object]) -> list[Endpoint]:
+def _endpoints(found: Sequence[Any]) -> list[Endpoint]:
     return [
         Endpoint(
             'a node without a name'

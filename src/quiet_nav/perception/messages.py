@@ -8,7 +8,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
@@ -18,6 +18,8 @@ _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8
 _ENCODINGS['mono8'] = (1, False)
 #: Encodings that say how a wall looks, live and in bags; depth and raw Bayer do not.
 COLOR_ENCODINGS = tuple(_ENCODINGS)
+#: Pixel and metres a unit of the encodings that depth comes in (REP-118 and realsense2_camera).
+DEPTH_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 #: No window (and no image) lasts longer.
 LONGEST_WINDOW_S = 60.0
 #: Larger maps than this, in cells, are refused.
@@ -44,7 +46,8 @@ def checked_ns(stamp: object, what: str) -> int:
 
 
 def reading_from_msg(message: object) -> NearWallReading:
-    """Return the reading of a quiet_nav/NearWall; every field is checked.
+    """
+    Return the reading of a quiet_nav/NearWall; every field is checked.
 
     Raises QuietNavError naming the field that is not what NearWall.msg says.
     """
@@ -118,7 +121,8 @@ def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
 
 
 def grid_from_msg(message: object) -> GridMap:
-    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
+    """
+    Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
 
     Raises QuietNavError where size, resolution or origin are not those of a map.
     """
@@ -138,7 +142,8 @@ def grid_from_msg(message: object) -> GridMap:
 
 
 def pixels_from_msg(message: object) -> np.ndarray:
-    """Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
+    """
+    Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
 
     Raises QuietNavError for other encodings and for images with too few bytes.
     """
@@ -156,8 +161,22 @@ def check_encoding(encoding: str, known: Collection[str]) -> None:
         raise QuietNavError(f'image encoded as {encoding!r}; expected one of {", ".join(known)}')
 
 
+def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
+    """
+    Return the type of one pixel, bytes for those of several channels.
+
+    Raises QuietNavError for encodings of neither colour nor depth.
+    """
+    check_encoding(encoding, (*COLOR_ENCODINGS, *DEPTH_ENCODINGS))
+    if encoding in DEPTH_ENCODINGS:
+        return np.dtype(DEPTH_ENCODINGS[encoding][0]).newbyteorder('>' if big_endian else '<')
+    channels = _ENCODINGS[encoding][0]
+    return np.dtype(np.uint8) if channels == 1 else np.dtype((np.void, channels))
+
+
 def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
-    """Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
+    """
+    Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
 
     What pads rows or follows the last one is left out. Raises QuietNavError where there are no
     pixels or too few bytes.
@@ -175,7 +194,8 @@ def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
 
 
 class FrameListener:
-    """Keeps where frames are from tf, and from odometry as long as tf does not have the base.
+    """
+    Keeps where frames are from tf, and from odometry as long as tf does not have the base.
 
     placed: called with parent, frame, time (ns; None where it holds always) and Transform for
     everything that is taken. refused: called with the reason for every transform that is none.
@@ -240,7 +260,8 @@ class FrameListener:
 
 
 def checked_transform(t: object, q: object, what: str) -> Transform:
-    """Return a translation and rotation as a Transform.
+    """
+    Return a translation and rotation as a Transform.
 
     Raises QuietNavError where they are not finite, or the quaternion is not a rotation.
     """

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 
 #: No room is as large, and no recording as long.
 _Metres = Annotated[float, Field(ge=0, le=1000)]
@@ -43,12 +43,28 @@ class AnnotatedPose(_Part):
     y: _Coordinate
 
 
+class AnnotatedOwn(_Part):
+    """
+    A robot's own sound at a place.
+
+    level_db: of each ear (in the order of ``ears``; one microphone alone has one) over the room's
+    ambience, with everything on that the robot has. on: share of each window (sound file) that each
+    of the robot's sources is on.
+    """
+
+    robot: Name
+    level_db: tuple[float, ...] = Field((), alias='level')
+    on: dict[Name, tuple[float, ...]] = Field(default_factory=dict)
+
+
 class Annotation(_Part):
-    """One annotation; empty or None is what it does not say.
+    """
+    One annotation; empty or None is what it does not say.
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
-    and after its turn. situation, light: of a view. room, bag: of a labelled one.
+    and after its turn. situation, light: of a view. room, bag: of a labelled one. near: the label
+    where it is said. own: of a robot that is heard itself.
     """
 
     depth_m: Annotated[tuple[_Metres, ...], BeforeValidator(_several)] = Field((), alias='depth')
@@ -62,6 +78,8 @@ class Annotation(_Part):
     light: float | None = None
     room: Name | None = None
     bag: Name | None = None
+    near: bool | None = None
+    own: AnnotatedOwn | None = Field(None, alias='own sound')
 
     @property
     def distance_m(self) -> float:
@@ -70,7 +88,8 @@ class Annotation(_Part):
 
 
 def read_annotation(folder: Path, *needed: str) -> Annotation:
-    """Return the annotation of a place's or a recording's folder.
+    """
+    Return the annotation of a place's or a recording's folder.
 
     needed: fields of Annotation that must be there. Raises QuietNavError naming file and field.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import csv
 import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,9 @@ SUBSETS = {
     'robot': 'SFS-Robot',
     'views': 'SFS-Views',
 }
+#: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
+#: (what each ear hears of the standing robot far from any wall) and what is known of the robot.
+ROBOTS = 'Robots'
 #: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.messages import check_encoding, pixel_rows
+from quiet_nav.perception.messages import (
+    check_encoding,
+    DEPTH_ENCODINGS,
+    pixel_rows,
+    pixel_type,
+)
 
 #: The pixels in the middle of the image that are averaged (paper, section 3).
 CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
@@ -16,13 +21,12 @@ CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
 LEAST_VALID = 0.1
 #: No depth camera reads nearer, none in a room farther: beyond, units were taken for others.
 NEAREST_M, FARTHEST_M = 0.05, 100.0
-#: NumPy type and metres a unit of the encodings that depth comes in (REP-118 and realsense2).
-_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 
 
 @dataclass(frozen=True)
 class WallDistance:
-    """Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
+    """
+    Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
 
     valid_share: of the central pixels that had a reading. damaged: the image could not be read.
     """
@@ -37,22 +41,29 @@ class WallDistance:
         return not self.reason
 
 
+def depth_unit_m(image: object) -> float:
+    """Return the metres of one unit of a depth image; QuietNavError for other encodings."""
+    check_encoding(image.encoding, DEPTH_ENCODINGS)
+    return DEPTH_ENCODINGS[image.encoding][1]
+
+
 def decode_depth(image: object) -> tuple[np.ndarray, float]:
-    """Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
+    """
+    Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
 
     A view where its rows are not padded. Raises QuietNavError for other encodings and for data
     that do not fill the image.
     """
-    check_encoding(image.encoding, _ENCODINGS)
-    kind, unit_m = _ENCODINGS[image.encoding]
-    dtype = np.dtype(kind).newbyteorder('>' if image.is_bigendian else '<')
+    unit_m = depth_unit_m(image)
+    dtype = pixel_type(image.encoding, bool(image.is_bigendian))
     return np.ascontiguousarray(pixel_rows(image, dtype.itemsize)).view(dtype), unit_m
 
 
 def wall_distance(
     depth: np.ndarray, unit_m: float = 1e-3, least_valid: float = LEAST_VALID
 ) -> WallDistance:
-    """Return the mean of the central 320x240 pixels; those without a reading are left out.
+    """
+    Return the mean of the central 320x240 pixels; those without a reading are left out.
 
     depth: shape (height, width), 0 or NaN where there is no reading. Images smaller than that in
     a direction count over all of it. Source: the paper, section 3.

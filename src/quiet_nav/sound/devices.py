@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.pcm import PcmFormat
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
+from quiet_nav.sound.resampling import StreamResampler
 from quiet_nav.sound.timeline import StampTolerance, Timeline
 
 #: Without a chunk for so long a device is lost; a sound server may take longer for the first.
 LOST_AFTER_S = 1.0
 FIRST_AFTER_S = 4.0
+#: How PortAudio calls a rate that a device does not have.
+_INVALID_RATE = 'Invalid sample rate'
 _DTYPES = {'S16LE': 'int16', 'S24LE': 'int24', 'S32LE': 'int32', 'F32LE': 'float32'}
 _POLL_S = 0.1
+#: Rates (Hz) that sound cards have where they lack the one wanted, the best first.
+_USUAL_RATES = (48_000, 44_100, 32_000, 96_000, 22_050, 16_000, 8_000)
 #: How much sound the driver holds for us: a busy robot may keep the reader waiting for so long.
 _BUFFER_S = 0.2
 
@@ -61,7 +66,8 @@ def input_devices() -> list[str]:
 
 
 def find_device(device: str) -> int:
-    """Return the index of an input given by index, name, part of a name, or '' for the default.
+    """
+    Return the index of an input given by index, name, part of a name, or '' for the default.
 
     Raises QuietNavError listing the inputs there are where none or several fit.
     """
@@ -77,7 +83,8 @@ def find_device(device: str) -> int:
 
 
 class CaptureClock:
-    """Turn PortAudio's capture times into stamps on another clock, without their jitter.
+    """
+    Turn PortAudio's capture times into stamps on another clock, without their jitter.
 
     ``capture_ns`` is measured once a chunk; the stamps follow it as ``Timeline`` does: the drift
     of the sound card's clock is followed slowly, lost samples are a jump.
@@ -86,6 +93,11 @@ class CaptureClock:
     def __init__(self, sample_rate: int, tolerance: StampTolerance | None = None) -> None:
         self._timeline = Timeline(sample_rate, tolerance)
         self._begun = False
+
+    @property
+    def frames(self) -> int:
+        """Frames that were stamped so far."""
+        return self._timeline.frames
 
     def stamp(self, frames: int, capture_ns: int, lost: bool = False) -> int:
         """Return the stamp of a chunk of so many frames; ``lost``: samples before it are gone."""
@@ -97,42 +109,76 @@ class CaptureClock:
         self._timeline.forget_before(first - self._timeline.sample_rate)
         return self._timeline.time_ns(first)
 
+    def time_ns(self, frame: float) -> int:
+        """Return the stamp of a frame, less than a second before the newest."""
+        return self._timeline.time_ns(frame)
+
 
 class DeviceCapture:
-    """A PortAudio input, open as a context; ``chunks`` yields what it records.
+    """
+    A PortAudio input, open as a context; ``chunks`` yields what it records.
 
-    device: as in ``find_device``. clock: returns the time now in ns; stamps are on this clock.
-    Raises QuietNavError where the device is not there or cannot record in this format.
+    device: as in ``find_device``. pcm_format: of the chunks. clock: returns the time now in ns;
+    stamps are on this clock. device_rate: at which the device records (Hz); 0: the format's where
+    the device has it, otherwise one that it has. Another rate than the format's is resampled.
+    ``recorded``: the format that the device records in. Raises QuietNavError where the device is
+    not there or cannot record so.
     """
 
     def __init__(
-        self, device: str, pcm_format: PcmFormat, chunk_s: float, clock: Callable[[], int]
+        self,
+        device: str,
+        pcm_format: PcmFormat,
+        chunk_s: float,
+        clock: Callable[[], int],
+        device_rate: int = 0,
     ) -> None:
         self._sounddevice = _portaudio()
         self._format = pcm_format
-        self._clock = clock
+        self._clock, self._chunk_s = clock, chunk_s
         self._queue: queue.SimpleQueue[tuple[bytes, int, bool]] = queue.SimpleQueue()
-        self._capture_clock = CaptureClock(pcm_format.sample_rate)
         index = find_device(device)
-        self.name: str = self._sounddevice.query_devices(index)['name']
-        options = {
-            'device': index,
-            'channels': pcm_format.channels,
-            'dtype': _DTYPES[pcm_format.sample_format],
-            'samplerate': pcm_format.sample_rate,
-        }
-        try:
-            self._stream = self._sounddevice.RawInputStream(
-                blocksize=max(1, round(chunk_s * pcm_format.sample_rate)),
-                callback=self._receive,
-                latency=_BUFFER_S,
-                **options,
-            )
-        except self._sounddevice.PortAudioError as error:
+        found = self._sounddevice.query_devices(index)
+        self.name: str = found['name']
+        if found['max_input_channels'] < pcm_format.channels:
             raise QuietNavError(
-                f'{self.name} cannot record {pcm_format} ({_one_line(error)}); '
-                f'inputs there are: {"; ".join(input_devices())}'
-            ) from error
+                f'{self.name} has {found["max_input_channels"]} channels, {pcm_format.channels} '
+                'are asked for: choose another device, or fewer channels (a smaller rig)'
+            )
+        usual = (pcm_format.sample_rate, round(found['default_samplerate']), *_USUAL_RATES)
+        rates = (device_rate,) if device_rate else tuple(dict.fromkeys(usual))
+        self._stream, self.recorded = self._opened(index, rates)
+        self._capture_clock = CaptureClock(self.recorded.sample_rate)
+        self._resampler: StreamResampler | None = None
+        self._origin = self._made = 0
+        self._lost = False
+
+    def _opened(self, index: int, rates: tuple[int, ...]) -> tuple[Any, PcmFormat]:
+        """Return the stream at the first of the rates that the device has, and its format."""
+        said, tried = '', []
+        for rate in rates:
+            tried.append(rate)
+            recorded = replace(self._format, sample_rate=rate)
+            try:
+                stream = self._sounddevice.RawInputStream(
+                    blocksize=max(1, round(self._chunk_s * rate)),
+                    callback=self._receive,
+                    latency=_BUFFER_S,
+                    device=index,
+                    channels=recorded.channels,
+                    dtype=_DTYPES[recorded.sample_format],
+                    samplerate=rate,
+                )
+                return stream, recorded
+            except self._sounddevice.PortAudioError as error:
+                said = said or _one_line(error)
+                if _INVALID_RATE not in str(error):
+                    break
+        raise QuietNavError(
+            f'{self.name} cannot record {self._format} ({said}); tried: '
+            f'{", ".join(map(str, tried))} Hz; choose a rate that it has as device_rate '
+            f'(--device-rate), or another device; inputs there are: {"; ".join(input_devices())}'
+        )
 
     def __enter__(self) -> DeviceCapture:
         try:
@@ -150,9 +196,12 @@ class DeviceCapture:
     ) -> None:
         self._stream.abort(ignore_errors=True)
         self._stream.close(ignore_errors=True)
+        # Its library complains of what is left when the interpreter ends.
+        self._resampler = None
 
     def chunks(self, stop: threading.Event) -> Iterator[CapturedChunk]:
-        """Yield chunks until ``stop`` is set.
+        """
+        Yield chunks until ``stop`` is set.
 
         Raises QuietNavError where none came for 1 s or PortAudio ended: the device is lost.
         """
@@ -168,16 +217,38 @@ class DeviceCapture:
                     ) from None
                 continue
             waited_s, patience_s = 0.0, LOST_AFTER_S
-            frames = len(data) // self._format.frame_bytes
-            yield CapturedChunk(
-                data, self._capture_clock.stamp(frames, capture_ns, overflow), overflow
+            frames = len(data) // self.recorded.frame_bytes
+            stamp_ns = self._capture_clock.stamp(frames, capture_ns, overflow)
+            if self.recorded == self._format:
+                yield CapturedChunk(data, stamp_ns, overflow)
+            else:
+                yield from self._resampled(data, frames, overflow)
+
+    def _resampled(self, data: bytes, frames: int, overflow: bool) -> Iterator[CapturedChunk]:
+        """Yield what a chunk completes at the format's rate, if anything."""
+        recorded, wanted = self.recorded, self._format
+        if self._resampler is None or overflow:
+            # What the filter holds of sound before lost samples says nothing after them.
+            self._resampler = StreamResampler(
+                recorded.sample_rate, recorded.channels, wanted.sample_rate
             )
+            self._origin, self._made = self._capture_clock.frames - frames, 0
+            self._lost = overflow
+        samples = self._resampler.process(decode_pcm(data, recorded))
+        if not len(samples):
+            return
+        first = self._origin + self._made * recorded.sample_rate / wanted.sample_rate
+        self._made += len(samples)
+        lost, self._lost = self._lost, False
+        yield CapturedChunk(
+            encode_pcm(samples, wanted.sample_format), self._capture_clock.time_ns(first), lost
+        )
 
     def _receive(self, data: Any, frames: int, time_info: Any, status: Any) -> None:
         age_s = time_info.currentTime - time_info.inputBufferAdcTime
         if time_info.inputBufferAdcTime <= 0.0 or not 0.0 <= age_s < 2.0:
             # Not every driver says when it captured: the chunk's end is now, at the latest.
-            age_s = frames / self._format.sample_rate
+            age_s = frames / self.recorded.sample_rate
         capture_ns = self._clock() - round(age_s * 1e9)
         self._queue.put((bytes(data), capture_ns, bool(status.input_overflow)))
 

@@ -13,18 +13,20 @@ RINGING_S = 0.02
 
 
 class StreamResampler:
-    """Resample a stream of any rate to 16 kHz, chunk by chunk (soxr, quality HQ).
+    """
+    Resample a stream of any rate to 16 kHz, chunk by chunk (soxr, quality HQ).
 
     Output sample k stands for the time of input sample k * rate / 16000: the filter's delay shows
     only as samples that come later (at most 0.12 s of sound), never as a shift in time.
+    to_rate: another rate than 16 kHz (Hz).
     """
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int, to_rate: int = SAMPLE_RATE) -> None:
         self.sample_rate = sample_rate
         self.channels = channels
         self._soxr = None
-        if sample_rate != SAMPLE_RATE:
-            self._soxr = soxr.ResampleStream(sample_rate, SAMPLE_RATE, channels, 'float32', 'HQ')
+        if sample_rate != to_rate:
+            self._soxr = soxr.ResampleStream(sample_rate, to_rate, channels, 'float32', 'HQ')
 
     @property
     def ringing_samples(self) -> int:
@@ -34,7 +36,7 @@ class StreamResampler:
         return round(RINGING_S * SAMPLE_RATE * max(1.0, 22_050 / self.sample_rate))
 
     def process(self, frames: np.ndarray) -> np.ndarray:
-        """Return what 16 kHz samples are ready: float32, shape (frames, channels)."""
+        """Return what samples are ready: float32, shape (frames, channels)."""
         if self._soxr is None:
             return frames
         return self._soxr.resample_chunk(np.ascontiguousarray(frames, np.float32))

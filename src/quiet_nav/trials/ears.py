@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
+from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.sound.windows import WINDOW_S
 
 #: Ears that need no sound.
@@ -32,7 +33,8 @@ class Ears(Protocol):
     """Readings of a robot that stands: what trials need of a detector."""
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
-        """Return readings of a window from ``start_ns`` on at a true pose.
+        """
+        Return readings of a window from ``start_ns`` on at a true pose.
 
         Sides are in the axes of the step's beginning (``stop`` is how far it has turned since).
         Readings of earlier windows of the same place may be given again, improved; those of an
@@ -48,20 +50,22 @@ def make_ears(
     seed: Sequence[int],
     disturbance: str = 'none',
     context: str = 'full',
+    own_sound: str = 'none',
 ) -> Ears:
-    """Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
+    """
+    Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
 
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
-    check_ears(detector, disturbance, context)
+    check_ears(detector, disturbance, context, own_sound)
     if detector in DETECTORS:
         return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
     from quiet_nav.trials.hearing import HearingEars
 
-    return HearingEars.of(detector, plan, rig, seed, disturbance, context)
+    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound)
 
 
-def check_ears(detector: str, disturbance: str, context: str) -> None:
+def check_ears(detector: str, disturbance: str, context: str, own_sound: str = 'none') -> None:
     """Raise QuietNavError for ears that ``make_ears`` could not make."""
     for kind, name, known in (
         ('disturbance', disturbance, DISTURBANCES),
@@ -69,9 +73,12 @@ def check_ears(detector: str, disturbance: str, context: str) -> None:
     ):
         if name not in known:
             raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
-    if detector in DETECTORS and (disturbance, context) != ('none', 'full'):
+    own_sound_of(own_sound, 0)
+    heard = (disturbance, context, own_sound) != ('none', 'full', 'none')
+    if detector in DETECTORS and heard:
         raise QuietNavError(
-            f'the {detector} ear hears no sound: disturbance and context need an ONNX file'
+            f'the {detector} ear hears no sound: disturbance, context and own sound need an ONNX '
+            'file'
         )
 
 
@@ -114,7 +121,8 @@ class IdealEars:
 
 
 class ErrorProneEars(IdealEars):
-    """Ears that err as a trained detector does: errors grow with distance and hang together.
+    """
+    Ears that err as a trained detector does: errors grow with distance and hang together.
 
     Median absolute error about 0.15 m within 1 m; errors of places 0.5 m apart still correlate
     by 1/e (the room's field is the same there); 4 % of the readings say anything; the spread told

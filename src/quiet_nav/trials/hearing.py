@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
+import functools
 from typing import Protocol
 
 import numpy as np
@@ -16,11 +16,13 @@ from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.readings import Context, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event
+from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.hearing import Hearing
-from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, scene_in_plan
+from quiet_nav.simulation.sound.own_sound import own_sound_of
+from quiet_nav.simulation.sound.scenes import draw_point, Scene, scene_in_plan, SceneRanges
 from quiet_nav.simulation.sound.sources import Schedule
-from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window
+from quiet_nav.sound.windows import SAMPLE_RATE, Window, WINDOW_SAMPLES
+from quiet_nav.streams import stream_key
 from quiet_nav.trials.random_network import RandomNetwork
 
 #: What the names in ``trial_ears.CONTEXTS`` let the detector use.
@@ -64,6 +66,7 @@ class HearingEars:
         seed: Sequence[int],
         disturbance: str = 'none',
         context: str = 'full',
+        own_sound: str = 'none',
     ) -> HearingEars:
         """Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``."""
         session: Reader
@@ -72,6 +75,8 @@ class HearingEars:
         else:
             session = _detector(detector).session(_CONTEXTS[context])
         scene = scene_of_trial(plan, seed, disturbance, rig.turns)
+        robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
+        scene = replace(scene, own=own_sound_of(own_sound, robot_seed))
         return cls(Hearing(scene), rig, session)
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
@@ -89,7 +94,8 @@ class HearingEars:
 
 
 def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool = False) -> Scene:
-    """Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
+    """
+    Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
 
     disturbance: 'none'; 'distractors': events as loud as the ambience; 'gains': microphones
     unequal by up to 3 dB; 'ventilation': the loudest of several sources stops half way. slow: the
@@ -119,7 +125,7 @@ def _events(scene: Scene, rng: np.random.Generator) -> tuple[Event, ...]:
     times = np.sort(rng.uniform(0.0, _LONGEST_RUN_S, count))
     events = []
     for stream, time_s in enumerate(times):
-        kind = str(rng.choice(EVENT_KINDS))
+        kind = str(rng.choice(FIRST_KINDS))
         x, y = map(float, draw_point(scene.room, rng, 0.5))
         events.append(Event(kind, (x, y, 1.2), float(time_s), stream))
     return tuple(events)

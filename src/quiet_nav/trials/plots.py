@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import HEADINGS, TrialOutcome, TrialResult
 from quiet_nav.trials.tables import (
-    HEADING_TITLES,
-    PAPER_FIG_10,
     by_policy,
     fig_10_parts,
+    HEADING_TITLES,
+    PAPER_FIG_10,
     share_of,
 )
 

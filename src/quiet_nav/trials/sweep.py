@@ -10,13 +10,13 @@ from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.navigation.modality import Mode
-from quiet_nav.navigation.policies import PolicySettings, find_policy, policy_kinds
+from quiet_nav.navigation.policies import find_policy, policy_kinds, PolicySettings
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
-from quiet_nav.trials.ears import DETECTORS, check_ears
+from quiet_nav.trials.ears import check_ears, DETECTORS
 from quiet_nav.trials.eyes import EYES
-from quiet_nav.trials.protocol import PAPER_ROOMS, TrialRequest, paper_trials
+from quiet_nav.trials.protocol import PAPER_ROOMS, paper_trials, TrialRequest
 
 #: Sides that a user may name; 'track': where the track has its wall.
 SIDES = {'any': None, 'left': Side.LEFT, 'right': Side.RIGHT}
@@ -47,6 +47,8 @@ class Sweep:
     vision: str = 'near_wall_vision'
     context: str = 'full'
     disturbance: str = 'none'
+    #: What the robot emits while it listens: none, dB over the ambience, or a robot profile.
+    own_sound: str = 'none'
     camera_fault: str = 'none'
     #: Where the wall to follow is: one of ``SIDES``, or 'track'.
     side: str = 'any'
@@ -77,14 +79,14 @@ class Sweep:
         vision = _model('vision detector', self.vision, EYES) if sees else self.vision
         detector = self.detector
         if set(self.modalities) != {'vision'}:
-            check_ears(detector, self.disturbance, self.context)
+            check_ears(detector, self.disturbance, self.context, self.own_sound)
             detector = _model('detector', detector, DETECTORS)
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()
         walls = {name: load_plan(name).track(self.track or None).side for name in rooms}
         asked = TrialRequest(
             '', '', rigs[0], detector, 0, 0, self.track, self.disturbance, self.context,
-            vision=vision, camera_fault=self.camera_fault,
+            vision=vision, camera_fault=self.camera_fault, own_sound=self.own_sound,
         )  # fmt: skip
         requests = []
         for seed in self.seeds:
@@ -132,11 +134,14 @@ class Sweep:
             words = ['p by hand', *(word for word in words if not word.startswith('p '))]
         if self.context != 'full':
             words.append(self.context)
+        if self.own_sound != 'none':
+            words.append(f'own sound {self.own_sound}')
         return ', '.join(words)
 
 
 def figure_9(sweep: Sweep) -> Iterator[Sweep]:
-    """Yield the rows of Fig. 9: random, straight, sound by one turning microphone, and vision.
+    """
+    Yield the rows of Fig. 9: random, straight, sound by one turning microphone, and vision.
 
     p of the sweep is that of sound; vision keeps its own, as in the paper.
     """

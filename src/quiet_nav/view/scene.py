@@ -8,14 +8,15 @@ from types import ModuleType
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
-    FAN_LIFETIME_S,
-    NEAR_PROBABILITY,
-    Trace,
     colours,
     fan,
+    FAN_LIFETIME_S,
     is_near,
+    NEAR_PROBABILITY,
+    Trace,
 )
 from quiet_nav.perception.display.overlay import ProbabilityStrip
 from quiet_nav.perception.maps.probability_grid import GridMap
@@ -47,15 +48,13 @@ def need_foxglove() -> ModuleType:
     try:
         import foxglove
     except ImportError as error:
-        raise QuietNavError(
-            f"the web view needs the Foxglove SDK ({error}): pip install 'foxglove-sdk', or "
-            'quiet_nav[view]'
-        ) from error
+        raise QuietNavError(f'the web view needs a library: {how_to_get("foxglove")}') from error
     return foxglove
 
 
 class Scene:
-    """Logs what arrives to Foxglove topics of a context, which a file or a server writes out.
+    """
+    Logs what arrives to Foxglove topics of a context, which a file or a server writes out.
 
     Topics: /near_wall/SIDE (JSON: probability, distance_m, near, valid, reason),
     /near_wall/markers and /path (SceneUpdate), /near_wall/map (Grid of RGBA), /near_wall/image
@@ -177,6 +176,9 @@ class Scene:
             data=drawn.tobytes(),
         )
         self._image.log(message, log_time=time_ns)
+
+    def sound(self, _stream: object) -> None:
+        """Not shown."""
 
     # Parts
 

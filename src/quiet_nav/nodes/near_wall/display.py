@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+import threading
 
-import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
+import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
@@ -18,15 +18,15 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.nodes.base import log_of
-from quiet_nav.nodes.camera_messages import image_to_msg
+from quiet_nav.nodes.camera_messages import image_to_msg, make_bridge
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
-from quiet_nav.nodes.image_input import IMAGE_TOPIC, make_bridge, picture_of, subscribe_images
+from quiet_nav.nodes.image_input import IMAGE_TOPIC, picture_of, subscribe_images
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
+    label,
     NEAR_PROBABILITY,
     RANGE_FIELD_OF_VIEW_RAD,
-    label,
     range_m,
 )
 from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
@@ -76,7 +76,8 @@ def marker_to_msg(shown: ShownMarker, frame_id: str) -> Marker:
 
 
 class NearWallDisplay:
-    """Publishes `near_wall/markers`, `near_wall/range`, `near_wall/image` and the ears' frames.
+    """
+    Publishes `near_wall/markers`, `near_wall/range`, `near_wall/image` and the ears' frames.
 
     Made where a node becomes active and destroyed where it ends; ``show`` may be called from
     another thread. Nothing is kept but the newest readings of every side and one strip of the last
@@ -139,7 +140,8 @@ class NearWallDisplay:
         still: bool | None = None,
         camera: Transform | None = None,
     ) -> None:
-        """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile.
+        """
+        Show the newest readings, one a side; ``still``: whether the robot stood meanwhile.
 
         camera: where it is in the base and, as x, its optical axis; None: as the last time, at
         first where a camera usually is.
@@ -219,7 +221,7 @@ class NearWallDisplay:
     def _on_image(self, message: Image | CompressedImage) -> None:
         if self._bridge is None:
             return
-        picture = picture_of(message, self._bridge)
+        picture = picture_of(message)
         if picture.pixels is None:
             self._log.error(f'image cannot be shown: {picture.fault}', cause='image not shown')
             return

@@ -13,7 +13,8 @@ _AS_WISHED = (Outcome.UNKNOWN, Outcome.LIMIT_REACHED, Outcome.CANCELED)
 
 @dataclass(frozen=True)
 class Condition:
-    """How the follower is beside its run.
+    """
+    How the follower is beside its run.
 
     latched: why the emergency stop is on, '' where it is released. last: how the last run ended,
     and why. age_s: of the newest window. warnings: what else is not as it should be, in words.
@@ -29,7 +30,7 @@ def health_of(machine: StepMachine | None, condition: Condition) -> Status:
     """Return how the follower is; machine: of the run that is on, None between runs."""
     latched, age_s = condition.latched, condition.age_s
     outcome, reason = condition.last
-    values = {
+    values: dict[str, object] = {
         'state': 'idle' if machine is None else machine.phase.name.lower(),
         'emergency stop': latched or 'released',
         'last outcome': outcome.name.lower(),

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import importlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from typing import Any
 
-from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import (
-    QoSDurabilityPolicy,
-    QoSProfile,
-    QoSReliabilityPolicy,
-    qos_profile_sensor_data,
-)
+from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from std_msgs.msg import Bool, Empty
-from std_srvs.srv import SetBool
 
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
@@ -33,6 +26,7 @@ from quiet_nav.navigation.limits import STOP, Twist2D
 from quiet_nav.navigation.modality import ModalitySelector, Mode
 from quiet_nav.navigation.policies import make_policy
 from quiet_nav.navigation.step_machine import Outcome, StepMachine
+from quiet_nav.navigation.watch import Watch
 from quiet_nav.nodes.base import ManagedNode, transition
 from quiet_nav.nodes.diagnostics import Diagnostics, Status
 from quiet_nav.nodes.failures import one_line
@@ -40,14 +34,16 @@ from quiet_nav.nodes.files import data_folder
 from quiet_nav.nodes.heartbeat import ALIVE_QOS, ALIVE_TOPIC
 from quiet_nav.nodes.logs import Severity
 from quiet_nav.nodes.parameters import Parameters
-from quiet_nav.nodes.runtime import now_ns, run
-from quiet_nav.nodes.surroundings import Surroundings, sole_fault, type_fault
+from quiet_nav.nodes.runtime import read_clocks, run
 from quiet_nav.nodes.wall_follower.emergency_stop import EmergencyStop, latch_file
 from quiet_nav.nodes.wall_follower.goals import feedback_of, machine_of_goal, result_of
 from quiet_nav.nodes.wall_follower.health import Condition, health_of
+from quiet_nav.nodes.wall_follower.neighbours import Neighbours
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
-from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, Run, ended_text
+from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, ended_text, Run
 from quiet_nav.nodes.wall_follower.senses import Base, Readings
+from quiet_nav.nodes.wall_follower.stop_button import StopButton
+from quiet_nav.nodes.wall_follower.velocity import Velocity
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 
 #: After a run zeros are sent this long, then the topic is left to others.
@@ -57,16 +53,11 @@ FEEDBACK_PERIOD_S = 0.5
 WATCH_PERIOD_S = 0.1
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
 HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
-FEEDBACK_TOPIC = 'follow_wall/_action/feedback'
-#: Best effort hears every publisher that is there, transient local what was said before.
-_STOP_QOS = (
-    QoSProfile(depth=10, reliability=QoSReliabilityPolicy.BEST_EFFORT),
-    QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL),
-)
 
 
 class WallFollower(ManagedNode):
-    """Drives along a wall; `make_policy` is what builds the policy of a goal.
+    """
+    Drives along a wall; `make_policy` is what builds the policy of a goal.
 
     clocks: reads the steady clock and the node's at the same moment; both of the system where it
     is None.
@@ -82,11 +73,10 @@ class WallFollower(ManagedNode):
         self._declared = Parameters(self, WallFollowerParameters, locked=self._why_locked)
         self._make_policy = policies
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._clocks = clocks or self._read_clocks
+        self._clocks = clocks or (lambda: read_clocks(self, self._steady))
         self._lock = threading.RLock()
         self._control = MutuallyExclusiveCallbackGroup()
         self._beside = MutuallyExclusiveCallbackGroup()
-        self._stops = MutuallyExclusiveCallbackGroup()
         self._run: Run | None = None
         self._next: Awaited | None = None
         self._last: tuple[Outcome, str] = (Outcome.UNKNOWN, '')
@@ -94,22 +84,15 @@ class WallFollower(ManagedNode):
         self._server: ActionServer | None = None
         self._zeros_until_ns = 0
         self._pose, self._twist = Pose2D(), Twist2D()
-        self._cmd_vel = self._watch = None
+        self._velocity: Velocity | None = None
+        self._watch: Watch | None = None
+        self._neighbours: Neighbours | None = None
         self._time = ControlClock()
-        self._surroundings = Surroundings(self)
         self._conflict = ''
         self._entities: list[tuple[Callable, object]] = []
         folder = data_folder(self._declared.value.data_folder)
-        self._stop = EmergencyStop(latch_file(folder, self.get_fully_qualified_name()))
-        if self._stop.reason:
-            self.log.error(f'{self._stop.reason}: it holds since before this process began')
-        self._say_stop_fault()
-        # Whatever state the node is in, and however it is published, a stop is heard.
-        for qos in _STOP_QOS:
-            self._listen(Bool, 'emergency_stop', self._on_emergency_stop, qos, self._stops)
-        self.create_service(
-            SetBool, 'set_emergency_stop', self._on_set_emergency_stop, callback_group=self._stops
-        )
+        latch = EmergencyStop(latch_file(folder, self.get_fully_qualified_name()))
+        self._stop = StopButton(self, latch, self._on_stop)
         self._diagnostics = Diagnostics(self, 'wall follower', self._health)
 
     # Lifecycle
@@ -122,11 +105,7 @@ class WallFollower(ManagedNode):
         self._watch = p.watch()
         self._readings = Readings(self._rig.identity, p.reading_ahead_s)
         self._base = Base(p.odom_frame, p.base_frame)
-        self._stamped = p.enable_stamped_cmd_vel
-        # A plain publisher: zero velocity must go out in every state.
-        self._cmd_vel = self.create_publisher(
-            TwistStamped if self._stamped else Twist, 'cmd_vel', 1
-        )
+        self._velocity = Velocity(self, p.enable_stamped_cmd_vel, p.base_frame)
         if self._server is None:
             self._server = self._action_server()
 
@@ -135,7 +114,10 @@ class WallFollower(ManagedNode):
         p = self._declared.value
         # Set while inactive, limits count from here on.
         self._watch = p.watch()
-        self._time = ControlClock(simulated=self._simulated)
+        simulated = bool(self.get_parameter('use_sim_time').value)
+        self._time = ControlClock(simulated)
+        kind, alone = self._velocity.kind, not p.allow_other_cmd_vel
+        self._neighbours = Neighbours(self, kind, simulated, alone)
         topics = [
             (NearWall, 'near_wall', self._on_near_wall),
             (Odometry, 'odom', self._on_odom),
@@ -156,7 +138,7 @@ class WallFollower(ManagedNode):
             (
                 1.0 / p.control_rate_hz,
                 self._tick,
-                self.get_clock() if self._time.simulated else self._steady,
+                self.get_clock() if simulated else self._steady,
                 self._control,
             ),
             (WATCH_PERIOD_S, self._look_around, self._steady, self._beside),
@@ -183,7 +165,7 @@ class WallFollower(ManagedNode):
     def release(self) -> None:
         """Stop the robot and let go of all, for a node that has failed."""
         try:
-            self._deactivate(f'the node failed: {self.failure}')
+            self._deactivate(f'the node failed: {self.failure}', Severity.ERROR)
         finally:
             self._release()
 
@@ -198,22 +180,9 @@ class WallFollower(ManagedNode):
     def _why_locked(self) -> str:
         return 'read-only while the node is active; deactivate it first' if self._active else ''
 
-    @property
-    def _simulated(self) -> bool:
-        return bool(self.get_parameter('use_sim_time').value)
-
-    def _read_clocks(self) -> Clocks:
-        """Return both clocks; again where something came between."""
-        for _ in range(5):
-            before = self._steady.now().nanoseconds
-            ros_ns = now_ns(self)
-            after = self._steady.now().nanoseconds
-            if after - before < 5_000_000:
-                break
-        return Clocks((before + after) // 2, ros_ns)
-
     def _action_server(self) -> ActionServer:
-        """Return the server of the node's life: rclpy cannot destroy one beside a running wait.
+        """
+        Return the server of the node's life: rclpy cannot destroy one beside a running wait.
 
         The goal's callback waits for its end, so requests must be served beside it.
         """
@@ -240,27 +209,31 @@ class WallFollower(ManagedNode):
             callback_group=group or self._control,
         )
 
-    def _deactivate(self, reason: str) -> None:
+    def _deactivate(self, reason: str, severity: Severity = Severity.INFO) -> None:
         self._active = False
-        self._give_up(reason)
+        self._give_up(reason, severity)
         for destroy, entity in self._entities:
             destroy(entity)
         self._entities = []
 
     def _release(self) -> None:
         with self._lock:
-            if self._cmd_vel is not None:
-                self.destroy_publisher(self._cmd_vel)
-            self._cmd_vel = self._watch = None
+            if self._velocity is not None:
+                self._velocity.destroy()
+            self._velocity = self._watch = self._neighbours = None
 
-    def _give_up(self, reason: str) -> None:
-        """End the run, stop, and wait a moment for the client's answer."""
+    def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
+        """
+        End the run, stop, and wait a moment for the client's answer.
+
+        severity: of the line that says so; to be told to end is no error.
+        """
         with self._lock:
             active = self._run
             self._send(STOP)
             if active is not None:
                 active.machine.finish(Outcome.ERROR, reason)
-                self._end(active)
+                self._end(active, severity)
         if active is not None:
             active.answered.wait(0.5)
 
@@ -268,19 +241,21 @@ class WallFollower(ManagedNode):
 
     def _on_goal(self, goal: FollowWall.Goal) -> GoalResponse:
         try:
-            around = self._around() if self._active else ''
+            neighbours = self._neighbours if self._active else None
+            objection = '' if neighbours is None else neighbours.objection()
             with self._lock:
-                machine = self._accept(goal, around)
+                machine = self._accept(goal, objection)
                 self._next = Awaited(machine, self._clocks().steady_ns)
         except QuietNavError as error:
             self.log.warn(f'goal refused: {error}')
             return GoalResponse.REJECT
         return GoalResponse.ACCEPT
 
-    def _accept(self, goal: FollowWall.Goal, around: str) -> StepMachine:
-        """Return the machine of a goal; QuietNavError where it cannot be followed now.
+    def _accept(self, goal: FollowWall.Goal, objection: str) -> StepMachine:
+        """
+        Return the machine of a goal; QuietNavError where it cannot be followed now.
 
-        around: why who else is in the graph forbids it.
+        objection: why who else is in the graph forbids it.
         """
         if self._closed:
             raise QuietNavError('the node is being shut down')
@@ -298,31 +273,15 @@ class WallFollower(ManagedNode):
             raise QuietNavError('another goal is being followed; cancel it first')
         heard = '' if goal.modality == int(Mode.VISION) else self._readings.fault
         # Odometry that has not come (yet) is waited for; what is there must be right.
-        for fault in (around, heard, self._base.frame_fault):
+        for fault in (objection, heard, self._base.frame_fault):
             if fault:
                 raise QuietNavError(fault)
         p = self._declared.value
         return machine_of_goal(goal, p, self._rig, self._camera, self._make_policy)
 
-    def _around(self) -> str:
-        """Return why nobody may be driven now: who else drives, or whom nobody drives."""
-        kind = f'geometry_msgs/msg/{"TwistStamped" if self._stamped else "Twist"}'
-        return self._find_conflict() or type_fault(
-            'cmd_vel', self._surroundings.listeners('cmd_vel'), kind
-        )
-
-    def _find_conflict(self) -> str:
-        """Return who publishes what others alone may: cmd_vel, odom, /clock; '' where nobody."""
-        around, own = self._surroundings, self._surroundings.own
-        found = sole_fault('odom', around.publishers('odom'))
-        if not self._declared.value.allow_other_cmd_vel:
-            found = sole_fault('cmd_vel', around.publishers('cmd_vel'), own) or found
-        if self._time.simulated:
-            found = sole_fault('/clock', around.publishers('/clock')) or found
-        return found
-
     def _on_accepted(self, handle: Any) -> None:
-        clients = frozenset(e.gid for e in self._surroundings.listeners(FEEDBACK_TOPIC))
+        neighbours = self._neighbours
+        clients = frozenset() if neighbours is None else neighbours.clients()
         with self._lock:
             if self._next is None or self._watch is None:
                 # Deactivated, or failed, in between.
@@ -354,15 +313,19 @@ class WallFollower(ManagedNode):
         active.answered.set()
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
-    def _end(self, active: Run) -> None:
-        """Close a run whose machine has finished: stop, log, let the client know."""
+    def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
+        """
+        Close a run whose machine has finished: stop, log, let the client know.
+
+        severity: of the line that says so, where it did not end as wished.
+        """
         machine = active.machine
         self._run, self._last = None, (machine.outcome, machine.reason)
         try:
             self._zeros_until_ns = self._clocks().steady_ns + int(ZEROS_AFTER_RUN_S * 1e9)
             self._send(STOP)
             good = machine.outcome in AS_WISHED
-            self.log.say(Severity.INFO if good else Severity.ERROR, ended_text(machine))
+            self.log.say(Severity.INFO if good else severity, ended_text(machine))
         finally:
             # Whatever breaks, nobody waits for ever.
             active.done.set()
@@ -409,13 +372,15 @@ class WallFollower(ManagedNode):
         return command
 
     def _look_around(self) -> None:
-        """Watch what control cannot see: time that stands, others that drive, a client that left.
+        """
+        Watch what control cannot see: time that stands, others that drive, a client that left.
 
         On the steady clock, so that it goes on whatever time does.
         """
-        if self._run is None and self._next is None and not self._time.simulated:
+        neighbours, driving = self._neighbours, self._run is not None
+        if neighbours is None or not (driving or self._next or self._time.simulated):
             return
-        found = self._find_conflict() if self._run is not None else ''
+        found = neighbours.conflict() if driving else ''
         with self._lock:
             active, clocks = self._run, self._clocks()
             self._conflict = found
@@ -428,7 +393,7 @@ class WallFollower(ManagedNode):
                 return
             if found:
                 active.machine.finish(Outcome.CONFLICT, found)
-            if self._client_gone(active):
+            if self._client_gone(active, neighbours):
                 active.machine.finish(Outcome.CLIENT_GONE, 'the client that sent the goal is gone')
             if stands:
                 self._send(STOP)
@@ -444,11 +409,10 @@ class WallFollower(ManagedNode):
             return self._time.stands(clocks.steady_ns)
         return ''
 
-    def _client_gone(self, active: Run) -> bool:
+    def _client_gone(self, active: Run, neighbours: Neighbours) -> bool:
         if not (self._declared.value.stop_without_client and active.clients):
             return False
-        left = {endpoint.gid for endpoint in self._surroundings.listeners(FEEDBACK_TOPIC)}
-        return not left & active.clients
+        return not neighbours.clients() & active.clients
 
     def _say_modality(self, senses: ModalitySelector) -> None:
         """Tell people and monitors that the robot drives by something else now."""
@@ -460,15 +424,8 @@ class WallFollower(ManagedNode):
         self._diagnostics.publish()
 
     def _send(self, twist: Twist2D) -> None:
-        if self._cmd_vel is None:
-            return
-        message = Twist()
-        message.linear.x, message.angular.z = twist.linear_mps, twist.angular_rps
-        if self._stamped:
-            message = TwistStamped(twist=message)
-            message.header.stamp = self.get_clock().now().to_msg()
-            message.header.frame_id = self._declared.value.base_frame
-        self._cmd_vel.publish(message)
+        if self._velocity is not None:
+            self._velocity.send(twist)
 
     def _feed_back(self, active: Run, now: int) -> None:
         machine = active.machine
@@ -525,45 +482,12 @@ class WallFollower(ManagedNode):
         for outcome in (Outcome.BUMP, Outcome.CLIFF):
             self._on_contact(outcome, outcome in found)
 
-    # Emergency stop
-
-    def _on_emergency_stop(self, message: Bool) -> None:
-        if message.data:
-            self._latch('emergency stop by topic')
-
-    def _on_set_emergency_stop(
-        self, request: SetBool.Request, response: SetBool.Response
-    ) -> SetBool.Response:
-        # ROS does not tell a service who called: those who could are named.
-        callers = ', '.join(self._surroundings.callers('set_emergency_stop')) or 'nobody known'
-        if request.data:
-            self._latch('emergency stop by service')
-        else:
-            with self._lock:
-                was, _ = self._stop.reason, self._stop.release()
-            if was:
-                self.log.warn(f'{was}: released by service; clients of it: {callers}')
-            self._say_stop_fault()
-        response.success = True
-        response.message = self._stop.reason or 'released'
-        return response
-
-    def _latch(self, reason: str) -> None:
+    def _on_stop(self, reason: str) -> None:
+        """Stand still at once: the emergency stop was pressed."""
         with self._lock:
             self._send(STOP)
             if self._run is not None:
                 self._run.machine.finish(Outcome.EMERGENCY_STOP, reason)
-            new = self._stop.latch(reason)
-        if new:
-            self.log.error(f'{reason}: release it with set_emergency_stop false')
-            self._say_stop_fault()
-
-    def _say_stop_fault(self) -> None:
-        if self._stop.fault:
-            self.log.warn(
-                f'an emergency stop would not outlive this process: {self._stop.fault}',
-                cause=self._stop.fault,
-            )
 
     def _health(self) -> Status:
         with self._lock:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+import platform
+from typing import Any
 
 from quiet_nav import __version__
 from quiet_nav.engine import engine
@@ -16,11 +17,19 @@ from quiet_nav.files.opening import MEBIBYTE
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.quiet_campus.folders import to_json
+from quiet_nav.quiet_campus.robots import robot_folder
 from quiet_nav.simulation.campus.kinds import get_kind, kinds
 from quiet_nav.simulation.campus.places import plan_room, split_rooms
 from quiet_nav.simulation.campus.request import CampusRequest
+from quiet_nav.simulation.campus.robots import write_robot
+from quiet_nav.simulation.sound.own_sound import silent
 from quiet_nav.streams import generator
 
+#: What requests have had since later than the first campuses.
+_LATER = (
+    *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
+    'robot',
+)
 #: A campus of a thousand rooms has as much to say.
 _MOST_MANIFEST = 32 * MEBIBYTE
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
@@ -35,7 +44,8 @@ def make_campus(
     cluster: str = '',
     progress: Progress | None = None,
 ) -> Path:
-    """Write a campus below ``out`` and return the folder of its subset.
+    """
+    Write a campus below ``out`` and return the folder of its subset.
 
     workers: processes, 0 for one a core. cluster: '' for processes here, 'local' for a Dask
     cluster on this machine, or the address of a Dask scheduler whose workers see ``out``.
@@ -70,14 +80,20 @@ def make_campus(
 
 
 def make_room(request: CampusRequest, index: int, out: str) -> str:
-    """Record and write one room below ``out`` unless it is there; return its name.
+    """
+    Record and write one room below ``out`` unless it is there; return its name.
 
     Made for pools and clusters: it needs its arguments alone and gives the same bytes anywhere.
     Raises QuietNavError where the disk is full.
     """
     kind = get_kind(request.kind)
     room = plan_room(request, index)
-    target = Path(out) / kind.SUBSET / 'ProcessedData' / room.name
+    root = Path(out) / kind.SUBSET
+    target, robot = root / 'ProcessedData' / room.name, robot_folder(root, room.name)
+    # Before the room, which says that all of it is there.
+    if kind.HAS_RIG and not silent(room.scene.own) and not robot.exists():
+        with whole_folder(robot) as folder:
+            write_robot(folder, room)
     if not target.exists():
         with whole_folder(target) as folder:
             kind.write(folder, room, request)
@@ -94,7 +110,10 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
         places = [asdict(place) for place in room.places]
         for place in places:
             place['path'] = [place['path'][0], place['path'][-1]] if place['path'] else []
-        rooms[room.name] = {'scene': scene, 'places': places}
+        rooms[room.name] = {'scene': _without_new(scene), 'places': places}
+        if not request.plain and kinds()[request.kind].HAS_RIG:
+            ears = {ear.channel: [ear.x, ear.y, ear.z] for ear in room.rig.ears}
+            rooms[room.name]['ears'] = ears
     return {
         'request': _portable(request),
         'splits': splits,
@@ -109,16 +128,32 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
     """The request without this machine's paths."""
-    named = {'sounds': Path(request.sounds).name, 'rig': Path(request.rig).stem}
+    named = {
+        'sounds': Path(request.sounds).name,
+        'rig': Path(request.rig).stem,
+        'robot': Path(request.robot).name.split('.')[0],
+    }
     portable = {**asdict(request), **named}
     for kind in kinds().values():
         for name in kind.OPTIONS if request.kind != kind.NAME else ():
             portable.pop(name)
-    for name in ('test_only', 'cut', 'hard', 'most_sources'):
+    for name in _LATER:
         if portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)
+    # Those from before there was anything but plain rooms, too.
+    portable.pop('plain') if request.plain else portable.update(plain=False)
     return portable
+
+
+def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
+    """What a scene says, without what plain ones had no word for."""
+    for name, plain in (('own', None), ('real_microphones', False)):
+        if scene[name] == plain:
+            scene.pop(name)
+    if not scene['room']['patches']:
+        scene['room'].pop('patches')
+    return scene
 
 
 def _claim(root: Path, request: CampusRequest) -> None:

@@ -20,6 +20,8 @@ FAR_M = (
     *(1.002, 1.099, 1.162, 1.298, 1.432, 1.532, 1.678),
     *(1.922, 2.167, 2.580, 3.243, 4.755, 9.699),
 )
+#: The gap between them, as evenly as quantiles go.
+BETWEEN_M = tuple(NEAR_M[-1] + q * (FAR_M[0] - NEAR_M[-1]) for q in QUANTILES)
 #: So often a place is drawn before a room is given up.
 TRIES = 2000
 
@@ -27,7 +29,11 @@ TRIES = 2000
 def facing_nearest(
     room: AcousticRoom, rng: np.random.Generator, table: tuple[float, ...]
 ) -> Pose2D:
-    """A pose that faces its nearest wall at a distance drawn from quantiles ``table``."""
+    """
+    A pose that faces its nearest wall at a distance drawn from quantiles ``table``.
+
+    Or what stands at that wall there: a shelf's front.
+    """
     corners = np.asarray(room.footprint)
     ends = np.roll(corners, -1, axis=0)
     lengths = np.linalg.norm(ends - corners, axis=1)
@@ -36,8 +42,17 @@ def facing_nearest(
         wall = int(rng.choice(len(corners), p=lengths / lengths.sum()))
         along = (ends[wall] - corners[wall]) / lengths[wall]
         inward = np.array([-along[1], along[0]])
-        x, y = corners[wall] + along * rng.uniform(0, lengths[wall]) + distance * inward
+        reach = rng.uniform(0, lengths[wall])
+        x, y = corners[wall] + along * reach + (distance + _front(room, wall, reach)) * inward
         point = np.array([x, y])
         if room.contains(point, distance - 1e-6):
             return Pose2D(float(x), float(y), math.atan2(-inward[1], -inward[0]))
     raise QuietNavError('no place in the room is as far from walls as asked')
+
+
+def _front(room: AcousticRoom, wall: int, reach_m: float) -> float:
+    """How far what stands at a wall reaches into the room, so far along it, in metres."""
+    return max(
+        (p.depth for p in room.patches if p.wall == wall and p.start <= reach_m <= p.end),
+        default=0.0,
+    )

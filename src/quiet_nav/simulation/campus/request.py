@@ -7,15 +7,17 @@ from typing import Any
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.simulation.sound.scenes import Scene, SceneRanges
+from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.sound.scenes import Scene
 
-#: Sources that never change, as in the rooms of the design's figures.
-STEADY = SceneRanges(drift_share=0.0, switching_share=0.0)
+#: What own sound is drawn at, dB over the ambience at the ears.
+OWN_LEVEL_DB = (-5.0, 20.0)
 
 
 @dataclass(frozen=True)
 class CampusRequest:
-    """What was asked for; the files that come of it follow from this alone.
+    """
+    What was asked for; the files that come of it follow from this alone.
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
@@ -23,7 +25,10 @@ class CampusRequest:
     folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
     of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
     carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
-    test lists.
+    test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
+    first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the
+    ambience at its ears (least, most); silent_rooms: share in which it is heard alone. robot: file
+    of its profile, '' for robots that are drawn.
     """
 
     kind: str
@@ -42,15 +47,31 @@ class CampusRequest:
     cut: float = 0.0
     hard: float = 0.0
     most_sources: int = 5
+    plain: bool = False
+    own_sound: float = 0.0
+    own_level_db: tuple[float, float] = OWN_LEVEL_DB
+    silent_rooms: float = 0.0
+    robot: str = ''
 
     def __post_init__(self) -> None:
         if self.rooms < 1:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
-        for name in ('cut', 'hard'):
+        for name in ('cut', 'hard', 'own_sound', 'silent_rooms'):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
+        if self.silent_rooms > self.own_sound:
+            raise QuietNavError(
+                f'silent rooms {self.silent_rooms}: in a silent room a robot is heard alone; '
+                f'expected no more than the share with own sound, {self.own_sound}'
+            )
+        low, high = self.own_level_db
+        if not -60.0 <= low <= high <= 60.0:
+            raise QuietNavError(
+                f'own level {low:g} to {high:g} dB; expected two levels from -60 to 60, the '
+                'smaller first'
+            )
         if self.most_sources < 1:
             raise QuietNavError(f'at most {self.most_sources} sources; expected 1 or more')
         if not 0.05 <= self.camera_height <= 2.0:
@@ -61,7 +82,8 @@ class CampusRequest:
 
 @dataclass(frozen=True)
 class Place:
-    """One recording: where, when and how long.
+    """
+    One recording: where, when and how long.
 
     pose: of the microphone, or of the robot's base for ``robot``, facing ``pose.yaw``.
     path: (x, y) of the microphone over time (``motion``). notes go into the annotation.
@@ -78,8 +100,13 @@ class Place:
 
 @dataclass(frozen=True)
 class RoomPlan:
-    """A room of the campus: its name, scene and the places that are recorded in it."""
+    """
+    A room of the campus: its name, scene, the places that are recorded in it, and the ears.
+
+    rig: of the robot in this room; one ear in front of it where a single microphone records.
+    """
 
     name: str
     scene: Scene
     places: tuple[Place, ...]
+    rig: Rig

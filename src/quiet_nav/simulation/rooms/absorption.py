@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.values import short
 
 #: Octave band centres in Hz of every absorption in this package.
 BANDS_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
@@ -31,7 +32,8 @@ MATERIALS: dict[str, Absorption] = {
 
 
 def absorption(value: str | float | Sequence[float] | Mapping[str, float]) -> Absorption:
-    """Return energy absorption per band of ``BANDS_HZ``, shape (7,), each 0 to 1.
+    """
+    Return energy absorption per band of ``BANDS_HZ``, shape (7,), each 0 to 1.
 
     value: a name in ``MATERIALS``, one number for all bands, seven numbers, or a mapping with
     ``coeffs`` and ``center_freqs`` (Hz), which is interpolated over the logarithm of frequency.
@@ -40,7 +42,7 @@ def absorption(value: str | float | Sequence[float] | Mapping[str, float]) -> Ab
     if isinstance(value, str):
         if value not in MATERIALS:
             raise QuietNavError(
-                f'material {value!r} is unknown; known: {", ".join(MATERIALS)}, '
+                f'material {short(value)} is unknown; known: {", ".join(MATERIALS)}, '
                 'a number from 0 to 1, or seven of them'
             )
         return MATERIALS[value]
@@ -51,9 +53,9 @@ def absorption(value: str | float | Sequence[float] | Mapping[str, float]) -> Ab
             )
         else:
             coefficients = np.atleast_1d(np.asarray(value, float))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise QuietNavError(
-            f'material {value!r} is neither a name, a number from 0 to 1, seven '
+            f'material {short(value)} is neither a name, a number from 0 to 1, seven '
             'numbers, nor coeffs with center_freqs'
         ) from error
     if coefficients.shape == (1,):

@@ -2,44 +2,95 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+import math
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-import yaml
+from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.schema import checked, Name, Schema
+from quiet_nav.files.values import short
+from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.geometry import Side
-from quiet_nav.simulation.rooms.absorption import MATERIALS, absorption
+from quiet_nav.simulation.rooms.absorption import absorption, MATERIALS
 from quiet_nav.simulation.rooms.plan import (
-    PANEL_KINDS,
-    SOURCE_KINDS,
     Furniture,
     Material,
     Panel,
     Plan,
-    Source,
     rectangle,
+    Source,
 )
 from quiet_nav.simulation.rooms.plan_check import check_plan
 from quiet_nav.simulation.rooms.tracks import PAPER_HEADINGS_RAD, PAPER_OFFSETS_M, Track
 
-_KEYS = {
-    'room': (
-        *('name', 'description', 'height', 'footprint', 'size', 'materials', 'walls', 'floor'),
-        *('ceiling', 'panels', 'furniture', 'sources', 'tracks'),
-    ),
-    'panel': ('kind', 'wall', 'offset', 'width', 'height', 'bottom', 'material'),
-    'furniture': (
-        *('name', 'footprint', 'centre', 'length', 'width', 'yaw_deg', 'height', 'material'),
-    ),
-    'source': ('name', 'position', 'kind', 'level_db'),
-    'track': ('name', 'centre', 'width', 'side', 'offsets', 'headings_deg'),
-}
 _USUAL_PANEL = {'door': 'wood', 'window': 'glass', 'board': 'plasterboard'}
 
 Lookup = Callable[[object, str], Material]
+#: More of anything is no room but a mistake; checks take the square of it.
+_MOST_PARTS = 500
+_Metres = Annotated[float, Field(ge=-1000, le=1000)]
+_Degrees = Annotated[float, Field(ge=-3600, le=3600)]
+_Point = tuple[_Metres, _Metres]
+_Corners = Annotated[tuple[_Point, ...], Field(min_length=3, max_length=_MOST_PARTS)]
+
+
+class _PanelFile(Schema):
+    kind: Literal['door', 'window', 'board']
+    wall: int
+    offset: _Metres
+    width: _Metres
+    height: _Metres
+    bottom: _Metres = 0.0
+    material: str | None = None
+
+
+class _FurnitureFile(Schema):
+    name: Name = 'furniture'
+    footprint: _Corners | None = None
+    centre: _Point | None = None
+    length: _Metres | None = None
+    width: _Metres | None = None
+    yaw_deg: _Degrees = 0.0
+    height: _Metres
+    material: str = 'wood'
+
+
+class _SourceFile(Schema):
+    name: Name | None = None
+    position: tuple[_Metres, _Metres, _Metres]
+    kind: Literal['ceiling_vent', 'wall_vent', 'window', 'machine']
+    level_db: float = Field(0.0, ge=-200, le=200)
+
+
+class _TrackFile(Schema):
+    name: Name = 'track'
+    centre: Annotated[tuple[_Point, ...], Field(min_length=2, max_length=_MOST_PARTS)]
+    width: _Metres
+    side: Name
+    offsets: Annotated[tuple[_Metres, ...], Field(max_length=_MOST_PARTS)] = PAPER_OFFSETS_M
+    headings_deg: Annotated[tuple[_Degrees, ...], Field(max_length=_MOST_PARTS)] | None = None
+
+
+class _RoomFile(Schema):
+    name: Name | None = None
+    description: str = ''
+    height: _Metres
+    footprint: _Corners | None = None
+    size: _Point | None = None
+    # What absorption() knows: a name, a number, seven, or a mapping.
+    materials: dict[str, Any] | None = None
+    # One for all walls, or a list.
+    walls: Any = 'plaster'
+    floor: str = 'linoleum'
+    ceiling: str = 'acoustic_tile'
+    panels: Annotated[tuple[_PanelFile, ...], Field(max_length=_MOST_PARTS)] | None = None
+    furniture: Annotated[tuple[_FurnitureFile, ...], Field(max_length=_MOST_PARTS)] | None = None
+    sources: Annotated[tuple[_SourceFile, ...], Field(max_length=_MOST_PARTS)] | None = None
+    tracks: Annotated[tuple[_TrackFile, ...], Field(max_length=_MOST_PARTS)] | None = None
 
 
 def room_names() -> list[str]:
@@ -48,7 +99,8 @@ def room_names() -> list[str]:
 
 
 def load_plan(room: str | Path) -> Plan:
-    """Read and check a floor plan: a YAML file, or the name of a room that ships with us.
+    """
+    Read and check a floor plan: a YAML file, or the name of a room that ships with us.
 
     A name that ends in ``_mirrored`` is that room in a mirror, so that walls change sides.
     Raises QuietNavError in one line: no such room (with those there are), an unknown key (with the
@@ -58,41 +110,48 @@ def load_plan(room: str | Path) -> Plan:
     if name.endswith('_mirrored') and name not in room_names():
         return load_plan(name[: -len('_mirrored')]).mirrored()
     path = resources.find(resources.ROOM, room)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuietNavError(f'room {path}: cannot be read ({error})') from error
-    except yaml.YAMLError as error:
-        raise QuietNavError(f'room {path}: not YAML ({" ".join(str(error).split())})') from error
-    return plan_from_dict(raw, where=f'room {path.name}', name=path.stem)
+    return plan_from_dict(read_yaml(path, f'room {path}'), f'room {path.name}', path.stem)
 
 
 def plan_from_dict(raw: object, where: str = 'room', name: str = 'room') -> Plan:
     """Build and check a plan from what the YAML holds; same errors as ``load_plan``."""
-    raw = _mapping(raw, 'room', where)
-    material = _materials(raw.get('materials') or {}, where)
-    footprint = _footprint(raw, where)
-    walls = raw.get('walls', 'plaster')
-    walls = walls if isinstance(walls, list) else [walls] * len(footprint)
+    file = checked(_RoomFile, raw, where)
+    material = _materials(file.materials or {}, where)
+    footprint = _footprint(file, where)
+    walls = file.walls if isinstance(file.walls, list) else [file.walls] * len(footprint)
     if len(walls) != len(footprint):
         raise QuietNavError(
             f'{where}: walls: {len(walls)} materials for {len(footprint)} walls; '
             'give one for all or one for each'
         )
     plan = Plan(
-        name=str(raw.get('name', name)),
-        description=' '.join(str(raw.get('description', '')).split()),
+        name=name if file.name is None else file.name,
+        description=' '.join(file.description.split()),
         footprint=footprint,
-        height=_number(raw.get('height'), f'{where}: height'),
+        height=file.height,
         walls=tuple(material(value, f'{where}: walls') for value in walls),
-        floor=material(raw.get('floor', 'linoleum'), f'{where}: floor'),
-        ceiling=material(raw.get('ceiling', 'acoustic_tile'), f'{where}: ceiling'),
-        panels=tuple(_panel(*item, material) for item in _items(raw, 'panels', 'panel', where)),
-        furniture=tuple(
-            _furniture(*item, material) for item in _items(raw, 'furniture', 'furniture', where)
+        floor=material(file.floor, f'{where}: floor'),
+        ceiling=material(file.ceiling, f'{where}: ceiling'),
+        panels=tuple(
+            _panel(item, f'{where}: panels[{i}]', material)
+            for i, item in enumerate(file.panels or ())
         ),
-        sources=tuple(_source(*item) for item in _items(raw, 'sources', 'source', where)),
-        tracks=tuple(_track(*item) for item in _items(raw, 'tracks', 'track', where)),
+        furniture=tuple(
+            _furniture(item, f'{where}: furniture[{i}]', material)
+            for i, item in enumerate(file.furniture or ())
+        ),
+        sources=tuple(
+            Source(
+                item.kind if item.name is None else item.name,
+                item.position,
+                item.kind,
+                item.level_db,
+            )
+            for item in file.sources or ()
+        ),
+        tracks=tuple(
+            _track(item, f'{where}: tracks[{i}]') for i, item in enumerate(file.tracks or ())
+        ),
     )
     try:
         check_plan(plan)
@@ -101,122 +160,60 @@ def plan_from_dict(raw: object, where: str = 'room', name: str = 'room') -> Plan
     return plan
 
 
-def _materials(raw: object, where: str) -> Lookup:
+def _materials(raw: Mapping[str, Any], where: str) -> Lookup:
     materials = {name: Material(name, values) for name, values in MATERIALS.items()}
-    for name, values in _mapping(raw, None, f'{where}: materials').items():
+    for name, values in raw.items():
         try:
-            materials[str(name)] = Material(str(name), absorption(values))
+            materials[name] = Material(name, absorption(values))
         except QuietNavError as error:
-            raise QuietNavError(f"{where}: material '{name}': {error}") from error
+            raise QuietNavError(f'{where}: material {short(name)}: {error}') from error
 
     def material(name: object, what: str) -> Material:
         if not isinstance(name, str) or name not in materials:
             known = ', '.join(sorted(materials))
-            raise QuietNavError(f'{what}: unknown material {name!r}; known: {known}')
+            raise QuietNavError(f'{what}: unknown material {short(name)}; known: {known}')
         return materials[name]
 
     return material
 
 
-def _footprint(raw: Mapping, where: str) -> tuple[tuple[float, float], ...]:
-    if ('footprint' in raw) == ('size' in raw):
+def _footprint(file: _RoomFile, where: str) -> tuple[tuple[float, float], ...]:
+    if (file.footprint is None) == (file.size is None):
         raise QuietNavError(f'{where}: give either footprint (corners) or size (length and width)')
-    if 'footprint' in raw:
-        return _points(raw['footprint'], 3, f'{where}: footprint')
-    length, width = _numbers(raw['size'], 2, f'{where}: size')
+    if file.footprint is not None:
+        return file.footprint
+    length, width = file.size or (0.0, 0.0)
     return (0.0, 0.0), (length, 0.0), (length, width), (0.0, width)
 
 
-def _panel(raw: Mapping, where: str, material: Lookup) -> Panel:
-    kind = _choice(raw.get('kind'), PANEL_KINDS, f'{where}: kind')
-    wall = raw.get('wall')
-    if not isinstance(wall, int) or isinstance(wall, bool):
-        raise QuietNavError(f'{where}: wall is the number of a wall, not {wall!r}')
+def _panel(file: _PanelFile, where: str, material: Lookup) -> Panel:
+    surface = material(file.material or _USUAL_PANEL[file.kind], f'{where}.material')
     return Panel(
-        kind,
-        wall,
-        offset=_number(raw.get('offset'), f'{where}: offset'),
-        width=_number(raw.get('width'), f'{where}: width'),
-        height=_number(raw.get('height'), f'{where}: height'),
-        bottom=_number(raw.get('bottom', 0.0), f'{where}: bottom'),
-        material=material(raw.get('material', _USUAL_PANEL[kind]), where),
+        file.kind,
+        file.wall,
+        offset=file.offset,
+        width=file.width,
+        height=file.height,
+        bottom=file.bottom,
+        material=surface,
     )
 
 
-def _furniture(raw: Mapping, where: str, material: Lookup) -> Furniture:
-    if 'footprint' in raw:
-        footprint = _points(raw['footprint'], 3, f'{where}: footprint')
-    else:
-        centre = _numbers(raw.get('centre'), 2, f'{where}: centre')
-        length, width = (_number(raw.get(key), f'{where}: {key}') for key in ('length', 'width'))
-        yaw = math.radians(_number(raw.get('yaw_deg', 0.0), f'{where}: yaw_deg'))
-        footprint = rectangle((centre[0], centre[1]), length, width, yaw)
-    height = _number(raw.get('height'), f'{where}: height')
-    surface = material(raw.get('material', 'wood'), where)
-    return Furniture(str(raw.get('name', 'furniture')), footprint, height, surface)
+def _furniture(file: _FurnitureFile, where: str, material: Lookup) -> Furniture:
+    footprint = file.footprint
+    if footprint is None:
+        if file.centre is None or file.length is None or file.width is None:
+            raise QuietNavError(f'{where}: give either footprint or centre, length and width')
+        footprint = rectangle(file.centre, file.length, file.width, math.radians(file.yaw_deg))
+    surface = material(file.material, f'{where}.material')
+    return Furniture(file.name, footprint, file.height, surface)
 
 
-def _source(raw: Mapping, where: str) -> Source:
-    kind = _choice(raw.get('kind'), SOURCE_KINDS, f'{where}: kind')
-    x, y, z = _numbers(raw.get('position'), 3, f'{where}: position')
-    level = _number(raw.get('level_db', 0.0), f'{where}: level_db')
-    return Source(str(raw.get('name', kind)), (x, y, z), kind, level)
-
-
-def _track(raw: Mapping, where: str) -> Track:
-    side = _choice(str(raw.get('side')).upper(), ('LEFT', 'RIGHT'), f'{where}: side')
-    headings: tuple[float, ...] = PAPER_HEADINGS_RAD
-    if 'headings_deg' in raw:
-        values = _numbers(raw['headings_deg'], None, f'{where}: headings_deg')
-        headings = tuple(math.radians(value) for value in values)
-    offsets = tuple(_numbers(raw.get('offsets', PAPER_OFFSETS_M), None, f'{where}: offsets'))
-    centre = _points(raw.get('centre'), 2, f'{where}: centre')
-    width = _number(raw.get('width'), f'{where}: width')
-    return Track(str(raw.get('name', 'track')), centre, width, Side[side], offsets, headings)
-
-
-def _items(raw: Mapping, key: str, kind: str, where: str) -> list[tuple[Mapping, str]]:
-    values = raw.get(key) or []
-    if not isinstance(values, list):
-        raise QuietNavError(f'{where}: {key} must be a list')
-    names = [f'{where}: {kind} {i}' for i in range(len(values))]
-    return [(_mapping(value, kind, name), name) for value, name in zip(values, names, strict=True)]
-
-
-def _mapping(raw: object, kind: str | None, where: str) -> Mapping:
-    if not isinstance(raw, Mapping):
-        raise QuietNavError(f'{where}: expected a mapping of keys to values')
-    known_keys = _KEYS[kind] if kind else tuple(raw)
-    unknown = [str(key) for key in raw if key not in known_keys]
-    if unknown:
-        known = ', '.join(known_keys)
-        raise QuietNavError(f"{where}: unknown key '{unknown[0]}'; known: {known}")
-    return raw
-
-
-def _number(value: object, where: str) -> float:
-    if value is None:
-        raise QuietNavError(f'{where} is missing')
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise QuietNavError(f'{where}: expected a number, found {value!r}')
-    return float(value)
-
-
-def _numbers(values: object, count: int | None, where: str) -> list[float]:
-    if not isinstance(values, list | tuple) or len(values) != (count or len(values)):
-        expected = f'{count} numbers' if count else 'a list of numbers'
-        raise QuietNavError(f'{where}: expected {expected}, found {values!r}')
-    return [_number(value, where) for value in values]
-
-
-def _points(values: object, least: int, where: str) -> tuple[tuple[float, float], ...]:
-    if not isinstance(values, list | tuple) or len(values) < least:
-        raise QuietNavError(f'{where}: expected at least {least} points [x, y], found {values!r}')
-    pairs = [_numbers(value, 2, where) for value in values]
-    return tuple((x, y) for x, y in pairs)
-
-
-def _choice(value: object, known: tuple[str, ...], where: str) -> str:
-    if value not in known:
-        raise QuietNavError(f'{where}: {value!r} is none of {", ".join(known)}')
-    return str(value)
+def _track(file: _TrackFile, where: str) -> Track:
+    side = file.side.upper()
+    if side not in ('LEFT', 'RIGHT'):
+        raise QuietNavError(f'{where}.side: {short(file.side)} is none of LEFT, RIGHT')
+    headings = PAPER_HEADINGS_RAD
+    if file.headings_deg is not None:
+        headings = tuple(math.radians(value) for value in file.headings_deg)
+    return Track(file.name, file.centre, file.width, Side[side], file.offsets, headings)

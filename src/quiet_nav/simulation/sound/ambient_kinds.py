@@ -8,7 +8,7 @@ import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import crossfaded
-from quiet_nav.simulation.sound.event_kinds import Draw, bubbles, hiss, laid_out, ringing, voiced
+from quiet_nav.simulation.sound.event_kinds import bubbles, Draw, hiss, laid_out, ringing, voiced
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -36,7 +36,9 @@ def _coloured(rng: np.random.Generator, duration_s: float, slope: float) -> np.n
     return out / np.std(out)
 
 
-def _swell(rng: np.random.Generator, duration_s: float, depth_db: float, period_s: float):  # type: ignore[no-untyped-def]
+def _swell(
+    rng: np.random.Generator, duration_s: float, depth_db: float, period_s: float
+) -> np.ndarray:
     """A random course of gain that changes over about so long, linear, (n,)."""
     n = round(duration_s * SAMPLE_RATE)
     knots = rng.normal(0.0, depth_db, max(4, round(duration_s / period_s)))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import load_clip
-from quiet_nav.simulation.sound.event_kinds import MORE_EVENTS
+from quiet_nav.simulation.sound.event_kinds import footstep, MORE_EVENTS
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -21,7 +21,8 @@ EVENT_KINDS = (*FIRST_KINDS, *MORE_EVENTS)
 
 @dataclass(frozen=True)
 class Event:
-    """A distractor: kind, where (m), when (s), and how far the ambience is above it (dB).
+    """
+    A distractor: kind, where (m), when (s), and how far the ambience is above it (dB).
 
     snr_db: mean level of the ambience in the room over the mean level of the event while it
     sounds, so 0 is as loud and -10 is 10 dB louder than the ambience.
@@ -46,7 +47,7 @@ def event_samples(event: Event, seed: int, sounds: str = '') -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _synthetic(kind: str, seed: int, stream: int) -> np.ndarray:
     rng = generator(seed, 'event', stream)
-    draw = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze, **MORE_EVENTS}[kind]
+    draw = {**_FIRST, 'step': footstep, **MORE_EVENTS}[kind]
     samples = draw(rng)
     samples = (samples / np.sqrt(np.mean(samples**2))).astype(np.float32)
     samples.flags.writeable = False
@@ -103,3 +104,6 @@ def _sneeze(rng: np.random.Generator) -> np.ndarray:
         output='sos',
     )
     return signal.sosfilt(sos, np.concatenate([inhale, blow]))
+
+
+_FIRST = {'speech': _speech, 'dog': _dog, 'sneeze': _sneeze}

@@ -1,4 +1,5 @@
-"""Synthetic sounds that come and go: people, animals, things that fall, machines that start.
+"""
+Synthetic sounds that come and go: people, animals, things that fall, machines that start.
 
 Each is a rough model of how the sound comes about (modes that ring, pulses through formants, noise
 that is gated), drawn anew by the generator given; none is a copy of a recording.
@@ -127,13 +128,9 @@ def _laugh(rng: np.random.Generator) -> np.ndarray:
     pieces = []
     for i in range(count):
         tone = course(0.11, 1.1, 1.0) * pitch * (1.0 - 0.03 * i)
-        pieces.append(
-            faded(
-                resonant(voiced(tone, 20), rng.uniform((500, 1100, 2300), (900, 1700, 3000))), 0.5
-            )
-            * rng.uniform(0.5, 1.0)
-            + 0.05 * faded(hiss(rng, 0.11, 500, 5000), 0.5)
-        )
+        formants = rng.uniform((500, 1100, 2300), (900, 1700, 3000))
+        voice = faded(resonant(voiced(tone, 20), formants), 0.5) * rng.uniform(0.5, 1.0)
+        pieces.append(voice + 0.05 * faded(hiss(rng, 0.11, 500, 5000), 0.5))
     return laid_out(pieces, np.arange(count) * rng.uniform(0.16, 0.24))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import ImageSources, vertical_images
+from quiet_nav.simulation.sound.acoustics import vertical_images
+from quiet_nav.simulation.sound.images import ImageSources
 from quiet_nav.simulation.sound.patch_images import with_patches
 
 #: As for sources that stand: a path exactly through a corner would be found twice.
@@ -14,7 +15,8 @@ _ASIDE_M = np.array([0.09e-3, 0.13e-3])
 
 
 class MovingImages:
-    """Images in one room for any source and microphone, up to the room's order.
+    """
+    Images in one room for any source and microphone, up to the room's order.
 
     They equal those of ``RoomAcoustics``. In a shoebox an image is the source, mirrored or not,
     moved by what depends on the room alone; in other plans paths are traced in the plane and

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 import functools
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quiet_nav.simulation.sound.robot_profile import RobotProfile, SourceProfile, ToneProfile
+from quiet_nav.errors import QuietNavError
+from quiet_nav.simulation.sound.robot_profile import (
+    find_profile,
+    RobotProfile,
+    SourceProfile,
+    ToneProfile,
+    USUAL,
+)
 from quiet_nav.simulation.sound.sources import (
-    EQUALISER_HZ,
+    course_of_gain,
     Drift,
+    EQUALISER_HZ,
+    noise_samples,
     Schedule,
     Source,
-    course_of_gain,
-    noise_samples,
     source_spectrum,
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -38,7 +45,7 @@ class Tones:
     hz: float
     amplitudes: tuple[float, ...]
     phases_rad: tuple[float, ...]
-    wobble: Drift = Drift()
+    wobble: Drift = field(default_factory=Drift)
 
     def turns(self, time_s: np.ndarray) -> np.ndarray:
         """Return how often it has turned at times of any shape, the same whoever asks."""
@@ -57,7 +64,8 @@ class Tones:
 
 @dataclass(frozen=True)
 class OwnSource:
-    """One part of a robot that makes noise.
+    """
+    One part of a robot that makes noise.
 
     noise: its shaped noise, drift and schedule; ``noise.position`` is in base_link, m. standing_db,
     driving_db: level at 1 m in free field, dB re 20 uPa, None where silent. flutter: how much the
@@ -83,7 +91,8 @@ class OwnSource:
 
 @dataclass(frozen=True)
 class OwnSound:
-    """One robot's own sound.
+    """
+    One robot's own sound.
 
     seed: of its noises and of its body's colouring. ambience_db: level of the ambience beside which
     the sources' levels are meant, dB re 20 uPa. level_db: instead of that, how far the standing
@@ -115,8 +124,28 @@ def draw_own_sound(profile: RobotProfile, seed: int, level_db: float | None = No
     )
 
 
+def own_sound_of(text: str, seed: int) -> OwnSound | None:
+    """
+    Return the robot that a text asks for, the same for the same seed.
+
+    text: 'none'; a level in dB over the ambience at the ears, of the usual profile; or a profile's
+    name or file, at its own level.
+    Raises QuietNavError for a level out of range and a profile that is not there.
+    """
+    if text == 'none':
+        return None
+    try:
+        level_db = float(text)
+    except ValueError:
+        return draw_own_sound(find_profile(text), seed)
+    if not -60.0 <= level_db <= 60.0:
+        raise QuietNavError(f'own sound {text} dB; expected -60 to 60, none, or a robot profile')
+    return draw_own_sound(find_profile(USUAL), seed, level_db)
+
+
 def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
-    """Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
+    """
+    Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
 
     What a detector is trained on must not be one make of robot.
     """
@@ -131,7 +160,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         rate = float(np.exp(rng.uniform(*np.log(hz))))
         tones = [
             ToneProfile(
-                hz=rate,
+                hz=(rate, rate),
                 count=int(rng.integers(6, 40)),
                 level_db=(-15.0, 3.0),
                 fall_db=float(rng.uniform(1.0, 6.0)),
@@ -142,7 +171,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
         if rng.random() < 0.6:
             whine = float(np.exp(rng.uniform(*np.log((250.0, 2500.0)))))
             tones.append(
-                ToneProfile(hz=whine, count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
+                ToneProfile(hz=(whine, whine), count=int(rng.integers(1, 4)), level_db=(-20.0, 0.0))
             )
         loud = float(rng.uniform(-8.0, 0.0)) if i else 0.0
         switches = rng.random() < 0.15
@@ -150,8 +179,8 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
             SourceProfile(
                 name=f'{"lidar" if lidar else "fan"}_{i}',
                 position=place,
-                standing_db=35.0 + loud,
-                driving_db=35.0 + loud,
+                standing_db=(35.0 + loud,) * 2,
+                driving_db=(35.0 + loud,) * 2,
                 slope=(0.0, 2.0),
                 walk_db=2.5,
                 tones=tuple(tones),
@@ -171,17 +200,18 @@ def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, S
         SourceProfile(
             name=f'motor_{side}',
             position=(0.0, out if side == 'left' else -out, 0.04),
-            driving_db=level,
+            driving_db=(level, level),
             slope=(0.5, 1.5),
             walk_db=3.0,
-            tones=(ToneProfile(hz=rate, count=12, level_db=(-6.0, 3.0), wobble=0.02),),
+            tones=(ToneProfile(hz=(rate, rate), count=12, level_db=(-6.0, 3.0), wobble=0.02),),
         )
         for side in ('left', 'right')
     )
 
 
 def own_samples(source: OwnSource, seed: int, start: int, count: int) -> np.ndarray:
-    """Return what a part emits from sample ``start``, float32, (count,), 16 kHz.
+    """
+    Return what a part emits from sample ``start``, float32, (count,), 16 kHz.
 
     At unit RMS of its noise, before its level. A sample depends on (source, seed, index) alone.
     """
@@ -215,7 +245,8 @@ def amplitude_of(level_db: float | None) -> float:
 def body_colouring_db(
     own: OwnSound, source: int, channel: int, frequency_hz: np.ndarray, direct: bool = False
 ) -> np.ndarray:
-    """Return what the robot's body does to a source at an ear, dB at frequencies of any shape.
+    """
+    Return what the robot's body does to a source at an ear, dB at frequencies of any shape.
 
     Constant for a robot, smooth, within its ``body_db``; none in the bass, where the body is small
     beside the wavelength. direct: what the straight way has besides, half as much.
@@ -239,9 +270,8 @@ def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[flo
     return tuple((walk / np.abs(walk).max() * rng.uniform(0.5, 1.0)).round(4).tolist())
 
 
-def _draw(rng: np.random.Generator, value: float | tuple[float, float]) -> float:
-    drawn = rng.uniform(*value) if isinstance(value, tuple) else value
-    return round(float(drawn), 4)
+def _draw(rng: np.random.Generator, between: tuple[float, float]) -> float:
+    return round(float(rng.uniform(*between)), 4)
 
 
 def _draw_source(rng: np.random.Generator, part: SourceProfile, index: int) -> OwnSource:

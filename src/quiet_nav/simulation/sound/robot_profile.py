@@ -6,16 +6,23 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quiet_nav import resources
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ
 
 #: The profile that levels alone ("0 dB") stand for in trials: one fan.
 USUAL = 'fan'
 _KIND = resources.Kind('robot profile', 'config/robots', '.sound.yaml')
+
+
+def _both(value: object) -> object:
+    """One number is a range, too."""
+    if isinstance(value, list | tuple):
+        return tuple(value)
+    return (value, value)
 
 
 def _rising(pair: tuple[float, float]) -> tuple[float, float]:
@@ -27,15 +34,17 @@ def _rising(pair: tuple[float, float]) -> tuple[float, float]:
 Decibels = Annotated[float, Field(ge=-60.0, le=140.0)]
 Positive = Annotated[float, Field(gt=0.0, le=1e6)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-#: One number, or two between which each robot draws.
-DecibelRange = Decibels | Annotated[tuple[Decibels, Decibels], AfterValidator(_rising)]
-PositiveRange = Positive | Annotated[tuple[Positive, Positive], AfterValidator(_rising)]
 _Slope = Annotated[float, Field(ge=-2.0, le=4.0)]
-SlopeRange = _Slope | Annotated[tuple[_Slope, _Slope], AfterValidator(_rising)]
+#: One number, or two between which each robot draws.
+_Both, _Rising = BeforeValidator(_both), AfterValidator(_rising)
+DecibelRange = Annotated[tuple[Decibels, Decibels], _Both, _Rising]
+PositiveRange = Annotated[tuple[Positive, Positive], _Both, _Rising]
+SlopeRange = Annotated[tuple[_Slope, _Slope], _Both, _Rising]
 
 
 class ToneProfile(Schema):
-    """Harmonics of one rotation rate. Where two numbers are given, each robot draws between them.
+    """
+    Harmonics of one rotation rate. Where two numbers are given, each robot draws between them.
 
     hz: the rotation rate. count: harmonics, from the first on. level_db: power of all of them over
     that of the source's noise. fall_db: how much each octave up is weaker. wobble: standard
@@ -44,28 +53,29 @@ class ToneProfile(Schema):
 
     hz: PositiveRange
     count: Annotated[int, Field(ge=1, le=200)] = 1
-    level_db: DecibelRange = 0.0
+    level_db: DecibelRange = (0.0, 0.0)
     fall_db: Annotated[float, Field(ge=0.0, le=40.0)] = 3.0
     wobble: Annotated[float, Field(ge=0.0, le=0.2)] = 0.003
     wobble_s: Positive = 5.0
 
 
 class SourceProfile(Schema):
-    """One part that makes noise.
+    """
+    One part that makes noise.
 
     position: base_link metres. standing_db, driving_db: its level while the robot stands and while
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
     as 1/f^slope. equaliser_db: on top of that at ``EQUALISER_HZ``; each robot adds a random walk of
     walk_db an octave. flutter: how much the noise swells once a turn of the first tones. drift_db:
-    standard deviation of the level, which wanders within minutes. on_s, off_s: it switches on and off. stops_s: it stops
-    for good at this time.
+    standard deviation of the level, which wanders within minutes. on_s, off_s: it switches on and
+    off. stops_s: it stops for good at this time.
     """
 
     name: Name
     position: tuple[float, float, float]
     standing_db: DecibelRange | None = None
     driving_db: DecibelRange | None = None
-    slope: SlopeRange = 1.0
+    slope: SlopeRange = (1.0, 1.0)
     equaliser_db: tuple[float, ...] = (0.0,) * len(EQUALISER_HZ)
     walk_db: Annotated[float, Field(ge=0.0, le=10.0)] = 1.5
     tones: tuple[ToneProfile, ...] = ()
@@ -90,7 +100,8 @@ class SourceProfile(Schema):
 
 
 class RobotProfile(Schema):
-    """A robot's own sound; ``config/robots/NAME.sound.yaml`` holds one.
+    """
+    A robot's own sound; ``config/robots/NAME.sound.yaml`` holds one.
 
     radius_m, height_m: of the robot; every source lies within. ambience_db: level of the room's
     ambience, dB re 20 uPa, that the sources' levels are heard beside. body_db: how far the robot's
@@ -118,13 +129,19 @@ class RobotProfile(Schema):
 
 
 def find_profile(name: str | Path) -> RobotProfile:
-    """Return a profile by the name of one that ships (turtlebot4 ...) or by its YAML file.
+    """
+    Return a profile by the name of one that ships (turtlebot4 ...) or by its YAML file.
 
     Raises QuietNavError naming the profiles there are, and what is wrong with a file.
     """
-    path = resources.find(_KIND, name)
+    path = profile_path(name)
     where = f'robot profile {path}'
     return profile_from(read_yaml(path, where), where)
+
+
+def profile_path(name: str | Path) -> Path:
+    """Return the file of a profile; QuietNavError names the profiles there are."""
+    return resources.find(_KIND, name)
 
 
 def profile_from(content: object, where: str = 'robot profile') -> RobotProfile:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quiet_nav.simulation.rooms.absorption import Absorption, draw_absorption
-from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER, AcousticRoom
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, POLYGON_ORDER
 from quiet_nav.simulation.sound.clips import list_clips
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event
+from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
+from quiet_nav.simulation.sound.lived_in import furnished, with_hidden_sources
 from quiet_nav.simulation.sound.own_sound import OwnSound
-from quiet_nav.simulation.sound.sources import EQUALISER_HZ, KINDS, Drift, Schedule, Source
+from quiet_nav.simulation.sound.sources import Drift, EQUALISER_HZ, KINDS, Schedule, Source
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that decides what is heard where and when in a room.
+    """
+    Everything that decides what is heard where and when in a room.
 
     level_dbfs: mean RMS of the ambience over the room with every source on. mic_noise_dbfs: RMS
     of each microphone's own white noise. gain_spread_db: gains of the microphones are uniform
@@ -47,11 +49,13 @@ class Scene:
 
 @dataclass(frozen=True)
 class SceneRanges:
-    """What scenes are drawn from; the defaults are those that the project's figures rest on.
+    """
+    What scenes are drawn from; the defaults are those that the project's figures rest on.
 
     cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
     corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
     hard_share: of the rooms all surfaces of which are hard: hard_absorption, drawn by logarithm.
+    lived_in: with what real rooms have besides (``lived_in``) and microphones as they are.
     """
 
     length_m: tuple[float, float] = (5.0, 12.0)
@@ -75,10 +79,12 @@ class SceneRanges:
     cut_share: float = 0.0
     hard_share: float = 0.0
     hard_absorption: tuple[float, float] = (0.015, 0.08)
+    lived_in: bool = False
 
 
 def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -> Scene:
-    """Return a random shoebox scene, the same for the same seed, ranges and recordings.
+    """
+    Return a random shoebox scene, the same for the same seed, ranges and recordings.
 
     sounds: a folder of ``ambient-*`` clips, some of which then replace noise; '' for none.
     """
@@ -100,7 +106,13 @@ def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -
     shape = np.random.default_rng(np.random.SeedSequence([seed, 0x5A9E]))
     if shape.random() < ranges.cut_share:
         room = _without_corner(room, shape)
-    return draw_sources(room, seed, ranges, sounds)
+    if not ranges.lived_in:
+        return draw_sources(room, seed, ranges, sounds)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0x11FE]))
+    room = furnished(room, rng)
+    scene = draw_sources(room, seed, ranges, sounds)
+    sources = with_hidden_sources(room, scene.sources, rng)
+    return replace(scene, sources=sources, real_microphones=True)
 
 
 def _hard(rng: np.random.Generator, ranges: SceneRanges) -> Absorption:
@@ -109,7 +121,8 @@ def _hard(rng: np.random.Generator, ranges: SceneRanges) -> Absorption:
 
 
 def _without_corner(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
-    """Return a shoebox less one corner, turned so that it may be any of the four.
+    """
+    Return a shoebox less one corner, turned so that it may be any of the four.
 
     The arms of an L are at least 1.8 m wide; new walls are made of what those beside them are.
     """
@@ -141,7 +154,8 @@ def draw_sources(
     sounds: str = '',
     places: Sequence[tuple[str, tuple[float, float, float], float]] = (),
 ) -> Scene:
-    """Return a scene in a given room: sources, levels and noises drawn from ``ranges``.
+    """
+    Return a scene in a given room: sources, levels and noises drawn from ``ranges``.
 
     places: (kind, position, level in dB) of sources that are known; drawn where there are none.
     """
@@ -229,13 +243,20 @@ def draw_point(room: AcousticRoom, rng: np.random.Generator, margin: float) -> n
 
 
 def draw_event(
-    scene: Scene, rng: np.random.Generator, start_s: float, snr_db: float, kind: str | None = None
+    scene: Scene,
+    rng: np.random.Generator,
+    start_s: float,
+    snr_db: float,
+    kind: str | None = None,
+    kinds: Sequence[str] = FIRST_KINDS,
 ) -> Event:
-    """Return a distractor somewhere in the room, 1 to 1.8 m high for speech, lower for a dog.
-
-    Recordings ``event-*`` of the scene's folder are used where there are some of that kind.
     """
-    kind = kind or str(rng.choice(EVENT_KINDS))
+    Return a distractor somewhere in the room, 1 to 1.8 m high for speech, lower for a dog.
+
+    kind: one of ``kinds``, drawn where None. Recordings ``event-*`` of the scene's folder are used
+    where there are some of that kind.
+    """
+    kind = kind or str(rng.choice(kinds))
     clips = list_clips(scene.sounds, f'event-{kind}') if scene.sounds else []
     x, y = draw_point(scene.room, rng, 0.4)
     z = rng.uniform(0.3, 0.6) if kind == 'dog' else rng.uniform(1.0, 1.8)
@@ -247,6 +268,23 @@ def draw_event(
         float(snr_db),
         str(rng.choice(clips)) if clips else '',
     )
+
+
+def draw_walk(
+    room: AcousticRoom, rng: np.random.Generator, start_s: float, snr_db: float
+) -> tuple[Event, ...]:
+    """Return the steps of somebody who walks a straight way across the room, 4 to 9 of them."""
+    begin, end = draw_point(room, rng, 0.4), draw_point(room, rng, 0.4)
+    way = float(np.linalg.norm(end - begin))
+    count, pace = int(np.clip(way / 0.7, 4, 9)), float(rng.uniform(0.45, 0.65))
+    steps = []
+    for i in range(count):
+        x, y = begin + (end - begin) * min(0.7 * i / max(way, 0.7), 1.0)
+        if room.contains(np.array([x, y]), 0.1):
+            place = (round(float(x), 3), round(float(y), 3), 0.05)
+            stream = int(rng.integers(1 << 31))
+            steps.append(Event('step', place, round(start_s + i * pace, 4), stream, snr_db))
+    return tuple(steps)
 
 
 def with_events(scene: Scene, events: Sequence[Event]) -> Scene:

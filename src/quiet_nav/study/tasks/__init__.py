@@ -1,11 +1,15 @@
-"""What the paper's tasks are: a name and a variant give inputs, examples, target and loss.
+"""
+What the paper's tasks are: a name and a variant give inputs, examples, target and loss.
 
-A new task is one small class (see ``task.Task``) and one line in ``TASKS``.
+A task is one class (see ``task.Task``) with a ``NAME``, found in whichever module here has it.
 """
 
 from __future__ import annotations
 
+from functools import cache
 import importlib
+import inspect
+import pkgutil
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
@@ -14,30 +18,33 @@ if TYPE_CHECKING:
     from quiet_nav.study.predictions import Predictions
     from quiet_nav.study.tasks.task import Task
 
-#: Dotted paths, imported when asked for: importing this package imports no torch.
-TASKS = {
-    'near-wall': 'single:NearWall',
-    'distance': 'single:Distance',
-    'order': 'pairs:Order',
-    'ratio': 'pairs:Ratio',
-    'conditional-distance': 'conditional:ConditionalDistance',
-    'av-sync': 'audio_visual:AVSync',
-    'av-order': 'audio_visual:AVOrder',
-    'locate': 'locate:Locate',
-}
+
+@cache
+def tasks() -> dict[str, type[Task]]:
+    """Return every task by its name, sorted; importing this package alone imports no torch."""
+    from quiet_nav.study.tasks.task import Task
+
+    found: dict[str, type[Task]] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f'{__name__}.{info.name}')
+        for value in vars(module).values():
+            if inspect.isclass(value) and issubclass(value, Task) and 'NAME' in vars(value):
+                found[value.NAME] = value
+    return dict(sorted(found.items()))
 
 
 def get_task(name: str, variant: str = '', inputs: str = '') -> Task:
-    """Return a task before training.
+    """
+    Return a task before training.
 
     variant: one of the task's ``VARIANTS``, its first by default. inputs: audio, image or both,
     the first of the task's ``INPUTS`` by default.
     Raises QuietNavError naming what there is instead.
     """
-    if name not in TASKS:
-        raise QuietNavError(f'task {name!r} is none of {", ".join(TASKS)}')
-    module, cls = TASKS[name].split(':')
-    found = getattr(importlib.import_module(f'{__name__}.{module}'), cls)
+    known_tasks = tasks()
+    if name not in known_tasks:
+        raise QuietNavError(f'task {name!r} is none of {", ".join(known_tasks)}')
+    found = known_tasks[name]
     for what, said, known in (
         ('variant', variant, found.VARIANTS),
         ('input', inputs, found.INPUTS),

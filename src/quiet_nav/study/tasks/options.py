@@ -6,14 +6,17 @@ import dataclasses
 from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.recipe import Recipe, typed
+from quiet_nav.files.schema import checked, file_format
+from quiet_nav.learning.recipe import Recipe
 
 KIND = 'task'
 
 
+@file_format
 @dataclass(frozen=True)
 class TaskOptions:
-    """Beside ``network.width`` (of VGGish); every one may be set by name.
+    """
+    Beside ``network.width`` (of VGGish); every one may be set by name.
 
     image_width: of ResNet-18. image_augment: change images at random as ``recipe.image`` says.
     probe: the trunks stay as they are, a linear layer on their mean features learns. starts: so
@@ -42,7 +45,7 @@ class TaskOptions:
             raise QuietNavError(
                 f'recipe {recipe.name}: network kind {recipe.network.kind!r}, expected {KIND!r}'
             )
-        return typed(cls, recipe.network.options, f'recipe {recipe.name}: options')
+        return checked(cls, recipe.network.options, f'recipe {recipe.name}: options')
 
 
 def with_options(recipe: Recipe, **options: object) -> Recipe:

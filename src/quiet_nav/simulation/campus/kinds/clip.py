@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     write_annotation,
@@ -16,7 +18,9 @@ from quiet_nav.quiet_campus.folders import (
 from quiet_nav.simulation.campus.kinds.kind import CampusKind
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
+from quiet_nav.simulation.campus.robots import carrier, own_said
 from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.own_hearing import RobotEars
 
 #: A grid of places has many more pairs than anyone trains on: so many of a room are listed.
 ROOM_PAIRS = 1000
@@ -30,18 +34,31 @@ class ClipKind(CampusKind):
         hearing = Hearing(room.scene)
         camera = Camera(room) if request.images else None
         for place in room.places:
-            write_clip(folder / place.name, place, room, hearing, camera)
+            write_clip(folder / place.name, place, room, hearing, camera, request.plain)
 
 
 def write_clip(
-    folder: Path, place: Place, room: RoomPlan, hearing: Hearing, camera: Camera | None
+    folder: Path,
+    place: Place,
+    room: RoomPlan,
+    hearing: Hearing,
+    camera: Camera | None,
+    plain: bool,
 ) -> None:
+    """
+    Record one place.
+
+    Where a robot is heard it carries the microphone in front of it; ``fingerprint.wav`` is then
+    what the microphone hears of it, as high, far from any wall.
+    """
     folder.mkdir()
     pose, scene = place.pose, room.scene
     mic = np.array([[pose.x, pose.y, place.height]])
     start, count = samples_of(place)
-    write_sound(folder / 'sound.wav', hearing.microphones(mic, start, count)[0])
-    distance = float(scene.room.distance_along(mic[0], pose.yaw))
+    robot = carrier(pose)
+    heard = hearing.microphones(mic, start, count, robot=robot)
+    write_sound(folder / 'sound.wav', heard[0])
+    distance = scene.room.surface_along(mic[0], pose.yaw)
     annotation = {
         'depth': distance,
         'Audio Length': place.length_s,
@@ -53,6 +70,15 @@ def write_clip(
         'distractor': distractor_said(room, place),
         **place.notes,
     }
+    if not plain:
+        annotation['near'] = distance <= NEAR_WALL_M
+    ears = RobotEars.seen_from(robot, mic, np.zeros((1, 3)), [0])
+    own = own_said(room, hearing, robot, ears, {'sound.wav': (start, count)})
+    if own is not None:
+        annotation['own sound'] = own
+        ear = replace(room.rig.ears[0], z=place.height)
+        alone = hearing.fingerprint(replace(room.rig, ears=(ear,)), start, count)
+        write_sound(folder / 'fingerprint.wav', alone[0])
     if camera is not None:
         image, depth = camera.take(pose, place.height, place.name)
         write_color(folder / 'RGB.png', image)

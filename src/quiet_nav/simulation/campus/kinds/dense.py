@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
+from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
 from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
@@ -26,7 +25,12 @@ class DenseKind(ClipKind):
     SUBSET = SUBSETS['dense']
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
         """Draw a place in each cell of the grid, and its headings."""
         low, high = np.min(room.footprint, axis=0), np.max(room.footprint, axis=0)
@@ -38,7 +42,7 @@ class DenseKind(ClipKind):
         for cell in range(columns * rows):
             corner = offset + CELL_M * np.array([cell % columns, cell // columns])
             x, y = corner + rng.uniform(0.2, CELL_M - 0.2, 2)
-            if not room.contains(np.array([x, y]), 0.2):
+            if not room.contains(np.array([x, y]), max(0.2, reach_m + 0.01)):
                 continue
             for heading in range(HEADINGS):
                 start += 10.0
@@ -59,10 +63,7 @@ class DenseKind(ClipKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Every pose with its label."""
-        listed = {
-            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 

@@ -17,16 +17,19 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
 
 class CampusKind(ABC):
-    """One kind of campus; ``kinds`` finds every module here that has a ``KIND``.
+    """
+    One kind of campus; ``kinds`` finds every module here that has a ``KIND``.
 
     NAME: what users write. SUBSET: the folder of the data set. ROOM: pattern of a room's name.
     OPTIONS: fields of the request that this kind alone has, left out of other kinds' manifests.
+    HAS_RIG: a robot's rig records, and the robot itself is written where it makes noise.
     """
 
     NAME: ClassVar[str]
     SUBSET: ClassVar[str]
     ROOM: ClassVar[str] = 'SIM-{:04d}'
     OPTIONS: ClassVar[tuple[str, ...]] = ()
+    HAS_RIG: ClassVar[bool] = False
 
     def check(self, request: CampusRequest) -> None:
         """Raise QuietNavError where this kind cannot be made as asked."""
@@ -34,9 +37,19 @@ class CampusKind(ABC):
 
     @abstractmethod
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
-        """Return what is recorded in a room; ``seed``: the room's."""
+        """
+        Return what is recorded in a room; ``seed``: the room's.
+
+        reach_m: how far from a robot's centre, or a single microphone, its farthest part is that
+        must be in the room.
+        """
 
     @abstractmethod
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
@@ -50,7 +63,8 @@ class CampusKind(ABC):
 
 
 def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
-    """Return the annotations of a room's places by their names, in order.
+    """
+    Return the annotations of a room's places by their names, in order.
 
     needed: as for ``read_annotation``, whose errors these are.
     """
@@ -58,16 +72,16 @@ def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
     return {folder.name: read_annotation(folder, *needed) for folder in folders}
 
 
-def is_near(distance_m: float) -> bool:
+def is_near(said: Annotation) -> bool:
     """Return the label of a place."""
-    return distance_m <= NEAR_WALL_M
+    return said.distance_m <= NEAR_WALL_M
 
 
 def listed_places(
-    root: Path, room: str, label: Callable[[float], bool | None] = is_near
+    root: Path, room: str, label: Callable[[Annotation], bool | None] = is_near
 ) -> dict[str, ListedPlace]:
-    """Return a room's places for its lists; label: whether a distance (m) is near."""
+    """Return a room's places for its lists; label: whether a place is near."""
     return {
-        name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said.distance_m))
+        name: ListedPlace(said.distance_m, said.length_s or 0.0, label(said))
         for name, said in said_of_room(root, room, 'depth_m', 'length_s').items()
     }

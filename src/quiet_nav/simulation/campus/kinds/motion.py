@@ -19,10 +19,11 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.listing import write_motion_lists
 from quiet_nav.quiet_campus.lists import MOTION_FPS
-from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, QUANTILES, TRIES, facing_nearest
+from quiet_nav.simulation.campus.drawing import facing_nearest, FAR_M, NEAR_M, QUANTILES, TRIES
 from quiet_nav.simulation.campus.kinds.kind import CampusKind
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
+from quiet_nav.simulation.campus.robots import carrier
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.hearing import Hearing
 
@@ -48,9 +49,15 @@ class MotionKind(CampusKind):
     OPTIONS = ('motor',)
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
-        """Draw one straight way to a wall and back, or one of the two, as the official ones.
+        """
+        Draw one straight way to a wall and back, or one of the two, as the official ones.
 
         A third of the time is spent near the wall.
         """
@@ -59,7 +66,7 @@ class MotionKind(CampusKind):
             yaw = wrap_angle(end.yaw + math.radians(rng.uniform(-20.0, 20.0)))
             travel = rng.uniform(*_TRAVEL_M)
             far = (end.x - travel * math.cos(yaw), end.y - travel * math.sin(yaw))
-            if room.contains(np.array(far), 0.3):
+            if room.contains(np.array(far), max(0.3, reach_m)):
                 break
         else:
             raise QuietNavError('no straight path to a wall in the room')
@@ -111,12 +118,14 @@ def _write_motion(
         (folder / name).mkdir()
     path = np.column_stack([np.array(place.path), np.full(len(place.path), place.height)])
     start, count = samples_of(place)
-    heard = hearing.along(path, start, count, motor=float(motor))
+    robots = [carrier(Pose2D(x, y, place.pose.yaw)) for x, y, _ in path.tolist()]
+    heard = hearing.along(path, start, count, motor=float(motor), robots=robots)
     write_sound(folder / 'Audio' / 'sound.wav', heard)
     share = np.arange(MOTION_FRAMES) / (MOTION_FRAMES - 1)
     nodes = np.linspace(0.0, 1.0, len(path))
     at = np.column_stack([np.interp(share, nodes, path[:, k]) for k in range(2)])
-    depth_m = room.scene.room.distance_along(at, place.pose.yaw)
+    points = np.column_stack([at, np.full(len(at), place.height)])
+    depth_m = [room.scene.room.surface_along(point, place.pose.yaw) for point in points]
     if camera is not None:
         for frame in range(MOTION_FRAMES):
             pose = Pose2D(float(at[frame, 0]), float(at[frame, 1]), place.pose.yaw)
@@ -135,6 +144,8 @@ def _write_motion(
         'motor': motor,
         **place.notes,
     }
+    if room.scene.own is not None:
+        annotation['own sound'] = {'robot': room.scene.own.name}
     write_annotation(folder / 'annotation.json', annotation)
 
 

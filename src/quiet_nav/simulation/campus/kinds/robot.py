@@ -10,7 +10,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.readings import NEAR_WALL_M
-from quiet_nav.perception.rig import Rig, load_rig
+from quiet_nav.perception.rig import Rig
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     SUBSETS,
@@ -25,11 +25,15 @@ from quiet_nav.simulation.campus.drawing import TRIES
 from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
+from quiet_nav.simulation.campus.robots import own_said
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.hearing import Hearing, ears_in_room
+from quiet_nav.simulation.sound.hearing import ears_in_room, Hearing
+from quiet_nav.simulation.sound.own_hearing import RobotEars
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 WINDOW_S = 3.0
+#: A robot's centre is at least so far from every wall.
+LEAST_M = 0.2
 #: When the second windows of a listening pose begin, after the first ones.
 LATER_S = 6.0
 
@@ -39,15 +43,26 @@ class RobotKind(CampusKind):
 
     NAME = 'robot'
     SUBSET = SUBSETS['robot']
+    HAS_RIG = True
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
-        """Poses 0.2 to 2 m from a wall: along it, at any heading, or in a corner, in turns."""
+        """
+        Poses 0.2 to 2 m from a wall: along it, at any heading, or in a corner, in turns.
+
+        A little farther where ears reach beyond the robot.
+        """
+        least = max(LEAST_M, reach_m + 0.03)
         places, start = [], 0.0
         for i in range(int(rng.integers(16, 25))):
             situation = ('along', 'any', 'corner')[int(rng.choice(3, p=(0.4, 0.4, 0.2)))]
-            pose = _near_pose(room, rng, situation)
+            pose = _near_pose(room, rng, situation, least)
             start += rng.uniform(12.0, 30.0)
             places.append(
                 Place(
@@ -65,9 +80,8 @@ class RobotKind(CampusKind):
         """Record every pose by all ears of the rig."""
         hearing = Hearing(room.scene)
         camera = Camera(room) if request.images else None
-        rig = load_rig(request.rig)
         for place in room.places:
-            _write_pose(folder / place.name, place, room, hearing, rig, camera)
+            _write_pose(folder / place.name, place, room, hearing, room.rig, camera)
 
     def write_lists(
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
@@ -90,31 +104,34 @@ class RobotKind(CampusKind):
         write_list(list_paths(root, split)[0], columns, rows)
 
 
-def _near_pose(room: AcousticRoom, rng: np.random.Generator, situation: str) -> Pose2D:
+def _near_pose(
+    room: AcousticRoom, rng: np.random.Generator, situation: str, least_m: float
+) -> Pose2D:
     corners = np.asarray(room.footprint)
     ends = np.roll(corners, -1, axis=0)
     for _ in range(TRIES):
         wall = int(rng.integers(len(corners)))
         length = float(np.linalg.norm(ends[wall] - corners[wall]))
         along = (ends[wall] - corners[wall]) / length
-        distance = rng.uniform(0.2, 1.0 if situation == 'corner' else 2.0)
+        distance = rng.uniform(least_m, 1.0 if situation == 'corner' else 2.0)
         reach = rng.uniform(0.2, 1.0) if situation == 'corner' else rng.uniform(0.2, length - 0.2)
         if situation == 'corner' and rng.random() < 0.5:
             reach = length - reach
         x, y = corners[wall] + along * reach + distance * np.array([-along[1], along[0]])
-        if room.contains(np.array([x, y]), 0.2 - 1e-6):
+        if room.contains(np.array([x, y]), least_m - 1e-6):
             yaw = rng.uniform(-np.pi, np.pi)
             if situation == 'along':
                 yaw = math.atan2(along[1], along[0]) + math.radians(rng.uniform(-30.0, 30.0))
                 yaw += math.pi * int(rng.integers(2))
             return Pose2D(float(x), float(y), wrap_angle(float(yaw)))
-    raise QuietNavError('no pose in the room is 0.2 m from every wall')
+    raise QuietNavError(f'no pose in the room is {least_m:g} m from every wall')
 
 
 def _write_pose(
     folder: Path, place: Place, room: RoomPlan, hearing: Hearing, rig: Rig, camera: Camera | None
 ) -> None:
-    """One listening pose: the windows of all ears now, later, and later with the robot turned.
+    """
+    One listening pose: the windows of all ears now, later, and later with the robot turned.
 
     By 180 degrees, as one ear turns to hear its other side, and to the left by 90, as the
     follower looks ahead (``navigation.listening``).
@@ -151,10 +168,13 @@ def _write_pose(
         'distractor': distractor_said(room, place),
         **place.notes,
     }
-    annotation['depth'] = float(
-        room.scene.room.distance_along(np.array([place.pose.x, place.pose.y]), place.pose.yaw)
-    )
+    middle = np.array([place.pose.x, place.pose.y, rig.ears[0].z])
+    annotation['depth'] = room.scene.room.surface_along(middle, place.pose.yaw)
     annotation['Max depth in map'] = MOTION_DEPTH_M
+    spans = {name: (begin, count) for name, (_, begin) in windows.items()}
+    own = own_said(room, hearing, place.pose, RobotEars.of(rig), spans)
+    if own is not None:
+        annotation['own sound'] = own
     if camera is not None:
         image, depth = camera.take(place.pose, None, place.name)
         write_color(folder / 'RGB.png', image)
@@ -163,16 +183,18 @@ def _write_pose(
 
 
 def _ears(rig: Rig, pose: Pose2D, room: AcousticRoom) -> list[dict[str, object]]:
-    """Say for each ear where it is and how far the wall is in the direction of its side.
+    """
+    Say for each ear where it is and how far the wall is in the direction of its side.
 
-    distance: along the ray from the microphone in the side's direction; near says whether it is
-    at most 0.5 m: the label. nearest wall: in whatever direction.
+    distance: along the ray from the microphone in the side's direction to the wall, or to what
+    stands at it; near says whether it is at most 0.5 m: the label. nearest wall: the wall itself,
+    in whatever direction.
     """
     mics, _ = ears_in_room(rig, pose)
     said = []
     for ear, mic in zip(rig.ears, mics, strict=True):
         bearing = wrap_angle(pose.yaw + ear.side.yaw_rad)
-        distance = float(room.distance_along(mic, bearing))
+        distance = room.surface_along(mic, bearing)
         said.append(
             {
                 'channel': ear.channel,

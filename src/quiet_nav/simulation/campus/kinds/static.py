@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, facing_nearest
-from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
+from quiet_nav.simulation.campus.drawing import BETWEEN_M, facing_nearest, FAR_M, NEAR_M
+from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
 from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
@@ -24,14 +25,23 @@ class StaticKind(ClipKind):
     SUBSET = SUBSETS['static']
 
     def places(
-        self, room: AcousticRoom, rng: np.random.Generator, seed: int, request: CampusRequest
+        self,
+        room: AcousticRoom,
+        rng: np.random.Generator,
+        seed: int,
+        request: CampusRequest,
+        reach_m: float,
     ) -> list[Place]:
-        """Draw 16 to 30 places; every other one is near."""
+        """
+        Draw 16 to 30 places; every other one is near.
+
+        Except in plain rooms a third of the places lie where the official lists have a gap.
+        """
+        tables = (NEAR_M, FAR_M) if request.plain else (NEAR_M, FAR_M, NEAR_M, BETWEEN_M)
         count, places = int(rng.integers(16, 31)), []
         start = 0.0
         for i in range(count):
-            table = NEAR_M if i % 2 == 0 else FAR_M
-            pose = facing_nearest(room, rng, table)
+            pose = facing_nearest(room, rng, tables[i % len(tables)])
             start += rng.uniform(20.0, 60.0)
             height = float(rng.uniform(0.2, 1.2))
             places.append(Place(f'clip-{i:03d}', pose, height, round(start, 3), STATIC_LENGTH_S))
@@ -40,15 +50,17 @@ class StaticKind(ClipKind):
     def write_lists(
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
-        """Near and far as in the official lists; what lies between is left out."""
+        """Near and far; of plain rooms as in the official lists, what lies between left out."""
         listed = {room: listed_places(root, room, _label) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 
-def _label(distance_m: float) -> bool | None:
-    if distance_m <= NEAR_M[-1]:
+def _label(said: Annotation) -> bool | None:
+    if said.near is not None:
+        return said.near
+    if said.distance_m <= NEAR_M[-1]:
         return True
-    return None if distance_m < FAR_M[0] - 0.01 else False
+    return None if said.distance_m < FAR_M[0] - 0.01 else False
 
 
 KIND = StaticKind()

@@ -1,0 +1,46 @@
+"""Who else is there while the follower drives: other drivers, other odometry, the goal's client."""
+
+from __future__ import annotations
+
+from rclpy.node import Node
+
+from quiet_nav.nodes.surroundings import sole_fault, Surroundings, type_fault
+
+FEEDBACK_TOPIC = 'follow_wall/_action/feedback'
+
+
+class Neighbours:
+    """
+    Looks at the graph around the follower; every method asks it anew.
+
+    kind: type of cmd_vel. simulated: time comes from /clock. alone: nobody else may drive.
+    """
+
+    def __init__(self, node: Node, kind: str, simulated: bool, alone: bool) -> None:
+        self._around = Surroundings(node)
+        self._kind = kind
+        self._simulated = simulated
+        self._alone = alone
+
+    def conflict(self) -> str:
+        """Return who publishes what others alone may: cmd_vel, odom, /clock; '' where nobody."""
+        around = self._around
+        found = ''
+        if self._alone:
+            publishers = around.publishers('cmd_vel')
+            found = sole_fault('cmd_vel', publishers, around.own)
+            found += ': stop it, or set allow_other_cmd_vel' if found else ''
+        found = found or sole_fault('odom', around.publishers('odom'))
+        if self._simulated:
+            found = found or sole_fault('/clock', around.publishers('/clock'))
+        return found
+
+    def objection(self) -> str:
+        """Return why no goal can be taken: a conflict, or a robot that expects another type."""
+        return self.conflict() or type_fault(
+            'cmd_vel', self._around.listeners('cmd_vel'), self._kind
+        )
+
+    def clients(self) -> frozenset[tuple[int, ...]]:
+        """Return DDS's numbers of those who listen to the action's feedback."""
+        return frozenset(endpoint.gid for endpoint in self._around.listeners(FEEDBACK_TOPIC))
