@@ -193,7 +193,7 @@ def main(
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
-        for file in plot_trials(plots, results[len(before) :]):
+        for file in plot_trials(plots, results):
             print(file)
 
 

@@ -121,12 +121,14 @@ def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
 
 
 def plot_trials(folder: Path, results: Sequence[TrialResult]) -> list[Path]:
-    """Write a picture a policy and room, and the bars of Fig. 10; return the files."""
+    """Write a picture a policy and room, for trials with paths, and bars; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for group in by_policy(results).values():
         for room, track in dict.fromkeys((r.room, r.track) for r in group):
-            part = [r for r in group if (r.room, r.track) == (room, track)]
+            part = [r for r in group if (r.room, r.track) == (room, track) and r.path]
+            if not part:
+                continue
             names = (room, track, part[0].policy, part[0].rig, part[0].variant)
             files.append(folder / f'{"_".join(filter(None, names)).replace(", ", "_")}.png')
             plot_paths(files[-1], part)
