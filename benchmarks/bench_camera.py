@@ -1,4 +1,5 @@
-"""Time the simulated camera beside the straightforward ways to the same depth image.
+"""
+Time the simulated camera beside the straightforward ways to the same depth image.
 
 Run: OMP_NUM_THREADS=1 python benchmarks/bench_camera.py
 """

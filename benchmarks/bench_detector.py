@@ -1,21 +1,22 @@
-"""Time a decision on one 3 s window: the dense, compressed VGGish beside the plain one on 20 clips.
+"""
+Time a decision on one 3 s window: the dense, compressed VGGish beside the plain one on 20 clips.
 
 Run: python benchmarks/bench_detector.py [CHECKPOINT DATA]
 With a trained checkpoint and recordings it also tells the AP before and after, which the weights
 decide; the times are those of the paper's full width, with random weights, two threads.
 """
 
+from pathlib import Path
 import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.windows import WINDOW_SAMPLES, clip_batch, clip_starts
+from quiet_nav.sound.windows import clip_batch, clip_starts, WINDOW_SAMPLES
 
 THREADS, ROUNDS = 2, 12
 MODEL = Path(__file__).parents[1] / 'models' / 'near_wall.onnx'

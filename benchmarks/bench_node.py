@@ -1,4 +1,5 @@
-"""The near_wall node: CPU and memory at a steady rate, and one decision beside its period.
+"""
+The near_wall node: CPU and memory at a steady rate, and one decision beside its period.
 
 Run as `python benchmarks/bench_node.py [--rate 2] [--seconds 30] [--rig pair] [--modality both]`
 after `. ./env.sh`. The microphone node plays noise in real time in a process of its own, this one
@@ -13,24 +14,24 @@ import argparse
 import collections
 import itertools
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
-import soundfile
 from rich.console import Console
 from rich.table import Table
+import soundfile
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.resources import shared_file
-from quiet_nav.sound.windows import WINDOW_SAMPLES, Window
+from quiet_nav.sound.windows import Window, WINDOW_SAMPLES
 
 RATE = 16_000
 CAMERA_HZ = 6.0

@@ -1,21 +1,22 @@
-"""Time `quiet_nav replay` on a 10-minute stereo bag at two readings a second a side.
+"""
+Time `quiet_nav replay` on a 10-minute stereo bag at two readings a second a side.
 
 Run: python benchmarks/bench_replay.py [MINUTES]
 Printed beside it: the same readings at the pace at which the robot makes them, which is what a
 play of the bag to the live node takes.
 """
 
+from pathlib import Path
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
-from quiet_nav.recordings.replay import ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, ReplaySettings
 from quiet_nav.sound.pcm import encode_pcm
 
 S, RATE, CHUNK = 1_000_000_000, 16_000, 1600

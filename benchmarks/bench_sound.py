@@ -1,4 +1,5 @@
-"""Sound: samples per second into the ring buffer beside librosa.resample; the microphone's CPU.
+"""
+Sound: samples per second into the ring buffer beside librosa.resample; the microphone's CPU.
 
 Run as `python benchmarks/bench_sound.py [--seconds 60] [--no-ros]` after `. ./env.sh`.
 """
@@ -6,22 +7,22 @@ Run as `python benchmarks/bench_sound.py [--seconds 60] [--no-ros]` after `. ./e
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 import os
+from pathlib import Path
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import librosa
 import numpy as np
 import soundfile
 
 from quiet_nav.sound.logmel import log_mel
-from quiet_nav.sound.pcm import PcmFormat, encode_pcm
+from quiet_nav.sound.pcm import encode_pcm, PcmFormat
 from quiet_nav.sound.stream import AudioStream
 
 RATE, CHANNELS, CHUNK_S, REPEATS = 48_000, 2, 0.02, 5

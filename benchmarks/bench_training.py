@@ -1,4 +1,5 @@
-"""Training clips per second: `quiet_nav train` beside a plain PyTorch loop on the same recordings.
+"""
+Training clips per second: `quiet_nav train` beside a plain PyTorch loop on the same recordings.
 
 Both train VGGish of one width on the near-wall rows of a data set with AdamW. The plain loop reads
 every clip from its WAV and takes its log-mel on the fly, in float32, as the published code does

@@ -1,4 +1,5 @@
-"""Time a decision on one camera image: the shipped vision detector beside a plain full-size one.
+"""
+Time a decision on one camera image: the shipped vision detector beside a plain full-size one.
 
 Run: python benchmarks/bench_vision.py
 Plain: ResNet-18 of the paper's width at 224 x 224, float32, exported without graph optimisation,
@@ -6,14 +7,14 @@ run by onnxruntime as it is, images squeezed by Pillow. Ours: validity checks, s
 graph, network. Two threads each, 640 x 480 images of the simulated camera's size.
 """
 
+from pathlib import Path
 import statistics
 import tempfile
 import time
-from pathlib import Path
 
+from bench_detector import session, THREADS
 import numpy as np
 import onnxruntime
-from bench_detector import THREADS, session
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.sight.image_detector import ImageDetector, LookedImage

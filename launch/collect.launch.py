@@ -8,7 +8,6 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from quiet_nav.errors import QuietNavError
 from quiet_nav.launch_arguments import (
     ALWAYS,
-    STOP,
     beginning,
     chosen,
     ends_launch,
@@ -17,6 +16,7 @@ from quiet_nav.launch_arguments import (
     ours,
     realsense,
     shared,
+    STOP,
     together,
     topic,
     topics_of,

@@ -7,9 +7,8 @@ from launch_ros.actions import SetRemap
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.launch_arguments import (
-    ALWAYS,
-    STOP,
     after,
+    ALWAYS,
     beginning,
     ends_launch,
     gate,
@@ -17,6 +16,7 @@ from quiet_nav.launch_arguments import (
     map_and_rviz,
     ours,
     shared,
+    STOP,
     this_machine_alone,
     together,
     topic,

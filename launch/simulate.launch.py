@@ -6,8 +6,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
 from quiet_nav.launch_arguments import (
-    ALWAYS,
     after,
+    ALWAYS,
     beginning,
     gate,
     log_level,

@@ -7,9 +7,9 @@ from launch.substitutions import LaunchConfiguration
 
 from quiet_nav.launch_arguments import (
     ALWAYS,
-    Derived,
     beginning,
     chosen,
+    Derived,
     log_level,
     map_and_rviz,
     microphones,

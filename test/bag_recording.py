@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+import math
 from pathlib import Path
 
 import numpy as np
@@ -158,7 +158,7 @@ class Recording:
 
     def _write_ros1(self, path: Path, topics: Sequence[str]) -> None:
         from rosbags.rosbag1 import Writer
-        from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+        from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
         store = get_typestore(Stores.ROS1_NOETIC)
         for name in TYPES.values():

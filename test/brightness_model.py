@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper, TensorProto
 
 from quiet_nav.perception.model_metadata import ModelMetadata
 

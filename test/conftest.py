@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
+from pathlib import Path
 import shutil
 import signal
 import subprocess
@@ -13,8 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -140,7 +140,8 @@ class NodeProcess:
 
 @pytest.fixture(scope='session')
 def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small context model with random weights as an ONNX file; skips where there is no torch.
+    """
+    A small context model with random weights as an ONNX file; skips where there is no torch.
 
     Exporting takes seconds, and each file of node tests runs in a process of its own: the file is
     kept in pytest's cache for as long as the code that it comes from stays the same.
@@ -153,7 +154,7 @@ def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         return kept
     import torch
 
-    from quiet_nav.learning.detectors.context.kind import OUTPUTS, exportable
+    from quiet_nav.learning.detectors.context.kind import exportable, OUTPUTS
     from quiet_nav.learning.detectors.context.network import ContextVggish
     from quiet_nav.learning.onnx_export import export
     from quiet_nav.perception.model_metadata import ModelMetadata

@@ -2,9 +2,9 @@
 
 import time
 
-import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
+import numpy as np
 from rclpy.action import ActionClient
 from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Bool, Empty
@@ -158,7 +158,8 @@ class Bench:
         return handle
 
     def time_to_rest(self, event_s, limit_s=10.0):
-        """Spin until the robot stands; return seconds since the event and metres driven since now.
+        """
+        Spin until the robot stands; return seconds since the event and metres driven since now.
 
         What the machine itself stood still meanwhile does not count.
         """
@@ -168,7 +169,8 @@ class Bench:
         return rest_s, begun.distance_to(self.robot.state.pose)
 
     def assert_stops(self, event_s, heard=True):
-        """Assert that cmd_vel is zero from 0.3 s after an event on, and the robot stands.
+        """
+        Assert that cmd_vel is zero from 0.3 s after an event on, and the robot stands.
 
         What the machine itself stood still meanwhile is added (``stalls``).
         """

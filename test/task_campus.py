@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from PIL import Image
+import soundfile
 
 RATE = 16_000
 ROOMS = {'train': ('A', 'B', 'C', 'D'), 'val': ('E', 'F'), 'test': ('G', 'H', 'I')}
@@ -22,7 +22,8 @@ def write_task_campus(
     distances: tuple[float, ...] = DISTANCES,
     cells: bool = False,
 ) -> Path:
-    """Write a static campus: near the wall it hums louder and the image is brighter.
+    """
+    Write a static campus: near the wall it hums louder and the image is brighter.
 
     cells: three cells a room with eight recordings each, told by how loud it hisses.
     """

@@ -1,7 +1,7 @@
 """Messages to and from readings and poses, without loss."""
 
-import math
 from dataclasses import replace
+import math
 
 import pytest
 
@@ -17,7 +17,7 @@ from quiet_nav.nodes.conversions import (
     reading_to_msg,
     transform_to_msg,
 )
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.readings import Context, Modality, NearWallReading
 
 READING = NearWallReading(

@@ -1,13 +1,13 @@
 """Ways to install: a robot's workspace, the container, the service, executables in odd folders."""
 
 import os
+from pathlib import Path
 import re
 import signal
 import stat
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml

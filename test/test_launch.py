@@ -5,13 +5,13 @@ import contextlib
 import importlib
 import itertools
 import os
+from pathlib import Path
 import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -439,7 +439,7 @@ def test_ctrl_c_ends_every_process_in_order(launched, loaded, again):
     assert wait_for(lambda: re.search(word, run.said), 90.0), run.said
     run.process.send_signal(signal.SIGINT)
     for _ in range(again):
-        time.sleep(0.2)
+        time.sleep(0.05)
         os.killpg(run.process.pid, signal.SIGINT)
     ended_in_order(run)
 

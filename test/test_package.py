@@ -4,11 +4,11 @@ import ast
 import dataclasses
 import json
 import os
+from pathlib import Path
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 

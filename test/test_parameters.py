@@ -6,7 +6,7 @@ import pytest
 from rclpy.parameter import Parameter
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 
 
 @dataclass(frozen=True)

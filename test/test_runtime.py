@@ -7,14 +7,14 @@ import sys
 import time
 from types import SimpleNamespace
 
-import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+import pytest
 from rclpy.executors import MultiThreadedExecutor
 from std_msgs.msg import String
 
 from quiet_nav.nodes import runtime
-from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, PatientExecutor, ns_to_stamp
+from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, ns_to_stamp, PatientExecutor
 from quiet_nav.perception.messages import stamp_to_ns
 
 PLAIN = """

@@ -2,6 +2,13 @@
 # Builds the docs into out/site. Called by `make docs`; arguments go to sphinx-build.
 set -eu
 
+if ! python -c 'import furo, myst_parser, sphinx, sphinx_copybutton, sphinx_design' 2> /dev/null; then
+    version=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    echo "docs: no Sphinx for Python $version; needed is Python 3.11 or newer: make clean, then" \
+        "make setup PYTHON=python3.12" >&2
+    exit 1
+fi
+
 generated=docs/reference/generated
 log=out/docs.log
 mkdir -p out

@@ -46,24 +46,24 @@ train context out/campus out/near_wall
 
 campus out/campus/steady static 300 2 --steady
 train context_finish out/campus out/near_wall_finish --init out/near_wall/best.ckpt
-quiet_nav export out/near_wall_finish/last.ckpt --out out/near_wall_finish.onnx --data out/campus
+quiet_nav export --overwrite out/near_wall_finish/last.ckpt --out out/near_wall_finish.onnx --data out/campus
 
 campus out/more/steady static 400 41 --steady
 campus out/more/steady robot 220 42 --steady
 campus out/more/drift robot 150 43 $sounds --distractors 0.1
 train context_more out/more out/near_wall_more --init out/near_wall_finish.onnx
-quiet_nav export out/near_wall_more/last.ckpt --out out/near_wall_more.onnx --data out/more
+quiet_nav export --overwrite out/near_wall_more/last.ckpt --out out/near_wall_more.onnx --data out/more
 
 campus out/asks/steady static 400 51 --steady
 campus out/asks/steady robot 320 52 --steady
 campus out/asks/drift robot 200 53 $sounds --distractors 0.1
 train context_asks out/asks out/near_wall_asks --init out/near_wall_more.onnx --stop-after 2
-quiet_nav export out/near_wall_asks/last.ckpt --out out/near_wall_asks.onnx --data out/asks \
+quiet_nav export --overwrite out/near_wall_asks/last.ckpt --out out/near_wall_asks.onnx --data out/asks \
     --mix out/near_wall_more.onnx --mix-share 0.2
 
 campus out/asks/fresh static 400 61 --steady
 train context_look out/asks out/near_wall_look --init out/near_wall_asks.onnx
-quiet_nav export out/near_wall_look/last.ckpt --out out/near_wall_look.onnx --data out/asks \
+quiet_nav export --overwrite out/near_wall_look/last.ckpt --out out/near_wall_look.onnx --data out/asks \
     --mix out/near_wall_asks.onnx --mix-share 0.2
 
 campus out/rooms/fresh robot 187 91 --steady
@@ -74,7 +74,7 @@ link out/asks/drift/SFS-Robot out/rooms/drift
 link out/asks/steady/SFS-Static out/rooms/steady
 train context_rooms out/rooms out/near_wall_rooms --init out/near_wall_look.onnx
 train context_rooms_more out/rooms out/near_wall_rooms_more --init out/near_wall_rooms/last.ckpt
-quiet_nav export out/near_wall_rooms_more/last.ckpt --out "$model" --data out/rooms
+quiet_nav export --overwrite out/near_wall_rooms_more/last.ckpt --out "$model" --data out/rooms
 
-quiet_nav card "$model" --data out/asks/steady --rooms out/unheard --wider out/wider \
+quiet_nav card --overwrite "$model" --data out/asks/steady --rooms out/unheard --wider out/wider \
     --about models/about_near_wall.md --out "${model%.onnx}.md"

@@ -33,6 +33,6 @@ views out/unseen 80 9302
 
 learn image out/views out/near_wall_views
 learn image_more out/oblique out/near_wall_vision --init out/near_wall_views/best.ckpt
-quiet_nav export out/near_wall_vision/best.ckpt --out "$model" --data out/oblique
-quiet_nav card "$model" --data out/oblique --rooms out/unseen \
+quiet_nav export --overwrite out/near_wall_vision/best.ckpt --out "$model" --data out/oblique
+quiet_nav card --overwrite "$model" --data out/oblique --rooms out/unseen \
     --about models/about_near_wall_vision.md --out "${model%.onnx}.md"

@@ -1,4 +1,5 @@
-"""Print constraints.txt: the versions installed in one environment for each Python, merged.
+"""
+Print constraints.txt: the versions installed in one environment for each Python, merged.
 
 ``python tools/pin.py .venv OTHER_VENV ... > constraints.txt`` with environments that `make setup
 PYTHON=...` made. A version that holds in all of them gets no marker.
@@ -8,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import sys
 from pathlib import Path
+import sys
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name

@@ -1,4 +1,5 @@
-"""Point the CMake files of the ROS wheels at this environment, not at their build machine.
+"""
+Point the CMake files of the ROS wheels at this environment, not at their build machine.
 
 Run it with the environment's own Python after installing: ``.venv/bin/python
 tools/relocate_wheels.py``. Running it again changes nothing.
@@ -6,10 +7,10 @@ tools/relocate_wheels.py``. Running it again changes nothing.
 
 from __future__ import annotations
 
+from pathlib import Path
 import re
 import sys
 import sysconfig
-from pathlib import Path
 
 BUILD_MACHINE = r'/opt/(?:_internal|python)/c[^/;"> )]+'
 PYTHON_INCLUDE = re.compile(BUILD_MACHINE + r'/include/python3\.\d+')

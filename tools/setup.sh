@@ -66,7 +66,7 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     fi
     rm -f "$venv/.set_up"
     constraints=$venv/constraints.txt
-    extras=simulation,cluster,test,view
+    extras=simulation,cluster,docs,test,view
     if [ "$ros" = wheels ]; then
         cp constraints.txt "$constraints"
         packages='-r requirements-ros.txt'

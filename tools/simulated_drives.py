@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Write simulated drives through a building of small rooms, a bag a room, and rooms.csv beside.
+"""
+Write simulated drives through a building of small rooms, a bag a room, and rooms.csv beside.
 
     python tools/simulated_drives.py OUT [ROOMS]
 
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import csv
 import math
-import sys
 from pathlib import Path
+import sys
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from bag_recording import Recording
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.drive import RobotSettings
-from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import plan_from_dict
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 

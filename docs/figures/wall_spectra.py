@@ -1,4 +1,5 @@
-"""Draw how spectra change with the distance to a wall in simulated rooms, and write two examples.
+"""
+Draw how spectra change with the distance to a wall in simulated rooms, and write two examples.
 
     OMP_NUM_THREADS=1 python docs/figures/wall_spectra.py
 
@@ -16,7 +17,7 @@ import soundfile
 
 from quiet_nav.evaluation.plots import wall_spectra
 from quiet_nav.simulation.campus.places import CampusRequest, plan_room
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, RoomAcoustics
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.scenes import draw_point, draw_scene
 from quiet_nav.simulation.sound.sources import source_spectrum

@@ -5,4 +5,4 @@ from pkgutil import extend_path
 # quiet_nav.msg and quiet_nav.action are generated: in a checkout they lie in another folder.
 __path__ = extend_path(__path__, __name__)
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'

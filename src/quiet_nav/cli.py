@@ -39,7 +39,8 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command; a QuietNavError becomes one line on stderr and exit code 2.
+    """
+    Run the command; a QuietNavError becomes one line on stderr and exit code 2.
 
     So does an optional library that is missing, with the command that installs it.
     """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from multiprocessing import get_context
+import os
+import threading
+import time
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
@@ -31,7 +31,8 @@ def engine(
     prepare: Callable[[], None] | None = None,
     waiting: Callable[[], None] | None = None,
 ) -> Iterator[Run]:
-    """Give what runs jobs; leaving it drops those that have not begun.
+    """
+    Give what runs jobs; leaving it drops those that have not begun.
 
     workers: processes, 0 for one a core; never more than ``jobs``; one runs in this process.
     cluster: '' for processes here, 'local' for a Dask cluster on this machine, or the address of a

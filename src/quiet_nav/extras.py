@@ -18,7 +18,8 @@ EXTRAS = {
 
 
 def how_to_get(module: str) -> str:
-    """Return in one line that a module is missing and the command that installs it here.
+    """
+    Return in one line that a module is missing and the command that installs it here.
 
     Empty where no extra brings it.
     """

@@ -1,4 +1,5 @@
-"""What the launch files share: arguments, the package's nodes, the camera, how a launch ends.
+"""
+What the launch files share: arguments, the package's nodes, the camera, how a launch ends.
 
 Only launch files import this, as it needs `launch` and `launch_ros`. What a user gives as an
 argument is data: it is handed to functions (``Derived``), and is never part of an expression.
@@ -6,12 +7,11 @@ argument is data: it is handed to functions (``Derived``), and is never part of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+import re
 from typing import Any
 
-import yaml
 from launch import LaunchContext, LaunchDescriptionEntity
 from launch.actions import (
     DeclareLaunchArgument,
@@ -32,12 +32,13 @@ from launch.substitution import Substitution
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
+import yaml
 
 from quiet_nav.demo.processes import how
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.policies import POLICIES
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.resources import RIG, ROBOT, find, names, shared_file
+from quiet_nav.resources import find, names, RIG, ROBOT, shared_file
 
 #: A busy machine may need more than launch's five seconds to end a node in order. Constants,
 #: because launch evaluates what stands for them as an expression.
@@ -201,7 +202,8 @@ def topic(context: LaunchContext, name: str) -> str:
 
 
 def topics_of(path: str, *keys: str) -> dict[str, list[str]]:
-    """Return the lists of topic names in a YAML file, one a key.
+    """
+    Return the lists of topic names in a YAML file, one a key.
 
     Raises QuietNavError where it cannot be read or holds something else.
     """
@@ -219,7 +221,8 @@ def topics_of(path: str, *keys: str) -> dict[str, list[str]]:
 
 
 def beginning() -> list[LaunchDescriptionEntity]:
-    """Return what stands first in every launch file: checks of arguments, the discovery range.
+    """
+    Return what stands first in every launch file: checks of arguments, the discovery range.
 
     A name that is nothing ends the launch in one line before anything starts.
     """
@@ -258,7 +261,8 @@ def ours(
     condition: Condition | None = None,
     **options: Any,
 ) -> OpaqueFunction:
-    """Return one of the package's nodes: defaults, the robot's profile, your file, arguments.
+    """
+    Return one of the package's nodes: defaults, the robot's profile, your file, arguments.
 
     essential: where this holds, the launch ends with the node.
     """
@@ -281,7 +285,8 @@ def ours(
 
 
 def ends_launch(process: ExecuteProcess, finished: str = '') -> RegisterEventHandler:
-    """Return the handler that ends the launch when a process does, and says so.
+    """
+    Return the handler that ends the launch when a process does, and says so.
 
     finished: what its end with 0 means, for people; any other end is an error of the launch.
     """
@@ -300,7 +305,8 @@ def ends_launch(process: ExecuteProcess, finished: str = '') -> RegisterEventHan
 def after(
     process: ExecuteProcess, entities: Callable[[LaunchContext], list[LaunchDescriptionEntity]]
 ) -> RegisterEventHandler:
-    """Return the handler that starts something when a process has ended with 0.
+    """
+    Return the handler that starts something when a process has ended with 0.
 
     Any other end of it ends the launch.
     """

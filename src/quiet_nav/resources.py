@@ -9,7 +9,8 @@ from quiet_nav.errors import QuietNavError
 
 
 def shared_folders(name: str) -> list[Path]:
-    """Return every folder of that name ('config', 'models', 'config/rooms'), the nearest first.
+    """
+    Return every folder of that name ('config', 'models', 'config/rooms'), the nearest first.
 
     A checkout's own folder wins; then share/quiet_nav of the prefix that this package is installed
     in (colcon, apt or a virtual environment).
@@ -23,7 +24,8 @@ def shared_folders(name: str) -> list[Path]:
 
 
 def shared_file(name: str) -> Path:
-    """Return the path of a shipped file, for example 'config/rigs/pair.yaml'.
+    """
+    Return the path of a shipped file, for example 'config/rigs/pair.yaml'.
 
     Raises QuietNavError naming what the folder holds instead.
     """
@@ -39,7 +41,8 @@ def shared_file(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Kind:
-    """What users name, and where files of it ship.
+    """
+    What users name, and where files of it ship.
 
     what: as an error calls it. folder: in the share folder or the checkout. suffix: of its files.
     prefix: of file names that may be left out of a name.
@@ -71,7 +74,8 @@ def names(kind: Kind) -> list[str]:
 
 
 def find(kind: Kind, name: str | Path) -> Path:
-    """Return the file of a name that ships ('pair'), or of a path that the user gives.
+    """
+    Return the file of a name that ships ('pair'), or of a path that the user gives.
 
     What ends in the kind's suffix, has a folder in it or is a file is taken for a path.
     Raises QuietNavError naming what ships where there is no such name or file.

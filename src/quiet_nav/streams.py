@@ -24,7 +24,8 @@ def generator(seed: int, *names: int | str) -> np.random.Generator:
 
 
 def white_noise(key: int, start: int, count: int) -> np.ndarray:
-    """Return samples start .. start + count of unit white Gaussian noise, float32, (count,).
+    """
+    Return samples start .. start + count of unit white Gaussian noise, float32, (count,).
 
     The same key and sample index always give the same value; start may be negative.
     """

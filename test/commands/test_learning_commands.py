@@ -79,9 +79,9 @@ optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
     [
         (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of near-wall'),
         (('train', 'near-wall', '--data', 'nowhere', '--out', 'x'), 'no such folder'),
-        (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'no such checkpoint'),
-        (('evaluate', 'none.onnx', '--data', '.'), 'no such model'),
-        (('export', 'none.ckpt', '--out', 'x.onnx'), 'no such checkpoint'),
+        (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'No such file'),
+        (('evaluate', 'none.onnx', '--data', '.'), 'No such file'),
+        (('export', 'none.ckpt', '--out', 'x.onnx'), 'No such file'),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path):

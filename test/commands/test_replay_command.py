@@ -5,15 +5,15 @@ import json
 import subprocess
 import sys
 
+from bag_recording import Recording, standing
 import numpy as np
 import pytest
-from bag_recording import Recording, standing
 
 from quiet_nav.evaluation.replay_files import replay_all
 from quiet_nav.evaluation.replay_plots import over_time
 from quiet_nav.evaluation.replay_report import judged, readings_csv, report
 from quiet_nav.geometry import Side
-from quiet_nav.recordings.replay import ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, ReplaySettings
 
 
 def command(*arguments):

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from quiet_nav.demo import processes as demo_processes
-from quiet_nav.demo.pace import COMMAND_LAG_S, READING_LAG_S, Pace, PaceSettings
+from quiet_nav.demo.pace import COMMAND_LAG_S, Pace, PaceSettings, READING_LAG_S
 from quiet_nav.demo.picture import draw_run
 from quiet_nav.demo.processes import Processes
-from quiet_nav.demo.run import Progress, TrackRun, load_run, save_run
+from quiet_nav.demo.run import load_run, Progress, save_run, TrackRun
 from quiet_nav.demo.view import one_line
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side

@@ -9,9 +9,9 @@ import pytest
 
 from quiet_nav.demo import domain as domains
 from quiet_nav.demo.domain import (
-    DOMAINS,
     busy_domains,
     claim_domain,
+    DOMAINS,
     others_in,
     private_domain,
     private_environment,

@@ -60,3 +60,22 @@ def test_spectra_are_red_above_the_mean_of_the_room_and_blue_below(tmp_path):
     blue = (picture[..., 2] > 0.3) & (picture[..., 0] < 0.05)
     assert min(red.mean(), blue.mean()) > 0.15
     assert np.nonzero(red)[1].mean() < np.nonzero(blue)[1].mean()
+
+
+def test_a_picture_that_is_there_is_kept_unless_it_may_be_replaced(tmp_path):
+    cells = np.full((4, 5), 0.5)
+    _, description = save_map(tmp_path / 'room', GridMap(cells, 0.0, 0.0, 0.05))
+    picture = tmp_path / 'room.png'
+    picture.write_text('mine')
+    done = CliRunner().invoke(build_app(), ['draw-map', str(description)])
+    assert 'room.png is there already; --overwrite' in str(done.exception)
+    assert picture.read_text() == 'mine'
+    done = CliRunner().invoke(build_app(), ['draw-map', str(description), '--overwrite'])
+    assert done.exit_code == 0 and picture.read_bytes().startswith(b'\x89PNG')
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['room.pgm', 'room.png', 'room.yaml']
+
+
+def test_pictures_of_no_form_are_refused_before_the_work(tmp_path):
+    out = str(tmp_path / 'x.txt')
+    done = CliRunner().invoke(build_app(), ['draw-map', str(tmp_path / 'no.yaml'), '--out', out])
+    assert 'x.txt: pictures are .png, .svg, .pdf, .jpg, not .txt' in str(done.exception)

@@ -1,7 +1,7 @@
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 from sklearn.metrics import average_precision_score
 
 from quiet_nav.errors import QuietNavError

@@ -8,7 +8,7 @@ import pytest
 
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.listening import listen_stops, ListenStop
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import load_rig

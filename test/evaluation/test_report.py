@@ -1,5 +1,5 @@
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np

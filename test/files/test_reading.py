@@ -7,17 +7,17 @@ import struct
 import zlib
 
 import numpy as np
-import pytest
-import soundfile
 from PIL import Image
 from pydantic import Field
+import pytest
+import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.csv_files import read_csv
 from quiet_nav.files.images import read_depth, read_rgb
 from quiet_nav.files.json_files import parse_json, read_json
 from quiet_nav.files.opening import decode_text, read_bytes, read_text
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.sounds import read_sound, sound_info
 from quiet_nav.files.yaml_files import parse_yaml, read_yaml
 

@@ -5,10 +5,10 @@ torch = pytest.importorskip('torch')
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning.detectors.vggish.data import (  # noqa: E402
-    ClipDataset,
-    EpochSampler,
     clip_datasets,
+    ClipDataset,
     distance_bin,
+    EpochSampler,
 )
 from quiet_nav.learning.recipe import Recipe  # noqa: E402
 

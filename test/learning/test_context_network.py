@@ -15,13 +15,13 @@ from robots import ear_sound, write_robots  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.geometry import Side  # noqa: E402
-from quiet_nav.learning.detectors.context.data import Options, context_datasets, warped_bands  # noqa: E402
+from quiet_nav.learning.detectors.context.data import context_datasets, Options, warped_bands  # noqa: E402
 from quiet_nav.learning.detectors.context.deploy import deploy_context  # noqa: E402
 from quiet_nav.learning.detectors.context.frontend import (  # noqa: E402
-    Comparison,
-    FramePower,
     coherence,
+    Comparison,
     cross_power,
+    FramePower,
     transient,
 )
 from quiet_nav.learning.detectors.context.kind import build  # noqa: E402

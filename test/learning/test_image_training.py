@@ -15,9 +15,9 @@ from test_learning_commands import run  # noqa: E402
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning import onnx_export  # noqa: E402
 from quiet_nav.learning.calibration import Platt  # noqa: E402
-from quiet_nav.learning.detectors.resnet.data import ImageDataset, image_datasets  # noqa: E402
+from quiet_nav.learning.detectors.resnet.data import image_datasets, ImageDataset  # noqa: E402
 from quiet_nav.learning.detectors.resnet.images import squeeze  # noqa: E402
-from quiet_nav.learning.detectors.resnet.kind import NearWallResnet, exportable  # noqa: E402
+from quiet_nav.learning.detectors.resnet.kind import exportable, NearWallResnet  # noqa: E402
 from quiet_nav.learning.detectors.vggish.kind import exportable as vggish_exportable  # noqa: E402
 from quiet_nav.learning.detectors.vggish.network import NearWallVggish  # noqa: E402
 from quiet_nav.learning.recipe import recipe_from_dict  # noqa: E402

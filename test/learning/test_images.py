@@ -11,12 +11,12 @@ from PIL import Image  # noqa: E402
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.files.images import read_rgb  # noqa: E402
 from quiet_nav.learning.detectors.resnet.images import (  # noqa: E402
-    MEAN,
-    STD,
     ImageAugment,
     ImageCache,
+    MEAN,
     normalise,
     squeeze,
+    STD,
     to_tensor,
 )
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk, to_transformers  # noqa: E402

@@ -3,8 +3,8 @@ import pytest
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.recipe import (
-    Recipe,
     load_recipe,
+    Recipe,
     recipe_file,
     recipe_from_dict,
     recipe_to_dict,

@@ -3,7 +3,7 @@ import pytest
 
 torch = pytest.importorskip('torch')
 
-from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish, mask_bands  # noqa: E402
+from quiet_nav.learning.detectors.vggish.network import DenseVggish, mask_bands, NearWallVggish  # noqa: E402
 
 COLUMN_SAMPLES = 2560
 

@@ -8,11 +8,11 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import (
-    Algorithm2Settings,
-    AlgorithmSettings,
     algorithm1,
     algorithm2,
     algorithm2_near_side,
+    Algorithm2Settings,
+    AlgorithmSettings,
 )
 from quiet_nav.navigation.policies.algorithm1 import Algorithm1Policy
 from quiet_nav.navigation.policies.algorithm2 import Algorithm2Policy

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quiet_nav.navigation.control_clock import STANDS_S, Clocks, ControlClock
+from quiet_nav.navigation.control_clock import Clocks, ControlClock, STANDS_S
 
 S = 10**9
 EPOCH = 1_700_000_000 * S

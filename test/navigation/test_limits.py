@@ -2,13 +2,13 @@
 
 import math
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
 
 LIMITS = SafetyLimits(
     max_linear_mps=0.2,

@@ -7,7 +7,7 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.listening import listen_stops, ListenStop
 from quiet_nav.perception.rig import load_rig
 
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'

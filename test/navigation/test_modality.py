@@ -8,7 +8,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.navigation.fusion import fused
 from quiet_nav.navigation.guarded_run import GuardedRun
-from quiet_nav.navigation.limits import STOP, SafetyLimits
+from quiet_nav.navigation.limits import SafetyLimits, STOP
 from quiet_nav.navigation.modality import ModalitySelector, ModalitySettings, Mode
 from quiet_nav.navigation.policy import BOTH_SIDES, Step
 from quiet_nav.navigation.step_machine import GoalLimits, Outcome, Phase, StepMachine

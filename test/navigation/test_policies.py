@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-import quiet_nav.navigation.policies as package
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.navigation.algorithms import Algorithm2Settings, AlgorithmSettings
+import quiet_nav.navigation.policies as package
 from quiet_nav.navigation.policies import (
-    KNOBS,
-    POLICIES,
-    PolicySettings,
     find_policy,
+    KNOBS,
     make_policy,
+    POLICIES,
     policy_kinds,
+    PolicySettings,
 )
 from quiet_nav.perception.rig import find_rig
 

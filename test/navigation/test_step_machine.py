@@ -1,13 +1,13 @@
 """The step machine driven by a robot that follows commands exactly, on a clock of the test's."""
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import pytest
 
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Step
 from quiet_nav.navigation.step_machine import (
     GoalLimits,

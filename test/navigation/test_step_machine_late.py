@@ -1,7 +1,7 @@
 """The step machine on a robot that hears its commands late, as over Wi-Fi."""
 
-import math
 from collections import deque
+import math
 
 import pytest
 

@@ -1,7 +1,7 @@
 """The wall belief against geometry worked by hand, and the tracker in closed loop."""
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,13 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.belief import BeliefSettings, Particles, WallBelief, quantile
+from quiet_nav.navigation.belief import BeliefSettings, Particles, quantile, WallBelief
 from quiet_nav.navigation.policy import Look, Step
-from quiet_nav.navigation.tracker import TRANSITIONS, Stage, TrackerSettings, WallTracker
+from quiet_nav.navigation.tracker import Stage, TrackerSettings, TRANSITIONS, WallTracker
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import load_rig
-from quiet_nav.trials.protocol import TrialRequest, run_trial
+from quiet_nav.trials.protocol import run_trial, TrialRequest
 
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
 LEFT, RIGHT, AHEAD = Side.LEFT.yaw_rad, Side.RIGHT.yaw_rad, 0.0

@@ -7,7 +7,7 @@ import pytest
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.guarded_run import GuardedRun
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
 from quiet_nav.navigation.motion_watch import MotionWatch
 from quiet_nav.navigation.policies.straight import StraightPolicy
 from quiet_nav.navigation.step_machine import Outcome, StepMachine, StepTiming

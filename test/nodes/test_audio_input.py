@@ -9,13 +9,13 @@ import pytest
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('audio_common_msgs', reason='the messages are not built (make setup does)')
 
-import rclpy
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
+import rclpy
 from std_msgs.msg import ByteMultiArray
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes import audio_input
-from quiet_nav.nodes.audio_input import AUDIO_QOS, INFO_QOS, AudioInput, foreign_fault
+from quiet_nav.nodes.audio_input import AUDIO_QOS, AudioInput, foreign_fault, INFO_QOS
 from quiet_nav.nodes.diagnostics import Level
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.sound.pcm import encode_pcm

@@ -1,12 +1,12 @@
 """`quiet_nav demo` as its user sees it: it drives, records, draws, stops everything, says why."""
 
 import os
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 

@@ -24,7 +24,7 @@ from quiet_nav.navigation.step_machine import Outcome, StepMachine
 from quiet_nav.nodes import runtime
 from quiet_nav.nodes.audio_input import AudioInput
 from quiet_nav.nodes.base import ManagedNode, PlainNode
-from quiet_nav.nodes.failures import Worker, one_line
+from quiet_nav.nodes.failures import one_line, Worker
 from quiet_nav.nodes.live_view import LiveView
 from quiet_nav.nodes.microphone import Microphone
 from quiet_nav.nodes.near_wall.node import NearWallNode

@@ -13,7 +13,7 @@ from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
 from diagnostic_msgs.msg import DiagnosticArray
 from rosgraph_msgs.msg import Clock
 
-from quiet_nav.nodes.audio_input import AUDIO_QOS, INFO_QOS, AudioInput
+from quiet_nav.nodes.audio_input import AUDIO_QOS, AudioInput, INFO_QOS
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
 

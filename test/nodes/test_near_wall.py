@@ -77,7 +77,8 @@ class Robot:
         spoil=None,
         pace_s=0.004,
     ):
-        """Publish sound that ends ``ago_s`` before now, odometry in step; return its start.
+        """
+        Publish sound that ends ``ago_s`` before now, odometry in step; return its start.
 
         pace_s: between two messages of 0.1 s; 0.1 is real time.
         """

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
 
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data, QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, Range
 from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import Marker, MarkerArray
@@ -18,10 +18,10 @@ from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC, NearWallDisplay
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.display.display import (
+    colours,
     FAN_LIFETIME_S,
     TRACE_LENGTH,
     TRACE_SHEETS_S,
-    colours,
 )
 from quiet_nav.perception.display.overlay import NEAR_COLOUR
 from quiet_nav.perception.messages import stamp_to_ns

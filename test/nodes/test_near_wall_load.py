@@ -11,7 +11,7 @@ from rclpy.parameter import Parameter
 
 from quiet_nav.nodes.diagnostics import Level
 from quiet_nav.nodes.near_wall.node import BACKLOG, NearWallNode
-from quiet_nav.perception.rolling import Decision, Tick, no_readings
+from quiet_nav.perception.rolling import Decision, no_readings, Tick
 
 
 class SlowListener:

@@ -1,9 +1,9 @@
 """The near_wall node that looks, over real DDS: readings of images, faults of cameras."""
 
-import math
-import re
 from collections import defaultdict
+import math
 from pathlib import Path
+import re
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ pytest.importorskip('audio_common_msgs', reason='the messages are not built (mak
 pytest.importorskip('cv_bridge', reason='cv_bridge is not installed (make setup does)')
 pytest.importorskip('onnx')
 
-import cv2
 from brightness_model import room, write_model
+import cv2
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data, QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 

@@ -1,7 +1,7 @@
 """The node wall_distance over real DDS: distance, what has none, and what is said of its health."""
 
-import math
 from array import array
+import math
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.action', reason='the action is not built (make setup does)')
 
 from action_msgs.msg import GoalStatus
-from follower_bench import QUICK, Bench
+from follower_bench import Bench, QUICK
 
 from quiet_nav.action import FollowWall
 from quiet_nav.geometry import Pose2D

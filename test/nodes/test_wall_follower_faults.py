@@ -1,4 +1,5 @@
-"""The wall follower over real DDS while something breaks: it stands in time, and says why.
+"""
+The wall follower over real DDS while something breaks: it stands in time, and says why.
 
 What can be judged on a clock of the test's is in test/navigation; here is what takes the graph.
 """
@@ -14,7 +15,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.action', reason='the action is not built (make setup does)')
 
 from diagnostic_msgs.msg import DiagnosticArray
-from follower_bench import QUICK, Bench
+from follower_bench import Bench, QUICK
 from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -29,7 +30,7 @@ from std_srvs.srv import SetBool
 from quiet_nav.action import FollowWall
 from quiet_nav.navigation.control_clock import Clocks
 from quiet_nav.navigation.step_machine import Outcome
-from quiet_nav.nodes.runtime import PatientExecutor, ns_to_stamp, read_clocks
+from quiet_nav.nodes.runtime import ns_to_stamp, PatientExecutor, read_clocks
 from quiet_nav.nodes.wall_follower.node import WallFollower
 
 S = 10**9

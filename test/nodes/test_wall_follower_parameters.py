@@ -1,7 +1,7 @@
 """The shipped YAML names every parameter with its default; robots' files only known ones."""
 
-import math
 from dataclasses import fields
+import math
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
-"""The wall follower over real DDS: every promise about stopping, read off cmd_vel itself.
+"""
+The wall follower over real DDS: every promise about stopping, read off cmd_vel itself.
 
 Nothing but zero later than 0.3 s after the event.
 """
@@ -15,7 +16,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.action', reason='the action is not built (make setup does)')
 
 from action_msgs.msg import GoalStatus
-from follower_bench import QUICK, Bench
+from follower_bench import Bench, QUICK
 from rclpy.parameter import Parameter
 from std_srvs.srv import SetBool
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from quiet_nav.perception.context import (
+    band_centres_hz,
     BANDS,
     CLIP_FRAMES,
-    FRAMES,
-    band_centres_hz,
     clip_weights,
     fill_slots,
+    FRAMES,
     slot_of,
 )
 

@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.perception.readings import Context, Question, parse_context, parse_question
+from quiet_nav.perception.readings import Context, parse_context, parse_question, Question
 from quiet_nav.resources import shared_folders
 from quiet_nav.sound.windows import Window
 

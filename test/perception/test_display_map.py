@@ -2,10 +2,10 @@
 
 import math
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side

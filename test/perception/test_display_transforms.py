@@ -20,7 +20,7 @@ def assert_pose(transform, x, y, yaw):
 
 
 def robot():
-    """map -> odom is (1, 2) turned left; the base drives 1 m along odom's x in 0.5 s."""
+    """Map -> odom is (1, 2) turned left; the base drives 1 m along odom's x in 0.5 s."""
     frames = TransformBuffer()
     frames.add_fixed('map', 'odom', place(1.0, 2.0, math.pi / 2.0))
     frames.add('odom', 'base_link', 10 * S, place(0.0, 0.0))

@@ -2,16 +2,16 @@
 
 import math
 
+from brightness_model import room, write_model
 import numpy as np
 import pytest
-from brightness_model import room, write_model
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.belief import WallBelief
 from quiet_nav.navigation.fusion import fused
 from quiet_nav.navigation.tracker import WallTracker
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.sight.image_detector import ImageDetector, LookedImage

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Pose2D
-from quiet_nav.perception.sight.image_validity import FrozenWatch, ImageLimits, image_fault
+from quiet_nav.perception.sight.image_validity import FrozenWatch, image_fault, ImageLimits
 
 NOW = 5_000_000_000
 

@@ -16,8 +16,8 @@ from quiet_nav.perception.sight.image_detector import ImageDetector
 from quiet_nav.perception.sight.looking import (
     Looker,
     LookingSettings,
-    Picture,
     optical_axis,
+    Picture,
 )
 from quiet_nav.perception.transforms import Transform
 

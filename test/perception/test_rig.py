@@ -6,7 +6,7 @@ import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.rig import Ear, Rig, find_rig, load_rig, rig_from_dict
+from quiet_nav.perception.rig import Ear, find_rig, load_rig, Rig, rig_from_dict
 
 EAR = {'channel': 0, 'position': [0, 0.15, 0.25], 'side': 'left'}
 

@@ -10,7 +10,7 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.perception.rolling import RollingListener, RollingSettings, no_readings
+from quiet_nav.perception.rolling import no_readings, RollingListener, RollingSettings
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.stream import AudioStream
 

@@ -11,14 +11,14 @@ import soundfile
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.quiet_campus.lists import (
-    OBSTACLE,
-    ORDER,
-    Row,
     load_pairs,
     load_splits,
+    OBSTACLE,
+    ORDER,
     read_motion_recordings,
     read_obstacle_list,
     read_order_list,
+    Row,
 )
 from quiet_nav.quiet_campus.rows import read_audio, with_distance
 

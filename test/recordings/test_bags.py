@@ -1,12 +1,12 @@
 """Bags of every kind read alike; what is wrong with one is said."""
 
+from bag_recording import AUDIO, RATE, Recording, S, TYPES
 import numpy as np
 import pytest
-from bag_recording import AUDIO, RATE, TYPES, Recording, S
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.playback import Info, Moved, Seen, Sound, Wav, events
+from quiet_nav.recordings.playback import events, Info, Moved, Seen, Sound, Wav
 from quiet_nav.sound.files import PcmFile
 from quiet_nav.sound.pcm import parse_format
 

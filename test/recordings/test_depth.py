@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.depth import DepthTrack, WallDistance, decode_depth, image_wall_distance
+from quiet_nav.recordings.depth import decode_depth, DepthTrack, image_wall_distance, WallDistance
 
 
 def image(pixels, encoding='16UC1', pad=0, big=False):

@@ -4,8 +4,8 @@ import csv
 import json
 from pathlib import Path
 
-import pytest
 from bag_recording import Recording
+import pytest
 
 pytest.importorskip('torch')
 pytest.importorskip('lightning')
@@ -17,7 +17,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.quiet_campus.lists import load_splits
 from quiet_nav.simulation.robot.drive import RobotSettings
-from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import plan_from_dict
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 

@@ -6,10 +6,10 @@ import subprocess
 import sys
 import weakref
 
+from bag_recording import RATE, Recording
 import numpy as np
 import pytest
 import soundfile
-from bag_recording import RATE, Recording
 from typer.testing import CliRunner
 
 from quiet_nav.cli import build_app
@@ -20,7 +20,7 @@ from quiet_nav.quiet_campus.lists import load_pairs, load_splits, middle_frame
 from quiet_nav.quiet_campus.rows import read_audio, with_distance
 from quiet_nav.recordings import labelling
 from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
-from quiet_nav.recordings.labelling import LabelSettings, label_bag
+from quiet_nav.recordings.labelling import label_bag, LabelSettings
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 
 

@@ -3,9 +3,9 @@
 import subprocess
 import sys
 
+from bag_recording import AUDIO, DEPTH, INFO, ODOM, RATE, Recording, TYPES
 import numpy as np
 import pytest
-from bag_recording import AUDIO, DEPTH, INFO, ODOM, RATE, TYPES, Recording
 
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 

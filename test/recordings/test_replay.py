@@ -2,9 +2,9 @@
 
 import math
 
+from bag_recording import standing
 import numpy as np
 import pytest
-from bag_recording import standing
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
@@ -12,7 +12,7 @@ from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import Context
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.recordings.predictions import MARKERS, NEAR_WALL, write_predictions
-from quiet_nav.recordings.replay import ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, ReplaySettings
 
 
 @pytest.fixture(scope='module')

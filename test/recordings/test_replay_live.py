@@ -1,8 +1,8 @@
 """The readings of a replay are those that the live node publishes on the same bag."""
 
+from bag_recording import AUDIO, INFO, ODOM, S
 import numpy as np
 import pytest
-from bag_recording import AUDIO, INFO, ODOM, S
 
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('audio_common_msgs', reason='the messages are not built (make setup does)')
@@ -19,13 +19,14 @@ from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.predictions import near_wall_message
-from quiet_nav.recordings.replay import ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, ReplaySettings
 
 KINDS = {AUDIO: AudioDataStamped, INFO: AudioInfo, ODOM: Odometry}
 
 
 def turns(seconds):
-    """Stands, turns round at 5.2 s within a second, stands again.
+    """
+    Stands, turns round at 5.2 s within a second, stands again.
 
     No window ends or begins next to the turn: odom is best effort, and a pose may be lost.
     """

@@ -1,16 +1,16 @@
 """Bags as people's robots record them: what others choke on is read, or said in one line."""
 
 import os
+from pathlib import Path
 import shutil
 import sqlite3
 import subprocess
-from pathlib import Path
 
+from bag_recording import AUDIO, DEPTH, INFO, ODOM, Recording, S, standing, TYPES
 import numpy as np
 import pytest
-import yaml
-from bag_recording import AUDIO, DEPTH, INFO, ODOM, TYPES, Recording, S, standing
 from typer.testing import CliRunner
+import yaml
 
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
@@ -18,7 +18,7 @@ from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
 from quiet_nav.recordings.labelling import LabelSettings
-from quiet_nav.recordings.playback import Sound, events
+from quiet_nav.recordings.playback import events, Sound
 
 COLOR = '/camera/camera/color/image_raw'
 TYPES.setdefault(COLOR, 'sensor_msgs/msg/Image')

@@ -5,8 +5,8 @@ import pytest
 from scipy import signal
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ, MATERIALS, absorption, draw_absorption
-from quiet_nav.simulation.rooms.acoustic_room import AIR_20C, AcousticRoom
+from quiet_nav.simulation.rooms.absorption import absorption, BANDS_HZ, draw_absorption, MATERIALS
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, AIR_20C
 from quiet_nav.simulation.rooms.plan import shoebox
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.sound.windows import SAMPLE_RATE

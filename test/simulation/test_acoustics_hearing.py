@@ -11,8 +11,8 @@ from quiet_nav.perception.rig import Ear, Rig
 from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER
 from quiet_nav.simulation.rooms.plan import shoebox
 from quiet_nav.simulation.sound.distractors import Event
-from quiet_nav.simulation.sound.hearing import Hearing, ears_in_room
-from quiet_nav.simulation.sound.scenes import SceneRanges, draw_scene, scene_in_plan, with_events
+from quiet_nav.simulation.sound.hearing import ears_in_room, Hearing
+from quiet_nav.simulation.sound.scenes import draw_scene, scene_in_plan, SceneRanges, with_events
 
 pytest.importorskip('pyroomacoustics')
 

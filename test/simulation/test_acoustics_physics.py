@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from quiet_nav.simulation.rooms.acoustic_room import NO_AIR, AcousticRoom
-from quiet_nav.simulation.sound.acoustics import LATENCY, SPEED_OF_SOUND, RoomAcoustics
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
+from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 pytest.importorskip('pyroomacoustics')

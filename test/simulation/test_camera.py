@@ -1,12 +1,12 @@
 """The camera: depth against hand-computed distances, errors as the data sheet says, pictures."""
 
-import math
 from dataclasses import replace
+import math
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D

@@ -1,13 +1,13 @@
 """A campus on disk: layout, labels, splits, and going on after a stop."""
 
+from dataclasses import replace
 import json
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -9,8 +9,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.ears import StreamingEars
-from quiet_nav.simulation.rooms.acoustic_room import NO_AIR, AcousticRoom
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, RoomAcoustics, responses_of
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
+from quiet_nav.simulation.sound.acoustics import responses_of, RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.moving_images import MovingImages
 from quiet_nav.simulation.sound.own_hearing import OwnHearing, RobotEars
@@ -23,7 +23,7 @@ from quiet_nav.simulation.sound.own_sound import (
     own_spectrum,
 )
 from quiet_nav.simulation.sound.robot_profile import find_profile, profile_from
-from quiet_nav.simulation.sound.scenes import SceneRanges, draw_point, draw_scene
+from quiet_nav.simulation.sound.scenes import draw_point, draw_scene, SceneRanges
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -45,7 +45,7 @@ def level_db(samples):
 
 
 def one_rigid_wall(order=1):
-    """A large room that swallows everything but at its wall x = 0."""
+    """Return a large room that swallows everything but at its wall x = 0."""
     dead = 1.0
     return AcousticRoom.shoebox(
         12.0, 10.0, 4.0, [dead, dead, dead, 0.0], dead, dead, order=order, air=NO_AIR

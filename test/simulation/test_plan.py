@@ -1,12 +1,12 @@
 """Floor plans: distances against hand-computed cases, mirrors, absorption."""
 
-import math
 from dataclasses import replace
+import math
 
-import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.plan import Furniture, Material, Panel, Plan, rectangle, shoebox

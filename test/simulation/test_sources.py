@@ -6,7 +6,7 @@ import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.sound.clips import list_clips, load_clip
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event, event_samples
+from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, event_samples
 from quiet_nav.simulation.sound.sources import (
     Drift,
     Schedule,

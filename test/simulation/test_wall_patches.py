@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from quiet_nav.simulation.rooms.absorption import absorption
-from quiet_nav.simulation.rooms.acoustic_room import NO_AIR, AcousticRoom
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
 from quiet_nav.simulation.rooms.wall_patches import Patch
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, RoomAcoustics
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.lived_in import furnished
-from quiet_nav.simulation.sound.scenes import SceneRanges, draw_scene
+from quiet_nav.simulation.sound.scenes import draw_scene, SceneRanges
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 DEAD = absorption(1.0)
@@ -35,7 +35,7 @@ def response(room):
 
 
 def echo(room):
-    """What comes by the wall: the response less the direct sound."""
+    """Return what comes by the wall: the response less the direct sound."""
     dead = replace(room_with(), walls=(DEAD,) * 4)
     return response(room) - response(dead)
 

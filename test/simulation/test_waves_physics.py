@@ -11,9 +11,9 @@ from quiet_nav.simulation.sound.waves.admittance import diffuse_absorption, fit_
 from quiet_nav.simulation.sound.waves.scheme import make_scheme
 from quiet_nav.simulation.sound.waves.solver import (
     LOW_RATE,
+    low_share,
     WaveSettings,
     WaveSolver,
-    low_share,
 )
 from quiet_nav.simulation.sound.waves.voxels import voxels_of
 
@@ -124,7 +124,8 @@ def test_level_in_front_of_a_rigid_wall_in_a_diffuse_field():
 
 
 def edge_loss_db(frequency, source, ear, edge):
-    """Loss behind a thin hard half-plane below ``edge`` (x, z), over the direct sound, dB.
+    """
+    Loss behind a thin hard half-plane below ``edge`` (x, z), over the direct sound, dB.
 
     MacDonald's exact solution for a point source, source and ear in a plane across the edge.
     """

@@ -10,7 +10,7 @@ import pytest
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound import devices
 from quiet_nav.sound.devices import CaptureClock, DeviceCapture, find_device
-from quiet_nav.sound.pcm import PcmFormat, decode_pcm, encode_pcm
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
 
 T0 = 1_700_000_000_000_000_000
 FORMAT = PcmFormat('S16LE', 2, 16_000)

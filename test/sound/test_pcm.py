@@ -1,19 +1,19 @@
 """PCM of every format, cut anywhere, comes back sample for sample."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound.pcm import (
-    SAMPLE_BYTES,
-    PcmDecoder,
-    PcmFormat,
     decode_pcm,
     encode_pcm,
     parse_format,
+    PcmDecoder,
+    PcmFormat,
+    SAMPLE_BYTES,
 )
 
 STEP = {'S16LE': 2.0**-15, 'S24LE': 2.0**-23, 'S32LE': 2.0**-31, 'F32LE': 2.0**-24}

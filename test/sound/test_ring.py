@@ -1,9 +1,9 @@
 """The ring buffer holds the newest samples, whatever the chunks."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.sound.ring import RingBuffer, SampleMarks
 

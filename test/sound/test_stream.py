@@ -1,13 +1,13 @@
 """Windows of a stream: right samples, right times, and never a window across something lost."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.sound.grid import WindowGrid
-from quiet_nav.sound.pcm import PcmFormat, encode_pcm
+from quiet_nav.sound.pcm import encode_pcm, PcmFormat
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import window_fault
 

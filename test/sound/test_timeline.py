@@ -1,9 +1,9 @@
 """Times worked out from stamps: jitter and drift are followed, lost samples found."""
 
-import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import numpy as np
+import pytest
 
 from quiet_nav.sound.timeline import BreakKind, Timeline
 

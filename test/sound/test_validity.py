@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from quiet_nav.sound.levels import LevelMeter, level_dbfs
-from quiet_nav.sound.validity import ValidityLimits, checked, window_fault
+from quiet_nav.sound.levels import level_dbfs, LevelMeter
+from quiet_nav.sound.validity import checked, ValidityLimits, window_fault
 from quiet_nav.sound.windows import Window
 
 NOISE = (0.01 * np.random.default_rng(0).standard_normal(48_000)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.windows import Window, clip_batch, clip_starts, cut_clips
+from quiet_nav.sound.windows import clip_batch, clip_starts, cut_clips, Window
 
 START = 1_700_000_000_123_456_789
 

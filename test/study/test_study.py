@@ -11,18 +11,18 @@ from rich.console import Console
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import Estimate
-from quiet_nav.study.experiments import EXPERIMENTS, IMAGENET, Training, chosen
+from quiet_nav.study.experiments import chosen, EXPERIMENTS, IMAGENET, Training
 from quiet_nav.study.files import write_study
 from quiet_nav.study.run import (
     BEST,
     DONE,
-    Outcome,
     folder_of,
+    Outcome,
     refuse_unserved,
     run_study,
     serving,
 )
-from quiet_nav.study.scores import Figure, Predictions, TaskReport, score
+from quiet_nav.study.scores import Figure, Predictions, score, TaskReport
 from quiet_nav.study.tables import conclusions
 
 SKILL = {'order': 2.0, 'near-wall': 0.5}

@@ -12,9 +12,9 @@ from typer.testing import CliRunner  # noqa: E402
 
 from quiet_nav.cli import build_app  # noqa: E402
 from quiet_nav.errors import QuietNavError  # noqa: E402
-from quiet_nav.study.experiments import EXPERIMENTS, Experiment, Line, Training  # noqa: E402
+from quiet_nav.study.experiments import Experiment, EXPERIMENTS, Line, Training  # noqa: E402
 from quiet_nav.study.run import refuse_unserved, run_study  # noqa: E402
-from quiet_nav.study.training import TaskRunner, served  # noqa: E402
+from quiet_nav.study.training import served, TaskRunner  # noqa: E402
 
 RECIPE = """
 name: tiny

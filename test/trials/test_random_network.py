@@ -8,8 +8,8 @@ from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
-from quiet_nav.sound.windows import WINDOW_SAMPLES, Window
-from quiet_nav.trials.protocol import TrialRequest, run_trial
+from quiet_nav.sound.windows import Window, WINDOW_SAMPLES
+from quiet_nav.trials.protocol import run_trial, TrialRequest
 from quiet_nav.trials.random_network import RandomNetwork
 from quiet_nav.trials.sweep import Sweep
 

@@ -1,8 +1,8 @@
 """Tables of trials: intervals that do not collapse, both readings of Fig. 10, files that join."""
 
+from dataclasses import replace
 import json
 import math
-from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -15,11 +15,11 @@ from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.trials.protocol import TrialOutcome, TrialResult
 from quiet_nav.trials.sweep import FIGURES, Sweep
 from quiet_nav.trials.tables import (
-    PLANS,
-    Cell,
     by_policy,
+    Cell,
     fig_10_parts,
     past_corner,
+    PLANS,
     read_trials,
     trial_tables,
     trials_to_json,

@@ -1,8 +1,8 @@
 """Trials without sound: repeatable, scored by the track, and told in the paper's layout."""
 
+from dataclasses import replace
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,11 @@ from quiet_nav.simulation.robot.drive import RobotSettings
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault, covered_image
 from quiet_nav.sound.windows import Window
-from quiet_nav.trials.ears import ErrorProneEars, IdealEars, check_ears
+from quiet_nav.trials.ears import check_ears, ErrorProneEars, IdealEars
 from quiet_nav.trials.eyes import fault_of_trial
 from quiet_nav.trials.hearing import HearingEars, scene_of_trial
 from quiet_nav.trials.plots import plot_trials
-from quiet_nav.trials.protocol import TrialRequest, run_trial, run_trials
+from quiet_nav.trials.protocol import run_trial, run_trials, TrialRequest
 from quiet_nav.trials.tables import (
     PAPER_FIG_10,
     share_of,
@@ -241,7 +241,7 @@ def test_the_shipped_detector_listens_in_a_trial(rig):
 
 @pytest.mark.parametrize('disturbance', ['distractors', 'gains', 'ventilation'])
 def test_disturbances_change_what_is_heard(disturbance):
-    from quiet_nav.trials.hearing import HALF_WAY_S, UNEQUAL_GAINS_DB, scene_of_trial
+    from quiet_nav.trials.hearing import HALF_WAY_S, scene_of_trial, UNEQUAL_GAINS_DB
 
     plan = load_plan('classroom')
     plain, scene = (scene_of_trial(plan, [1, 2], kind) for kind in ('none', disturbance))

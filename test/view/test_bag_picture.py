@@ -13,7 +13,7 @@ from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.transforms import Transform
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
-from quiet_nav.view.picture import PictureScene, draw
+from quiet_nav.view.picture import draw, PictureScene
 
 S = 1_000_000_000
 STORE = bag_typestore()

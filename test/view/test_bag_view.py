@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import TRACE_LENGTH, TRACE_SHEETS_S, colours
+from quiet_nav.perception.display.display import colours, TRACE_LENGTH, TRACE_SHEETS_S
 from quiet_nav.perception.display.overlay import NEAR_COLOUR
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NearWallReading

@@ -9,11 +9,14 @@ import pytest
 pytest.importorskip('foxglove', reason='the Foxglove SDK is not installed (make setup does)')
 pytest.importorskip('tornado', reason='tornado is not installed')
 
+from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.view.gate import Gate, may_connect
 from quiet_nav.view.scene import Scene
 from quiet_nav.view.serve import into_server
 
@@ -22,7 +25,8 @@ WAIT_S = 60.0
 
 
 async def first_message(port, topic, say):
-    """Subscribe as Foxglove does and return the first message of a topic.
+    """
+    Subscribe as Foxglove does and return the first message of a topic.
 
     say: called again and again, because a channel comes up with its first message.
     """
@@ -62,6 +66,41 @@ def test_a_client_gets_what_is_shown():
         reading = NearWallReading(Side.LEFT, 0.25, 0, 3 * S)
         found = get(server.port, '/near_wall/left', lambda: scene.reading(reading, 'base_link'))
     assert found == (3 * S, {'valid': True, 'near': False, 'probability': 0.25})
+
+
+@pytest.mark.parametrize(
+    'origin',
+    [None, 'http://localhost:8080', 'http://127.0.0.1', 'http://[::1]:1', 'https://app.foxglove.dev',
+     'file://', 'https://studio.foxglove.dev'],
+)  # fmt: skip
+def test_programs_pages_of_this_machine_and_foxglove_may_connect(origin):
+    assert may_connect(origin)
+
+
+@pytest.mark.parametrize(
+    'origin',
+    ['https://example.org', 'null', '', 'http://app.foxglove.dev', 'https://foxglove.dev.evil.org',
+     'https://evilfoxglove.dev', 'http://localhost.evil.org', 'http://192.168.1.7', 'http://['],
+)  # fmt: skip
+def test_other_pages_may_not(origin):
+    assert not may_connect(origin)
+
+
+def test_the_server_refuses_pages_of_other_origins():
+    async def connect(port, origin):
+        request = HTTPRequest(f'ws://127.0.0.1:{port}', headers={'Origin': origin})
+        connection = await websocket_connect(request, subprotocols=['foxglove.sdk.v1'])
+        said = await connection.read_message()
+        connection.close()
+        return json.loads(said)['op']
+
+    with into_server('127.0.0.1', 0) as (_, server):
+        run = asyncio.run
+        assert run(asyncio.wait_for(connect(server.port, 'http://localhost'), WAIT_S))
+        with pytest.raises(HTTPClientError, match='403'):
+            run(asyncio.wait_for(connect(server.port, 'https://example.org'), WAIT_S))
+        with pytest.raises(QuietNavError, match='choose another --port'):
+            Gate('127.0.0.1', server.port, '127.0.0.1', 1)
 
 
 def test_the_node_shows_what_is_published(ros, node_process):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import re
 import sys
 import tempfile
-from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import re
 from pathlib import Path
+import re
 from typing import Any
 
 from typer import Context

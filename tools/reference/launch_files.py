@@ -1,4 +1,5 @@
-"""The page of the launch files' arguments, read by running the files against stand-ins for `launch`.
+"""
+The page of the launch files' arguments, read by running the files with stand-ins for `launch`.
 
 `launch` itself comes with apt's ROS alone, and docs are built without it, too.
 """
@@ -6,35 +7,22 @@
 from __future__ import annotations
 
 import ast
+import importlib.abc
+import importlib.machinery
 import importlib.util
+from pathlib import Path
 import sys
 import types
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reference.markdown import cell, code, sentence, table, write
 
-ROOT = Path(__file__).resolve().parents[2]
-MODULES = (
-    'launch',
-    'launch.actions',
-    'launch.condition',
-    'launch.conditions',
-    'launch.event_handlers',
-    'launch.events',
-    'launch.events.process',
-    'launch.launch_description_sources',
-    'launch.some_substitutions_type',
-    'launch.substitution',
-    'launch.substitutions',
-    'launch_ros',
-    'launch_ros.actions',
-    'launch_ros.descriptions',
-    'launch_ros.event_handlers',
-    'launch_ros.events',
-    'launch_ros.parameter_descriptions',
-    'launch_ros.substitutions',
-)
+ROOT = Path(__file__).parents[2]
+
+
+def is_of_launch(name: str) -> bool:
+    """Say whether a module belongs to `launch` or `launch_ros`."""
+    return name.split('.')[0] in ('launch', 'launch_ros')
 
 
 class Anything:
@@ -58,7 +46,7 @@ class Anything:
 class StandIn(types.ModuleType):
     """A module whose every attribute is a class of its own that takes anything."""
 
-    __path__: list[str] = []
+    __path__: ClassVar[list[str]] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith('__'):
@@ -68,20 +56,32 @@ class StandIn(types.ModuleType):
         return made
 
 
+class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds every module of `launch` and `launch_ros`: a stand-in."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
+        if is_of_launch(name):
+            return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec: Any) -> StandIn:
+        return StandIn(spec.name)
+
+    def exec_module(self, module: Any) -> None:
+        """Leave the module as it is: its attributes come when they are asked for."""
+
+
 def text_of(value: Any) -> str:
     """Return a default as the launch file's reader would write it."""
     if value is None:
         return ''
     if isinstance(value, str):
-        # Not where this checkout happens to be.
         return value.removeprefix(f'{ROOT}/')
     if isinstance(value, (list, tuple)):
         return ''.join(text_of(part) for part in value)
     name = type(value).__name__
     if name == 'LaunchConfiguration':
         return str(value.args[0]).upper()
-    if name == 'EnvironmentVariable':
-        return f'${value.args[0]}, else {value.kwargs["default_value"]}'
     if name == 'FindPackageShare':
         return ''
     if name == 'PathJoinSubstitution':
@@ -91,9 +91,9 @@ def text_of(value: Any) -> str:
 
 def arguments(path: Path) -> list[Any]:
     """Return the arguments that a launch file declares, in order."""
-    for name in MODULES:
-        sys.modules[name] = StandIn(name)
-    for name in [n for n in sys.modules if n.startswith('quiet_nav.launch')]:
+    finder = StandIns()
+    sys.meta_path.insert(0, finder)
+    for name in [n for n in sys.modules if is_of_launch(n) or n.startswith('quiet_nav.launch')]:
         del sys.modules[name]
     spec = importlib.util.spec_from_file_location(f'launch_file_{path.stem}', path)
     module = importlib.util.module_from_spec(spec)
@@ -101,7 +101,8 @@ def arguments(path: Path) -> list[Any]:
         spec.loader.exec_module(module)
         description = module.generate_launch_description()
     finally:
-        for name in [n for n in sys.modules if n.split('.')[0] in ('launch', 'launch_ros')]:
+        sys.meta_path.remove(finder)
+        for name in [n for n in sys.modules if is_of_launch(n)]:
             del sys.modules[name]
     found: list[Any] = []
 

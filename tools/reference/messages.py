@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+import re
 
 from reference.markdown import code, sentence, table, write
 
 FIELD = re.compile(
-    r'^(?P<type>[\w/]+(?:\[\d*\])?)\s+(?P<name>\w+)\s*(?P<rest>=?\s*[^#]*?)\s*(?:#\s*(?P<note>.*))?$'
+    r'^(?P<type>[\w/]+(?:\[\d*\])?)\s+(?P<name>\w+)\s*(?P<rest>=?\s*[^#]*?)\s*'
+    r'(?:#\s*(?P<note>.*))?$'
 )
 UNIT = re.compile(r' \[([^\]]+)\]')
 PARTS = ('Goal', 'Result', 'Feedback')
 
 
 def definition(text: str) -> tuple[str, list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Return what comes before the first blank line, the constants and the fields with their notes."""
+    """Return what comes before the first blank line, the constants, and the fields with notes."""
     head: list[str] = []
     constants, fields = [], []
     comment: list[str] = []

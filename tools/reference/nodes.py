@@ -1,4 +1,5 @@
-"""The pages of the nodes: parameters, topics, services and actions, read from nodes that run.
+"""
+The pages of the nodes: parameters, topics, services and actions, read from nodes that run.
 
 Every node is made, configured and activated in a ROS domain that nobody else sees. What it declares
 and creates on the way is what its page says.
@@ -6,23 +7,23 @@ and creates on the way is what its page says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import contextlib
 import dataclasses
 import importlib
 import inspect
+from pathlib import Path
 import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import rclpy
-import yaml
 from rclpy.action import ActionClient, ActionServer
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+import yaml
 
 from quiet_nav.nodes import goal_client, runtime
 from reference.markdown import cell, code, contents, sentence, table, write
@@ -145,7 +146,8 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
 
 
 def maker(module: Any) -> tuple[Any, bool]:
-    """Return what a node module's ``main`` would run, and whether it runs it as a client.
+    """
+    Return what a node module's ``main`` would run, and whether it runs it as a client.
 
     ``main`` is called with the functions that run a node replaced, wherever they were imported.
     """
@@ -339,10 +341,15 @@ ROLES = (
 )
 
 
+def about(page: NodePage) -> str:
+    """Return what a node does, without its name before."""
+    return re.sub(rf'^(?:The )?[Nn]ode `+{page.name}`+: ', '', page.summary)
+
+
 def node_text(page: NodePage, descriptions: Descriptions, config: Path) -> str:
     """Return a node's page."""
     name = page.name
-    summary = re.sub(rf'^Node `?`?{name}`?`?: ', '', page.summary)
+    summary = about(page)
     lines = [f'# {name}\n\n', sentence(summary), '\n\n']
     lines.append(f'```sh\nros2 run quiet_nav {name}\n```\n\n')
     if page.lifecycle:
@@ -413,7 +420,7 @@ def write_nodes(names: list[str], out: Path, root: Path) -> None:
         write(out / 'nodes' / f'{page.name}.md', node_text(page, descriptions, root / 'config'))
     write(out / 'interfaces.md', interfaces_text(pages, descriptions))
     rows = [
-        (f'[{p.name}]({p.name}.md)', sentence(re.sub(r'^Node `\w+`: ', '', p.summary)),
+        (f'[{p.name}]({p.name}.md)', sentence(about(p)),
          'yes' if p.lifecycle else '')
         for p in pages
     ]  # fmt: skip

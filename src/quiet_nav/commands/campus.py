@@ -74,7 +74,8 @@ def main(
     ] = 'drawn',
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
-    """Simulate rooms and write what microphones and cameras in them record.
+    """
+    Simulate rooms and write what microphones and cameras in them record.
 
     Stopped and started again, it goes on where it stopped; the files are the same byte for byte.
     """

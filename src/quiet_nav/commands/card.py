@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     model: Annotated[Path, typer.Argument(help='ONNX model with context, or of images.')],
@@ -23,15 +25,20 @@ def main(
     about: Annotated[
         Path | None, typer.Option(help='Markdown that goes before the figures.')
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the card of a model: its figures on test rooms, boosted trees beside."""
     from rich.console import Console
 
     from quiet_nav.evaluation.card import measure, tables, to_json
     from quiet_nav.evaluation.image_card import measure_images
+    from quiet_nav.files.opening import read_text
+    from quiet_nav.files.writing import refuse_existing, write_file
     from quiet_nav.perception.model_file import open_model
 
+    refuse_existing([out, out.with_suffix('.json')], overwrite)
     metadata = open_model(model).metadata
+    before = read_text(about) if about else f'# {model.name}\n'
     refused = ''
     with Console(stderr=True).status('measuring') as status:
         if metadata.modality == 'vision':
@@ -43,12 +50,11 @@ def main(
             )
         else:
             measured = measure(model, data, rooms, wider, status.update)
-    text = about.read_text() if about else f'# {model.name}\n'
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
     fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())
     text = (
-        f'{text.rstrip()}\n\n## Figures\n\n{refused}{tables(measured)}\n## Metadata\n\n{fitted}\n'
+        f'{before.rstrip()}\n\n## Figures\n\n{refused}{tables(measured)}\n## Metadata\n\n{fitted}\n'
     )
-    out.write_text(text)
-    out.with_suffix('.json').write_text(to_json(measured))
+    write_file(out, text, overwrite)
+    write_file(out.with_suffix('.json'), to_json(measured), overwrite)
     print(f'{out}: {len(measured)} measurements')

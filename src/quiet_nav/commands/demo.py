@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -41,7 +41,8 @@ def main(
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
 ) -> None:  # fmt: skip
-    """Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
+    """
+    Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
 
     Exit code: 0 where the destination was reached, 1 where not, 2 after an error.
     """
@@ -85,7 +86,7 @@ def _drive(
     import os
 
     from quiet_nav.demo import domain as domains
-    from quiet_nav.demo.processes import Processes, how
+    from quiet_nav.demo.processes import how, Processes
     from quiet_nav.demo.view import RunView
     from quiet_nav.errors import QuietNavError
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     map_file: Annotated[Path, typer.Argument(help="The map's YAML file.")],
@@ -14,11 +16,15 @@ def main(
         Path | None, typer.Option(help='PNG, SVG or PDF; default: beside the map as PNG.')
     ] = None,
     title: Annotated[str, typer.Option(help='Title of the picture.')] = '',
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw the mean near-wall probability over the floor."""
-    from quiet_nav.evaluation.plots import near_wall_map
+    from quiet_nav.evaluation.plots import check_picture, near_wall_map
+    from quiet_nav.files.writing import refuse_existing
     from quiet_nav.perception.maps.files import load_map
 
     path = out or map_file.with_suffix('.png')
-    near_wall_map(path, load_map(map_file), title)
+    check_picture(path)
+    refuse_existing(path, overwrite)
+    near_wall_map(path, load_map(map_file), title, overwrite)
     print(path)

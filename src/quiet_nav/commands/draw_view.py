@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     bag: Annotated[Path, typer.Argument(help='rosbag2 folder or ROS 1 .bag.')],
@@ -22,13 +24,19 @@ def main(
     ] = '',
     base_frame: Annotated[str, typer.Option(help='Frame of the robot.')] = 'base_link',
     title: Annotated[str, typer.Option(help='Title of the picture.')] = '',
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw markers, near-wall map, path and frames from above, as quiet_nav.rviz shows them."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.evaluation.plots import near_wall_map
+    from quiet_nav.evaluation.plots import check_picture, near_wall_map
+    from quiet_nav.files.writing import refuse_existing
     from quiet_nav.view.bag import look_into, rig_of
     from quiet_nav.view.picture import draw, look
 
+    wanted = [path for path in (out, map_out) if path is not None]
+    for path in wanted:
+        check_picture(path)
+    refuse_existing(wanted, overwrite)
     view = look_into(bag)
     scene = look(view, rig_of(view, rig), base_frame, at)
     count = draw(out, scene, title)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     model: Annotated[
@@ -40,19 +42,24 @@ def main(
     plots: Annotated[Path | None, typer.Option(help='Folder for reliability and PR plots.')] = None,
     seed: Annotated[int, typer.Option(min=0, help='Of bootstrap and distractors.')] = 0,
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
+    """
+    Print AP, accuracy and more with 95 % intervals, the paper's figures beside them.
 
     A checkpoint is judged by the figures of the task that it was trained for, beside chance and
     the best answer without any input; so are the authors' order and AV-Order networks.
     """
     from rich.console import Console
 
-    from quiet_nav.evaluation.predictors import PAIR_KINDS, load_predictor, read_metadata
+    from quiet_nav.evaluation.predictors import load_predictor, PAIR_KINDS, read_metadata
+    from quiet_nav.files.writing import refuse_existing, write_json
 
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     kind = '' if model.suffix == '.ckpt' else read_metadata(model).kind
     if model.suffix == '.ckpt' or kind in PAIR_KINDS:
-        _evaluate_task(model, kind, data, split, lists, distractors, seed, json, threads)
+        _evaluate_task(model, kind, data, split, lists, distractors, seed, json, threads, overwrite)
         return
 
     from quiet_nav.evaluation.image_predictor import ImagePredictor, with_images
@@ -94,7 +101,7 @@ def main(
     console.width = console.width if console.is_terminal else 160
     console.print(full(report))
     if json is not None:
-        _write_json(json, report.to_json())
+        write_json(json, report.to_json(), overwrite, indent=2)
     if plots is not None:
         _plot(plots, rows, report)
 
@@ -109,6 +116,7 @@ def _evaluate_task(
     seed: int,
     json: Path | None,
     threads: int,
+    overwrite: bool,
 ) -> None:
     import functools
 
@@ -116,6 +124,7 @@ def _evaluate_task(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.evaluation.report import SNRS_DB
+    from quiet_nav.files.writing import write_json
     from quiet_nav.study.scores import score
     from quiet_nav.study.tables import report_table
     from quiet_nav.study.tasks import imported, run
@@ -139,19 +148,8 @@ def _evaluate_task(
         console.print(report_table(report, f'{title} in {report.rooms} rooms'))
         found.append({'snr_db': snr, **report.to_json()})
     if json is not None:
-        _write_json(json, {'model': model.name, 'data': f'{data.name} {split}',
-                           'reports': found})  # fmt: skip
-
-
-def _write_json(path: Path, content: dict) -> None:
-    import json
-
-    from quiet_nav.errors import QuietNavError
-
-    try:
-        path.write_text(json.dumps(content, indent=2) + '\n')
-    except OSError as error:
-        raise QuietNavError(f'{path}: cannot be written ({error.strerror})') from error
+        content = {'model': model.name, 'data': f'{data.name} {split}', 'reports': found}
+        write_json(json, content, overwrite, indent=2)
 
 
 def _plot(folder: Path, rows: list, report) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     checkpoint: Annotated[Path, typer.Argument(help='best.ckpt of a training.')],
@@ -28,9 +30,11 @@ def main(
     ] = None,
     mix_share: Annotated[float, typer.Option(help='The share that --mix keeps.')] = 0.2,
     max_mb: Annotated[float, typer.Option(help='Refuse a larger file.')] = 25.0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make the ONNX model that a robot runs from the checkpoint of a training."""
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.writing import refuse_existing, refuse_own_input, whole_file
     from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
     from quiet_nav.learning.detectors.context.deploy import deploy_context
     from quiet_nav.learning.detectors.context.network import ContextVggish
@@ -39,28 +43,33 @@ def main(
     from quiet_nav.learning.detectors.vggish.deploy import Compression, deploy, describe
     from quiet_nav.learning.detectors.vggish.network import NearWallVggish
 
+    refuse_own_input(out, [checkpoint, *([mix] if mix is not None else [])])
+    refuse_existing(out, overwrite)
     network, recipe, _ = load_checkpoint(checkpoint)
     if mix is not None:
         mix_in(network, mix, mix_share)
-    if isinstance(network, ContextVggish):
-        found = deploy_context(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
-        print(f'{out}: {found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch')
-        for line in found.compared:
-            print(line)
-        return
-    if isinstance(network, NearWallResnet):
-        seen = deploy_images(network, recipe, out, data if calibrate else None, limit_mb=max_mb)
-        print(f'{out}: {seen.megabytes:.1f} MB, within {seen.difference:.1e} of PyTorch')
-        for line in seen.compared:
-            print(line)
-        return
-    if not isinstance(network, NearWallVggish):
-        raise QuietNavError(f'{checkpoint}: a network of kind {recipe.network.kind!r}; this '
-                            'command compresses vggish')  # fmt: skip
-    compression = Compression(rank, quantise)
-    outcome = deploy(
-        network, recipe, out, compression, data, dense=dense, calibrate=calibrate, limit_mb=max_mb
-    )
-    print(f'{out}: {outcome.megabytes:.1f} MB, {describe(outcome.calibration)}')
-    for line in outcome.compared:
+    fitted_on = data if calibrate else None
+    with whole_file(out, overwrite) as part:
+        if isinstance(network, ContextVggish):
+            found = deploy_context(network, recipe, part, fitted_on, limit_mb=max_mb)
+            said = f'{found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch'
+            compared = found.compared
+        elif isinstance(network, NearWallResnet):
+            seen = deploy_images(network, recipe, part, fitted_on, limit_mb=max_mb)
+            said = f'{seen.megabytes:.1f} MB, within {seen.difference:.1e} of PyTorch'
+            compared = seen.compared
+        elif isinstance(network, NearWallVggish):
+            outcome = deploy(
+                network, recipe, part, Compression(rank, quantise), data,
+                dense=dense, calibrate=calibrate, limit_mb=max_mb,
+            )  # fmt: skip
+            said = f'{outcome.megabytes:.1f} MB, {describe(outcome.calibration)}'
+            compared = outcome.compared
+        else:
+            raise QuietNavError(
+                f'{checkpoint}: a network of kind {recipe.network.kind!r}; this command exports '
+                'near-wall detectors'
+            )
+    print(f'{out}: {said}')
+    for line in compared:
         print(line)

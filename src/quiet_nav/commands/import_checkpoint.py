@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     file: Annotated[
@@ -23,11 +25,16 @@ def main(
             help='Take windows of 3 s in one pass instead of clips of 0.96 s (near wall alone).'
         ),
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Make an ONNX model from the weights that the paper's authors publish (no code in it runs)."""
     from quiet_nav import __version__
+    from quiet_nav.files.writing import refuse_existing, refuse_own_input, whole_file
     from quiet_nav.learning.authors.weights import import_checkpoint
 
-    difference = import_checkpoint(file, out, __version__, dense)
+    refuse_own_input(out, [file])
+    refuse_existing(out, overwrite)
+    with whole_file(out, overwrite) as part:
+        difference = import_checkpoint(file, part, __version__, dense)
     size = out.stat().st_size / 1e6
     print(f'{out}: {size:.1f} MB; largest difference to PyTorch on noise {difference:.1e}')

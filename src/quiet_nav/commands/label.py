@@ -57,7 +57,8 @@ def main(
     color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
-    """Make a data set of bags: places where the robot stood, labelled by the depth camera.
+    """
+    Make a data set of bags: places where the robot stood, labelled by the depth camera.
 
     Prints what was kept of every bag and why the rest was not.
     """

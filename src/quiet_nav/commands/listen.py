@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import threading
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -108,7 +108,7 @@ def main(
 def _source(file: Path | None, rig: str) -> tuple[Rig, PcmFormat]:
     """Return the rig and the format of the sound; QuietNavError where they do not fit."""
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.perception.rig import RIGS, find_rig, rig_for
+    from quiet_nav.perception.rig import find_rig, rig_for, RIGS
     from quiet_nav.perception.rolling import channels_fault
     from quiet_nav.sound.files import PcmFile
     from quiet_nav.sound.pcm import PcmFormat

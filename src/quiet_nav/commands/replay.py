@@ -59,7 +59,8 @@ def main(
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
     threads: Annotated[int, typer.Option(min=1, help='Threads of onnxruntime.')] = 2,
 ) -> None:
-    """Run the detector over bags; where they hold depth images, say how right it was.
+    """
+    Run the detector over bags; where they hold depth images, say how right it was.
 
     Its readings are those that the node near_wall would have made.
     """

@@ -38,17 +38,18 @@ def main(
     workers: Annotated[int, typer.Option(min=0, help='Networks at a time; 0: one a core.')] = 1,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
-    """Train and measure; run again with the same OUT it goes on where it was stopped.
+    """
+    Train and measure; run again with the same OUT it goes on where it was stopped.
 
     OUT receives NAME.txt, NAME.json and NAME.png of every experiment, and summary.txt: what the
     study must show, and whether it does.
     """
     from rich.console import Console
 
-    from quiet_nav.study.experiments import EXPERIMENTS, chosen
+    from quiet_nav.study.experiments import chosen, EXPERIMENTS
     from quiet_nav.study.files import write_study
     from quiet_nav.study.run import refuse_unserved, run_study, serving
-    from quiet_nav.study.training import TaskRunner, served
+    from quiet_nav.study.training import served, TaskRunner
 
     if not names and not all_:
         for one in EXPERIMENTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -70,7 +70,8 @@ def main(
     num_nodes: Annotated[int, typer.Option(min=1, help='Machines that train together.')] = 1,
     progress: Annotated[bool, typer.Option(help='Show a progress bar.')] = True,
 ) -> None:
-    """Train a network on recordings; run again with the same OUT, it goes on where it stopped.
+    """
+    Train a network on recordings; run again with the same OUT, it goes on where it stopped.
 
     OUT receives best.ckpt (best in validation), last.ckpt, result.json and a TensorBoard log.
     """
@@ -104,7 +105,7 @@ def main(
 
     from quiet_nav.study.tasks import get_task
     from quiet_nav.study.tasks.options import with_options
-    from quiet_nav.study.tasks.run import RANDOM, like_trunk, recipe_for, train_task
+    from quiet_nav.study.tasks.run import like_trunk, RANDOM, recipe_for, train_task
 
     if init is not None and trunk:
         raise QuietNavError('--init and --trunk: one of them')

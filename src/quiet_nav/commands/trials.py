@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from quiet_nav.commands._output_options import Overwrite
+
 
 def main(
     room: Annotated[
@@ -31,7 +33,7 @@ def main(
     trials: Annotated[
         int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")
     ] = 0,
-    track: Annotated[str, typer.Option(help="A track of the room; its first by default.")] = '',
+    track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
         str,
         typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, or "ideal" or '
@@ -113,13 +115,14 @@ def main(
         bool, typer.Option('--only-join', help='Run nothing: the tables of what is joined.')
     ] = False,
     plots: Annotated[Path | None, typer.Option(help='Write drawings to this folder.')] = None,
+    overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
     import math
     import time
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.files.writing import write_json
+    from quiet_nav.files.writing import refuse_existing, write_json
     from quiet_nav.trials.sweep import FIGURES, Sweep
     from quiet_nav.trials.tables import read_trials, trials_to_json
     from quiet_nav.trials.tuning import tuned
@@ -156,6 +159,8 @@ def main(
     if only_join and not before:
         raise QuietNavError('--only-join: name files by --join')
     # Everything that was asked for is looked at before anything runs.
+    refuse_existing([json] if json is not None else [], overwrite)
+    refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     requests = [] if only_join else [one for part in sweeps for one in part.requests()]
     run = _runner(workers or os.cpu_count() or 1)
     started = time.monotonic()
@@ -166,7 +171,7 @@ def main(
     took_s = time.monotonic() - started
     _show(results, sweeps, sum(r.duration_s for r in results[len(before) :]) / took_s)
     if json is not None:
-        write_json(json, trials_to_json(results), overwrite=True, indent=2)
+        write_json(json, trials_to_json(results), overwrite, indent=2)
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import sys
+from typing import Annotated, TYPE_CHECKING
 
 import typer
 
@@ -54,7 +54,8 @@ def main(
     ] = False,
     overwrite: Annotated[bool, typer.Option('--overwrite', help='Replace OUT.')] = False,
 ) -> None:
-    """Show probabilities, distances, fans, path, map, images and sound.
+    """
+    Show probabilities, distances, fans, path, map, images and sound.
 
     Without --web Rerun opens a window of its own, where there is a display. Both need neither
     account nor internet.
@@ -129,7 +130,8 @@ def _show_in_rerun(
     import tempfile
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.view.bag import BagPlayer
+    from quiet_nav.view.bag import BagPlayer, root_of
+    from quiet_nav.view.rerun_layout import layout
     from quiet_nav.view.rerun_scene import RerunScene
     from quiet_nav.view.rerun_serve import file_page, has_display, into_rrd, window
     from quiet_nav.view.serve import ended
@@ -139,7 +141,8 @@ def _show_in_rerun(
     view, ears = _opened(asked)
 
     def write(path: Path) -> str:
-        with into_rrd(path, overwrite) as recording:
+        views = layout(root_of(view, asked[-1]), view.has)
+        with into_rrd(path, views, overwrite) as recording:
             scene = RerunScene(recording, ears, asked[-1])
             return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), sound=True)
 

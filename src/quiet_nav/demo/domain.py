@@ -1,4 +1,5 @@
-"""A ROS graph of one's own on this machine, for demos and tests: a free domain, no outside setting.
+"""
+A ROS graph of one's own on this machine, for demos and tests: a free domain, no outside setting.
 
 Nobody who drives a robot here may hear them: not by the domain, which has no participant and is not
 the shell's own, not by a discovery setting of the shell, and, for the demo, not by a topic's name.
@@ -6,11 +7,11 @@ the shell's own, not by a discovery setting of the shell, and, for the demo, not
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+import os
 from pathlib import Path
+import socket
 
 from quiet_nav.errors import QuietNavError
 
@@ -72,7 +73,8 @@ def _open_ports() -> Iterator[tuple[int, str]]:
 
 
 def claim_domain() -> tuple[int, socket.socket]:
-    """Return a domain ID and the socket that keeps it: it is free again when that is closed.
+    """
+    Return a domain ID and the socket that keeps it: it is free again when that is closed.
 
     Never the one of this shell (ROS_DOMAIN_ID), nor one with participants on this machine.
     Raises QuietNavError where none is left.
@@ -100,7 +102,8 @@ def own_domain() -> int:
 
 
 def _lock(domain: int) -> socket.socket | None:
-    """Return what keeps a domain from others, None where they keep it.
+    """
+    Return what keeps a domain from others, None where they keep it.
 
     A name of Linux's abstract socket space: it is no file that others could plant or that stays
     behind, it is the same for every user, and has the extent of the ports: a network namespace.
@@ -115,7 +118,8 @@ def _lock(domain: int) -> socket.socket | None:
 
 
 def private_environment(domain: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables for processes in a domain that only this machine sees.
+    """
+    Return the variables for processes in a domain that only this machine sees.
 
     Everything in ``environment`` that leads to other participants is left out: discovery server
     and peers, profile files (also the one in the working folder), security, another middleware.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import json
 import os
+from pathlib import Path
 import stat
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 
@@ -21,7 +21,8 @@ _SLACK_NS = 1_000_000_000
 
 
 class Output:
-    """A context around a demo's run: the folder is free before, and what lies there known after.
+    """
+    A context around a demo's run: the folder is free before, and what lies there known after.
 
     A file is an earlier demo's where its mark is there, the name is one that demos write, and it
     was last written while that demo ran. Raises QuietNavError for anything else in the place of

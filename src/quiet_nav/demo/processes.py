@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 import contextlib
 import ctypes
+from dataclasses import dataclass
 import json
+from pathlib import Path
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 from quiet_nav.errors import QuietNavError
@@ -40,7 +40,8 @@ class NodeProcess:
 
 
 class Processes:
-    """A context: every node started in it is stopped when it is left, the last one first.
+    """
+    A context: every node started in it is stopped when it is left, the last one first.
 
     logs: folder for a log file a node, and for what ROS logs by itself (its subfolder `ros`).
     environment: all variables that nodes get. arguments: ROS arguments of every node.
@@ -69,7 +70,8 @@ class Processes:
     def start(
         self, module: str, parameters: Mapping[str, object], stdout: int | None = None
     ) -> NodeProcess:
-        """Start ``python -m quiet_nav.nodes.MODULE`` with ROS parameters.
+        """
+        Start ``python -m quiet_nav.nodes.MODULE`` with ROS parameters.
 
         stdout: ``subprocess.PIPE`` to read what it prints; only its stderr is logged then.
         """

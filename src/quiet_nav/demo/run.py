@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 import json
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.writing import write_json
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import Listened, TrialOutcome, TrialResult
@@ -18,7 +20,8 @@ _PATH_STEP_M = 0.02
 
 @dataclass(frozen=True)
 class Progress:
-    """What the terminal shows of a run: one line of JSON between the processes.
+    """
+    What the terminal shows of a run: one line of JSON between the processes.
 
     probabilities: the P that the follower last decided by, by side name, None for one without.
     time_factor: simulated seconds a second of late. time_s: simulated seconds since the goal.
@@ -46,7 +49,8 @@ class Progress:
 
 
 class TrackRun:
-    """Follows true poses along a track and says when and how the run has ended.
+    """
+    Follows true poses along a track and says when and how the run has ended.
 
     outcome is '' while it goes on; then destination, collision, left the track, or what was
     given to ``end``. Times are integer nanoseconds of the simulation.
@@ -152,13 +156,13 @@ class TrackRun:
 
 def save_run(path: Path, result: TrialResult) -> None:
     """Write a run as JSON."""
-    path.write_text(json.dumps(asdict(result), indent=1) + '\n')
+    write_json(path, asdict(result), overwrite=True)
 
 
 def load_run(path: Path) -> TrialResult:
     """Return the run that ``save_run`` wrote; QuietNavError where the file holds none."""
     try:
-        raw = json.loads(path.read_text())
+        raw = read_json(path, finite=False)
         raw['path'] = tuple(map(tuple, raw['path']))
         raw['listened'] = tuple(
             Listened(Pose2D(**at['pose']), tuple(at['probabilities'])) for at in raw['listened']

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
+import zlib
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import SLOTS, slot_of
+from quiet_nav.perception.context import slot_of, SLOTS
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.sound.logmel import MEL_BANDS, log_mel
+from quiet_nav.sound.logmel import log_mel, MEL_BANDS
 from quiet_nav.sound.windows import WINDOW_S
 
 
 class BoostedTrees:
-    """Histogram gradient boosting on mean log-mel bands, one model a context, fitted on rows.
+    """
+    Histogram gradient boosting on mean log-mel bands, one model a context, fitted on rows.
 
     Given the ear's bands, minus the mean of ``places`` other places of the room (reference), minus
     each other ear of the listen (other ears): what the detector is given, on the paper's bands.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,13 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.baseline import BoostedTrees
 from quiet_nav.evaluation.context_predictor import ContextPredictor, Turn
-from quiet_nav.evaluation.metrics import Estimate, average_precision, estimate, of_rows
+from quiet_nav.evaluation.metrics import average_precision, Estimate, estimate, of_rows
 from quiet_nav.evaluation.predictors import Predictions, Predictor
-from quiet_nav.evaluation.report import Line, judge
+from quiet_nav.evaluation.report import judge, Line
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.annotation import read_annotation
-from quiet_nav.quiet_campus.lists import Row, load_splits, rooms_of
+from quiet_nav.quiet_campus.lists import load_splits, rooms_of, Row
 
 BOTH = Context.REFERENCE | Context.OTHER_EARS
 SIDES = (Side.LEFT, Side.RIGHT)
@@ -53,7 +53,8 @@ def measure(
     wider: str | Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> list[Measured]:
-    """Measure a context model, and boosted trees fitted on the train rooms of ``data``.
+    """
+    Measure a context model, and boosted trees fitted on the train rooms of ``data``.
 
     data: folder with SFS-Static and SFS-Robot, as ``quiet_nav campus`` writes them. rooms: another
     such folder, of which every room is tested; else the test rooms of ``data`` are. wider: a folder
@@ -104,7 +105,7 @@ def _static(
 def _robot(
     model: str | Path, train: Sequence[Row], rows: Sequence[Row], say: Callable[[str], None]
 ) -> list[Measured]:
-    section = 'On the robot, ears 0.15 m off centre, along a wall, at any heading, in corners'
+    section = 'On the robot, ears 0.15 m off center, along a wall, at any heading, in corners'
     test = [row for row in rows if row.start_s == 0.0]
     sides = [row for row in test if row.side in SIDES]
     front = [row for row in test if row.side == Side.FRONT]
@@ -166,7 +167,8 @@ def _wider(model: str | Path, rows: Sequence[Row], say: Callable[[str], None]) -
 def _ahead(
     eight: ContextPredictor, rows: list[Row], trio: Predictions, say: Callable[[str], None]
 ) -> list[Measured]:
-    """Measure a wall ahead as robots hear it: at once, and after the follower's quarter turn.
+    """
+    Measure a wall ahead as robots hear it: at once, and after the follower's quarter turn.
 
     trio: what is said of the rows, places of robots with three ears, at once.
     """
@@ -214,7 +216,8 @@ def less(
     one: tuple[Predictions, list[int]],
     other: tuple[Predictions, list[int]],
 ) -> Line:
-    """Return how much better the AP of some of the rows is than another's: of the first rows.
+    """
+    Return how much better the AP of some of the rows is than another's: of the first rows.
 
     one, other: predictions of all rows and which of them count; rooms are resampled for both.
     """

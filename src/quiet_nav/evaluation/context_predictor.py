@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 import copy
+from dataclasses import replace
 import enum
 import math
-import zlib
-from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
+import zlib
 
 import numpy as np
 
@@ -16,13 +16,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
+from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
-from quiet_nav.perception.readings import MODEL_GAVE, Context, NearWallReading, Question
+from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, WINDOW_S, Window
+from quiet_nav.sound.windows import CLIPS_PER_WINDOW, SAMPLE_RATE, Window, WINDOW_S
 
 #: Other places that the reference is made of, unless told otherwise.
 PLACES = 4
@@ -51,7 +51,8 @@ class Turn(enum.Enum):
 
 
 class ContextPredictor:
-    """Runs the detector of the robot on the places of a data set.
+    """
+    Runs the detector of the robot on the places of a data set.
 
     places: how many others of the same room make the reference, drawn by the place's own seed.
     turn: what hears once more after a turn. ears: the sides that the rig has ears at, where it has

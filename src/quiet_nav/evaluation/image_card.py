@@ -11,7 +11,7 @@ from quiet_nav.evaluation.card import Measured, part_of
 from quiet_nav.evaluation.image_predictor import ImagePredictor
 from quiet_nav.evaluation.report import by_distance, judge
 from quiet_nav.quiet_campus.annotation import Annotation, read_annotation
-from quiet_nav.quiet_campus.lists import Row, image_rows, load_splits
+from quiet_nav.quiet_campus.lists import image_rows, load_splits, Row
 
 SUBSET = 'SFS-Views'
 LOOKS = 'Furnished rooms: 6 places looked at to the left, ahead and to the right, 12 facing a wall'
@@ -33,7 +33,8 @@ def measure_images(
     rooms: str | Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> ImageFigures:
-    """Measure a vision model on a campus of kind ``views``.
+    """
+    Measure a vision model on a campus of kind ``views``.
 
     rooms: another such campus, of which every room is tested; else the test rooms of ``data`` are.
     Raises QuietNavError where there is none.

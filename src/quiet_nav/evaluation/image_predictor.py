@@ -10,7 +10,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
-from quiet_nav.evaluation.report import Report, judge
+from quiet_nav.evaluation.report import judge, Report
 from quiet_nav.evaluation.tables import IMAGE
 from quiet_nav.files.images import read_rgb
 from quiet_nav.geometry import Side
@@ -21,7 +21,8 @@ from quiet_nav.quiet_campus.lists import Row
 
 
 class ImagePredictor:
-    """The vision detector on each row's image, usable or not; an image named twice is read once.
+    """
+    The vision detector on each row's image, usable or not; an image named twice is read once.
 
     refused: share of the images that the detector would refuse on a robot.
     """
@@ -55,7 +56,8 @@ class ImagePredictor:
 def with_images(
     report: Report, model: str | Path, rows: Sequence[Row], threads: int = 2, seed: int = 0
 ) -> Report:
-    """Return a report of sound with a line of a vision model on the same places (Table 1).
+    """
+    Return a report of sound with a line of a vision model on the same places (Table 1).
 
     Rows of a robot's side ears are left out: its camera looks ahead.
     """

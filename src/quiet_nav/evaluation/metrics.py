@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+import math
 
 import numpy as np
 
@@ -21,7 +21,8 @@ Metric = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval; NaN where it is not defined.
+    """
+    A figure and its 95 % interval; NaN where it is not defined.
 
     draws: the figure over every draw of rooms, NaN where it is not defined; () where not kept.
     """
@@ -140,7 +141,8 @@ def r2(output: np.ndarray, target: np.ndarray) -> Metric:
 
 
 def top_k(scores: np.ndarray, classes: np.ndarray, k: int) -> Metric:
-    """Share of rows whose class is among the k with the highest scores, shape (N, K).
+    """
+    Share of rows whose class is among the k with the highest scores, shape (N, K).
 
     Classes of one score share their places: scores that say nothing score as chance does.
     """
@@ -153,7 +155,8 @@ def top_k(scores: np.ndarray, classes: np.ndarray, k: int) -> Metric:
 
 def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BOOTSTRAPS,
              ) -> Estimate:  # fmt: skip
-    """Return a metric over all rows and the 2.5 and 97.5 % quantiles over resampled rooms.
+    """
+    Return a metric over all rows and the 2.5 and 97.5 % quantiles over resampled rooms.
 
     rooms: each row's room, shape (N,). Rooms are drawn with replacement, all rows of a room
     together, from a generator of the seed; draws for which the metric is undefined are left out.
@@ -172,7 +175,8 @@ def estimate(metric: Metric, rooms: np.ndarray, seed: int = 0, samples: int = BO
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return how far one figure is above another, draw by draw over the same rooms.
+    """
+    Return how far one figure is above another, draw by draw over the same rooms.
 
     What makes a room hard is in both and cancels. The caller knows that the rooms and the seed are
     the same. Raises QuietNavError where the draws were not kept or are not as many.
@@ -194,7 +198,8 @@ def _interval(value: float, draws: np.ndarray) -> Estimate:
 
 
 def wilson(part: float, count: int, z: float = 1.959964) -> Estimate:
-    """Return a share of ``count`` draws with its 95 % interval by Wilson's score.
+    """
+    Return a share of ``count`` draws with its 95 % interval by Wilson's score.
 
     part: how many of them, 0 to ``count``; a sum of shares is taken as so many whole ones, which
     makes the interval no narrower than theirs. It does not collapse at 0 or 1, as a bootstrap

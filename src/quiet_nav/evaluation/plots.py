@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
+
 if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
 
 #: Colours that people with any colour vision can tell apart (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+#: Forms of pictures, by the ending of the file.
+PICTURES = ('.png', '.svg', '.pdf', '.jpg')
 STYLE = {
     'font.size': 11,
     'axes.grid': True,
@@ -29,12 +34,25 @@ STYLE = {
 }
 
 
-@contextmanager
-def figure(path: str | Path, width: float = 6.0, height: float = 4.5, **grid) -> Iterator:
-    """Give (figure, axes) in the project's style and write them to ``path`` at the end.
+def check_picture(path: str | Path) -> None:
+    """Raise QuietNavError where a file's name does not end as a picture's; before the work."""
+    ending = Path(path).suffix.lower()
+    if ending not in PICTURES:
+        raise QuietNavError(f'{path}: pictures are {", ".join(PICTURES)}, not {ending or "this"}')
 
-    grid: as for ``matplotlib.pyplot.subplots`` (nrows, ncols, ...). No display is needed.
+
+@contextmanager
+def figure(
+    path: str | Path, width: float = 6.0, height: float = 4.5, overwrite: bool = True, **grid
+) -> Iterator:
     """
+    Give (figure, axes) in the project's style and write them to ``path`` at the end.
+
+    overwrite: a picture that is there already is replaced. grid: as for
+    ``matplotlib.pyplot.subplots`` (nrows, ncols, ...). No display is needed. Raises QuietNavError
+    where the path does not end as a picture's, or cannot be written.
+    """
+    check_picture(path)
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -43,14 +61,15 @@ def figure(path: str | Path, width: float = 6.0, height: float = 4.5, **grid) ->
         drawn = Figure(figsize=(width, height), layout='constrained')
         FigureCanvasAgg(drawn)
         yield drawn, drawn.subplots(**grid)
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        drawn.savefig(path)
+        with whole_file(path, overwrite) as part:
+            drawn.savefig(part)
 
 
 def reliability(
     path: str | Path, probability: np.ndarray, labels: np.ndarray, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw how often there was a wall against how probable it was said to be.
+    """
+    Draw how often there was a wall against how probable it was said to be.
 
     Returns the points drawn: mean probability and frequency of every bin that has rows.
     """
@@ -87,17 +106,19 @@ def precision_recall(
     return areas
 
 
-def near_wall_map(path: str | Path, grid: GridMap, title: str = '') -> None:
-    """Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
+def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: bool = True) -> None:
+    """
+    Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
 
-    Cells that no reading was about stay white. Raises ValueError where the map is empty.
+    overwrite: as for ``figure``. Cells that no reading was about stay white. Raises QuietNavError
+    where the map is empty.
     """
     if not grid.probability.size:
-        raise ValueError('the map is empty')
+        raise QuietNavError('the map is empty')
     left, right, bottom, top = grid.extent
     scale = 7.0 / max(right - left, top - bottom)
     width, height = max(scale * (right - left), 3.0), max(scale * (top - bottom), 3.0)
-    with figure(path, width + 1.6, height + 0.8) as (drawn, axes):
+    with figure(path, width + 1.6, height + 0.8, overwrite) as (drawn, axes):
         cells = axes.imshow(
             grid.probability, origin='lower', extent=grid.extent, cmap='viridis',
             vmin=0.0, vmax=1.0, interpolation='nearest', zorder=2,
@@ -117,7 +138,8 @@ def wall_spectra(
     expected_title: str,
     rows_m: Sequence[float] = (0.1, 0.3, 0.5, 1.2),
 ) -> None:
-    """Draw spectra against the distance to a wall, measured beside expected, and some as lines.
+    """
+    Draw spectra against the distance to a wall, measured beside expected, and some as lines.
 
     measured_db, expected_db: levels over the mean of the room, (distances, frequencies). rows_m:
     distances that are drawn as lines.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+import importlib
 from pathlib import Path
 from typing import Protocol
 
@@ -13,17 +13,17 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.model_file import open_model, refuse_other
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
-    CLIPS_PER_WINDOW,
-    WINDOW_S,
     clip_batch,
     clip_starts,
+    CLIPS_PER_WINDOW,
+    WINDOW_S,
 )
 
 #: Changes a window before it is judged (a distractor, a band removed): (samples, row) -> samples.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Callable, Sequence
+import contextlib
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+import tempfile
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from quiet_nav.files.writing import whole_folder, write_file, write_json
 from quiet_nav.geometry import Side
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.recordings.predictions import write_predictions
-from quiet_nav.recordings.replay import Replayed, ReplaySettings, replay
+from quiet_nav.recordings.replay import replay, Replayed, ReplaySettings
 
 #: Called with each bag's share done, in the bags' order.
 Progress = Callable[[Sequence[float]], None]
@@ -38,7 +38,8 @@ def replay_all(
     progress: Progress,
     cluster: str = '',
 ) -> list[Replayed]:
-    """Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
+    """
+    Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
 
     cluster: as ``engine`` takes it; its workers must see bags and model under the same paths, and
     a bag's share is known when it is done. The result depends on neither.
@@ -84,7 +85,8 @@ def _replay_one(index: int, bag: Path, settings: ReplaySettings, wav: Wav | None
 
 
 def refuse_existing(out: Path, names: Sequence[str]) -> None:
-    """Raise QuietNavError where results are there already, two bags share a name or no folder can
+    """
+    Raise QuietNavError where results are there already, two bags share a name or no folder can
     be made.
     """
     twice = sorted({name for name in names if names.count(name) > 1})
@@ -102,7 +104,8 @@ def refuse_existing(out: Path, names: Sequence[str]) -> None:
 
 
 def write_all(out: Path, replays: Sequence[Replayed], camera: Side) -> Report | None:
-    """Write everything below ``out`` and return the report, None where nothing can be judged.
+    """
+    Write everything below ``out`` and return the report, None where nothing can be judged.
 
     A folder a bag: ``predictions`` (mcap), ``readings.csv``, ``over_time.png``. Beside them, where
     the depth camera can judge: ``table.json``, ``table.csv``, ``reliability.png``,

@@ -15,7 +15,8 @@ TOP_M = 2.0
 
 
 def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
-    """Draw every ear's probability and median distance over time; returns the points of each.
+    """
+    Draw every ear's probability and median distance over time; returns the points of each.
 
     Thin, on grey bands: windows in which the robot moved, which no one drives by. Crosses below:
     readings that are not valid.

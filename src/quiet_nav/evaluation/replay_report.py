@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import io
-import math
 from collections import Counter
 from collections.abc import Sequence
+import csv
+import dataclasses
 from dataclasses import dataclass
+import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from rich.text import Text
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Predictions
-from quiet_nav.evaluation.report import Line, Report, by_distance, judge
+from quiet_nav.evaluation.report import by_distance, judge, Line, Report
 from quiet_nav.evaluation.tables import metres, percent
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
@@ -36,7 +36,8 @@ _SECTIONS = {'bag': 'By bag', 'robot': 'By what the robot did', 'distance': 'By 
 
 @dataclass(frozen=True)
 class Judged:
-    """Windows of a replay with the distance that the depth camera saw meanwhile.
+    """
+    Windows of a replay with the distance that the depth camera saw meanwhile.
 
     rows and readings belong together; still: whether the robot stood, None where unknown.
     left_out: why the other windows cannot be judged, and how many.
@@ -94,7 +95,8 @@ def _truth(times: np.ndarray, distances: np.ndarray, reading: NearWallReading) -
 
 
 def report(replays: Sequence[Replayed], camera: Side = Side.FRONT) -> Report | None:
-    """Return figures of all bags, of each, standing and moving, and by true distance.
+    """
+    Return figures of all bags, of each, standing and moving, and by true distance.
 
     None where no window can be judged.
     """

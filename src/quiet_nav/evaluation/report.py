@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+import dataclasses
 from dataclasses import dataclass
+import math
+import zlib
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from quiet_nav.evaluation.metrics import Estimate, estimate
 from quiet_nav.evaluation.predictors import Change, Predictions, Predictor
 from quiet_nav.geometry import Side
 from quiet_nav.perception.readings import Context
-from quiet_nav.quiet_campus.lists import Row, rooms_of
+from quiet_nav.quiet_campus.lists import rooms_of, Row
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Ranges of true distance that accuracy is told for, metres.
@@ -81,7 +81,8 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge a predictor on labelled rows.
+    """
+    Judge a predictor on labelled rows.
 
     contexts: to ask with, by default those of the predictor that the rows have; distances,
     distractors and bands are told for the last of them, the richest. distractor: draws an event
@@ -176,7 +177,8 @@ def nearness(found: Predictions) -> np.ndarray:
 
 
 def nearer_side(rows: Sequence[Row], p: np.ndarray, seed: int = 0) -> Estimate | None:
-    """Return how often the nearer of left and right is named, where one is within 1 m.
+    """
+    Return how often the nearer of left and right is named, where one is within 1 m.
 
     p: shape (N,), the higher the nearer.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 import csv
 import io
-from collections.abc import Collection
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
@@ -18,7 +18,8 @@ _MOST_VALUES = 4_000_000
 def read_csv(
     path: str | Path, needed: Collection[str], where: str = '', most_bytes: int = MOST_BYTES
 ) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows of a list as (line number, {column: value}); empty lines are left out.
+    """
+    Return the rows of a list as (line number, {column: value}); empty lines are left out.
 
     needed: columns that must be there; others may be. where: what the file is, for errors.
     Raises QuietNavError naming file, line and what is wrong: columns that are missing or stand

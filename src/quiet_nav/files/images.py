@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+import warnings
 
 import numpy as np
 
@@ -22,7 +22,8 @@ _FORMS = ('PNG', 'JPEG', 'BMP', 'WEBP', 'TIFF')
 
 
 def read_rgb(path: str | Path) -> np.ndarray:
-    """Return an image file as uint8 RGB, shape (h, w, 3).
+    """
+    Return an image file as uint8 RGB, shape (h, w, 3).
 
     Raises QuietNavError where the file cannot be read, is cut short, is no image or too large.
     """
@@ -30,7 +31,8 @@ def read_rgb(path: str | Path) -> np.ndarray:
 
 
 def read_depth(path: str | Path) -> np.ndarray:
-    """Return a depth image as it stands in the file, shape (h, w), uint8 or uint16.
+    """
+    Return a depth image as it stands in the file, shape (h, w), uint8 or uint16.
 
     Errors as for ``read_rgb``, and for images in color.
     """

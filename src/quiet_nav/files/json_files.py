@@ -16,7 +16,8 @@ MOST_BYTES = 16 * MEBIBYTE
 def read_json(
     path: str | Path, where: str = '', finite: bool = True, most_bytes: int = MOST_BYTES
 ) -> Any:
-    """Return what a JSON file holds.
+    """
+    Return what a JSON file holds.
 
     where: what the file is, for errors. finite: NaN and infinity, which Python writes, are
     refused. Raises QuietNavError naming the file where it cannot be read or is no such JSON.

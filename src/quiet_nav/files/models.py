@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 import contextlib
 import functools
+from pathlib import Path
 import re
 import threading
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -24,7 +24,8 @@ _NEWER = re.compile(r'IR version|[Oo]pset \d+ is under development|support for d
 
 
 class OnnxModel:
-    """An ONNX file that is ready to run.
+    """
+    An ONNX file that is ready to run.
 
     inputs, outputs: their names. properties: the file's metadata, key to text.
     """
@@ -32,7 +33,8 @@ class OnnxModel:
     def __init__(
         self, path: str | Path, threads: int = 2, where: str = '', limit_s: float = LIMIT_S
     ) -> None:
-        """Open a file.
+        """
+        Open a file.
 
         threads: of one run (onnxruntime would take every core). where: what the file is, for
         errors. limit_s: of one run. Raises QuietNavError where it cannot be read, is no ONNX, or
@@ -56,7 +58,8 @@ class OnnxModel:
     def run(
         self, feeds: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None
     ) -> list[np.ndarray]:
-        """Return the outputs, all of them by default.
+        """
+        Return the outputs, all of them by default.
 
         Raises QuietNavError where the model cannot be run on that, takes more than its time or
         memory, was stopped, or gives something else than arrays.

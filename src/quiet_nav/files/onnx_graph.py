@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
+import mmap
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
@@ -33,7 +33,8 @@ _DATA_LOCATION = 14
 
 
 def check_graph(path: str | Path, where: str = '') -> None:
-    """Refuse an ONNX file with loops, with weights in other files, too large or too deep.
+    """
+    Refuse an ONNX file with loops, with weights in other files, too large or too deep.
 
     Raises QuietNavError naming what was found. What is no ONNX at all passes or is refused here:
     opening it says so, too.
@@ -83,7 +84,8 @@ def _walk(data: mmap.mmap, where: str) -> None:
 
 
 def _fields(data: mmap.mmap, begin: int, end: int) -> Iterator[tuple[int, int | slice]]:
-    """Yield a message's fields as (number, whole number or where its bytes are).
+    """
+    Yield a message's fields as (number, whole number or where its bytes are).
 
     Raises IndexError where it breaks off.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
+import stat
 from typing import BinaryIO
 
 from quiet_nav.errors import QuietNavError
@@ -21,7 +21,8 @@ _KINDS = {
 
 
 def open_regular(path: str | Path, where: str = '') -> BinaryIO:
-    """Open a regular file for reading bytes.
+    """
+    Open a regular file for reading bytes.
 
     where: what the file is, for errors; the path where it is empty. Raises QuietNavError where
     there is no such file, where it cannot be read, and where it is none that ends: a folder, a
@@ -47,7 +48,8 @@ def open_regular(path: str | Path, where: str = '') -> BinaryIO:
 
 
 def read_bytes(path: str | Path, where: str = '', most_bytes: int = 16 * MEBIBYTE) -> bytes:
-    """Return what a regular file holds.
+    """
+    Return what a regular file holds.
 
     most_bytes: how much is read at most. Errors as for ``open_regular``, and for a longer file.
     """
@@ -63,7 +65,8 @@ def read_bytes(path: str | Path, where: str = '', most_bytes: int = 16 * MEBIBYT
 
 
 def read_text(path: str | Path, where: str = '', most_bytes: int = 16 * MEBIBYTE) -> str:
-    """Return a text file, UTF-8 or what a byte order mark says, without the mark.
+    """
+    Return a text file, UTF-8 or what a byte order mark says, without the mark.
 
     Errors as for ``read_bytes``, and for bytes that are no such text.
     """
@@ -71,7 +74,8 @@ def read_text(path: str | Path, where: str = '', most_bytes: int = 16 * MEBIBYTE
 
 
 def inside(folder: Path, listed: str, where: str) -> Path:
-    """Return a path that a file names, which must lie in a folder.
+    """
+    Return a path that a file names, which must lie in a folder.
 
     Links in the folder are its owner's affair. Raises QuietNavError naming where for a path that
     leads elsewhere by `..` or from the root.

@@ -61,7 +61,8 @@ def file_format(cls: type[S]) -> type[S]:
 
 
 def checked(schema: type[S], content: object, where: str) -> S:
-    """Return what a reader gave as the format (a Schema or file_format) that it should be.
+    """
+    Return what a reader gave as the format (a Schema or file_format) that it should be.
 
     Raises QuietNavError naming where, each field (three of them) and what was expected there.
     """

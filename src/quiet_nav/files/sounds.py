@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import os
 from pathlib import Path
+import struct
 from typing import BinaryIO
 
 import numpy as np
@@ -38,7 +38,8 @@ class SoundInfo:
 
 
 def sound_info(path: str | Path) -> SoundInfo:
-    """Return what a sound file says about itself.
+    """
+    Return what a sound file says about itself.
 
     Raises QuietNavError where the file cannot be read, is no audio, does not say how long it is,
     or is shorter than it says.
@@ -50,7 +51,8 @@ def sound_info(path: str | Path) -> SoundInfo:
 def read_sound(
     path: str | Path, start: int = 0, frames: int = -1, most_samples: int = MOST_SAMPLES
 ) -> tuple[np.ndarray, int]:
-    """Return float32 samples, shape (frames, channels), and the sample rate.
+    """
+    Return float32 samples, shape (frames, channels), and the sample rate.
 
     start, frames: which part; -1 for everything from there on, and what lies beyond the end is
     left out. Errors as for ``sound_info``, and for damaged or too much sound.

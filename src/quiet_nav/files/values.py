@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import math
 import reprlib
-from collections.abc import Iterator
 
 from quiet_nav.errors import QuietNavError
 
@@ -32,7 +32,8 @@ def check_values(
     most_values: int = MOST_VALUES,
     most_depth: int = MOST_DEPTH,
 ) -> None:
-    """Refuse what no format of ours holds, with the place in the file.
+    """
+    Refuse what no format of ours holds, with the place in the file.
 
     content: mappings and lists of text, numbers, truth values and nothing else. finite: NaN and
     infinity are refused. Raises QuietNavError naming the place.

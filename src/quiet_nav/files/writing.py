@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 import contextlib
 import errno
 import json
 import os
+from pathlib import Path
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 
@@ -20,7 +20,8 @@ _ENDED = (errno.ENOSPC, errno.EDQUOT)
 
 
 def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> None:
-    """Raise QuietNavError where one of the files is there already; before the work, not after.
+    """
+    Raise QuietNavError where one of the files is there already; before the work, not after.
 
     overwrite: the user said that they may be replaced.
     """
@@ -31,8 +32,19 @@ def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> No
             raise QuietNavError(_is_there(path))
 
 
+def refuse_own_input(out: Path, sources: Iterable[Path]) -> None:
+    """Raise QuietNavError where a command would write over what it reads, asked or not."""
+    for source in sources:
+        with contextlib.suppress(OSError):
+            if os.path.samefile(out, source):
+                raise QuietNavError(
+                    f'{out} is what this command reads ({source}); name another file to write'
+                )
+
+
 def write_file(path: str | Path, content: bytes | str, overwrite: bool = False) -> None:
-    """Write a file so that it is either whole or as it was before; folders above it are made.
+    """
+    Write a file so that it is either whole or as it was before; folders above it are made.
 
     A device or a pipe (`/dev/stdout`) is written to directly. Raises QuietNavError in one line
     where the file is there already and ``overwrite`` is false, where the disk is full, or where
@@ -56,7 +68,8 @@ def write_json(path: str | Path, content: object, overwrite: bool = False, inden
 
 @contextlib.contextmanager
 def whole_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """Give a path to write to, with the same ending, that becomes ``path`` when all is written.
+    """
+    Give a path to write to, with the same ending, that becomes ``path`` when all is written.
 
     For libraries that write files themselves. Errors as for ``write_file``; where anything is
     raised inside nothing is left and ``path`` is as it was.
@@ -68,7 +81,8 @@ def whole_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_files(paths: Iterable[Path], overwrite: bool = False) -> Iterator[list[Path]]:
-    """Give paths to write to, as ``whole_file``, of files that belong together.
+    """
+    Give paths to write to, as ``whole_file``, of files that belong together.
 
     They are renamed one after the other once all are on the disk.
     """
@@ -91,6 +105,12 @@ def whole_files(paths: Iterable[Path], overwrite: bool = False) -> Iterator[list
                 _give_name(part, target, overwrite)
             for folder in {target.parent for target in targets}:
                 sync(folder)
+    except QuietNavError as error:
+        # Whoever wrote knows the part alone.
+        text = str(error)
+        for target, part in zip(targets, parts, strict=True):
+            text = text.replace(str(part), str(target))
+        raise QuietNavError(text) from error
     finally:
         for part in parts:
             with contextlib.suppress(OSError):
@@ -99,7 +119,8 @@ def whole_files(paths: Iterable[Path], overwrite: bool = False) -> Iterator[list
 
 @contextlib.contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a folder to write into that becomes ``target`` only when everything is on the disk.
+    """
+    Give a folder to write into that becomes ``target`` only when everything is on the disk.
 
     Where ``target`` is there by then it stays as it is. Raises QuietNavError where the disk is
     full or cannot be written; nothing is left then.

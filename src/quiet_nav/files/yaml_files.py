@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+import re
 from typing import Any
 
 import yaml
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.opening import MEBIBYTE, read_text
-from quiet_nav.files.values import MOST_DEPTH, check_values, short
+from quiet_nav.files.values import check_values, MOST_DEPTH, short
 
 MOST_BYTES = 2 * MEBIBYTE
 #: An alias may stand for a whole branch, over and over.
@@ -61,7 +61,8 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(path: str | Path, where: str = '', most_bytes: int = MOST_BYTES) -> Any:
-    """Return what a YAML file holds: mappings, lists, text, finite numbers, truth values, None.
+    """
+    Return what a YAML file holds: mappings, lists, text, finite numbers, truth values, None.
 
     where: what the file is, for errors. Raises QuietNavError naming it where it cannot be read,
     is no YAML, or holds what no format of ours does.

@@ -36,7 +36,7 @@ class DistractorBank:
     @classmethod
     def synthetic(cls) -> DistractorBank:
         """Return the simulator's events, of every kind, always the same ones."""
-        from quiet_nav.simulation.sound.distractors import EVENT_KINDS, Event, event_samples
+        from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, event_samples
 
         drawn = [(kind, stream) for kind in EVENT_KINDS for stream in range(_OF_EACH_KIND)]
         nowhere = (0.0, 0.0, 0.0)
@@ -46,7 +46,8 @@ class DistractorBank:
 
     @classmethod
     def from_folder(cls, folder: str | Path) -> DistractorBank:
-        """Read every WAV, FLAC and OGG of a folder (only ``event-*`` where there are such).
+        """
+        Read every WAV, FLAC and OGG of a folder (only ``event-*`` where there are such).
 
         Of ESC-50, as published, those classes that are events.
         """

@@ -11,7 +11,8 @@ from quiet_nav.errors import QuietNavError
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the temperature T for which sigmoid(logit / T) has the least log loss (0.05 to 20).
+    """
+    Return the temperature T for which sigmoid(logit / T) has the least log loss (0.05 to 20).
 
     logits, labels: shape (N,), of rooms that were not trained on.
     """
@@ -37,7 +38,8 @@ class Platt:
 
 
 def fit_platt(logits: np.ndarray, labels: np.ndarray) -> Platt:
-    """Return the temperature and shift of least log loss (Platt, 1999); errors as above.
+    """
+    Return the temperature and shift of least log loss (Platt, 1999); errors as above.
 
     A temperature alone cannot mend a network that leans to one class.
     """
@@ -54,7 +56,8 @@ def fit_platt(logits: np.ndarray, labels: np.ndarray) -> Platt:
 
 
 def fit_class_temperature(logits: np.ndarray, classes: np.ndarray) -> float:
-    """Return the temperature T of least log loss of softmax(logits / T), 0.22 to 4.5.
+    """
+    Return the temperature T of least log loss of softmax(logits / T), 0.22 to 4.5.
 
     logits: shape (N, classes); classes: shape (N,), of rooms that were not trained on.
     """

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import os
+from pathlib import Path
 import pickle
 import struct
-import zipfile
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+import zipfile
 
-import torch
 from pydantic import Field
+import torch
 from torch import nn
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.onnx_graph import check_graph
 from quiet_nav.files.opening import MEBIBYTE, open_regular
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.values import short
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.network import LAYOUT
@@ -41,7 +41,8 @@ class StartingPoint:
 
 
 def read_tensors(path: str | Path) -> dict[str, Any]:
-    """Load a PyTorch file with ``weights_only``; QuietNavError where it is no such file.
+    """
+    Load a PyTorch file with ``weights_only``; QuietNavError where it is no such file.
 
     Of what trainings of ours keep beside tensors the form is checked: ``hyper_parameters`` with a
     recipe and, of the study, a task; ``state_dict`` of tensors by name.
@@ -169,7 +170,8 @@ def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], where: st
 
 
 def starting_point(path: str | Path) -> StartingPoint:
-    """Return what a checkpoint or an exported ONNX file holds, to start a training from it.
+    """
+    Return what a checkpoint or an exported ONNX file holds, to start a training from it.
 
     Raises QuietNavError where it is neither, of another project, or does not say its network.
     """
@@ -223,7 +225,8 @@ def _number(metadata: ModelMetadata, name: str, path: Path) -> float:
 
 
 def start_from(network: nn.Module, path: str | Path) -> None:
-    """Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
+    """
+    Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
 
     A network with ``load_pretrained`` takes over what else a file of plain tensors holds.
     An ONNX file serves as long as it was neither quantised nor factorised. Its batch norms went
@@ -247,7 +250,8 @@ def start_from(network: nn.Module, path: str | Path) -> None:
 
 
 def mix_in(network: nn.Module, path: str | Path, share: float) -> None:
-    """Take a share of each weight from the file that the network's training began with.
+    """
+    Take a share of each weight from the file that the network's training began with.
 
     Weights of one training lie close enough for their mean to be a network, too, one that forgets
     less (Wortsman et al., 2022). path, errors: as for ``start_from``.
@@ -262,7 +266,8 @@ def mix_in(network: nn.Module, path: str | Path, share: float) -> None:
 
 
 def hold_folded(network: nn.Module) -> int:
-    """Put batch norms that an export emptied into evaluation mode, and return how many.
+    """
+    Put batch norms that an export emptied into evaluation mode, and return how many.
 
     In training mode they would normalise what the convolution before has normalised already.
     """
@@ -277,8 +282,8 @@ def hold_folded(network: nn.Module) -> int:
 
 
 def _read_onnx(path: Path) -> Any:
-    import onnx
     from google.protobuf.message import DecodeError
+    import onnx
 
     check_graph(path)
     try:

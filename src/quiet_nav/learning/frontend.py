@@ -25,7 +25,8 @@ ALIGNMENTS = {
 
 
 class LogMel(nn.Module):
-    """``quiet_nav.sound.logmel.log_mel`` as a layer.
+    """
+    ``quiet_nav.sound.logmel.log_mel`` as a layer.
 
     The short-time Fourier transform is a strided convolution with the windowed cosines and sines
     and the mel filters are a matrix product, so the layer exports to ONNX without an FFT operator.
@@ -70,7 +71,8 @@ class LogMel(nn.Module):
 
 
 def fourier_bases(window: np.ndarray) -> np.ndarray:
-    """Return windowed cosines above windowed sines, shape (514, 400), float64.
+    """
+    Return windowed cosines above windowed sines, shape (514, 400), float64.
 
     Phase is counted from the frame's first sample: it does not matter to a power spectrum.
     """

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+import io
+import logging
 from pathlib import Path
+import warnings
 
 import numpy as np
 import onnx
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import whole_file
 from quiet_nav.perception.model_metadata import ModelMetadata
 
 OPSET = 18
@@ -25,7 +26,8 @@ EXACT_SVD = 128
 
 @dataclass(frozen=True)
 class Exportable:
-    """A module with example inputs (name to tensor) and the names of its outputs in order.
+    """
+    A module with example inputs (name to tensor) and the names of its outputs in order.
 
     The first axis of every input and output is the batch; ``dynamic`` adds further free axes as
     input name -> {axis: name}.
@@ -38,7 +40,8 @@ class Exportable:
 
 
 def export(item: Exportable, out: str | Path, metadata: ModelMetadata) -> Path:
-    """Write a module as ONNX with its metadata; returns the path.
+    """
+    Write a module as ONNX with its metadata; returns the path.
 
     Raises QuietNavError where the folder cannot be written.
     """
@@ -75,13 +78,9 @@ def save(model: onnx.ModelProto, out: str | Path, metadata: ModelMetadata) -> No
     for key, value in metadata.to_strings().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
-    part = out.with_name(out.name + '.part')
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+    # Whether it may be replaced is asked before the work.
+    with whole_file(out, overwrite=True) as part:
         onnx.save(model, str(part))
-        part.replace(out)
-    except OSError as error:
-        raise QuietNavError(f'{out}: cannot be written ({error.strerror})') from error
 
 
 def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:
@@ -103,7 +102,8 @@ def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:
 
 
 def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
-    """Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
+    """
+    Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
 
     Large matrices by randomised subspace iteration with a fixed seed: the full decomposition of
     VGGish's first layer takes minutes, this takes seconds, and six iterations agree with it.
@@ -131,7 +131,7 @@ def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
 
 def quantise_dynamic(path: str | Path, out: str | Path) -> None:
     """Write a copy with int8 weights in every matrix product (activations stay float)."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization import quantize_dynamic, QuantType
 
     with _quietly():
         quantize_dynamic(
@@ -149,7 +149,8 @@ def quantise_static(
     samples: Sequence[Mapping[str, np.ndarray]],
     exclude: Sequence[str] = (),
 ) -> None:
-    """Write a copy with int8 convolutions and matrix products, scales from example inputs.
+    """
+    Write a copy with int8 convolutions and matrix products, scales from example inputs.
 
     samples: inputs to measure activations on, a mapping of input name to array each. exclude:
     names of nodes that stay float (the front end's: a spectrum does not fit into eight bits).
@@ -158,8 +159,8 @@ def quantise_static(
         CalibrationDataReader,
         CalibrationMethod,
         QuantFormat,
-        QuantType,
         quantize_static,
+        QuantType,
     )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

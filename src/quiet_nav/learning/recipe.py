@@ -11,7 +11,7 @@ from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
-from quiet_nav.files.schema import Name, checked, file_format
+from quiet_nav.files.schema import checked, file_format, Name
 from quiet_nav.files.yaml_files import read_yaml
 
 #: Nothing in a recipe is as large.
@@ -22,7 +22,8 @@ _Whole = Annotated[int, Field(ge=0, le=2**32)]
 @file_format
 @dataclass(frozen=True)
 class NetworkRecipe:
-    """Which network: ``kind`` as registered in ``kinds``; width multiplies its channels.
+    """
+    Which network: ``kind`` as registered in ``kinds``; width multiplies its channels.
 
     options: what the kind's own network takes beside that.
     """
@@ -55,7 +56,8 @@ class OptimRecipe:
 @file_format
 @dataclass(frozen=True)
 class AugmentRecipe:
-    """What is drawn anew for every training example.
+    """
+    What is drawn anew for every training example.
 
     amplitude: range of a factor (the paper's 0.5-1.5, clipped to full scale). gain_db: range in
     decibels added to that. distractor_*: events from a folder of audio files, mixed with a
@@ -76,7 +78,8 @@ class AugmentRecipe:
 @file_format
 @dataclass(frozen=True)
 class ImageRecipe:
-    """How images are seen, and what is drawn anew for every training example.
+    """
+    How images are seen, and what is drawn anew for every training example.
 
     size: pixels across and down that an image is squeezed to. flip: probability of mirroring.
     blur: probability, blur_sigma: pixels of 224. The defaults are the authors' (their public
@@ -98,7 +101,8 @@ class ImageRecipe:
 @file_format
 @dataclass(frozen=True)
 class DataRecipe:
-    """How often every place is visited in an epoch, and with how many loader processes.
+    """
+    How often every place is visited in an epoch, and with how many loader processes.
 
     test_rooms: the lists' test rooms train, too: for a detector that is tested on other data.
     """

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import time
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+import logging
 from pathlib import Path
+import time
+import warnings
 
 import lightning
-import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
@@ -43,7 +43,8 @@ ANY = Devices()
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Where the best validation model lies, its figure in validation, and what it took.
+    """
+    Where the best validation model lies, its figure in validation, and what it took.
 
     figure: which, as it is logged (``val/ap``).
     """
@@ -72,7 +73,8 @@ def train(
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
-    """Train as the recipe says; goes on from ``out/last.ckpt`` where there is one.
+    """
+    Train as the recipe says; goes on from ``out/last.ckpt`` where there is one.
 
     data: folder in the Quiet Campus layout. out: receives best.ckpt (highest validation AP),
     last.ckpt (every epoch), result.json and a TensorBoard log. init: checkpoint or ONNX file to
@@ -112,7 +114,8 @@ def fit(
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
-    """Train any Lightning module; goes on from ``out/last.ckpt`` where there is one.
+    """
+    Train any Lightning module; goes on from ``out/last.ckpt`` where there is one.
 
     build: makes the module, after the seed was set; told whether weights come from ``last.ckpt``.
     monitor: the logged figure that picks ``best.ckpt``, and whether its 'max' or 'min' is best.
@@ -160,13 +163,13 @@ def fit(
         figure=figure,
     )
     if trainer.is_global_zero:
-        text = json.dumps({**asdict(result), 'best': BEST}, indent=2)
-        (out / RESULT).write_text(text + '\n')
+        write_json(out / RESULT, {**asdict(result), 'best': BEST}, overwrite=True, indent=2)
     return result
 
 
 def loader(dataset: Dataset, recipe: Recipe, shuffle: bool) -> DataLoader:
-    """Return batches in the order that seed and epoch decide.
+    """
+    Return batches in the order that seed and epoch decide.
 
     A data set with ``whole_batches`` draws a batch an item.
     """

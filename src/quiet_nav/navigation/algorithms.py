@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
@@ -12,7 +12,8 @@ from quiet_nav.navigation.policy import BOTH_SIDES
 
 @dataclass(frozen=True)
 class AlgorithmSettings:
-    """Settings of Algorithm 1; QuietNavError where a value is outside its range.
+    """
+    Settings of Algorithm 1; QuietNavError where a value is outside its range.
 
     The paper gives neither gain nor cap ("Angle" is proportional to the difference), nor alpha.
     """
@@ -47,7 +48,8 @@ class AlgorithmSettings:
 
 @dataclass(frozen=True)
 class Algorithm2Settings(AlgorithmSettings):
-    """Settings of Algorithm 2: its own threshold (the paper's), gain and cap.
+    """
+    Settings of Algorithm 2: its own threshold (the paper's), gain and cap.
 
     P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
     """
@@ -72,7 +74,8 @@ class Algorithm2Settings(AlgorithmSettings):
 
 
 def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 1.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 1.
 
     As printed: of equal probabilities the right one is taken for the larger, so that with a dead
     band of 0 it never goes straight (but for a mean of p, where the angle is 0).
@@ -89,7 +92,8 @@ def algorithm1(p_left: float, p_right: float, settings: AlgorithmSettings) -> fl
 
 
 def algorithm2_near_side(p_left: float, p_right: float) -> Side:
-    """Return the near-wall side N of the first step; a tie is LEFT.
+    """
+    Return the near-wall side N of the first step; a tie is LEFT.
 
     Raises QuietNavError where a probability is not a number from 0 to 1.
     """
@@ -98,7 +102,8 @@ def algorithm2_near_side(p_left: float, p_right: float) -> Side:
 
 
 def algorithm2(p_near: float, near: Side, settings: AlgorithmSettings) -> float:
-    """Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
+    """
+    Return the turn (rad, counter-clockwise) of Algorithm 2 for the near-wall side.
 
     Raises QuietNavError where ``near`` is not LEFT or RIGHT or P is not a number from 0 to 1.
     Source: the paper, Algorithm 2.

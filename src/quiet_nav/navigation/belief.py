@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+import math
 
 import numpy as np
 
-from quiet_nav.geometry import Pose2D, Side, angle_between, wrap_angle
+from quiet_nav.geometry import angle_between, Pose2D, Side, wrap_angle
 from quiet_nav.perception.readings import NearWallReading
 
 #: Beyond this (m) no ear hears a wall; a wall ahead is drawn at the latest when it comes this near.
@@ -100,7 +100,8 @@ class BeliefSettings:
 
 @dataclass
 class Particles:
-    """Where the walls are, one row a particle, in the frame of the followed wall.
+    """
+    Where the walls are, one row a particle, in the frame of the followed wall.
 
     The frame's x runs along the wall in the direction of travel, u away from it, the robot is at
     x = 0. left: whether the wall is on the robot's left. u: distance of the robot's centre from
@@ -139,7 +140,8 @@ class Particles:
         return np.maximum(self._walls(x0, u0, angle).min(axis=0), 0.0)
 
     def _walls(self, x0: np.ndarray, u0: np.ndarray, angle: np.ndarray) -> np.ndarray:
-        """Return how far rays go to each wall, inf where they miss it, shape (4, n).
+        """
+        Return how far rays go to each wall, inf where they miss it, shape (4, n).
 
         The followed wall, the one across the way, the one on the other side, and the one behind
         or the face of the followed wall's end: those with even index run along x.
@@ -157,7 +159,8 @@ class Particles:
         return np.nan_to_num(np.stack([near, across, other, face]), nan=np.inf, posinf=np.inf)
 
     def squareness(self, direction_rad: float, ear_offset_m: float) -> np.ndarray:
-        """Return the cosine of the angle at which an ear's direction meets its wall, (n,).
+        """
+        Return the cosine of the angle at which an ear's direction meets its wall, (n,).
 
         1 where it meets no wall.
         """
@@ -168,7 +171,8 @@ class Particles:
         return np.where(np.isinf(walls.min(axis=0)), 1.0, along)
 
     def distances(self, direction_rad: float, ear_offset_m: float) -> np.ndarray:
-        """Return the distance from an ear to the nearest wall in its direction, (n,).
+        """
+        Return the distance from an ear to the nearest wall in its direction, (n,).
 
         direction_rad: in base_link; the ear sits ``ear_offset_m`` from the centre toward it.
         """
@@ -237,7 +241,8 @@ class WallBelief:
     def hear(
         self, side: Side, reading: NearWallReading, ear_offset_m: float, again: bool = False
     ) -> None:
-        """Weigh the particles by a reading; one that is not valid changes nothing.
+        """
+        Weigh the particles by a reading; one that is not valid changes nothing.
 
         again: that side was heard from this place before, so most of its error is the same.
         """
@@ -259,7 +264,8 @@ class WallBelief:
         self._reweigh(temper * likelihood)
 
     def keep_course(self, yaw_rad: float, course_rad: float, half_rad: float) -> None:
-        """Weigh down walls that run another way than the robot was sent.
+        """
+        Weigh down walls that run another way than the robot was sent.
 
         yaw_rad, course_rad: the robot's heading now and the way it was pointed, in the same axes;
         walls within half_rad of the course keep their weight.

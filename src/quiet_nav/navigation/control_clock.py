@@ -22,7 +22,8 @@ class Clocks:
 
 
 class ControlClock:
-    """Makes the time that control and watches go by from the steady clock and ROS time.
+    """
+    Makes the time that control and watches go by from the steady clock and ROS time.
 
     On a robot it is the steady clock, begun at ROS time, so that setting the system's clock
     neither stops nor hastens anything; ``of_stamp`` brings stamps to it. In simulated time it is

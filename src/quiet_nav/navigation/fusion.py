@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 import numpy as np
 
@@ -17,7 +17,8 @@ _LEAST_SHARE = 1e-4
 
 
 def fused(readings: Sequence[NearWallReading]) -> NearWallReading:
-    """Return the valid readings of one side by different senses as one; a single one as it is.
+    """
+    Return the valid readings of one side by different senses as one; a single one as it is.
 
     Their errors are taken as independent: the likelihoods of the distances multiply, and so do
     the odds of a near wall, each over what was to be expected beforehand. The distances are told

@@ -10,7 +10,8 @@ from quiet_nav.perception.readings import Modality
 
 
 class GuardedRun:
-    """One run on a robot: the same calls as the machine's, and never a motion that is not safe.
+    """
+    One run on a robot: the same calls as the machine's, and never a motion that is not safe.
 
     It stands until odometry lives and a first valid reading has come; it stands while nothing
     fresh is heard (or seen, whatever is driven by) and begins the step again afterwards; each for
@@ -37,7 +38,8 @@ class GuardedRun:
     def update(
         self, now_ns: int, pose: Pose2D, twist: Twist2D, steady_ns: int | None = None
     ) -> Twist2D:
-        """Return the velocity command for this instant; arguments as ``StepMachine.update``.
+        """
+        Return the velocity command for this instant; arguments as ``StepMachine.update``.
 
         steady_ns: the steady clock, by which the detector's life is judged; now_ns by default.
         """

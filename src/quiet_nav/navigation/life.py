@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
 import itertools
 import math
 import statistics
-from collections import deque
-from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.readings import Modality
@@ -17,7 +17,8 @@ _BURST_S = 0.02
 
 @dataclass(frozen=True)
 class LifeSettings:
-    """When a detector counts as dead, in seconds.
+    """
+    When a detector counts as dead, in seconds.
 
     beat_timeout_s: its heartbeat is silent so long (one that hangs or is killed sends none).
     least_timeout_s, periods: without a heartbeat its readings are silent for so many of their own
@@ -35,7 +36,8 @@ class LifeSettings:
 
 
 class LifeWatch:
-    """Takes when heartbeats and readings arrive; times are of a clock that never jumps (ns).
+    """
+    Takes when heartbeats and readings arrive; times are of a clock that never jumps (ns).
 
     What was never there is not missed: a detector without heartbeat is judged by its readings
     alone, one that has said nothing yet not at all.

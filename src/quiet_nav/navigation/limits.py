@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
@@ -26,7 +26,8 @@ STOP = Twist2D()
 
 @dataclass(frozen=True)
 class SafetyLimits:
-    """What the robot may never exceed, and what counts as standing still or as a jump.
+    """
+    What the robot may never exceed, and what counts as standing still or as a jump.
 
     Velocities in m/s and rad/s, accelerations in m/s^2 and rad/s^2. jump_margin_m and
     jump_margin_rad: how much farther than the fastest motion odometry may go between two messages.
@@ -48,7 +49,8 @@ class SafetyLimits:
                 raise QuietNavError(f'{name} is {value}; expected a positive number')
 
     def bound(self, wanted: Twist2D, last: Twist2D, dt_s: float) -> Twist2D:
-        """Return ``wanted`` within the velocity limits and the accelerations from ``last``.
+        """
+        Return ``wanted`` within the velocity limits and the accelerations from ``last``.
 
         A velocity that is not finite stops that axis. Zero is reached by the same accelerations;
         where the robot must stand at once, send ``STOP`` unbounded.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
@@ -16,7 +16,8 @@ TURNS_RAD = (0.0, math.pi / 2.0, -math.pi / 2.0, math.pi)
 
 @dataclass(frozen=True)
 class ListenStop:
-    """Stand turned by ``turn_rad`` from the heading of the step and hear ``sides``.
+    """
+    Stand turned by ``turn_rad`` from the heading of the step and hear ``sides``.
 
     sides: every side that an ear faces there, asked in the robot's unturned axes.
     """
@@ -30,7 +31,8 @@ class ListenStop:
 
 
 def listen_stops(rig: Rig, wanted: Iterable[Side], turned: bool = False) -> tuple[ListenStop, ...]:
-    """Return the fewest stops, in order, at which the rig hears every wanted side.
+    """
+    Return the fewest stops, in order, at which the rig hears every wanted side.
 
     turned: not as it stands, so that it hears with other ears. Nothing wanted needs no stop.
     Raises QuietNavError for a rig that cannot hear a side so.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import enum
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+import enum
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
@@ -16,7 +16,8 @@ from quiet_nav.sound.windows import WINDOW_S
 
 
 class Mode(enum.IntEnum):
-    """What a goal wants to be driven by; numbers as in FollowWall.action.
+    """
+    What a goal wants to be driven by; numbers as in FollowWall.action.
 
     AUTO: vision, and sound while vision fails. FUSION: both, and one while the other fails.
     """
@@ -29,7 +30,8 @@ class Mode(enum.IntEnum):
 
 @dataclass(frozen=True)
 class ModalitySettings:
-    """When a sensor is given up and taken again.
+    """
+    When a sensor is given up and taken again.
 
     patience_s: a robot that stands and looks waits so long for a valid reading (for sound a
     window longer). regain_s: what failed must have given valid readings for so long, without a
@@ -88,7 +90,8 @@ class _Sensor:
 
 
 class ModalitySelector:
-    """Says by what the robot drives now, and why; fed every reading, it has no clock of its own.
+    """
+    Says by what the robot drives now, and why; fed every reading, it has no clock of its own.
 
     rigs: where ears and camera are, a rig for every modality that the mode may use (for both of
     AUTO and FUSION). What fails is given up while the robot listens, at once; what is sound again
@@ -132,7 +135,8 @@ class ModalitySelector:
         return Rig('+'.join(rig.name for rig in rigs), ears, all(rig.turns for rig in rigs))
 
     def sides(self, wanted: frozenset[Side]) -> frozenset[Side]:
-        """Return what to ask about where a policy wants some sides.
+        """
+        Return what to ask about where a policy wants some sides.
 
         An image of where the robot faces anyway costs no time; the sound of it would.
         """
@@ -174,7 +178,8 @@ class ModalitySelector:
         return False
 
     def prefer(self, now_ns: int) -> bool:
-        """Take up what the mode prefers once it is sound again; return whether that changed it.
+        """
+        Take up what the mode prefers once it is sound again; return whether that changed it.
 
         To be asked where a step begins.
         """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
 
 HEADING_TOLERANCE_RAD = 0.02
 DISTANCE_TOLERANCE_M = 0.005

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
@@ -20,7 +20,8 @@ _LONGEST_GAP_S = 0.5
 
 @dataclass(frozen=True)
 class MotionSettings:
-    """How far measured motion may stay behind what was commanded.
+    """
+    How far measured motion may stay behind what was commanded.
 
     motion_delay_s: from a command to odometry that shows it. motion_margin_m, motion_margin_rad:
     may always be missing; motion_share: may be missing of what was commanded. A robot that does
@@ -41,7 +42,8 @@ class MotionSettings:
 
 @dataclass(frozen=True)
 class _Sample:
-    """Sums since the start at a time of way (m) or angle (rad), signed.
+    """
+    Sums since the start at a time of way (m) or angle (rad), signed.
 
     told: commanded until now. due: commanded so long ago that odometry must show it by now.
     measured: what odometry says.
@@ -54,7 +56,8 @@ class _Sample:
 
 
 class MotionWatch:
-    """Takes commands and poses of odometry; says where the robot does not do what it is told.
+    """
+    Takes commands and poses of odometry; says where the robot does not do what it is told.
 
     Way is counted along the robot's heading, so that one that goes backwards loses twice.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+import math
 from typing import Protocol
 
 from quiet_nav.geometry import Pose2D, Side
@@ -16,7 +16,8 @@ BOTH_SIDES = frozenset({Side.LEFT, Side.RIGHT})
 
 @dataclass(frozen=True)
 class Step:
-    """Turn by ``turn_rad`` (counter-clockwise), then drive ``drive_m``; ``reason`` in words.
+    """
+    Turn by ``turn_rad`` (counter-clockwise), then drive ``drive_m``; ``reason`` in words.
 
     A step without turn and drive means: nothing can be decided, listen again. waits: it was heard
     well, but there was nothing to hear; such steps are made for longer before the run ends.
@@ -34,7 +35,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Look:
-    """Listen toward one more side before deciding; the robot turns where no ear faces it.
+    """
+    Listen toward one more side before deciding; the robot turns where no ear faces it.
 
     turned: turn even where an ear faces it already, so that another ear hears that side.
     """
@@ -45,7 +47,8 @@ class Look:
 
 
 class Policy(Protocol):
-    """Decides one step at a time; the same object drives robot, simulator and trials.
+    """
+    Decides one step at a time; the same object drives robot, simulator and trials.
 
     name: as users write it. sides: what it listens to at every step; empty needs no listening.
     wall_distance_m: its estimate of the distance to the followed wall, NaN where it has none.
@@ -58,7 +61,8 @@ class Policy(Protocol):
     def wall_distance_m(self) -> float: ...
 
     def decide(self, readings: Readings, pose: Pose2D) -> Step | Look:
-        """Return what to do from here.
+        """
+        Return what to do from here.
 
         readings: by the side asked about, as the robot stood when the step began; invalid ones
         are left out. After a ``Look`` it is called again with the readings of that side added

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import enum
 import math
-from dataclasses import dataclass
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.navigation.fusion import fused
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
-from quiet_nav.navigation.listening import ListenStop, listen_stops
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
+from quiet_nav.navigation.listening import listen_stops, ListenStop
 from quiet_nav.navigation.modality import ModalitySelector
 from quiet_nav.navigation.motion import Drive, Motion, Turn, wanted_twist
 from quiet_nav.navigation.policy import Look, Policy, Step
@@ -58,7 +58,8 @@ class Outcome(enum.IntEnum):
 
 @dataclass(frozen=True)
 class StepTiming:
-    """How long the phases last and may last, and how long one drive may be.
+    """
+    How long the phases last and may last, and how long one drive may be.
 
     max_empty_listens: so many listens of which nothing can be decided end a run. silence_s: so
     long a policy may wait that hears all is silent. budget_share, budget_m, budget_rad: so much
@@ -120,7 +121,8 @@ class _Heard:
 
 
 class StepMachine:
-    """Runs a policy step by step: poses, twists and readings in, velocity commands out.
+    """
+    Runs a policy step by step: poses, twists and readings in, velocity commands out.
 
     It has no clock and no thread: every call gets the time. ``update`` is called at the rate of
     the command (20 Hz). ``outcome`` is UNKNOWN while it runs; afterwards ``update`` returns STOP.
@@ -197,7 +199,8 @@ class StepMachine:
             self._motion, self._last = None, STOP
 
     def add_reading(self, reading: NearWallReading, turned: bool = True) -> bool:
-        """Take a reading; return whether it counts.
+        """
+        Take a reading; return whether it counts.
 
         Only valid readings of windows that started after the robot came to rest and settled
         count. turned: ``side`` is asked in the axes of the robot as it stands at the stop (as
@@ -222,7 +225,8 @@ class StepMachine:
         return changed
 
     def update(self, now_ns: int, pose: Pose2D, twist: Twist2D) -> Twist2D:
-        """Return the velocity command for this instant.
+        """
+        Return the velocity command for this instant.
 
         pose, twist: odometry. The command keeps the velocity and acceleration limits.
         """
@@ -246,7 +250,8 @@ class StepMachine:
         return self._last
 
     def rest_again(self) -> None:
-        """Stop where the robot is and begin the step again, by listening anew.
+        """
+        Stop where the robot is and begin the step again, by listening anew.
 
         A step that nothing was decided in yet keeps its heading, wherever the robot looked.
         """

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+import enum
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
-from quiet_nav.navigation.belief import BeliefSettings, Particles, WallBelief, quantile
+from quiet_nav.navigation.belief import BeliefSettings, Particles, quantile, WallBelief
 from quiet_nav.navigation.policy import BOTH_SIDES, Look, Readings, Step
 from quiet_nav.perception.readings import Modality, NearWallReading
 
@@ -112,7 +112,8 @@ class Stage(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What moves it from stage to stage.
+    """
+    What moves it from stage to stage.
 
     HEARD: what was heard at a place is in the belief. SURVEYED: it has listened all around.
     STEPPED: it drives on along the wall. TURNED: it turns at a corner.
@@ -140,7 +141,8 @@ TRANSITIONS: dict[tuple[Stage, Event], Stage] = {
 
 @dataclass
 class _Place:
-    """Where the robot stands, and what happened there.
+    """
+    Where the robot stands, and what happened there.
 
     heard: sides and window starts (ns) that are in the belief. looked: it asked to look around.
     left: a step was given, so that the next call is about another place.
@@ -186,7 +188,8 @@ class _Silence:
 
 
 class WallTracker:
-    """Bayes filter over side, distance and heading of the wall, and what to do about it.
+    """
+    Bayes filter over side, distance and heading of the wall, and what to do about it.
 
     It listens all around twice, then follows: hear, look ahead where the front was not heard and
     the belief leaves too little way, turn at corners, else drive along. ``TRANSITIONS`` has its
@@ -283,7 +286,8 @@ class WallTracker:
         self._go(Event.HEARD)
 
     def _survey(self, place: _Place, may_look: bool, heard: bool) -> Step | Look | None:
-        """Listen all around at two headings; None when that is done.
+        """
+        Listen all around at two headings; None when that is done.
 
         Readings of one heading leave open how the robot stands to the wall that they tell of.
         """

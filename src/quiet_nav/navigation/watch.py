@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.life import LifeSettings, LifeWatch
-from quiet_nav.navigation.limits import STOP, SafetyLimits, Twist2D
+from quiet_nav.navigation.limits import SafetyLimits, STOP, Twist2D
 from quiet_nav.navigation.motion_watch import MotionSettings, MotionWatch
 from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.perception.readings import Modality, NearWallReading
@@ -22,7 +22,8 @@ class Fault:
 
 
 class Watch:
-    """Collects what arrives and says whether the robot may move.
+    """
+    Collects what arrives and says whether the robot may move.
 
     odometry_timeout_s: longest silence of odometry. sensor_timeout_s: oldest end of a window that
     still counts as live. motion: how far odometry may stay behind what is commanded. life: when
@@ -108,7 +109,8 @@ class Watch:
         self._pressed[outcome] = is_pressed
 
     def sensor_age_s(self, now_ns: int, *modalities: Modality) -> float:
-        """Return how long ago the newest window (or image) ended, in seconds; inf before one came.
+        """
+        Return how long ago the newest window (or image) ended, in seconds; inf before one came.
 
         The oldest of some modalities; without any, sound's.
         """
@@ -116,7 +118,8 @@ class Watch:
         return max(math.inf if ns is None else (now_ns - ns) * 1e-9 for ns in until_ns)
 
     def sensor_lost(self, now_ns: int, *modalities: Modality) -> bool:
-        """Return whether one of the modalities (without any, sound) has gone silent.
+        """
+        Return whether one of the modalities (without any, sound) has gone silent.
 
         So has one whose windows end as far ahead of now: its clock cannot be relied on.
         """
@@ -124,7 +127,8 @@ class Watch:
         return any(abs(age_s) > self._sensor_timeout_s for age_s in ages)
 
     def silence(self, now_ns: int, steady_ns: int, *modalities: Modality) -> str:
-        """Return why nothing can be driven by now, '' where the detector lives and is fresh.
+        """
+        Return why nothing can be driven by now, '' where the detector lives and is fresh.
 
         now_ns: as everywhere. steady_ns: the steady clock, by which the detector's life is judged.
         """

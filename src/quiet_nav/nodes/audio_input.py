@@ -46,7 +46,8 @@ _ADVICE = (
 
 
 def audio_messages() -> ModuleType:
-    """Return audio_common_msgs.msg.
+    """
+    Return audio_common_msgs.msg.
 
     Raises QuietNavError where it is missing or of another project under the same name
     (mgonzs13/audio_common).
@@ -65,7 +66,8 @@ def audio_messages() -> ModuleType:
 
 
 def foreign_fault(topic: str, found: str, expected: str, same_definition: bool) -> str:
-    """Return why a publisher of type ``found`` on a topic cannot be read, or ''.
+    """
+    Return why a publisher of type ``found`` on a topic cannot be read, or ''.
 
     found, expected: type names like 'audio_common_msgs/msg/AudioDataStamped'. same_definition:
     False where types of the same name are known to have other fields.
@@ -81,7 +83,8 @@ def foreign_fault(topic: str, found: str, expected: str, same_definition: bool) 
 
 
 class AudioInput:
-    """Subscribes to audio_stamped and audio_info and keeps the sound as an AudioStream.
+    """
+    Subscribes to audio_stamped and audio_info and keeps the sound as an AudioStream.
 
     ``on_sound`` is called after each chunk that was taken, ``on_break`` after a gap or the like.
     Bad input is logged once and held in ``fault``; nothing raises. Restarted publishers and new

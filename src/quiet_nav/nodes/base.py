@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 import functools
 import threading
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -26,7 +26,8 @@ _SUCCESS = TransitionCallbackReturn.SUCCESS
 
 
 def transition(callback: Callable[..., TransitionCallbackReturn]) -> Callable[..., Any]:
-    """Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
+    """
+    Wrap a lifecycle node's on_configure and the like so that a failure is never silent.
 
     QuietNavError becomes one log line and FAILURE (the state before is kept), any other exception
     one line and ERROR; rclpy alone would swallow both. Returning None is SUCCESS. In a node that
@@ -82,7 +83,8 @@ class PlainNode(_Care, Node):
 
 
 class ManagedNode(_Care, LifecycleNode):
-    """A lifecycle node that no request and no exception ends unless it is meant to.
+    """
+    A lifecycle node that no request and no exception ends unless it is meant to.
 
     A transition that is not allowed in the present state is answered with false, and said. An
     exception takes the node through error processing to ``unconfigured``: ``release`` makes the

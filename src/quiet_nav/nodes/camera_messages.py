@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from functools import cache
+import math
 from typing import Any
 
-import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
 from quiet_nav.errors import QuietNavError
@@ -28,7 +28,8 @@ def make_bridge() -> Any:
 
 
 def image_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> Image:
-    """Return an image, (h, w) or (h, w, channels) of uint8, uint16 or float32, as a message.
+    """
+    Return an image, (h, w) or (h, w, channels) of uint8, uint16 or float32, as a message.
 
     Raises QuietNavError where cv_bridge is missing.
     """
@@ -41,7 +42,8 @@ def image_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -
 
 
 def image_from_msg(message: Image, encoding: str = 'passthrough') -> np.ndarray:
-    """Return a message's pixels, (h, w) or (h, w, channels), in its own or another encoding.
+    """
+    Return a message's pixels, (h, w) or (h, w, channels), in its own or another encoding.
 
     Padded rows, bytes that follow the last one and either order of bytes are understood. Raises
     QuietNavError where there are no pixels or too few bytes, where cv_bridge is missing, and where
@@ -58,7 +60,8 @@ def image_from_msg(message: Image, encoding: str = 'passthrough') -> np.ndarray:
 
 
 class _Handed(np.ndarray):
-    """An image on its way into a message.
+    """
+    An image on its way into a message.
 
     cv_bridge of PyPI asks for `tostring`, which NumPy no longer has from 2.3 on. An array of bytes
     passes into the message at once; any other sequence is checked byte by byte.

@@ -28,7 +28,8 @@ __all__ = [
 
 
 def reading_to_msg(reading: NearWallReading, frame_id: str, rig: str = '') -> NearWall:
-    """Return the message of a reading.
+    """
+    Return the message of a reading.
 
     frame_id: the microphone's or camera's frame. rig: ``Rig.identity`` of the ears, '' for none.
     """
@@ -75,7 +76,8 @@ def pose_from_msg(message: Pose) -> Pose2D:
 
 
 def motion_from_msg(message: Odometry) -> tuple[Pose2D, Twist2D]:
-    """Return pose and twist of an odometry in the plane.
+    """
+    Return pose and twist of an odometry in the plane.
 
     Raises QuietNavError where a number is not finite or the orientation is not a rotation.
     """

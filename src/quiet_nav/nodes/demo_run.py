@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import math
 from pathlib import Path
+import sys
+import time
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import TwistStamped
@@ -23,12 +23,12 @@ from visualization_msgs.msg import MarkerArray
 
 from quiet_nav.action import FollowWall
 from quiet_nav.demo.pace import Pace
-from quiet_nav.demo.run import TrackRun, save_run
+from quiet_nav.demo.run import save_run, TrackRun
 from quiet_nav.msg import NearWall
 from quiet_nav.navigation.step_machine import Phase
 from quiet_nav.nodes.conversions import pose_from_msg
-from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.goal_client import describe_outcome, GoalClient, Interrupted, run_client
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.simulation.rooms.plan_files import load_plan

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+import enum
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -40,7 +40,8 @@ def merged(found: Sequence[Status]) -> Status:
 
 
 class Diagnostics:
-    """Publishes a node's Status to /diagnostics once a second and whenever ``publish`` is called.
+    """
+    Publishes a node's Status to /diagnostics once a second and whenever ``publish`` is called.
 
     The timer runs on the steady clock, so that a simulation that stands still is still reported;
     stamps are the node's clock. Works in every state of a lifecycle node. An exception in

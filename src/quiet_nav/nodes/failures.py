@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
+from pathlib import Path
 import queue
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
@@ -33,7 +33,8 @@ def one_line(error: BaseException) -> str:
 
 
 def raise_in_executor(node: Node, error: BaseException) -> None:
-    """Raise what arose in a thread where the node's callbacks run: it is dealt with there alone.
+    """
+    Raise what arose in a thread where the node's callbacks run: it is dealt with there alone.
 
     A node that nobody spins has nobody to deal with it: then nothing happens.
     """
@@ -47,7 +48,8 @@ def raise_in_executor(node: Node, error: BaseException) -> None:
 
 
 class Worker:
-    """One thread that does jobs in order; an exception of one is raised in the node's executor.
+    """
+    One thread that does jobs in order; an exception of one is raised in the node's executor.
 
     It ends with the process, whatever it computes. After an exception the jobs that wait are
     dropped: who failed once is not asked again.
@@ -96,7 +98,8 @@ class Worker:
 
 
 def leave(code: int, patience_s: float = 1.0) -> int:
-    """Return the exit code, or end the process with it where threads still compute.
+    """
+    Return the exit code, or end the process with it where threads still compute.
 
     Python would wait for them, and some never end (a model that loops).
     """

@@ -19,7 +19,8 @@ def data_folder(named: str) -> Path:
 
 
 def below(folder: Path, name: str, parameter: str) -> Path:
-    """Return the file of a name below a folder; links are followed before it is looked at.
+    """
+    Return the file of a name below a folder; links are followed before it is looked at.
 
     Raises QuietNavError naming the parameter where the file would lie elsewhere.
     """

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import math
 import sys
-from dataclasses import dataclass
 
 from quiet_nav.action import FollowWall
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.policies import POLICIES
 from quiet_nav.nodes.base import PlainNode
-from quiet_nav.nodes.goal_client import GoalClient, Interrupted, describe_outcome, run_client
+from quiet_nav.nodes.goal_client import describe_outcome, GoalClient, Interrupted, run_client
 from quiet_nav.nodes.logs import Severity
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import now_ns
 from quiet_nav.perception.readings import Modality
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
-import rclpy
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import get_logger
@@ -110,7 +110,8 @@ class GoalClient(Client):
         on_feedback: Callable[[FollowWall.Feedback], None],
         timeout_s: float,
     ) -> Future:
-        """Send a goal; return the future of its end.
+        """
+        Send a goal; return the future of its end.
 
         Asks again while it is refused (the follower may not be active yet). Raises QuietNavError
         where it is not accepted within the time.
@@ -131,14 +132,12 @@ class GoalClient(Client):
 
     def cancel(self, ended: Future) -> None:
         """Cancel the goal and wait a moment for its end; signals do not shorten this."""
-        self._signalled.clear()
         if self._handle is None or ended.done():
             return
         self._handle.cancel_goal_async()
-        try:
-            self.wait(ended.done, _CANCEL_S)
-        except Interrupted:
-            self.node.get_logger().warn('interrupted again: not waiting for the robot to stop')
+        end = time.monotonic() + _CANCEL_S
+        while not ended.done() and time.monotonic() < end:
+            self._executor.spin_once(timeout_sec=_TICK_S)
 
 
 def describe_outcome(result: FollowWall.Result) -> str:
@@ -157,7 +156,8 @@ def run_client(
     kind: type[C] = GoalClient,
     interrupted: int = 0,
 ) -> int:
-    """Make a node and a client, do the work with them, and return the exit code.
+    """
+    Make a node and a client, do the work with them, and return the exit code.
 
     The work's own, 2 after a QuietNavError (one line on the log), ``interrupted`` after SIGINT or
     SIGTERM: as with every node, 0, because whoever ends it so knows. A signal that comes while the

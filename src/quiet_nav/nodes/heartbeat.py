@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import threading
 import time
-from collections.abc import Callable
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -21,7 +21,8 @@ EXECUTOR_S = 0.6
 
 
 class Heartbeat:
-    """Publishes `near_wall/alive` 20 times a second, as long as executor and ``works`` are well.
+    """
+    Publishes `near_wall/alive` 20 times a second, as long as executor and ``works`` are well.
 
     From a thread of its own, so that a busy moment of the callbacks does not look like death; it
     falls silent where the process stops, the callbacks hang, or ``works`` says no. Made where a

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+import math
 
 import numpy as np
 from rclpy.node import Node
@@ -17,7 +17,7 @@ from quiet_nav.geometry import Side
 from quiet_nav.nodes.camera_messages import image_from_msg, make_bridge
 from quiet_nav.nodes.runtime import now_ns
 from quiet_nav.perception.messages import COLOR_ENCODINGS, FrameListener, stamp_to_ns
-from quiet_nav.perception.sight.looking import Picture, optical_axis
+from quiet_nav.perception.sight.looking import optical_axis, Picture
 from quiet_nav.perception.transforms import Transform
 
 IMAGE_TOPIC = 'camera/camera/color/image_raw'
@@ -63,7 +63,8 @@ def _fault(message: Image | CompressedImage) -> str:
 
 
 def _decompressed(message: CompressedImage) -> np.ndarray:
-    """Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
+    """
+    Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
 
     cv_bridge would squeeze 16 bits of depth into 8 of grey, and show what is left of a cut file.
     Raises QuietNavError where it is neither, cut short, or not of 8 bits.
@@ -109,7 +110,8 @@ def subscribe_images(
 
 
 class ImageInput:
-    """Subscribes to images, their camera_info and the camera's place on the robot.
+    """
+    Subscribes to images, their camera_info and the camera's place on the robot.
 
     on_image is called with every message; whoever wants its pixels asks ``picture``.
     side: where the camera looks, '' asks tf (from base_frame), FRONT where tf does not know it.
@@ -167,7 +169,8 @@ class ImageInput:
         return Side.nearest(self._known[frame].pose.yaw)
 
     def axis(self, frame: str) -> Transform | None:
-        """Return where in base_link a camera of a frame is, x along its optical axis; as tf says.
+        """
+        Return where in base_link a camera of a frame is, x along its optical axis; as tf says.
 
         None where tf does not know it, and where the side was named: who names it knows better.
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable
+import threading
 from typing import Any
 
 from quiet_nav.errors import QuietNavError
@@ -15,7 +15,8 @@ _NAMED = 3
 
 
 class Intake:
-    """Calls handlers with messages; what they refuse by QuietNavError is counted and said.
+    """
+    Calls handlers with messages; what they refuse by QuietNavError is counted and said.
 
     The cause is the text up to its first colon after the topic, so that numbers in it do not make
     a new one: a line a cause and minute. Handlers may run in several threads.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import math
 import sys
 import time
-from dataclasses import dataclass
 
 from rclpy.node import Node
 
 from quiet_nav.demo.domain import others_in, own_domain
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.goal_client import Client, run_client
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 
 VELOCITIES = ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped')
 #: Ends of the names under which bases are told to move.

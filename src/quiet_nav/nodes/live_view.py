@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
+import sys
 from typing import Any
 
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.qos import (
+    qos_profile_sensor_data,
     QoSDurabilityPolicy,
     QoSProfile,
     QoSReliabilityPolicy,
-    qos_profile_sensor_data,
 )
 from sensor_msgs.msg import Image, Range
 from tf2_msgs.msg import TFMessage
@@ -23,11 +23,11 @@ from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import run
 from quiet_nav.perception.messages import (
-    FrameListener,
     checked_ns,
+    FrameListener,
     grid_from_msg,
     reading_from_msg,
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
-import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+import enum
+import threading
+import time
 from typing import Any
 
 from rclpy.logging import get_logger
@@ -37,7 +37,8 @@ class _Said:
 
 
 class NodeLog:
-    """Every line that a node logs goes through here; safe to call from any thread.
+    """
+    Every line that a node logs goes through here; safe to call from any thread.
 
     rclpy remembers the severity of every line of code that logs and raises where it changes: here
     each severity has a line of its own. A text with a ``cause`` is said once a minute, however
@@ -71,7 +72,8 @@ class NodeLog:
     def say(
         self, severity: Severity, text: str, *, cause: str = '', every_s: float | None = None
     ) -> bool:
-        """Log a text at a severity; return False where its cause was said within the minute.
+        """
+        Log a text at a severity; return False where its cause was said within the minute.
 
         every_s: another time than the minute.
         """

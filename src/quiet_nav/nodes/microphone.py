@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+import sys
+import threading
 from typing import Any
 
 from rclpy.clock import Clock, ClockType
@@ -16,22 +16,22 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.control_clock import ControlClock
 from quiet_nav.nodes.audio_input import (
+    audio_messages,
     AUDIO_QOS,
     AUDIO_TOPIC,
     INFO_QOS,
     INFO_TOPIC,
     STAMPED_TOPIC,
-    audio_messages,
 )
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.failures import one_line, raise_in_executor
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp, read_clocks, run
 from quiet_nav.sound.devices import CapturedChunk, DeviceCapture, rescan_devices
 from quiet_nav.sound.files import PcmFile
 from quiet_nav.sound.levels import LevelMeter
-from quiet_nav.sound.pcm import MAX_CHANNELS, SAMPLE_BYTES, PcmFormat, decode_pcm
+from quiet_nav.sound.pcm import decode_pcm, MAX_CHANNELS, PcmFormat, SAMPLE_BYTES
 
 RETRY_S = 2.0
 INFO_PERIOD_S = 5.0

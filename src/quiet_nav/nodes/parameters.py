@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 import typing
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
@@ -44,7 +44,8 @@ def parameter(
     safety: bool = False,
     number_is_text: bool = False,
 ) -> Any:
-    """Return a dataclass field that is also a ROS parameter.
+    """
+    Return a dataclass field that is also a ROS parameter.
 
     default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
     neither, for int and float. choices: the only strings allowed. read_only: set at start only.
@@ -66,7 +67,8 @@ def parameter(
 
 
 class Parameters(Generic[T]):
-    """The parameters of a node: ``value`` is always a valid instance of the dataclass.
+    """
+    The parameters of a node: ``value`` is always a valid instance of the dataclass.
 
     Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
     ``__post_init__`` refuses combinations too, at start and when a parameter is set later;

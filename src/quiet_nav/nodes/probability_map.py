@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from dataclasses import dataclass
+import sys
 
 from nav_msgs.msg import OccupancyGrid, Odometry
 from rclpy.clock import Clock, ClockType
@@ -17,14 +17,14 @@ from quiet_nav.msg import NearWall
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.failures import one_line
-from quiet_nav.nodes.files import DATA_FOLDER, below, data_folder
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.files import below, DATA_FOLDER, data_folder
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import ns_to_stamp, run
 from quiet_nav.perception.maps.files import save_map
 from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
 from quiet_nav.perception.maps.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.messages import FrameListener, reading_from_msg
-from quiet_nav.perception.readings import NEAR_WALL_M, Modality
+from quiet_nav.perception.readings import Modality, NEAR_WALL_M
 from quiet_nav.perception.rig import find_rig
 
 #: Readings are placed so often, as soon as the transforms of their time are there.

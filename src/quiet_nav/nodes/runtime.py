@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import math
 import os
@@ -10,13 +11,12 @@ import sys
 import threading
 import time
 import traceback
-import weakref
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+import weakref
 
-import rclpy
 from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
+import rclpy
 from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
@@ -25,7 +25,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.navigation.control_clock import Clocks
-from quiet_nav.nodes.base import ManagedNode, log_of, transition
+from quiet_nav.nodes.base import log_of, ManagedNode, transition
 from quiet_nav.nodes.failures import leave, one_line
 from quiet_nav.nodes.logs import process_log
 
@@ -71,7 +71,8 @@ def read_clocks(node: Node, steady: Clock) -> Clocks:
 def run(
     make_node: Callable[[], Node], args: Sequence[str] | None = None, *, threads: int = 1
 ) -> int:
-    """Run a node until SIGINT, SIGTERM, a shutdown of its context or an exception in a callback.
+    """
+    Run a node until SIGINT, SIGTERM, a shutdown of its context or an exception in a callback.
 
     A node's ``before_shutdown()``, where it has one, is called exactly once in every case while
     the node can still publish; a lifecycle node then goes through its shutdown transition.
@@ -123,7 +124,8 @@ def why_not_begun(error: Exception) -> str:
 
 
 class PatientExecutor(MultiThreadedExecutor):
-    """rclpy's executor, but a callback that waits for a worker is not handed out again and again.
+    """
+    rclpy's executor, but a callback that waits for a worker is not handed out again and again.
 
     rclpy 7.1 submits every task that is neither running nor done at each turn: while workers are
     busy it turns without rest, thousands of copies queue up, and the callbacks starve.
@@ -232,7 +234,8 @@ def _shut_down(node: Node) -> None:
 
 @contextlib.contextmanager
 def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
+    """
+    Let SIGINT and SIGTERM set the event; one that comes later acts as without a handler.
 
     Within SAME_WISH_S more of them change nothing: the node is stopping its robot.
     """

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
+from dataclasses import dataclass, replace
 import math
 import sys
 import time
-from array import array
-from dataclasses import dataclass, replace
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data, QoSDurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Bool
@@ -29,11 +29,11 @@ from quiet_nav.nodes.camera_messages import (
 )
 from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.drive import RobotSettings, RobotState
-from quiet_nav.simulation.robot.world import TICK_NS, SimulatedWorld
+from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera import D415_COLOR_LEFT_M
 from quiet_nav.simulation.sight.camera_faults import CAMERA_FAULTS, CameraFault

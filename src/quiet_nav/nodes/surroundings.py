@@ -30,7 +30,8 @@ def others(found: Sequence[Endpoint], own: str) -> list[str]:
 
 
 def sole_fault(topic: str, found: Sequence[Endpoint], own: str = '') -> str:
-    """Return that a topic has publishers beside the only one that it may have, '' where not.
+    """
+    Return that a topic has publishers beside the only one that it may have, '' where not.
 
     own: the node whose right it is; '' for whoever else publishes it.
     """
@@ -47,7 +48,8 @@ def _twin(own: str, names: Sequence[str]) -> str:
 
 
 def type_fault(topic: str, listeners: Sequence[Endpoint], own_kind: str) -> str:
-    """Return that those who listen to a topic expect another type, '' where one fits.
+    """
+    Return that those who listen to a topic expect another type, '' where one fits.
 
     Nobody at all is no fault: discovery takes its time.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
+import sys
 
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, Range
@@ -12,10 +12,10 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
-from quiet_nav.nodes.parameters import Parameters, parameter
+from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import now_ns, run
 from quiet_nav.perception.messages import checked_ns
-from quiet_nav.recordings.depth import LEAST_VALID, WallDistance, depth_unit_m, wall_distance
+from quiet_nav.recordings.depth import depth_unit_m, LEAST_VALID, wall_distance, WallDistance
 
 DEPTH_TOPIC = 'camera/camera/depth/image_rect_raw'
 

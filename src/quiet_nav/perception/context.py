@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 import numpy as np
 
@@ -37,7 +37,8 @@ def band_centres_hz() -> np.ndarray:
 
 
 def slot_of(bearing_rad: float, other_bearing_rad: float) -> int | None:
-    """Return the slot of an ear at ``other_bearing_rad`` for one at ``bearing_rad``.
+    """
+    Return the slot of an ear at ``other_bearing_rad`` for one at ``bearing_rad``.
 
     None where it sits on the same side (within 45 degrees).
     """
@@ -50,7 +51,8 @@ def slot_of(bearing_rad: float, other_bearing_rad: float) -> int | None:
 def fill_slots(
     bearings_rad: Sequence[float], starts_ns: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return which window fills which slot of which, and whether both were heard at once.
+    """
+    Return which window fills which slot of which, and whether both were heard at once.
 
     Returns others, int64 (E, 3), -1 where a slot is empty, and simultaneous, float32 (E, 3).
     Where several windows would fill a slot the one nearest in time does.
@@ -71,7 +73,8 @@ def fill_slots(
 def clip_weights(
     clips: int = CLIPS_PER_WINDOW, rng: np.random.Generator | None = None
 ) -> np.ndarray:
-    """Return how frames are averaged: the whole window first, then each clip, (1 + clips, 45).
+    """
+    Return how frames are averaged: the whole window first, then each clip, (1 + clips, 45).
 
     Clips are evenly spaced, the first at the window's start and the last at its end, or drawn
     uniformly with ``rng`` as in the paper (section 4). Rows sum to 1.

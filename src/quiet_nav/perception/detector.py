@@ -11,15 +11,15 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
-from quiet_nav.perception.model_file import NEAREST, ModelFile, open_model, refuse_other
-from quiet_nav.perception.readings import Context, NearWallReading, Question, finite
+from quiet_nav.perception.model_file import ModelFile, NEAREST, open_model, refuse_other
+from quiet_nav.perception.readings import Context, finite, NearWallReading, Question
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
-    CLIPS_PER_WINDOW,
-    Window,
     clip_batch,
     clip_starts,
+    CLIPS_PER_WINDOW,
+    Window,
 )
 
 #: With fewer places than this a reference that has just grown is worth a second run.
@@ -28,7 +28,8 @@ _FEW_PLACES = 4
 
 @dataclass(frozen=True)
 class HeardWindow:
-    """A window with what it was asked about.
+    """
+    A window with what it was asked about.
 
     side: what the reading is asked about; bearing_rad: direction from the robot's centre to the
     ear, in axes that all windows of a listen share; ear: which microphone (its channel).
@@ -82,7 +83,8 @@ class NearWallDetector:
         seed: int | None = None,
         question: Question = Question.DIRECTION,
     ) -> DetectorSession:
-        """Begin to listen in a room.
+        """
+        Begin to listen in a room.
 
         context: what may be used where it is there. reference: what is known of the room.
         seed: clips are drawn at random instead of evenly spaced (the paper, section 4).
@@ -111,7 +113,8 @@ class DetectorSession:
     def read(
         self, heard: Sequence[HeardWindow], now_ns: int | None = None
     ) -> list[NearWallReading]:
-        """Return a reading per window, in order.
+        """
+        Return a reading per window, in order.
 
         Windows of one listen belong together: those of other bearings serve as each other's
         context, heard at once or one after the other. Windows that must not be used give readings

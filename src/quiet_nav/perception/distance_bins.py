@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from dataclasses import dataclass
 from functools import cached_property
+import itertools
+import math
 
 import numpy as np
 
@@ -23,7 +23,8 @@ _PRIOR = (0.02, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.06, 0.06, 0.62
 
 @dataclass(frozen=True)
 class DistanceBins:
-    """Upper edges of the bins in metres; one last bin holds everything farther.
+    """
+    Upper edges of the bins in metres; one last bin holds everything farther.
 
     prior: share of each bin where the detector was calibrated, one more than edges; left out, that
     of the shipped detectors, cut along these edges. Everything that reads a distance distribution
@@ -92,7 +93,8 @@ class DistanceBins:
         return told / told.sum()
 
     def information_nats(self, probabilities: tuple[float, ...]) -> float:
-        """Return how much a distribution says: its divergence from the prior, in nats.
+        """
+        Return how much a distribution says: its divergence from the prior, in nats.
 
         0 for one that says what was known before; inf for none, which leaves it open.
         """
@@ -103,7 +105,8 @@ class DistanceBins:
         return float(np.sum(told * np.log(np.maximum(told, 1e-9) / prior)))
 
     def medians_m(self, probabilities: np.ndarray) -> np.ndarray:
-        """Return the median of each distribution in metres, (N,), inf beyond the last edge.
+        """
+        Return the median of each distribution in metres, (N,), inf beyond the last edge.
 
         probabilities: shape (N, count). Within a bin a distribution is taken as even.
         """
@@ -119,7 +122,8 @@ class DistanceBins:
         return np.where(farther, np.inf, metres)
 
     def means_m(self, probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
-        """Return the mean of each distribution in metres, (N,).
+        """
+        Return the mean of each distribution in metres, (N,).
 
         Bins count at their exact middle, what is farther than the last edge at ``farther_m``.
         """
@@ -128,7 +132,8 @@ class DistanceBins:
 
 
 def _cut_prior(edges_m: tuple[float, ...]) -> tuple[float, ...]:
-    """Return the shipped detectors' prior in other bins: even within each of theirs.
+    """
+    Return the shipped detectors' prior in other bins: even within each of theirs.
 
     Beyond their last edge walls are taken to be as dense as in the bin before it.
     """

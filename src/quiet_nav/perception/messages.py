@@ -8,7 +8,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
@@ -46,7 +46,8 @@ def checked_ns(stamp: object, what: str) -> int:
 
 
 def reading_from_msg(message: object) -> NearWallReading:
-    """Return the reading of a quiet_nav/NearWall; every field is checked.
+    """
+    Return the reading of a quiet_nav/NearWall; every field is checked.
 
     Raises QuietNavError naming the field that is not what NearWall.msg says.
     """
@@ -120,7 +121,8 @@ def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
 
 
 def grid_from_msg(message: object) -> GridMap:
-    """Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
+    """
+    Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
 
     Raises QuietNavError where size, resolution or origin are not those of a map.
     """
@@ -140,7 +142,8 @@ def grid_from_msg(message: object) -> GridMap:
 
 
 def pixels_from_msg(message: object) -> np.ndarray:
-    """Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
+    """
+    Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
 
     Raises QuietNavError for other encodings and for images with too few bytes.
     """
@@ -159,7 +162,8 @@ def check_encoding(encoding: str, known: Collection[str]) -> None:
 
 
 def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
-    """Return the type of one pixel, bytes for those of several channels.
+    """
+    Return the type of one pixel, bytes for those of several channels.
 
     Raises QuietNavError for encodings of neither colour nor depth.
     """
@@ -171,7 +175,8 @@ def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
 
 
 def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
-    """Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
+    """
+    Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
 
     What pads rows or follows the last one is left out. Raises QuietNavError where there are no
     pixels or too few bytes.
@@ -189,7 +194,8 @@ def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
 
 
 class FrameListener:
-    """Keeps where frames are from tf, and from odometry as long as tf does not have the base.
+    """
+    Keeps where frames are from tf, and from odometry as long as tf does not have the base.
 
     placed: called with parent, frame, time (ns; None where it holds always) and Transform for
     everything that is taken. refused: called with the reason for every transform that is none.
@@ -254,7 +260,8 @@ class FrameListener:
 
 
 def checked_transform(t: object, q: object, what: str) -> Transform:
-    """Return a translation and rotation as a Transform.
+    """
+    Return a translation and rotation as a Transform.
 
     Raises QuietNavError where they are not finite, or the quaternion is not a rotation.
     """

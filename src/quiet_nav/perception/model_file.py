@@ -10,7 +10,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
-from quiet_nav.perception.context import BANDS, SLOTS, clip_weights
+from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -44,7 +44,8 @@ class ModelFile:
     model: OnnxModel
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs of the kind, in order.
+        """
+        Return the outputs of the kind, in order.
 
         Raises QuietNavError where the model cannot be run, or gives other outputs than its kind.
         """
@@ -77,7 +78,8 @@ class ModelFile:
 
 
 def open_model(path: str | Path, threads: int = 2) -> ModelFile:
-    """Open an ONNX file of quiet_nav.
+    """
+    Open an ONNX file of quiet_nav.
 
     threads: of one run (onnxruntime would take every core).
     Raises QuietNavError where the file is missing, empty, no ONNX, of another project, takes other
@@ -126,7 +128,8 @@ def _silence(file: ModelFile) -> dict[str, np.ndarray]:
 
 
 def refuse_other(model: ModelFile, modality: str) -> None:
-    """Raise QuietNavError where a model reads another modality or calls other walls near.
+    """
+    Raise QuietNavError where a model reads another modality or calls other walls near.
 
     Also where it gives other outputs than its kind, which is tried.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass, field
+import json
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import parse_json
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.files.values import short
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.sound.windows import CLIP_SAMPLES, SAMPLE_RATE
 
 FORMAT = '1'
@@ -30,7 +30,8 @@ _Metres = Annotated[float, Field(gt=0, le=1000)]
 @file_format
 @dataclass(frozen=True)
 class ModelMetadata:
-    """Everything that a user of the file must know.
+    """
+    Everything that a user of the file must know.
 
     kind: which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
     input_samples: length of the waveform input. contexts: names that the model can use beside
@@ -69,7 +70,8 @@ class ModelMetadata:
 
     @classmethod
     def from_strings(cls, properties: Mapping[str, str], where: str = 'model') -> ModelMetadata:
-        """Read ``to_strings`` back.
+        """
+        Read ``to_strings`` back.
 
         Raises QuietNavError naming what is missing, unreadable or of another format.
         """

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
 import enum
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quiet_nav.geometry import Pose2D, wrap_angle
 
@@ -104,7 +104,8 @@ class OdometryTrack:
         return None
 
     def standing(self, start_ns: int, end_ns: int) -> Pose2D | None:
-        """Return where the robot stood all the time from start to end; None where it moved.
+        """
+        Return where the robot stood all the time from start to end; None where it moved.
 
         None as well where poses are missing for more than 0.3 s in between.
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import math
 
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.perception.detector import HeardWindow
@@ -20,7 +20,8 @@ RIGHT_ANGLE_RAD = math.radians(30.0)
 
 @dataclass(frozen=True)
 class Heard:
-    """What a detector is given: the newest windows, those of before at other headings.
+    """
+    What a detector is given: the newest windows, those of before at other headings.
 
     turned: the robot has not listened at this heading in this place before.
     """
@@ -31,7 +32,8 @@ class Heard:
 
 
 class ListeningPlace:
-    """Remembers the windows of a rig that turns (or looks about) while it stays where it is.
+    """
+    Remembers the windows of a rig that turns (or looks about) while it stays where it is.
 
     max_distance_m: the robot has left the place when it stands farther from where it began.
     max_age_s: older windows are forgotten, as the room's sound changes.
@@ -51,7 +53,8 @@ class ListeningPlace:
     def hear(
         self, windows: Sequence[Window], pose: Pose2D, sides: Sequence[Side] | None = None
     ) -> Heard:
-        """Take the windows of all ears, in the rig's order, heard while standing at ``pose``.
+        """
+        Take the windows of all ears, in the rig's order, heard while standing at ``pose``.
 
         sides: what the windows are asked about, the ears' own sides by default.
         """

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import enum
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import enum
+import math
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.distance_bins import NEAR_WALL_M as NEAR_WALL_M
-from quiet_nav.perception.distance_bins import STANDARD_BINS, DistanceBins
 
 
 class Modality(enum.IntEnum):
@@ -35,7 +35,8 @@ class Context(enum.IntFlag):
 
 
 class Question(enum.IntEnum):
-    """Which wall a reading is about.
+    """
+    Which wall a reading is about.
 
     DIRECTION: the one in the direction of the ear's side, as a robot among walls asks. NEAREST:
     the nearest of the room, as one microphone asks that faces it (the paper's static recordings).
@@ -76,7 +77,8 @@ def parse_context(text: str) -> Context:
 
 @dataclass(frozen=True)
 class NearWallReading:
-    """How likely a wall is within 0.5 m of a microphone in the direction of ``side``.
+    """
+    How likely a wall is within 0.5 m of a microphone in the direction of ``side``.
 
     side is asked in base_link as the robot stood during the window; only trials, which know every
     turn, ask in that of the step's beginning.

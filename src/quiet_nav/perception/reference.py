@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Schema, checked
+from quiet_nav.files.schema import checked, Schema
 from quiet_nav.files.writing import write_json
 from quiet_nav.perception.context import BANDS, COARSE_BANDS, FINE_BINS
 
@@ -21,7 +21,8 @@ _DB_PER_NEPER = 10.0 / np.log(10.0)
 
 @dataclass(frozen=True)
 class ReferenceSettings:
-    """How the reference is built.
+    """
+    How the reference is built.
 
     half_life: after so many further places a place counts half. novelty: two windows are of
     different places where their fine bands differ by more, RMS in nepers (the estimate's own noise
@@ -63,7 +64,8 @@ class _Ear:
 
 
 class RoomReference:
-    """Mean log spectra per ear; all ears share what they heard but keep a gain of their own.
+    """
+    Mean log spectra per ear; all ears share what they heard but keep a gain of their own.
 
     The place where the robot is counts only once it has left it: a reference that held it would
     take away what is to be heard. An ear that follows a wall hears nothing but near walls, and its
@@ -86,7 +88,8 @@ class RoomReference:
         self._ears.clear()
 
     def get(self, ear: int, ears: Collection[int] | None = None) -> np.ndarray | None:
-        """Return the reference of an ear, (160,), natural log of power; None where there is none.
+        """
+        Return the reference of an ear, (160,), natural log of power; None where there is none.
 
         ears: whose means are shared, all that were heard by default.
         """
@@ -102,7 +105,8 @@ class RoomReference:
         return shared_reference(means, weights)[keys.index(ear)]
 
     def hear(self, ear: int, spectrum: np.ndarray, transient: float = 0.0) -> str:
-        """Tell what an ear hears now; the place it was at before counts from then on.
+        """
+        Tell what an ear hears now; the place it was at before counts from then on.
 
         spectrum: natural log of power, (160,). transient: of the window, as the detector gives it.
         Returns 'same place', 'new place', or why the window was refused.
@@ -147,7 +151,8 @@ class RoomReference:
             state.here = None
 
     def save(self, path: str | Path) -> None:
-        """Write the reference as JSON, so that a replay can go on from it.
+        """
+        Write the reference as JSON, so that a replay can go on from it.
 
         Raises QuietNavError where the file cannot be written; what it held before is kept then.
         """
@@ -176,7 +181,8 @@ class RoomReference:
 
 
 def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return every ear's reference from the means of all: shape (..., E, 160) in and out.
+    """
+    Return every ear's reference from the means of all: shape (..., E, 160) in and out.
 
     The weighted mean over ears of the spectra without their gains, plus each ear's gain: its
     difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import hashlib
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.values import short
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.geometry import Side, wrap_angle
@@ -91,7 +91,8 @@ class _RigFile(Schema):
 
 
 def load_rig(path: str | Path) -> Rig:
-    """Read a rig from YAML.
+    """
+    Read a rig from YAML.
 
     Raises QuietNavError naming the file and the key where something is missing or unknown.
     """
@@ -126,7 +127,8 @@ def rig_for(channels: int, where: str) -> Rig:
 
 
 def find_rig(name: str | Path) -> Rig:
-    """Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
+    """
+    Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
 
     Raises QuietNavError naming the rigs there are, and as ``load_rig`` does.
     """

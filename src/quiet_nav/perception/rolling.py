@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from dataclasses import dataclass, replace
+import itertools
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.detector import DetectorSession
 from quiet_nav.perception.odometry import OdometryFault, OdometryTrack
-from quiet_nav.perception.place import Heard, ListeningPlace, heard_windows
+from quiet_nav.perception.place import Heard, heard_windows, ListeningPlace
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.sound.grid import WindowGrid
@@ -23,7 +23,8 @@ from quiet_nav.sound.windows import Window
 
 @dataclass(frozen=True)
 class RollingSettings:
-    """How often readings are made and how long windows serve as context for later ones.
+    """
+    How often readings are made and how long windows serve as context for later ones.
 
     rate_hz: decisions a second. revise: the first window after a turn gives the windows of the
     other headings new readings, too. place_m, place_s: a window at another heading is context
@@ -44,7 +45,8 @@ class RollingSettings:
 
 @dataclass(frozen=True)
 class Tick:
-    """Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise.
+    """
+    Windows that are due, one an ear; ``pose`` where the robot stood still, None otherwise.
 
     odometry_fault: why odometry could not tell.
     """
@@ -58,7 +60,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was heard in the windows that end at ``end_ns``: one reading an ear of the rig.
+    """
+    What was heard in the windows that end at ``end_ns``: one reading an ear of the rig.
 
     revised: better readings of earlier windows at other headings of the same place. still: whether
     the robot stood all the while, None without odometry. odometry_fault: why that is not known.
@@ -72,7 +75,8 @@ class Decision:
 
 
 class RollingListener:
-    """One robot's listening: sound and odometry in, a decision at every multiple of the period.
+    """
+    One robot's listening: sound and odometry in, a decision at every multiple of the period.
 
     Answers depend on sound, odometry and their stamps alone. ``due`` does all at once; a live node
     calls ``collect`` where sound arrives and ``decide`` where it has time to compute. Sides are
@@ -96,7 +100,8 @@ class RollingListener:
     def due(
         self, stream: AudioStream, now_ns: int | None = None, ended: bool = False
     ) -> list[Decision]:
-        """Return the decisions due since the last call, oldest first.
+        """
+        Return the decisions due since the last call, oldest first.
 
         now_ns: finds windows that are stale; None in replay. ended: nothing more will come.
         """
@@ -168,7 +173,8 @@ def channels_fault(rig: Rig, channels: int) -> str:
 
 
 def twins_fault(windows: tuple[Window, ...]) -> str:
-    """Return that two channels are equal to the bit, as of one microphone sent twice, or ''.
+    """
+    Return that two channels are equal to the bit, as of one microphone sent twice, or ''.
 
     Silence is no twin: that it is silent says more.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import bisect
-import math
 from dataclasses import dataclass, field
+import math
 
 from quiet_nav.geometry import Pose2D
 
@@ -107,7 +107,8 @@ class _Link:
 
 
 class TransformBuffer:
-    """A tree of frames as far back as ``memory_s``; poses between two that came are interpolated.
+    """
+    A tree of frames as far back as ``memory_s``; poses between two that came are interpolated.
 
     Nothing is guessed: before the first pose, after the newest and within gaps of more than 1 s
     there is none.

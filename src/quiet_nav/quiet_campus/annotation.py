@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 
 #: No room is as large, and no recording as long.
 _Metres = Annotated[float, Field(ge=0, le=1000)]
@@ -44,7 +44,8 @@ class AnnotatedPose(_Part):
 
 
 class AnnotatedOwn(_Part):
-    """A robot's own sound at a place.
+    """
+    A robot's own sound at a place.
 
     level_db: of each ear (in the order of ``ears``; one microphone alone has one) over the room's
     ambience, with everything on that the robot has. on: share of each window (sound file) that each
@@ -57,7 +58,8 @@ class AnnotatedOwn(_Part):
 
 
 class Annotation(_Part):
-    """One annotation; empty or None is what it does not say.
+    """
+    One annotation; empty or None is what it does not say.
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
@@ -86,7 +88,8 @@ class Annotation(_Part):
 
 
 def read_annotation(folder: Path, *needed: str) -> Annotation:
-    """Return the annotation of a place's or a recording's folder.
+    """
+    Return the annotation of a place's or a recording's folder.
 
     needed: fields of Annotation that must be there. Raises QuietNavError naming file and field.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import csv
 import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np

@@ -22,7 +22,8 @@ MOTION_PAIRS = 400
 
 @dataclass(frozen=True)
 class ListedPlace:
-    """One place of a room: how far its wall is (metres), how long its sound, and its label.
+    """
+    One place of a room: how far its wall is (metres), how long its sound, and its label.
 
     is_near: None leaves the place out of the near-wall list; it still counts for pairs.
     """
@@ -46,7 +47,8 @@ def write_place_lists(
     most_pairs: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> None:
-    """Write ``data-split/<task>/<split>.csv`` of places, in the order of ``rooms``.
+    """
+    Write ``data-split/<task>/<split>.csv`` of places, in the order of ``rooms``.
 
     A place is a row in train and, where ``by_second``, a row a whole second of its sound in val and
     test. Of a room's pairs no more than most_pairs are kept, drawn by ``rng``.
@@ -95,7 +97,8 @@ def write_motion_lists(
     near_m: float,
     far_m: float,
 ) -> None:
-    """Write the near-wall and the relative-depth list of motion recordings.
+    """
+    Write the near-wall and the relative-depth list of motion recordings.
 
     depths: of each recording, metres a frame. Frames between near_m and far_m are left out.
     """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+import math
+import os
 from pathlib import Path
+import re
 from typing import TypeVar
 
 import numpy as np
@@ -34,7 +34,8 @@ T = TypeVar('T')
 
 @dataclass(frozen=True)
 class Row:
-    """One place that was listened to: where its audio lies and how far the wall was.
+    """
+    One place that was listened to: where its audio lies and how far the wall was.
 
     room: no room may be in two splits (for motion: the recording). audio: path of the WAV.
     start_s: where in the file the example begins; None: anywhere. near: the list's label, None
@@ -104,7 +105,8 @@ def load_splits(
     lists: str | Path | None = None,
     needs: Sequence[str] = ('audio',),
 ) -> Splits:
-    """Read the near-wall lists of a data set, all files checked.
+    """
+    Read the near-wall lists of a data set, all files checked.
 
     data: folder that holds a subset (``folders.SUBSETS``), or one of these itself.
     subset: which of them, where both are there. lists: folder of train.csv, val.csv, test.csv
@@ -125,7 +127,8 @@ def load_splits(
 def load_pairs(
     data: str | Path, subset: str | None = None, lists: str | Path | None = None
 ) -> dict[str, tuple[Pair, ...]]:
-    """Read the relative-depth lists (which of two is nearer); arguments and errors as above.
+    """
+    Read the relative-depth lists (which of two is nearer); arguments and errors as above.
 
     The official motion train list names recordings alone: its pairs are for the user to draw and
     its rows come back by ``read_motion_recordings``; here that split is empty.
@@ -178,7 +181,8 @@ def read_obstacle_list(path: str | Path, root: Path) -> list[Row]:
 
 
 def read_order_list(path: str | Path, root: Path) -> list[Pair]:
-    """Read one list of pairs; label 1 (static) says that the first is nearer.
+    """
+    Read one list of pairs; label 1 (static) says that the first is nearer.
 
     The motion lists give the signed difference of the two distances, first minus second.
     """
@@ -237,7 +241,8 @@ def refuse_missing_files(needed: Collection[Path], name: str) -> None:
 
 
 def image_rows(rows: Sequence[Row]) -> list[Row]:
-    """Return the labelled rows that an image answers, each image once.
+    """
+    Return the labelled rows that an image answers, each image once.
 
     Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
     direction that its camera does not look in.

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.quiet_campus.folders import ROBOTS
 
 _Place = tuple[float, float, float]
@@ -39,7 +39,8 @@ class RobotSource(_Part):
 
 
 class HeardRobot(_Part):
-    """One robot. ambience_dbfs: level of its room; silent_room: the ambience is not heard at all.
+    """
+    One robot. ambience_dbfs: level of its room; silent_room: the ambience is not heard at all.
 
     ears: in the rig's order, which is that of a place's ``ears``.
     """
@@ -63,7 +64,8 @@ def fingerprint_file(root: Path, room: str) -> Path:
 
 
 def read_robot(root: Path, room: str) -> HeardRobot | None:
-    """Return a room's robot, None where none is heard.
+    """
+    Return a room's robot, None where none is heard.
 
     Raises QuietNavError naming file and field where its annotation cannot be read.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ def duration_s(row: Row) -> float:
 
 
 def read_audio(row: Row, start_s: float, length_s: float) -> np.ndarray:
-    """Return float32 samples at 16 kHz, shape (samples,); short files are padded by wrapping.
+    """
+    Return float32 samples at 16 kHz, shape (samples,); short files are padded by wrapping.
 
     Raises QuietNavError where the file is no 16 kHz audio, has no such channel, or is damaged or
     too short to be a recording.
@@ -63,7 +64,8 @@ def with_distance(row: Row) -> Row:
 
 
 def motion_distances(row: Row) -> np.ndarray:
-    """Return the distance at every frame of a motion recording, metres, shape (frames,).
+    """
+    Return the distance at every frame of a motion recording, metres, shape (frames,).
 
     From the annotation where it has them all, else from the depth images.
     """

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+import shutil
+import tempfile
 from typing import Any
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.values import short
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.recordings.bag_storage import (
-    MEBIBYTE,
     Files,
     McapStorage,
+    MEBIBYTE,
     Ros1Storage,
     SqliteStorage,
     Storage,
@@ -110,7 +110,8 @@ def read_metadata(folder: Path) -> Metadata:
 
 
 def open_files(path: Path, stack: contextlib.ExitStack) -> tuple[Files, dict[str, int]]:
-    """Open the files of a bag and return them with the counts that the bag declares by topic.
+    """
+    Open the files of a bag and return them with the counts that the bag declares by topic.
 
     path: as ``bag_path`` gives it. stack: closes them. Raises QuietNavError for bad metadata, and
     whatever the libraries raise where a file is damaged.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Protocol
+import sqlite3
+from typing import Any, IO, Protocol
 from urllib.parse import quote
 
 from quiet_nav.errors import QuietNavError
@@ -20,7 +20,8 @@ _MOST_CHUNK = 1024 * MEBIBYTE
 
 @dataclass(frozen=True)
 class Channel:
-    """A topic as a file lists it.
+    """
+    A topic as a file lists it.
 
     encoding: of its messages, 'cdr' or 'ros1' where ROS wrote them. definition: of the type, ''
     where the file has none; form: 'ros2msg', 'ros2idl' or 'ros1msg'. count: messages there.
@@ -39,7 +40,8 @@ Raw = tuple[Channel, int, bytes]
 
 
 class Storage(Protocol):
-    """A file that is open. Reading may raise whatever its library raises: it is damaged then.
+    """
+    A file that is open. Reading may raise whatever its library raises: it is damaged then.
 
     start_ns, end_ns: of the first and last message, 0 without any. notes: what a user should know.
     """
@@ -57,7 +59,8 @@ class Storage(Protocol):
 
 
 class McapStorage:
-    """An mcap file. Channels of any encoding are listed; a file without an index is read through.
+    """
+    An mcap file. Channels of any encoding are listed; a file without an index is read through.
 
     Without an index messages come as they were recorded, which is their order but for moments.
     """
@@ -141,7 +144,8 @@ class McapStorage:
 
 
 class SqliteStorage:
-    """A database of rosbag2's sqlite3 plug-in, of any age; opened for reading only.
+    """
+    A database of rosbag2's sqlite3 plug-in, of any age; opened for reading only.
 
     What is still in a write-ahead log belongs to it. Raises QuietNavError where such a log is
     there and cannot be read.
@@ -246,7 +250,8 @@ class Ros1Storage:
 
 
 class Files:
-    """The files of a bag, one after the other, as if they were one.
+    """
+    The files of a bag, one after the other, as if they were one.
 
     unpack: of the messages where each was compressed.
     """

@@ -33,7 +33,7 @@ _AUDIO_COMMON = {
 
 def bag_typestore() -> Typestore:
     """Return ROS 2 Jazzy's types, audio_common_msgs and quiet_nav/msg/NearWall."""
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+    from rosbags.typesys import get_types_from_msg, get_typestore, Stores
 
     store = get_typestore(Stores.ROS2_JAZZY)
     near_wall = shared_file('msg/NearWall.msg').read_text()
@@ -43,7 +43,8 @@ def bag_typestore() -> Typestore:
 
 
 class MessageTypes:
-    """How the messages of a bag's channels are read: by the definition in the bag, else by ours.
+    """
+    How the messages of a bag's channels are read: by the definition in the bag, else by ours.
 
     A type is learnt when it is first asked for, each by itself, so that one that cannot be
     understood does not stand in the way of the others.
@@ -88,7 +89,7 @@ class MessageTypes:
         return self._stores[key]
 
     def _learn(self, channel: Channel) -> Typestore:
-        from rosbags.typesys import Stores, get_typestore
+        from rosbags.typesys import get_typestore, Stores
 
         if not channel.definition:
             if channel.msgtype in self._ours.fielddefs:

@@ -20,7 +20,8 @@ class BagTopic(NamedTuple):
 
 
 class BagWriter:
-    """An mcap bag (rosbag2) that is being written; use it as a context.
+    """
+    An mcap bag (rosbag2) that is being written; use it as a context.
 
     Raises QuietNavError where the folder exists already or cannot be written.
     """

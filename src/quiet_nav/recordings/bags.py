@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,10 @@ from quiet_nav.recordings.bag_storage import Channel
 from quiet_nav.recordings.bag_types import (
     IMAGE,
     INFO,
+    MessageTypes,
     ODOMETRY,
     STAMPED,
     UNSTAMPED,
-    MessageTypes,
 )
 from quiet_nav.sound.pcm import PcmFormat
 
@@ -30,7 +30,8 @@ _MEND = {
 
 @dataclass(frozen=True)
 class BagTopics:
-    """Names of the topics that are read; empty: found by type and usual name, or not there.
+    """
+    Names of the topics that are read; empty: found by type and usual name, or not there.
 
     format: of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
     """
@@ -44,7 +45,8 @@ class BagTopics:
 
 
 class Bag:
-    """A bag that is open for reading; use it as a context.
+    """
+    A bag that is open for reading; use it as a context.
 
     path: a rosbag2 folder or the one file in it, or a ROS 1 .bag. topics: types by name, counts:
     messages that are there by name, of all that can be read; skipped: why others cannot. Raises
@@ -81,7 +83,8 @@ class Bag:
         return list(self._notes)
 
     def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, object]]:
-        """Yield topic, time of recording (ns) and message, in order of that time.
+        """
+        Yield topic, time of recording (ns) and message, in order of that time.
 
         A message that is none of its type is left out; ``notes`` counts them, and what was read
         against what the bag declares. Raises QuietNavError where the file is damaged.
@@ -118,7 +121,8 @@ class Bag:
     def pick(
         self, what: str, types: Sequence[str], names: Sequence[str], asked: str, option: str
     ) -> str:
-        """Return the topic that carries something, '' where there is none.
+        """
+        Return the topic that carries something, '' where there is none.
 
         types: that it may have. names: usual ends of its name, the best first; '' allows any.
         asked: the user's choice. Raises QuietNavError where that is not in the bag or where
@@ -151,7 +155,8 @@ class Bag:
         return ''
 
     def need(self, topic: str, what: str, advice: str = '') -> None:
-        """Raise QuietNavError where there is no such topic, or no message in it.
+        """
+        Raise QuietNavError where there is no such topic, or no message in it.
 
         topic: as ``pick`` gave it. what: it should hold. advice: what to do, where more can be
         done than to record it.
@@ -231,7 +236,8 @@ class Bag:
 
 
 def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
-    """Return the topics of a bag that are read, '' for those that are not there.
+    """
+    Return the topics of a bag that are read, '' for those that are not there.
 
     The audio's info is the one beside it (``audio/audio_stamped``, ``audio/audio_info``).
     """

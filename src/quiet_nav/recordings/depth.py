@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.messages import (
-    DEPTH_ENCODINGS,
     check_encoding,
+    DEPTH_ENCODINGS,
     pixel_rows,
     pixel_type,
 )
@@ -25,7 +25,8 @@ NEAREST_M, FARTHEST_M = 0.05, 100.0
 
 @dataclass(frozen=True)
 class WallDistance:
-    """Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
+    """
+    Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
 
     valid_share: of the central pixels that had a reading. damaged: the image could not be read.
     """
@@ -47,7 +48,8 @@ def depth_unit_m(image: object) -> float:
 
 
 def decode_depth(image: object) -> tuple[np.ndarray, float]:
-    """Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
+    """
+    Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
 
     A view where its rows are not padded. Raises QuietNavError for other encodings and for data
     that do not fill the image.
@@ -60,7 +62,8 @@ def decode_depth(image: object) -> tuple[np.ndarray, float]:
 def wall_distance(
     depth: np.ndarray, unit_m: float = 1e-3, least_valid: float = LEAST_VALID
 ) -> WallDistance:
-    """Return the mean of the central 320x240 pixels; those without a reading are left out.
+    """
+    Return the mean of the central 320x240 pixels; those without a reading are left out.
 
     depth: shape (height, width), 0 or NaN where there is no reading. Images smaller than that in
     a direction count over all of it. Source: the paper, section 3.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import shutil
-import unicodedata
 from collections.abc import Iterator, Sequence
+import contextlib
 from dataclasses import dataclass
+import math
 from pathlib import Path
+import shutil
 from typing import Literal
+import unicodedata
 
 import numpy as np
 from pydantic import Field
@@ -17,7 +17,7 @@ from pydantic import Field
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.csv_files import read_csv
 from quiet_nav.files.json_files import read_json
-from quiet_nav.files.schema import Schema, checked
+from quiet_nav.files.schema import checked, Schema
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.perception.readings import NEAR_WALL_M
@@ -34,8 +34,8 @@ from quiet_nav.quiet_campus.listing import ListedPlace, write_motion_lists, writ
 from quiet_nav.quiet_campus.lists import SPLITS
 from quiet_nav.recordings.bag_folder import bag_name
 from quiet_nav.recordings.bags import Bag
-from quiet_nav.recordings.labelling import Labelled, LabelledPlace, LabelSettings, label_bag
-from quiet_nav.recordings.motion import MotionLabelled, label_motion
+from quiet_nav.recordings.labelling import label_bag, Labelled, LabelledPlace, LabelSettings
+from quiet_nav.recordings.motion import label_motion, MotionLabelled
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.streams import generator
 
@@ -53,7 +53,8 @@ class Assigned:
 
 
 def read_assignment(path: str | Path) -> list[Assigned]:
-    """Read a CSV of bag, room, split; bags are relative to its folder.
+    """
+    Read a CSV of bag, room, split; bags are relative to its folder.
 
     Raises QuietNavError naming the line where a value is missing, and for other columns.
     """
@@ -95,7 +96,8 @@ class _Labels(Schema):
 
 
 class LabelledSet:
-    """A data set below ``out``: which room is in which part, and the bags it was made from.
+    """
+    A data set below ``out``: which room is in which part, and the bags it was made from.
 
     It grows bag by bag: what was added stays, whatever happens to the next. Raises QuietNavError
     where ``labels.json`` is there but cannot be read, or recordings are that it does not know.
@@ -121,7 +123,8 @@ class LabelledSet:
             )
 
     def claim(self, assigned: Sequence[Assigned]) -> list[Assigned]:
-        """Take rooms into their parts and return the bags that are not in yet.
+        """
+        Take rooms into their parts and return the bags that are not in yet.
 
         Everything that can be refused is, before anything is read or written: rooms in two parts,
         unknown parts, two bags of one name. Raises QuietNavError, also where the folder cannot be
@@ -165,7 +168,8 @@ class LabelledSet:
         wav: Wav | None = None,
         motion: bool = False,
     ) -> tuple[Labelled, MotionLabelled | None]:
-        """Label a bag into its room's folder and write the lists; motion: moving stretches, too.
+        """
+        Label a bag into its room's folder and write the lists; motion: moving stretches, too.
 
         Where it raises nothing of the bag counts.
         """

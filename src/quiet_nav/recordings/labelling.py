@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+import math
 from pathlib import Path
 from typing import Protocol
 
@@ -18,8 +18,8 @@ from quiet_nav.perception.odometry import MAX_GAP_S
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import DepthTrack, decode_depth
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear, spans_apart
+from quiet_nav.recordings.depth import decode_depth, DepthTrack
+from quiet_nav.recordings.playback import events, hear, Moved, Seen, spans_apart, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -38,7 +38,8 @@ _NOT_SEEN = 'the robot never turned the camera here to what an ear faced'
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How places are cut.
+    """
+    How places are cut.
 
     longest_s: of one place. still: the robot (or whoever held the camera) stood all the time, so
     that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
@@ -56,7 +57,8 @@ class LabelSettings:
 
 @dataclass(frozen=True)
 class LabelledPlace:
-    """A place: when its sound began, how long it is, metres to the wall.
+    """
+    A place: when its sound began, how long it is, metres to the wall.
 
     name: of its folder. side: of the one ear kept, where the camera had to turn for it; seen_ns:
     when it looked there, 0 while the sound was heard.
@@ -89,7 +91,8 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True)
 class Labelled:
-    """What became of a bag; left_out: why the rest was not kept, and seconds of it.
+    """
+    What became of a bag; left_out: why the rest was not kept, and seconds of it.
 
     begun_ns: time of its first message.
     """
@@ -110,7 +113,8 @@ class Labelled:
 def label_bag(
     path: str | Path, settings: LabelSettings, keeper: Keeper, wav: Wav | None = None
 ) -> Labelled:
-    """Cut a bag into places; their sound and images go to ``keeper``, one at a time.
+    """
+    Cut a bag into places; their sound and images go to ``keeper``, one at a time.
 
     Raises QuietNavError where it holds no sound, no depth, no distance in any of its depth images,
     no odometry (unless ``still``), or sound and depth that never overlap.
@@ -350,7 +354,8 @@ def nearest_images(
     check: Callable[[object], object],
     notes: dict[str, None] | None = None,
 ) -> Iterator[tuple[list[int], object]]:
-    """Yield every image that is nearest to some of the times, and which; one in memory at a time.
+    """
+    Yield every image that is nearest to some of the times, and which; one in memory at a time.
 
     check: raises QuietNavError for images that cannot be read; they are passed over, and counted
     in ``notes``. Nothing where no time or no such topic is asked about.

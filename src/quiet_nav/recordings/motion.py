@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +20,15 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import DepthTrack, decode_depth
+from quiet_nav.recordings.depth import decode_depth, DepthTrack
 from quiet_nav.recordings.labelling import (
-    LabelSettings,
     channels_kept,
+    LabelSettings,
     millimetres,
     nearest,
     nearest_images,
 )
-from quiet_nav.recordings.playback import Moved, Seen, Wav, events, hear
+from quiet_nav.recordings.playback import events, hear, Moved, Seen, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -70,7 +70,8 @@ class _Piece:
 def label_motion(
     path: str | Path, room: str, root: Path, settings: LabelSettings, wav: Wav | None = None
 ) -> MotionLabelled:
-    """Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
+    """
+    Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
 
     A frame takes the depth and colour image nearest to it in time, at most 0.25 s off; sound and
     depth without a break, at most ``settings.longest_s``. Raises as ``label_bag`` does.

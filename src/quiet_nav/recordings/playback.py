@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+import heapq
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.recordings.bags import UNSTAMPED, Bag, BagTopics, need_audio
-from quiet_nav.recordings.depth import WallDistance, recorded_wall_distance
+from quiet_nav.recordings.bags import Bag, BagTopics, need_audio, UNSTAMPED
+from quiet_nav.recordings.depth import recorded_wall_distance, WallDistance
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.receiver import AudioReceiver, format_from_info
 
@@ -68,7 +68,8 @@ Event = Info | Sound | Moved | Seen
 def events(
     bag: Bag, topics: BagTopics, wav: Wav | None = None, depth: bool = True, sound: bool = True
 ) -> Iterator[tuple[int, Event]]:
-    """Yield what happened with the time at which it was recorded (ns), in order of that time.
+    """
+    Yield what happened with the time at which it was recorded (ns), in order of that time.
 
     Raises QuietNavError where there is no audio (neither in the bag nor beside it), and whatever
     reading the bag raises.
@@ -142,7 +143,8 @@ def _of_wav(wav: Wav, start_ns: int) -> Iterator[tuple[int, Event]]:
 
 
 def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> list[Wav | None]:
-    """Return the WAV of each of so many bags, None for all where there are none.
+    """
+    Return the WAV of each of so many bags, None for all where there are none.
 
     Raises QuietNavError where they are not one a bag, or delays not one a WAV or none.
     """
@@ -158,7 +160,8 @@ def wavs_beside(bags: int, wavs: Sequence[Path], delays: Sequence[float]) -> lis
 def spans_apart(
     sound: tuple[int, int] | None, times: Collection[int], where: object, what: str = 'depth'
 ) -> str:
-    """Return what to say where sound and something else never overlap in time, or ''.
+    """
+    Return what to say where sound and something else never overlap in time, or ''.
 
     sound: its first and last time; times: those of the other; all ns.
     """

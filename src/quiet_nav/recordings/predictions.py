@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,8 @@ _NOTHING = np.zeros(0, np.uint8)
 
 
 def write_predictions(path: str | Path, found: Replayed) -> int:
-    """Write readings and the depth camera's distances as an mcap bag; return how many messages.
+    """
+    Write readings and the depth camera's distances as an mcap bag; return how many messages.
 
     Readings come as messages, and as fans with their numbers, which RViz and Foxglove draw at the
     robot of the original.
@@ -60,7 +61,8 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
 def near_wall_message(
     store: object, reading: NearWallReading, frame_id: str, rig: str = ''
 ) -> object:
-    """Return a reading as quiet_nav/msg/NearWall of a rosbags type store.
+    """
+    Return a reading as quiet_nav/msg/NearWall of a rosbags type store.
 
     rig: ``Rig.identity`` of the ears, '' for none.
     """

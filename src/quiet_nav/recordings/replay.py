@@ -11,11 +11,11 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import parse_context, parse_question
 from quiet_nav.perception.reference import RoomReference
-from quiet_nav.perception.rig import Rig, find_rig, rig_for
-from quiet_nav.perception.rolling import Decision, RollingListener, RollingSettings, channels_fault
+from quiet_nav.perception.rig import find_rig, Rig, rig_for
+from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack
-from quiet_nav.recordings.playback import Info, Moved, Seen, Wav, events, hear, spans_apart
+from quiet_nav.recordings.playback import events, hear, Info, Moved, Seen, spans_apart, Wav
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -27,7 +27,8 @@ _TELL_S = 1.0
 
 @dataclass(frozen=True)
 class ReplaySettings:
-    """What a replay does; the defaults are those of the node near_wall.
+    """
+    What a replay does; the defaults are those of the node near_wall.
 
     model: None for the one that ships. rig: name or YAML file, '' for the one that fits the
     number of channels. reference: file of the room's reference to begin with. depth: whether
@@ -61,7 +62,8 @@ class ReplaySettings:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay found.
+    """
+    What a replay found.
 
     decisions: oldest first, each with the time at which its sound was recorded (ns). depth: wall
     distances that the depth camera saw. has_depth: whether there are depth images at all. notes:
@@ -93,7 +95,8 @@ def replay(
     detector: NearWallDetector | None = None,
     progress: Progress | None = None,
 ) -> Replayed:
-    """Run the detector over a bag, as fast as the machine can.
+    """
+    Run the detector over a bag, as fast as the machine can.
 
     wav: sound recorded beside the bag instead of in it. progress: called with the share done.
     Raises QuietNavError where the bag cannot be read or holds no sound that the rig can hear.

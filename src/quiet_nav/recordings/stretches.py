@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.perception.odometry import MAX_GAP_S, STILL_M, STILL_RAD, rate_fault
+from quiet_nav.perception.odometry import MAX_GAP_S, rate_fault, STILL_M, STILL_RAD
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Stretch:
 
 
 class StillStretches:
-    """Takes poses in order of time and keeps when they stayed where they were.
+    """
+    Takes poses in order of time and keeps when they stayed where they were.
 
     The limits are those of ``OdometryTrack``; a pause in the poses ends a stretch. known_ns: of
     time that poses tell about, paused_ns: of longer pauses between them.

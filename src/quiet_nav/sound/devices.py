@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+import queue
+import threading
 from types import TracebackType
 from typing import Any
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.pcm import PcmFormat, decode_pcm, encode_pcm
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
 from quiet_nav.sound.resampling import StreamResampler
 from quiet_nav.sound.timeline import StampTolerance, Timeline
 
@@ -66,7 +66,8 @@ def input_devices() -> list[str]:
 
 
 def find_device(device: str) -> int:
-    """Return the index of an input given by index, name, part of a name, or '' for the default.
+    """
+    Return the index of an input given by index, name, part of a name, or '' for the default.
 
     Raises QuietNavError listing the inputs there are where none or several fit.
     """
@@ -82,7 +83,8 @@ def find_device(device: str) -> int:
 
 
 class CaptureClock:
-    """Turn PortAudio's capture times into stamps on another clock, without their jitter.
+    """
+    Turn PortAudio's capture times into stamps on another clock, without their jitter.
 
     ``capture_ns`` is measured once a chunk; the stamps follow it as ``Timeline`` does: the drift
     of the sound card's clock is followed slowly, lost samples are a jump.
@@ -113,7 +115,8 @@ class CaptureClock:
 
 
 class DeviceCapture:
-    """A PortAudio input, open as a context; ``chunks`` yields what it records.
+    """
+    A PortAudio input, open as a context; ``chunks`` yields what it records.
 
     device: as in ``find_device``. pcm_format: of the chunks. clock: returns the time now in ns;
     stamps are on this clock. device_rate: at which the device records (Hz); 0: the format's where
@@ -197,7 +200,8 @@ class DeviceCapture:
         self._resampler = None
 
     def chunks(self, stop: threading.Event) -> Iterator[CapturedChunk]:
-        """Yield chunks until ``stop`` is set.
+        """
+        Yield chunks until ``stop`` is set.
 
         Raises QuietNavError where none came for 1 s or PortAudio ended: the device is lost.
         """

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import contextlib
 import io
 import math
-import struct
-from collections.abc import Iterator
 from pathlib import Path
+import struct
 from typing import BinaryIO
 
 import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.opening import open_regular
-from quiet_nav.sound.pcm import PcmFormat, encode_pcm
+from quiet_nav.sound.pcm import encode_pcm, PcmFormat
 
 #: What keeps every bit of a file's samples; anything else (Vorbis, Opus, ...) decodes to floats.
 _EXACT = {'PCM_16': 'S16LE', 'PCM_24': 'S24LE', 'PCM_32': 'S32LE', 'PCM_S8': 'S16LE'}
@@ -26,7 +26,8 @@ _MOST_SIZE = 2**32 - 1
 
 
 class PcmFile:
-    """A WAV, FLAC or OGG file (whatever libsndfile reads) to be read as interleaved PCM.
+    """
+    A WAV, FLAC or OGG file (whatever libsndfile reads) to be read as interleaved PCM.
 
     sample_format: 'auto' for the one that keeps the file's samples bit for bit, or one of PCM's.
     A file that does not say how long it is (FLAC from a pipe, WAV of a recorder that lost power)
@@ -53,7 +54,8 @@ class PcmFile:
         return math.nan if self.frames is None else self.frames / self.format.sample_rate
 
     def chunks(self, chunk_s: float, loop: bool = False) -> Iterator[bytes]:
-        """Yield PCM bytes of ``chunk_s`` each, the last one shorter; for ever with ``loop``.
+        """
+        Yield PCM bytes of ``chunk_s`` each, the last one shorter; for ever with ``loop``.
 
         Raises QuietNavError where the file breaks off with damaged data.
         """
@@ -91,7 +93,8 @@ class PcmFile:
 
 
 class _Forward(soundfile.SoundFile):
-    """A sound file that is read from its beginning to its end alone.
+    """
+    A sound file that is read from its beginning to its end alone.
 
     soundfile seeks after every block otherwise, which fails at the end of unknown length.
     """
@@ -128,7 +131,8 @@ class _Mended(io.RawIOBase):
 
 
 def _mended(file: BinaryIO) -> BinaryIO | _Mended:
-    """Return a WAV file whose header says that nothing is in it with what is there, or the file.
+    """
+    Return a WAV file whose header says that nothing is in it with what is there, or the file.
 
     Recorders write the length when they end; one that lost power leaves it at 0.
     """

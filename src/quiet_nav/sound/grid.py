@@ -8,7 +8,8 @@ from quiet_nav.sound.windows import Window
 
 
 class WindowGrid:
-    """Cut the windows of a stream that end on multiples of ``hop_s`` since time 0.
+    """
+    Cut the windows of a stream that end on multiples of ``hop_s`` since time 0.
 
     What it yields depends on the sound and its stamps alone, not on when it is asked, so that a
     live node and a replay of its bag work on the same windows.
@@ -21,7 +22,8 @@ class WindowGrid:
         self._done_ns: int | None = None
 
     def due(self, stream: AudioStream) -> list[tuple[Window, ...]]:
-        """Return the windows due since the last call, oldest first, each as one a channel.
+        """
+        Return the windows due since the last call, oldest first, each as one a channel.
 
         Windows that are not valid (young, across a gap) are among them, with their reason. After
         time ran backwards the grid goes on from there.

@@ -12,7 +12,8 @@ FLOOR_DBFS = -200.0
 
 
 def level_dbfs(samples: np.ndarray, axis: int = 0) -> np.ndarray | float:
-    """Return the RMS level without its mean, in dB relative to full scale 1.0.
+    """
+    Return the RMS level without its mean, in dB relative to full scale 1.0.
 
     A full-scale square wave has 0 dBFS, a full-scale sine -3.01 dBFS; nothing is below -200 dBFS.
     samples: any shape, reduced along ``axis``; empty ones are at -200 dBFS.

@@ -36,7 +36,8 @@ def mel_filterbank(
     low_hz: float = 0.0,
     high_hz: float = MEL_TOP_HZ,
 ) -> np.ndarray:
-    """Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
+    """
+    Return triangular filters of height 1: float32, shape (bands, fft_size // 2 + 1).
 
     Corners are evenly spaced in HTK mel, flanks straight in Hz. Equal to
     ``librosa.filters.mel(htk=True, norm=None)``.
@@ -102,11 +103,12 @@ def mel_power(samples: np.ndarray, pad: bool = False) -> np.ndarray:
 
 
 def log_mel(samples: np.ndarray, pad: bool = False) -> np.ndarray:
-    """Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
+    """
+    Return log(mel power + 1e-10), natural logarithm: float32, shape (..., frames, 64).
 
-    samples: full scale 1.0, 16 kHz, shape (..., n). The power is |FFT|^2 of Hann-windowed frames,
-    unscaled; frame i begins at sample 160 i, so that 48000 samples give 298 frames. With ``pad``
-    120 samples are mirrored at either end and n samples give n / 160 frames: 96 a clip.
+    samples: full scale 1.0, 16 kHz, shape (..., n). The power is ``|FFT|^2`` of Hann-windowed
+    frames, unscaled; frame i begins at sample 160 i, so that 48000 samples give 298 frames. With
+    ``pad`` 120 samples are mirrored at either end and n samples give n / 160 frames: 96 a clip.
     Raises QuietNavError where there is not one frame.
     """
     return np.log(mel_power(samples, pad) + np.float32(LOG_OFFSET))

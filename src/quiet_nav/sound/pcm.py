@@ -16,7 +16,8 @@ MIN_RATE, MAX_RATE = 1_000, 768_000
 
 @dataclass(frozen=True)
 class PcmFormat:
-    """Layout of interleaved PCM bytes.
+    """
+    Layout of interleaved PCM bytes.
 
     Raises QuietNavError for a sample format, channel count or rate (Hz) that cannot be decoded.
     """
@@ -76,7 +77,8 @@ class PcmDecoder:
         return len(self._carry)
 
     def decode(self, data: bytes | bytearray | memoryview) -> np.ndarray:
-        """Return the frames completed by ``data``: float32, shape (frames, channels).
+        """
+        Return the frames completed by ``data``: float32, shape (frames, channels).
 
         Full scale is 1.0; S16LE and S24LE convert exactly, S32LE to float32's 24 bits. F32LE is
         passed on as it is, non-finite values included.
@@ -93,7 +95,8 @@ class PcmDecoder:
 
 
 def decode_pcm(data: bytes | memoryview, pcm_format: PcmFormat) -> np.ndarray:
-    """Decode whole frames to float32 of shape (frames, channels), full scale 1.0.
+    """
+    Decode whole frames to float32 of shape (frames, channels), full scale 1.0.
 
     Raises QuietNavError where ``data`` does not fill whole frames.
     """
@@ -115,7 +118,8 @@ def decode_pcm(data: bytes | memoryview, pcm_format: PcmFormat) -> np.ndarray:
 
 
 def encode_pcm(samples: np.ndarray, sample_format: str) -> bytes:
-    """Encode samples of shape (frames,) or (frames, channels) as interleaved PCM bytes.
+    """
+    Encode samples of shape (frames,) or (frames, channels) as interleaved PCM bytes.
 
     Floats have full scale 1.0, are rounded to the nearest step and limited to the format's range.
     Integers are taken as left-aligned in their type (int16 or int32), as sound files are read:

@@ -15,7 +15,8 @@ _WAITING_S = 10.0
 
 @dataclass(frozen=True)
 class AudioEvent:
-    """Something that a user should know: ``error`` where no sound can be had until it is mended.
+    """
+    Something that a user should know: ``error`` where no sound can be had until it is mended.
 
     cause: what brought it about, in words without its numbers: equal causes need not be said
     every time. '' for what is always worth saying.
@@ -29,7 +30,8 @@ class AudioEvent:
 def format_from_info(
     channels: int, sample_rate: int, sample_format: str, coding_format: str
 ) -> PcmFormat:
-    """Return the format that an audio_common_msgs/AudioInfo says.
+    """
+    Return the format that an audio_common_msgs/AudioInfo says.
 
     Raises QuietNavError for compressed audio and whatever PcmFormat refuses.
     """
@@ -42,7 +44,8 @@ def format_from_info(
 
 
 class AudioReceiver:
-    """Build the AudioStream of one topic from its infos and chunks, in the order they came.
+    """
+    Build the AudioStream of one topic from its infos and chunks, in the order they came.
 
     Chunks that come before the first info wait for it. Bad input never raises: ``fault`` says what
     is wrong until it is over, ``take_events`` what happened since it was last asked.

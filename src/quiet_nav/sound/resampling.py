@@ -13,7 +13,8 @@ RINGING_S = 0.02
 
 
 class StreamResampler:
-    """Resample a stream of any rate to 16 kHz, chunk by chunk (soxr, quality HQ).
+    """
+    Resample a stream of any rate to 16 kHz, chunk by chunk (soxr, quality HQ).
 
     Output sample k stands for the time of input sample k * rate / 16000: the filter's delay shows
     only as samples that come later (at most 0.12 s of sound), never as a shift in time.

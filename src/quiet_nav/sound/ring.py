@@ -31,7 +31,8 @@ class RingBuffer:
         self.newest += count
 
     def read(self, channel: int, start: int, stop: int) -> np.ndarray:
-        """Return a copy of samples start (included) to stop (not), float32, shape (stop - start,).
+        """
+        Return a copy of samples start (included) to stop (not), float32, shape (stop - start,).
 
         Raises IndexError where they are not held.
         """

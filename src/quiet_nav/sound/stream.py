@@ -14,7 +14,7 @@ from quiet_nav.sound.pcm import PcmDecoder, PcmFormat
 from quiet_nav.sound.resampling import StreamResampler
 from quiet_nav.sound.ring import RingBuffer, SampleMarks
 from quiet_nav.sound.timeline import Break, BreakKind, StampTolerance, Timeline
-from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window, too_short
+from quiet_nav.sound.windows import SAMPLE_RATE, too_short, Window, WINDOW_SAMPLES
 
 _EPSILON = 1e-3
 _PRUNE_S = 1.0
@@ -25,7 +25,8 @@ _SHORTEST_REPEAT = 32
 
 
 class AudioStream:
-    """The sound of one publisher at 16 kHz, as far back as ``buffer_s``, cut into windows by time.
+    """
+    The sound of one publisher at 16 kHz, as far back as ``buffer_s``, cut into windows by time.
 
     Nothing is lost unnoticed: a window that crosses a gap, an overlap or a clock jump, holds
     samples that were not finite numbers, or bytes that came before, is not valid and says so. While
@@ -97,7 +98,8 @@ class AudioStream:
         return found
 
     def push(self, frames: np.ndarray, stamp_ns: int) -> Break | None:
-        """Add float samples of shape (frames, channels) or (frames,), full scale 1.0.
+        """
+        Add float samples of shape (frames, channels) or (frames,), full scale 1.0.
 
         Raises QuietNavError where the number of channels is not that of the format.
         """
@@ -130,7 +132,8 @@ class AudioStream:
         return self._window(channel, self._ring.newest)
 
     def ending_at(self, time_ns: int, channel: int = 0, samples: int = WINDOW_SAMPLES) -> Window:
-        """Return the window whose last sample ends at ``time_ns`` or less than a sample before.
+        """
+        Return the window whose last sample ends at ``time_ns`` or less than a sample before.
 
         samples: its length, 3 s by default; no more than the buffer holds. Not valid, with the
         reason, where that time is not heard yet or no longer held.
@@ -153,7 +156,8 @@ class AudioStream:
         return self._window(channel, stop, samples)
 
     def starting_at_or_after(self, time_ns: int, channel: int = 0) -> Window | None:
-        """Return the first unbroken window that starts at or after ``time_ns``.
+        """
+        Return the first unbroken window that starts at or after ``time_ns``.
 
         None while none is heard to its end: keep listening. Breaks and samples that were not
         finite are stepped over: the window then starts after them.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import enum
 import statistics
-from dataclasses import dataclass
 
 #: A jump ahead longer than this is taken for a set clock, a shorter one for lost sound.
 CLOCK_JUMP_S = 60.0
@@ -24,7 +24,8 @@ class BreakKind(enum.Enum):
 
 @dataclass(frozen=True)
 class Break:
-    """Between sample ``index`` - 1 and ``index`` time jumps by ``shift_ns`` (negative: back).
+    """
+    Between sample ``index`` - 1 and ``index`` time jumps by ``shift_ns`` (negative: back).
 
     time_ns: time of sample ``index`` on the new side.
     """
@@ -49,7 +50,8 @@ class Break:
 
 @dataclass(frozen=True)
 class StampTolerance:
-    """How stamps are judged; all in seconds but ``confirm_chunks``.
+    """
+    How stamps are judged; all in seconds but ``confirm_chunks``.
 
     A chunk whose stamp is off by ``jump_s`` or more breaks the stream at once. A smaller deviation
     counts when it stays, in one direction, for ``confirm_s`` and ``confirm_chunks`` chunks: jitter
@@ -66,7 +68,8 @@ class StampTolerance:
 
 
 class Timeline:
-    """Map sample numbers to integer nanoseconds and back, from one stamp a chunk.
+    """
+    Map sample numbers to integer nanoseconds and back, from one stamp a chunk.
 
     The stamp of a chunk is the time of its first sample. Between breaks the map follows the
     stamps' mean to 1 ms, whatever their jitter.
@@ -136,7 +139,8 @@ class Timeline:
         return first_ns + round((index - first) * 1e9 / self.sample_rate)
 
     def position(self, time_ns: int) -> float:
-        """Return the sample number, with fraction, of a time; in a gap that of the sample after it.
+        """
+        Return the sample number, with fraction, of a time; in a gap that of the sample after it.
 
         Where time was seen twice (an overlap, a clock set back) the newer sample is meant.
         """

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
+import math
 
 import numpy as np
 
 from quiet_nav.sound.levels import is_clipped, level_dbfs
-from quiet_nav.sound.windows import WINDOW_SAMPLES, Window, too_short
+from quiet_nav.sound.windows import too_short, Window, WINDOW_SAMPLES
 
 
 @dataclass(frozen=True)
 class ValidityLimits:
-    """What a window must keep to.
+    """
+    What a window must keep to.
 
     max_age_s: from the window's end to now; also how far its end may lie in the future.
     max_clipped: share of samples at full scale. silence_dbfs: a level below this is no room but a
@@ -29,7 +30,8 @@ class ValidityLimits:
 def window_fault(
     window: Window, limits: ValidityLimits | None = None, now_ns: int | None = None
 ) -> str:
-    """Return why the window must not be used, or '' where it may; the first reason found counts.
+    """
+    Return why the window must not be used, or '' where it may; the first reason found counts.
 
     Looked at in this order: the window's own reason (gaps, too short), age (only with ``now_ns``),
     non-finite samples, clipping, silence.

@@ -18,7 +18,8 @@ CLIPS_PER_WINDOW = 20
 
 @dataclass(frozen=True)
 class Window:
-    """The last 3.0 s of one microphone.
+    """
+    The last 3.0 s of one microphone.
 
     samples: float32, shape (48000,), full scale 1.0, 16 kHz; fewer where the stream is younger or
     was interrupted: what was heard without a break up to the end.
@@ -70,7 +71,8 @@ def too_short(samples: int, wanted: int = WINDOW_SAMPLES) -> str:
 def clip_starts(
     samples: int, count: int = CLIPS_PER_WINDOW, rng: np.random.Generator | None = None
 ) -> np.ndarray:
-    """Return the first sample of each clip within a window, int64, shape (count,).
+    """
+    Return the first sample of each clip within a window, int64, shape (count,).
 
     Evenly spaced, the first clip at the window's start and the last at its end; with ``rng`` drawn
     uniformly at random as in training (the paper, section 4), in the order drawn.

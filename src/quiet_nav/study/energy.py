@@ -11,7 +11,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import metrics
 from quiet_nav.evaluation.metrics import estimate
-from quiet_nav.quiet_campus.lists import SPLITS, Row, load_splits
+from quiet_nav.quiet_campus.lists import load_splits, Row, SPLITS
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.logmel import log_mel, mel_centres_hz
 from quiet_nav.sound.windows import WINDOW_S
@@ -22,7 +22,8 @@ SERIES = 'near minus far'
 
 
 def energy(data: str | Path, subset: str, seed: int = 0) -> list[tuple[float, str, TaskReport]]:
-    """Return (band's centre in Hz, series, report with the figure ``level`` in dB), a band each.
+    """
+    Return (band's centre in Hz, series, report with the figure ``level`` in dB), a band each.
 
     Of every room: the mean log-mel of its near places (the lists' label) minus that of its far
     ones, one window of 3 s a place; the mean and its interval are over rooms.

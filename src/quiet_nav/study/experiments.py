@@ -20,7 +20,8 @@ BANDS_HZ = ((0.0, 8000.0), (0.0, 1000.0), (1000.0, 2000.0), (2000.0, 4000.0), (4
 
 @dataclass(frozen=True)
 class Training:
-    """One network to train: everything of it that an experiment decides.
+    """
+    One network to train: everything of it that an experiment decides.
 
     options: of the recipe's network, by name. init: what its encoders start from. distractors:
     events are mixed in while training (A.7).
@@ -56,7 +57,8 @@ AV_ORDER = Training('av-order', 'both')
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table, or one point of a curve.
+    """
+    One line of a table, or one point of a curve.
 
     subset: evaluated on (the training's own by default). snr_db: ambience over an event that is
     mixed in. between: rows are told apart by a value, between edges: a line for each. x, series:
@@ -79,7 +81,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One table or figure: ``figure`` (in ``unit``) is drawn, over ``x`` where it has a label.
+    """
+    One table or figure: ``figure`` (in ``unit``) is drawn, over ``x`` where it has a label.
 
     measures: 'energy' takes levels of the data themselves and trains nothing.
     """

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from pathlib import Path
+import textwrap
 
 import numpy as np
 

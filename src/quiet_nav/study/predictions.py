@@ -16,7 +16,8 @@ KINDS = ('binary', 'multiclass', 'regression', 'ratio')
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a network said of the rows of a split, N of them, in any order.
+    """
+    What a network said of the rows of a split, N of them, in any order.
 
     rooms: each row's room, (N,). target: (N,), a truth value (binary), a class from 0 on
     (multiclass, in an order in which neighbours are alike), metres (regression) or the natural

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import dataclasses
+from dataclasses import dataclass
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
-from quiet_nav.study.experiments import IMAGENET, Experiment, Line, Training
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.writing import write_json
+from quiet_nav.study.experiments import Experiment, IMAGENET, Line, Training
 from quiet_nav.study.predictions import Predictions
-from quiet_nav.study.scores import TaskReport, score, score_between
+from quiet_nav.study.scores import score, score_between, TaskReport
 
 BEST, DONE = 'best.ckpt', 'result.json'
 
@@ -151,7 +153,8 @@ def run_study(
     seed: int = 0,
     tell: Tell = print,
 ) -> list[Outcome]:
-    """Train what is missing, judge what is missing, and return every experiment's figures.
+    """
+    Train what is missing, judge what is missing, and return every experiment's figures.
 
     out: receives ``trainings/`` and ``scores/``; what is finished there is kept, a training that
     was stopped goes on from its last checkpoint. Trainings of several experiments are shared.
@@ -226,10 +229,7 @@ def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> N
         {'low': low, 'high': high, **report.to_json(), 'draws': report.draws()}
         for low, high, report in parts
     ]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(content, indent=1) + '\n')
-    part.replace(path)
+    write_json(path, content, overwrite=True)
 
 
 def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Found]:
@@ -240,8 +240,14 @@ def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Fou
         ]
     found = []
     for line in one.lines:
-        for part in json.loads(files[line].read_text()):
-            report, label, x = TaskReport.from_json(part), line.label, line.x
+        for part in read_json(files[line], finite=False):
+            try:
+                report, label, x = TaskReport.from_json(part), line.label, line.x
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                raise QuietNavError(
+                    f'{files[line]}: not what this command writes ({error}); remove it to measure '
+                    'again'
+                ) from error
             if part['low'] is not None:
                 label = f'{line.label}, {part["low"]:g} to {part["high"]:g}'
                 x = (part['low'] + part['high']) / 2.0

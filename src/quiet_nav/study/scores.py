@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
+from dataclasses import dataclass
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import metrics
-from quiet_nav.evaluation.metrics import Estimate, Metric, estimate
+from quiet_nav.evaluation.metrics import Estimate, estimate, Metric
 from quiet_nav.study.predictions import Kind, Predictions
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of merit, what chance reaches in it, and the best constant answer (no input).
+    """
+    One figure of merit, what chance reaches in it, and the best constant answer (no input).
 
     chance: an answer drawn at random (a class: all alike; a value: from the training rows).
     no_input: the answer that fits the training rows best whatever is heard: their more frequent
@@ -49,7 +50,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class TaskReport:
-    """Every figure of a task on one split; the first is the task's own.
+    """
+    Every figure of a task on one split; the first is the task's own.
 
     names: of the rooms, where the first figure's draws of them are kept.
     """
@@ -73,7 +75,8 @@ class TaskReport:
         return self.figures[0]
 
     def above(self, other: TaskReport) -> Estimate | None:
-        """Return how far the first figure is above another report's, in the same draws of rooms.
+        """
+        Return how far the first figure is above another report's, in the same draws of rooms.
 
         None where the rooms are not the same or their draws were not kept.
         """
@@ -129,7 +132,8 @@ class TaskReport:
 
 
 def score(predictions: Predictions, seed: int = 0) -> TaskReport:
-    """Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.
+    """
+    Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.
 
     binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average metres where
     ``position_m`` is given. regression, ratio: MAE, median error, R2; for a ratio the AP of its
@@ -145,7 +149,8 @@ def score(predictions: Predictions, seed: int = 0) -> TaskReport:
 def score_between(
     predictions: Predictions, key: str, edges: tuple[float, ...], seed: int = 0
 ) -> list[tuple[float, float, TaskReport]]:
-    """Return (low, high, report) of rows with low <= ``extra[key]`` < high, where there are any.
+    """
+    Return (low, high, report) of rows with low <= ``extra[key]`` < high, where there are any.
 
     Raises QuietNavError where the predictions say nothing of the key.
     """

@@ -174,7 +174,8 @@ def _greater(outcome: Outcome, label: str, other: str, name: str) -> Conclusion:
 def _above(
     where: str, one: tuple[str, TaskReport], two: tuple[str, TaskReport], name: str
 ) -> Conclusion:
-    """Say whether one report's first figure is above another's.
+    """
+    Say whether one report's first figure is above another's.
 
     Of the same rooms the difference decides, draw by draw: its interval must lie above 0. Of
     others the values do, and it is said whether their intervals touch.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 import dataclasses
+from dataclasses import dataclass
 import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.augment import SYNTHETIC, DistractorBank
-from quiet_nav.quiet_campus.lists import OBSTACLE, ORDER, SPLITS, find_lists, find_subset
+from quiet_nav.learning.augment import DistractorBank, SYNTHETIC
+from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
 from quiet_nav.study.energy import energy
-from quiet_nav.study.experiments import IMAGENET, SUBSETS, Experiment, Training
+from quiet_nav.study.experiments import Experiment, IMAGENET, SUBSETS, Training
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.run import unserved
 from quiet_nav.study.scores import TaskReport
@@ -29,7 +29,8 @@ EVENT_SHARE = 0.5
 
 @dataclass(frozen=True)
 class TaskRunner:
-    """Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
+    """
+    Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
 
     data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
     folder of distractors, None for synthetic ones. imagenet: weights of ResNet-18. rooms: another

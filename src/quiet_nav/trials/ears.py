@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from typing import Protocol
 
 import numpy as np
@@ -33,7 +33,8 @@ class Ears(Protocol):
     """Readings of a robot that stands: what trials need of a detector."""
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
-        """Return readings of a window from ``start_ns`` on at a true pose.
+        """
+        Return readings of a window from ``start_ns`` on at a true pose.
 
         Sides are in the axes of the step's beginning (``stop`` is how far it has turned since).
         Readings of earlier windows of the same place may be given again, improved; those of an
@@ -51,7 +52,8 @@ def make_ears(
     context: str = 'full',
     own_sound: str = 'none',
 ) -> Ears:
-    """Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
+    """
+    Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
 
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
@@ -119,7 +121,8 @@ class IdealEars:
 
 
 class ErrorProneEars(IdealEars):
-    """Ears that err as a trained detector does: errors grow with distance and hang together.
+    """
+    Ears that err as a trained detector does: errors grow with distance and hang together.
 
     Median absolute error about 0.15 m within 1 m; errors of places 0.5 m apart still correlate
     by 1/e (the room's field is the same there); 4 % of the readings say anything; the spread told

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
+import functools
 from typing import Protocol
 
 import numpy as np
@@ -26,7 +26,8 @@ class Eyes(Protocol):
     """Readings of a robot that stands: what trials need of a camera."""
 
     def look(self, pose: Pose2D, stop: ListenStop, time_ns: int) -> list[NearWallReading]:
-        """Return what an image at a true pose says; nothing where no image comes.
+        """
+        Return what an image at a true pose says; nothing where no image comes.
 
         Sides are in the axes of the step's beginning (``stop`` is how far it has turned since).
         """
@@ -35,7 +36,8 @@ class Eyes(Protocol):
 def make_eyes(
     detector: str, plan: Plan, rng: np.random.Generator, fault: CameraFault | None = None
 ) -> Eyes:
-    """Return the camera that ``detector`` names: 'ideal' or an ONNX file.
+    """
+    Return the camera that ``detector`` names: 'ideal' or an ONNX file.
 
     Raises QuietNavError as the detector's ``load`` does.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
+import functools
 from typing import Protocol
 
 import numpy as np
@@ -16,12 +16,12 @@ from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.readings import Context, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.plan import Plan
-from quiet_nav.simulation.sound.distractors import FIRST_KINDS, Event
+from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.own_sound import own_sound_of
-from quiet_nav.simulation.sound.scenes import Scene, SceneRanges, draw_point, scene_in_plan
+from quiet_nav.simulation.sound.scenes import draw_point, Scene, scene_in_plan, SceneRanges
 from quiet_nav.simulation.sound.sources import Schedule
-from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES, Window
+from quiet_nav.sound.windows import SAMPLE_RATE, Window, WINDOW_SAMPLES
 from quiet_nav.streams import stream_key
 from quiet_nav.trials.random_network import RandomNetwork
 
@@ -94,7 +94,8 @@ class HearingEars:
 
 
 def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool = False) -> Scene:
-    """Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
+    """
+    Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
 
     disturbance: 'none'; 'distractors': events as loud as the ambience; 'gains': microphones
     unequal by up to 3 dB; 'ventilation': the loudest of several sources stops half way. slow: the

@@ -13,9 +13,9 @@ from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import HEADINGS, TrialOutcome, TrialResult
 from quiet_nav.trials.tables import (
+    by_policy,
     HEADING_TITLES,
     PAPER_FIG_10,
-    by_policy,
     share_of,
 )
 

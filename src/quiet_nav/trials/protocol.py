@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import enum
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+import enum
 from pathlib import Path
+import zlib
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.limits import SafetyLimits, Twist2D
 from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.navigation.modality import ModalitySelector, Mode
-from quiet_nav.navigation.policies import PolicyRequest, PolicySettings, find_policy
+from quiet_nav.navigation.policies import find_policy, PolicyRequest, PolicySettings
 from quiet_nav.navigation.step_machine import (
     GoalLimits,
     Outcome,
@@ -51,7 +51,8 @@ _HERE = ListenStop(0.0, frozenset())
 
 
 class TrialOutcome(str, enum.Enum):
-    """How a trial ended; the values are what tables and JSON say.
+    """
+    How a trial ended; the values are what tables and JSON say.
 
     The last ones are the step machine's: see ``step_machine.Outcome``.
     """
@@ -77,7 +78,8 @@ class TrialOutcome(str, enum.Enum):
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """Everything that decides a trial: the same request gives the same result.
+    """
+    Everything that decides a trial: the same request gives the same result.
 
     room, track: names ('' for the room's first track). index: which trial of the room it is; the
     start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
@@ -137,7 +139,8 @@ class Listened:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial.
+    """
+    What came of a trial.
 
     distance_m: how far along the track it got before it collided or left it, length_m the
     track's. path: true positions. duration_s: simulated time. seed, variant: the

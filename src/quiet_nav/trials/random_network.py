@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from quiet_nav.perception.detector import HeardWindow
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.sound.logmel import log_mel
 from quiet_nav.sound.validity import window_fault
-from quiet_nav.sound.windows import CLIPS_PER_WINDOW, clip_batch, clip_starts
+from quiet_nav.sound.windows import clip_batch, clip_starts, CLIPS_PER_WINDOW
 
 #: VGGish's layers, 'M' a maximum over 2 x 2, at a sixteenth of its width: what random weights say
 #: does not get better by more of them.
@@ -20,7 +20,8 @@ HIDDEN = 64
 
 
 class RandomNetwork:
-    """Near-wall probabilities of windows by weights that were never trained.
+    """
+    Near-wall probabilities of windows by weights that were never trained.
 
     Weights are drawn so that every layer keeps the scale of its input (He); the log-mel of a clip
     is taken to mean 0 and deviation 1 first, as batch normalisation of a trained network does.

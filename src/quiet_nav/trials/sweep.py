@@ -10,13 +10,13 @@ from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.navigation.modality import Mode
-from quiet_nav.navigation.policies import PolicySettings, find_policy, policy_kinds
+from quiet_nav.navigation.policies import find_policy, policy_kinds, PolicySettings
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
-from quiet_nav.trials.ears import DETECTORS, check_ears
+from quiet_nav.trials.ears import check_ears, DETECTORS
 from quiet_nav.trials.eyes import EYES
-from quiet_nav.trials.protocol import PAPER_ROOMS, TrialRequest, paper_trials
+from quiet_nav.trials.protocol import PAPER_ROOMS, paper_trials, TrialRequest
 
 #: Sides that a user may name; 'track': where the track has its wall.
 SIDES = {'any': None, 'left': Side.LEFT, 'right': Side.RIGHT}
@@ -140,7 +140,8 @@ class Sweep:
 
 
 def figure_9(sweep: Sweep) -> Iterator[Sweep]:
-    """Yield the rows of Fig. 9: random, straight, sound by one turning microphone, and vision.
+    """
+    Yield the rows of Fig. 9: random, straight, sound by one turning microphone, and vision.
 
     p of the sweep is that of sound; vision keeps its own, as in the paper.
     """

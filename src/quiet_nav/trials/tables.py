@@ -44,7 +44,8 @@ _REAL = '* The paper measured real robots in real rooms.'
 
 @dataclass(frozen=True)
 class Cell:
-    """The trials of one cell of a table.
+    """
+    The trials of one cell of a table.
 
     mean: of the share of the track; by_wilson: its interval is Wilson's, as all trials ended
     alike. completed: of whole tracks. length_m: of the tracks, None where they differ.
@@ -116,7 +117,8 @@ def share_of(results: Sequence[TrialResult]) -> Estimate | None:
 
 
 def by_policy(results: Sequence[TrialResult]) -> dict[str, list[TrialResult]]:
-    """Return the trials of each row of a table by its name, in the order in which they come.
+    """
+    Return the trials of each row of a table by its name, in the order in which they come.
 
     A row has one policy with its settings, one rig and one detector; the detector is named where
     there are several.
@@ -213,7 +215,8 @@ def table_rooms(results: Sequence[TrialResult]) -> Table:
 
 
 def fig_10_parts(results: Sequence[TrialResult]) -> dict[str, list[TrialResult]]:
-    """Return the trials of Fig. 10 as it may be read: three rooms, and the classroom counted, too.
+    """
+    Return the trials of Fig. 10 as it may be read: three rooms, and the classroom counted, too.
 
     The paper leaves open whether its bars hold the classroom. Other rooms alone are one part.
     """
@@ -278,7 +281,8 @@ def trials_to_json(results: Sequence[TrialResult]) -> dict[str, Any]:
 
 
 def read_trials(path: str | Path) -> list[TrialResult]:
-    """Return the trials of a file that ``trials_to_json`` made, without their paths.
+    """
+    Return the trials of a file that ``trials_to_json`` made, without their paths.
 
     Raises QuietNavError where it is no such file.
     """

@@ -16,7 +16,8 @@ Run = Callable[[Sequence[TrialRequest]], Iterable[TrialResult]]
 
 
 def tuned(sweep: Sweep, candidates: Sequence[float], seeds: Sequence[int], run: Run) -> Sweep:
-    """Return a sweep with p by room: of the candidates the one with the largest share of the track.
+    """
+    Return a sweep with p by room: of the candidates the one with the largest share of the track.
 
     Algorithm 1 drives the trials of ``seeds`` with each; of equals the smaller p wins.
     Source: the paper, A.2 ("For each room, we manually adjusted the threshold p").

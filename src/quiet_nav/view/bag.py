@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+import heapq
+import itertools
 from pathlib import Path
 from typing import Protocol
 
@@ -15,8 +16,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.maps.placing import MapSettings, NearWallMapper
 from quiet_nav.perception.maps.probability_grid import GridMap, ProbabilityGrid
 from quiet_nav.perception.messages import (
-    FrameListener,
     checked_ns,
+    FrameListener,
     grid_from_msg,
     pixels_from_msg,
     reading_from_msg,
@@ -26,7 +27,7 @@ from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import recorded_wall_distance
-from quiet_nav.recordings.playback import Info, Sound, events, hear
+from quiet_nav.recordings.playback import events, hear, Info, Sound
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 
@@ -37,11 +38,14 @@ _RANGE, _GRID = 'sensor_msgs/msg/Range', 'nav_msgs/msg/OccupancyGrid'
 _MARKERS, _TF = 'visualization_msgs/msg/MarkerArray', 'tf2_msgs/msg/TFMessage'
 #: A map is made this often of what was heard so far.
 _MAP_EVERY_NS = 1_000_000_000
+#: By then every frame of a robot has been told.
+_FRAME_MESSAGES = 1000
 
 
 @dataclass(frozen=True)
 class BagView:
-    """What is shown of bags, by topic; '' what is not there.
+    """
+    What is shown of bags, by topic; '' what is not there.
 
     bags: the recording and, where given, the predictions that `quiet_nav replay` made of it. notes:
     what a user should know of them, once they were read.
@@ -56,8 +60,21 @@ class BagView:
     markers: str = ''
     notes: dict[str, None] = field(default_factory=dict, compare=False)
 
+    @property
+    def has(self) -> set[str]:
+        """What there is to show over time: 'readings', 'wall', 'camera', 'sound', 'reasons'."""
+        parts = {
+            'readings': self.readings,
+            'reasons': self.readings,
+            'wall': self.distance or self.topics.depth,
+            'camera': self.topics.color,
+            'sound': self.topics.audio and (self.topics.info or self.topics.format),
+        }
+        return {name for name, there in parts.items() if there}
+
     def messages(self, sound: bool = False) -> Iterator[tuple[int, str, object]]:
-        """Yield time of recording (ns), topic and message of all bags, in order.
+        """
+        Yield time of recording (ns), topic and message of all bags, in order.
 
         sound: with what is heard, as events of ``playback`` under the name SOUND. Afterwards
         ``notes`` holds what a user should know of the bags.
@@ -80,7 +97,7 @@ class BagView:
                 self.notes.update(dict.fromkeys(bag.notes))
 
         sources = [of(path) for path in self.bags]
-        if sound and self.topics.audio and (self.topics.info or self.topics.format):
+        if sound and 'sound' in self.has:
             sources.append(heard())
         yield from heapq.merge(*sources, key=lambda item: item[0])
 
@@ -88,7 +105,8 @@ class BagView:
 def look_into(
     path: Path, predictions: Path | None = None, readings: str = '', odometry: str = ''
 ) -> BagView:
-    """Return what can be shown of a bag.
+    """
+    Return what can be shown of a bag.
 
     predictions: bag of `quiet_nav replay` (or the folder it wrote for one bag), whose readings are
     then shown. readings: topic of them where there are several. Raises QuietNavError, saying what
@@ -123,6 +141,33 @@ def look_into(
     return BagView(bags, said, topics, tf, distance, grid, markers)
 
 
+def root_of(view: BagView, base_frame: str = 'base_link') -> str:
+    """Return the frame above all others of the robot, as the beginning of the bag has it."""
+    parents: dict[str, str] = {}
+    frames = FrameListener(base_frame, lambda parent, frame, *_: parents.update({frame: parent}))
+    takers = {
+        view.tf[0]: frames.on_tf,
+        view.tf[1]: frames.on_tf_static,
+        view.topics.odometry: frames.on_odom,
+    }
+    takers.pop('', None)
+    for path in view.bags:
+        with Bag(path) as bag:
+            found = bag.messages(list(takers))
+            for topic, _, message in itertools.islice(found, _FRAME_MESSAGES):
+                takers[topic](message)
+    return top_frame(base_frame, parents)
+
+
+def top_frame(frame: str, parents: Mapping[str, str]) -> str:
+    """Return the last of a frame's ancestors."""
+    passed: set[str] = set()
+    while frame in parents and frame not in passed:
+        passed.add(frame)
+        frame = parents[frame]
+    return frame
+
+
 def _first(bag: Bag, kind: str, ending: str) -> str:
     """Return the topic of a type whose name ends so, the shortest one; '' where there is none."""
     found = [n for n, k in bag.topics.items() if k == kind and ('/' + n).endswith(ending)]
@@ -152,7 +197,8 @@ class Showing(Protocol):
 
 
 class BagPlayer:
-    """Puts messages into a scene; makes the near-wall map where the bag holds none.
+    """
+    Puts messages into a scene; makes the near-wall map where the bag holds none.
 
     After the last message ``finish`` places what was still waiting. ``shown`` counts by topic,
     ``left_out`` messages that could not be shown by why.

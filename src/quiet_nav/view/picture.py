@@ -39,7 +39,8 @@ class Shown:
 
 
 class PictureScene:
-    """Keeps of a bag what RViz would show at one moment; takes what ``BagPlayer`` gives.
+    """
+    Keeps of a bag what RViz would show at one moment; takes what ``BagPlayer`` gives.
 
     Only triangle lists and texts are drawn, which are what `near_wall/markers` has.
     """
@@ -92,7 +93,8 @@ class PictureScene:
                 self.shown[marker.ns, marker.id] = Shown(marker, time_ns)
 
     def alive(self) -> list[tuple[object, Pose2D]]:
-        """Return the markers whose time is not over, with their poses in the fixed frame.
+        """
+        Return the markers whose time is not over, with their poses in the fixed frame.
 
         A frame-locked one goes with its frame, another stays where that was at its stamp. One
         whose frame was nowhere then is left out, as in RViz.
@@ -137,7 +139,8 @@ def look(
 
 
 def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
-    """Draw a scene from above in RViz's colours and return how many markers are in it.
+    """
+    Draw a scene from above in RViz's colours and return how many markers are in it.
 
     Raises QuietNavError where nothing says where the robot is.
     """

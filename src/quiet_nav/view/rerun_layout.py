@@ -14,14 +14,17 @@ SIDE_COLOURS: dict[Side, tuple[int, int, int]] = {
     Side.FRONT: (0, 158, 115),
     Side.BACK: (204, 121, 167),
 }
-_BACKGROUND = (32, 33, 36)
+BACKGROUND = (32, 33, 36)
+#: Width and height of a spectrum, in units of its view.
+SPECTRUM_SIZE = (400.0, 250.0)
 
 
-def layout(root: str, has: Collection[str]) -> Any:
-    """Return the blueprint of what there is.
+def layout(root: str, has: Collection[str], live: bool = False) -> Any:
+    """
+    Return the blueprint of what there is.
 
     root: the frame that everything in space is shown in. has: 'readings', 'wall', 'camera',
-    'sound', 'reasons'; views of what is not there are left out.
+    'sound', 'reasons'; views of what is not there are left out. live: the newest is followed.
     """
     import rerun.blueprint as rrb
 
@@ -30,9 +33,11 @@ def layout(root: str, has: Collection[str]) -> Any:
         contents=['+ /robot/**', '+ /ears/**', '+ /trace/**', '+ /path/**', '+ /map/**'],
         name='Walls that are heard',
         spatial_information=rrb.SpatialInformation(target_frame=root, show_axes=False),
-        background=_BACKGROUND,
+        background=BACKGROUND,
         line_grid=rrb.LineGrid3D(visible=True, spacing=1.0, color=(70, 72, 78)),
-        eye_controls=rrb.EyeControls3D(tracking_entity='/robot/body'),
+        eye_controls=rrb.EyeControls3D(
+            position=(-1.5, -2.5, 3.5), look_target=(1.0, 0.5, 0.0), eye_up=(0.0, 0.0, 1.0)
+        ),
     )
     over_time = []
     if 'readings' in has:
@@ -54,7 +59,15 @@ def layout(root: str, has: Collection[str]) -> Any:
     if 'sound' in has:
         over_time.append(
             rrb.Horizontal(
-                rrb.BarChartView(contents=['/spectrum/**'], name='Spectrum, dB over silence by Hz'),
+                rrb.Spatial2DView(
+                    origin='/spectrum',
+                    name='Spectrum, dBFS in 8 Hz by Hz',
+                    background=BACKGROUND,
+                    visual_bounds=rrb.VisualBounds2D(
+                        x_range=(-0.12 * SPECTRUM_SIZE[0], 1.05 * SPECTRUM_SIZE[0]),
+                        y_range=(-1.05 * SPECTRUM_SIZE[1], 0.12 * SPECTRUM_SIZE[1]),
+                    ),
+                ),
                 rrb.TimeSeriesView(
                     contents=['/level/**'],
                     name='Level, dBFS',
@@ -66,7 +79,12 @@ def layout(root: str, has: Collection[str]) -> Any:
     if 'camera' in has:
         below.append(rrb.Spatial2DView(origin='/camera', name='Camera'))
     if 'reasons' in has:
-        below.append(rrb.TextLogView(origin='/reasons', name='Why there is no reading'))
+        below.append(
+            rrb.TextLogView(
+                origin='/reasons',
+                name='Why there is no reading',
+            )
+        )
     if below:
         over_time.append(below[0] if len(below) == 1 else rrb.Horizontal(*below))
     views = rrb.Horizontal(space, rrb.Vertical(*over_time), column_shares=[3, 2])
@@ -74,7 +92,9 @@ def layout(root: str, has: Collection[str]) -> Any:
         views if over_time else space,
         rrb.BlueprintPanel(state='hidden'),
         rrb.SelectionPanel(state='hidden'),
-        rrb.TimePanel(state='collapsed', timeline='stamp'),
+        rrb.TimePanel(
+            state='collapsed', timeline='stamp', play_state='following' if live else 'playing'
+        ),
         auto_views=False,
         auto_layout=False,
     )

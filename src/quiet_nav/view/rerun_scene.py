@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 from types import ModuleType
 from typing import Any
 
@@ -12,12 +12,12 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
+    colours,
+    Fan,
+    fan,
     FAN_LIFETIME_S,
     NEAR_PROBABILITY,
-    Fan,
     Trace,
-    colours,
-    fan,
 )
 from quiet_nav.perception.display.overlay import ProbabilityStrip
 from quiet_nav.perception.maps.probability_grid import GridMap
@@ -26,7 +26,8 @@ from quiet_nav.perception.rig import Ear, Rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.windows import SAMPLE_RATE
-from quiet_nav.view.rerun_layout import SIDE_COLOURS, layout
+from quiet_nav.view.bag import top_frame
+from quiet_nav.view.rerun_layout import BACKGROUND, layout, SIDE_COLOURS, SPECTRUM_SIZE
 
 #: Of set_time: stamps of the messages.
 TIMELINE = 'stamp'
@@ -39,6 +40,7 @@ _TRACE_Z_M, _TRACE_ALPHA = 0.01, 0.3
 _LEVEL_S, _SPECTRUM_S = 0.25, 1.0
 _LOWEST_HZ, _HIGHEST_HZ, _SEGMENT = 40.0, 2000.0, 2048
 _SILENCE_DBFS = -120.0
+SPECTRUM_DBFS = (-120.0, -20.0)
 _JPEG_QUALITY = 85
 
 
@@ -54,12 +56,14 @@ def need_rerun() -> ModuleType:
 
 
 class RerunScene:
-    """Logs what arrives to a Rerun recording, which a file or a viewer takes.
+    """
+    Logs what arrives to a Rerun recording, which a file or a viewer takes.
 
     Entities: robot, ears/SIDE/fan, trace/SIDE/N, path/N, map and camera in space; probability/SIDE
     (0 to 1), distance/SIDE and distance/camera (m), level/NAME (dBFS), spectrum/NAME (dB over
     frequency) and reasons (text) in time. A value that is not known leaves a gap. All times are
-    integer nanoseconds. What is kept is bounded. Raises QuietNavError where Rerun is missing.
+    integer nanoseconds. What is kept is bounded. live: views are laid out as things appear; a file
+    has them from its beginning. Raises QuietNavError where Rerun is missing.
     """
 
     def __init__(
@@ -68,10 +72,11 @@ class RerunScene:
         rig: Rig,
         base_frame: str = 'base_link',
         threshold: float = NEAR_PROBABILITY,
+        live: bool = False,
     ) -> None:
         self._rr = need_rerun()
         self._to, self._rig = recording, rig
-        self._base_frame, self._threshold = base_frame, threshold
+        self._base_frame, self._threshold, self._live = base_frame, threshold, live
         self._ears: dict[Side, Ear] = {ear.side: ear for ear in reversed(rig.ears)}
         self._parents: dict[str, str] = {}
         self._seen: set[str] = set()
@@ -145,22 +150,21 @@ class RerunScene:
             self._extend_path(time_ns)
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
-        """Show a near-wall map in the fans' colours; cells that nothing is known of are clear."""
+        """Show a near-wall map in the fans' colours; cells that nothing is known of are dark."""
         rr, (rows, columns) = self._rr, grid.probability.shape
         if not rows * columns:
             return
-        rgba = np.empty((rows, columns, 4))
-        rgba[..., :3] = colours(grid.probability)
-        rgba[..., 3] = np.isfinite(grid.probability)
+        known = np.isfinite(grid.probability)[..., None]
+        rgb = np.where(known, 255.0 * colours(grid.probability), BACKGROUND)
         self._at(time_ns)
         self._to.log(
             'map',
             rr.CoordinateFrame(frame),
             rr.GridMap(
                 # Rows of an image begin at its top.
-                data=np.round(255.0 * rgba[::-1]).astype(np.uint8).tobytes(),
+                data=np.round(rgb[::-1]).astype(np.uint8).tobytes(),
                 format=rr.components.ImageFormat(
-                    width=columns, height=rows, color_model='RGBA', channel_datatype='U8'
+                    width=columns, height=rows, color_model='RGB', channel_datatype='U8'
                 ),
                 cell_size=grid.resolution_m,
                 translation=(grid.x, grid.y, 0.0),
@@ -188,26 +192,22 @@ class RerunScene:
             if f'sound {name}' not in self._seen:
                 style = rr.SeriesLines(colors=[colour], names=[name], widths=[1.5])
                 self._to.log(f'level/{name}', style, static=True)
+                self._log_spectrum_axes()
                 self._show(f'sound {name}')
             self._at(end_ns)
             heard = stream.ending_at(end_ns, channel, round(_LEVEL_S * SAMPLE_RATE)).samples
             self._to.log(f'level/{name}', rr.Scalars(level_dbfs(heard)))
             heard = stream.ending_at(end_ns, channel, round(_SPECTRUM_S * SAMPLE_RATE)).samples
             if len(heard) >= _SEGMENT:
-                hz, decibel = spectrum(heard)
-                # A bar chart stands on 0: what is drawn is the height over silence.
-                height = np.maximum(decibel - _SILENCE_DBFS, 0.0)
-                bars = rr.BarChart(height, color=colour, abscissa=hz)
-                self._to.log(f'spectrum/{name}', bars)
+                line = spectrum_at(*spectrum(heard))
+                self._to.log(
+                    f'spectrum/{name}', rr.LineStrips2D([line], radii=[1.2], colors=[colour])
+                )
 
     @property
     def root(self) -> str:
         """The frame in which everything is shown: the one above all others of the robot."""
-        frame, passed = self._base_frame, set()
-        while frame in self._parents and frame not in passed:
-            passed.add(frame)
-            frame = self._parents[frame]
-        return frame
+        return top_frame(self._base_frame, self._parents)
 
     # Parts
 
@@ -215,12 +215,13 @@ class RerunScene:
         self._to.set_time(TIMELINE, timestamp=np.datetime64(time_ns, 'ns'))
 
     def _show(self, part: str) -> None:
-        """Lay the views out anew where something comes that was not there."""
+        """Take note of what is there; live it is given a view."""
         if part in self._seen:
             return
         self._seen.add(part)
-        has = {name.split()[0] for name in self._seen}
-        self._to.send_blueprint(layout(self.root, has))
+        if self._live:
+            has = {name.split()[0] for name in self._seen}
+            self._to.send_blueprint(layout(self.root, has, live=True))
 
     def _log_robot(self) -> None:
         rr = self._rr
@@ -231,6 +232,7 @@ class RerunScene:
             radii=[_ROBOT_RADIUS_M],
             centers=[middle],
             colors=[(120, 120, 130)],
+            fill_mode='solid',
         )
         self._to.log('robot/body', base, body, static=True)
         nose = rr.Arrows3D(
@@ -247,6 +249,23 @@ class RerunScene:
         )
         self._to.log('robot/ears', base, ears, static=True)
 
+    def _log_spectrum_axes(self) -> None:
+        """Draw what a spectrum is read by: lines at round frequencies and levels."""
+        rr, low, high = self._rr, SPECTRUM_DBFS[0], SPECTRUM_DBFS[1]
+        hz_marks = (50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+        db_marks = np.arange(low, high + 1.0, 20.0)
+        across = [spectrum_at(np.array([h, h]), np.array([low, high])) for h in hz_marks]
+        ends = np.array([_LOWEST_HZ, _HIGHEST_HZ])
+        along = [spectrum_at(ends, np.array([d, d])) for d in db_marks]
+        lines = rr.LineStrips2D([*across, *along], radii=[0.4], colors=[(90, 92, 98)])
+        self._to.log('spectrum/axes/lines', lines, static=True)
+        texts = [f'{h:g}' for h in hz_marks] + [f'{d:g}' for d in db_marks[1:]]
+        points = [line[0] for line in across] + [line[0] for line in along[1:]]
+        marks = rr.Points2D(
+            points, radii=[0.0], labels=texts, show_labels=True, colors=[(200, 202, 208)]
+        )
+        self._to.log('spectrum/axes/marks', marks, static=True)
+
     def _show_fan(self, reading: NearWallReading, frame: str, still: bool | None) -> None:
         rr, name, drawn = self._rr, reading.side.name.lower(), fan(reading)
         ear = self._ears.get(reading.side)
@@ -260,7 +279,8 @@ class RerunScene:
         text = rr.Points3D(
             [(*at.transform(*drawn.label_at), z + 0.05)],
             radii=[0.0],
-            labels=[drawn.label],
+            # Why there is none stands among the reasons.
+            labels=[drawn.label if reading.valid else '–'],
             show_labels=True,
             colors=[(255, 255, 255)],
         )
@@ -319,7 +339,8 @@ class RerunScene:
 
 
 def level_dbfs(samples: np.ndarray) -> float:
-    """Return the level of samples, full scale 1.0; NaN where there are none.
+    """
+    Return the level of samples, full scale 1.0; NaN where there are none.
 
     0 dBFS is a sine of full scale; silence is -120.
     """
@@ -329,8 +350,17 @@ def level_dbfs(samples: np.ndarray) -> float:
     return max(10.0 * math.log10(power), _SILENCE_DBFS) if power > 0.0 else _SILENCE_DBFS
 
 
+def spectrum_at(hz: np.ndarray, dbfs: np.ndarray) -> np.ndarray:
+    """Return where points of a spectrum are drawn, (n, 2): octaves to the right, levels upward."""
+    low, high = SPECTRUM_DBFS
+    right = SPECTRUM_SIZE[0] * np.log(hz / _LOWEST_HZ) / math.log(_HIGHEST_HZ / _LOWEST_HZ)
+    up = SPECTRUM_SIZE[1] * (np.clip(dbfs, low, high) - low) / (high - low)
+    return np.stack([right, -up], axis=1)
+
+
 def spectrum(samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies (Hz, 40 to 2000) and levels (dBFS in 7.8 Hz) of sound at 16 kHz.
+    """
+    Return frequencies (Hz, 40 to 2000) and levels (dBFS in 7.8 Hz) of sound at 16 kHz.
 
     Source: Welch's method, Hann windows of 2048 samples that overlap by half.
     """

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import contextlib
+from datetime import timedelta
 import http.client
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import ipaddress
 import json
 import os
+from pathlib import Path
 import socket
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -33,15 +34,19 @@ _PASSED_ON = ('Content-Type', 'Content-Encoding', 'Content-Length')
 
 
 @contextlib.contextmanager
-def into_rrd(path: Path, overwrite: bool = False) -> Iterator[Any]:
-    """Give a recording that is written to an .rrd file, which is there when all is in it.
+def into_rrd(path: Path, views: Any, overwrite: bool = False) -> Iterator[Any]:
+    """
+    Give a recording that is written to an .rrd file, which is there when all is in it.
 
-    Raises QuietNavError where the file is there already or cannot be written.
+    views: the blueprint that the file begins with. Raises QuietNavError where the file is there
+    already or cannot be written.
     """
     rerun = need_rerun()
     with whole_file(path, overwrite) as part:
-        recording = rerun.RecordingStream(NAME)
-        recording.save(str(part))
+        # Large chunks: a browser reads them many times as fast as a row at a time.
+        together = rerun.ChunkBatcherConfig(flush_tick=timedelta(seconds=5))
+        recording = rerun.RecordingStream(NAME, batcher_config=together)
+        recording.save(str(part), default_blueprint=views)
         try:
             yield recording
         finally:
@@ -51,7 +56,8 @@ def into_rrd(path: Path, overwrite: bool = False) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def live_page(host: str, port: int) -> Iterator[tuple[Any, Page]]:
-    """Give a recording that is shown as it grows, and the page that shows it.
+    """
+    Give a recording that is shown as it grows, and the page that shows it.
 
     host, port: of the page; 0 takes a free port. Raises QuietNavError where it cannot be served.
     """
@@ -167,7 +173,8 @@ def _reached(host: str) -> str:
 
 
 class Page:
-    """The page in which a browser shows a recording, served while the context is open.
+    """
+    The page in which a browser shows a recording, served while the context is open.
 
     Everything on it comes from this machine: the browser is told to ask nobody else, and who asks
     under another name than this machine's (as pages of the internet can make a browser do) gets

@@ -11,12 +11,12 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
-    FAN_LIFETIME_S,
-    NEAR_PROBABILITY,
-    Trace,
     colours,
     fan,
+    FAN_LIFETIME_S,
     is_near,
+    NEAR_PROBABILITY,
+    Trace,
 )
 from quiet_nav.perception.display.overlay import ProbabilityStrip
 from quiet_nav.perception.maps.probability_grid import GridMap
@@ -53,7 +53,8 @@ def need_foxglove() -> ModuleType:
 
 
 class Scene:
-    """Logs what arrives to Foxglove topics of a context, which a file or a server writes out.
+    """
+    Logs what arrives to Foxglove topics of a context, which a file or a server writes out.
 
     Topics: /near_wall/SIDE (JSON: probability, distance_m, near, valid, reason),
     /near_wall/markers and /path (SceneUpdate), /near_wall/map (Grid of RGBA), /near_wall/image

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable, Iterator
+import contextlib
+from dataclasses import dataclass
 from pathlib import Path
+import secrets
+import threading
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import whole_file
+from quiet_nav.view.gate import Gate
 from quiet_nav.view.scene import need_foxglove
 
 #: Gaps in a bag are not waited for longer than this, in seconds.
@@ -18,7 +21,8 @@ NAME = 'quiet_nav'
 
 @contextlib.contextmanager
 def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
-    """Give a context whose messages are written to an MCAP file.
+    """
+    Give a context whose messages are written to an MCAP file.
 
     Raises QuietNavError where the file is there already or cannot be written.
     """
@@ -34,9 +38,11 @@ def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
 
 
 @contextlib.contextmanager
-def into_server(host: str, port: int) -> Iterator[tuple[object, object]]:
-    """Give a context and the WebSocket server that sends its messages to whoever is connected.
+def into_server(host: str, port: int) -> Iterator[tuple[object, Served]]:
+    """
+    Give a context and the WebSocket server that sends its messages to whoever is connected.
 
+    Programs, pages of this machine and Foxglove can connect, other pages of a browser cannot.
     port: 0 takes a free one, which ``server.port`` tells. Raises QuietNavError where it is taken.
     """
     foxglove = need_foxglove()
@@ -44,23 +50,40 @@ def into_server(host: str, port: int) -> Iterator[tuple[object, object]]:
 
     context = foxglove.Context()
     try:
+        # The SDK asks nobody for an Origin. An address that is drawn among sixteen million of this
+        # machine's own cannot be found by a page.
+        inner = '127.' + '.'.join(str(1 + secrets.randbelow(254)) for _ in range(3))
         server = foxglove.start_server(
-            name=NAME, host=host, port=port, context=context, capabilities=[Capability.Time]
+            name=NAME, host=inner, port=0, context=context, capabilities=[Capability.Time]
         )
     except Exception as error:
         raise QuietNavError(
             f'{host}:{port}: cannot be served ({error}); choose another --port'
         ) from error
     try:
-        yield context, server
+        gate = Gate(host, port, inner, server.port)
+        try:
+            yield context, Served(gate.port, server.broadcast_time, server.clear_session)
+        finally:
+            gate.stop()
     finally:
         server.stop()
+
+
+@dataclass(frozen=True)
+class Served:
+    """What serves a view: its port, how clients are told the time (ns), and to begin anew."""
+
+    port: int
+    broadcast_time: Callable[[int], None]
+    clear_session: Callable[[], None]
 
 
 def paced(
     messages: Iterator[tuple[int, str, object]], speed: float, wait: Callable[[float], object]
 ) -> Iterator[tuple[int, str, object]]:
-    """Yield messages as far apart as they were recorded, ``speed`` times as fast.
+    """
+    Yield messages as far apart as they were recorded, ``speed`` times as fast.
 
     wait: sleeps so many seconds; true ends it. Gaps of more than 2 s are cut.
     """
@@ -80,7 +103,7 @@ def paced(
         yield item
 
 
-def how_to_look(server: object, host: str) -> str:
+def how_to_look(server: Served, host: str) -> str:
     """Return in words where to look at a server."""
     shown = 'localhost' if host in ('0.0.0.0', '127.0.0.1') else host
     return f'Foxglove (app or browser), open connection ws://{shown}:{server.port}'

@@ -22,7 +22,8 @@ def fusion(outputs: int) -> nn.Sequential:
 
 
 class SoundPair(nn.Module):
-    """Siamese VGGish (AudioRDNet): two clips, each (N, 15360), to (N, outputs).
+    """
+    Siamese VGGish (AudioRDNet): two clips, each (N, 15360), to (N, outputs).
 
     With one output, its logit says that the first clip was recorded nearer to the wall.
     """
@@ -62,7 +63,8 @@ class ImagePair(nn.Module):
 
 
 class SoundImageOrder(nn.Module):
-    """AV-Order (AVEncoderBinary; paper, Fig. 4): do two sounds and two images stand in one order?
+    """
+    AV-Order (AVEncoderBinary; paper, Fig. 4): do two sounds and two images stand in one order?
 
     Takes clips (N, 15360) and images, uint8 (N, 3, 224, 224), of two places; returns logits (N, 4)
     of the pairings ``PAIRINGS``, of which the first and the last are the right ones.

@@ -62,7 +62,8 @@ class InOrderProbability(nn.Module):
 
 
 def read_authors_checkpoint(path: str | Path) -> Published:
-    """Return our network with the weights of a published checkpoint, in evaluation mode.
+    """
+    Return our network with the weights of a published checkpoint, in evaluation mode.
 
     ``AudioADNet`` (near wall), ``AudioRDNet`` (which of two sounds is nearer) or
     ``AVEncoderBinary`` (AV-Order), told by their parameters' names. The front end takes the
@@ -95,7 +96,8 @@ def read_authors_checkpoint(path: str | Path) -> Published:
 
 
 def import_checkpoint(path: str | Path, out: Path, version: str, dense: bool = False) -> float:
-    """Write a published checkpoint as ONNX; returns the largest difference to PyTorch on noise.
+    """
+    Write a published checkpoint as ONNX; returns the largest difference to PyTorch on noise.
 
     dense: windows of 3 s in one pass instead of clips of 0.96 s (near wall alone). Inputs and
     outputs of the others: ``exportable_pair``.
@@ -111,7 +113,8 @@ def import_checkpoint(path: str | Path, out: Path, version: str, dense: bool = F
 
 
 def exportable_pair(network: SoundPair | SoundImageOrder) -> Exportable:
-    """Return what is exported of a network on two places.
+    """
+    Return what is exported of a network on two places.
 
     order: ``first_sound`` and ``second_sound`` (N, 15360) to ``first_nearer`` (N,). av-order:
     these and ``first_image`` and ``second_image``, uint8 RGB (N, 3, 224, 224), to ``in_order``

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+import importlib
 from pathlib import Path
 
 from torch import nn
@@ -16,7 +16,8 @@ from quiet_nav.learning.recipe import NetworkRecipe, Recipe
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of detector.
+    """
+    One kind of detector.
 
     network: builds it; ``network.from_batch(batch)`` returns ``Logits``.
     datasets: training and validation examples; an item is asked for as (epoch, index) and is a

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+import math
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.algorithms import Algorithm2Settings, algorithm2, algorithm2_near_side
+from quiet_nav.navigation.algorithms import algorithm2, algorithm2_near_side, Algorithm2Settings
 from quiet_nav.navigation.policies.registry import PolicyKind
 from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
+import math
 
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.algorithms import AlgorithmSettings, algorithm1
+from quiet_nav.navigation.algorithms import algorithm1, AlgorithmSettings
 from quiet_nav.navigation.policies.registry import PolicyKind, PolicyRequest
 from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
 
 
 @dataclass
 class RandomPolicy:
-    """Algorithm 1 on probabilities that know nothing; it turns and listens just as that does.
+    """
+    Algorithm 1 on probabilities that know nothing; it turns and listens just as that does.
 
     by_network: the readings are those of a network of random weights, as in trials by ear. Where
     they are not, as on a robot, each probability is drawn anew, uniform from 0 to 1, in its place.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+import importlib
+import pkgutil
 from typing import Any, TypeVar
 
 import numpy as np
 
-import quiet_nav.navigation.policies as package
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+import quiet_nav.navigation.policies as package
 from quiet_nav.navigation.policy import Policy
 from quiet_nav.perception.rig import CAMERA_RIG, Rig
 
@@ -56,7 +56,8 @@ class PolicySettings:
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """What a policy is made for.
+    """
+    What a policy is made for.
 
     rng: of policies that draw. rig: the ears; camera: the camera, for what is seen. side: LEFT or
     RIGHT, the side to keep the wall on, None where the policy is to find it. random_weights: what
@@ -73,7 +74,8 @@ class PolicyRequest:
 
 @dataclass(frozen=True)
 class PolicyKind:
-    """A policy by the name that users write in goals, parameters and commands.
+    """
+    A policy by the name that users write in goals, parameters and commands.
 
     what: one line for users. make: returns a new policy, with nothing remembered. settings: the
     class of its settings. knobs: which of its fields each of ``KNOBS`` sets. random_weights: it is
@@ -119,7 +121,8 @@ def make_policy(
     settings: PolicySettings | None = None,
     camera: Rig = CAMERA_RIG,
 ) -> Policy:
-    """Return a new policy, with nothing remembered; see ``PolicyRequest``.
+    """
+    Return a new policy, with nothing remembered; see ``PolicyRequest``.
 
     Algorithm 1 and the baselines have no notion of a side.
     Raises QuietNavError for an unknown name or a side that is not LEFT or RIGHT.

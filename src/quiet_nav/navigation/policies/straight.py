@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.navigation.algorithms import AlgorithmSettings

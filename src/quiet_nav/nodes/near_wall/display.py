@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
+import threading
 
-import numpy as np
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
+import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
@@ -24,9 +24,9 @@ from quiet_nav.nodes.image_input import IMAGE_TOPIC, picture_of, subscribe_image
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
+    label,
     NEAR_PROBABILITY,
     RANGE_FIELD_OF_VIEW_RAD,
-    label,
     range_m,
 )
 from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
@@ -76,7 +76,8 @@ def marker_to_msg(shown: ShownMarker, frame_id: str) -> Marker:
 
 
 class NearWallDisplay:
-    """Publishes `near_wall/markers`, `near_wall/range`, `near_wall/image` and the ears' frames.
+    """
+    Publishes `near_wall/markers`, `near_wall/range`, `near_wall/image` and the ears' frames.
 
     Made where a node becomes active and destroyed where it ends; ``show`` may be called from
     another thread. Nothing is kept but the newest readings of every side and one strip of the last
@@ -139,7 +140,8 @@ class NearWallDisplay:
         still: bool | None = None,
         camera: Transform | None = None,
     ) -> None:
-        """Show the newest readings, one a side; ``still``: whether the robot stood meanwhile.
+        """
+        Show the newest readings, one a side; ``still``: whether the robot stood meanwhile.
 
         camera: where it is in the base and, as x, its optical axis; None: as the last time, at
         first where a camera usually is.

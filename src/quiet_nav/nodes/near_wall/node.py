@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 import math
+from pathlib import Path
 import sys
 import threading
-from collections import deque
-from pathlib import Path
 
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
@@ -18,7 +18,7 @@ from quiet_nav.nodes.audio_input import AudioInput
 from quiet_nav.nodes.base import ManagedNode, transition
 from quiet_nav.nodes.camera_messages import make_bridge
 from quiet_nav.nodes.conversions import motion_from_msg, reading_to_msg
-from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status, merged
+from quiet_nav.nodes.diagnostics import Diagnostics, Level, merged, Status
 from quiet_nav.nodes.failures import Worker
 from quiet_nav.nodes.files import below, data_folder
 from quiet_nav.nodes.heartbeat import Heartbeat
@@ -31,8 +31,8 @@ from quiet_nav.perception.detector import DetectorSession, NearWallDetector
 from quiet_nav.perception.messages import checked_ns
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.reference import RoomReference
-from quiet_nav.perception.rig import CAMERA_RIG, Rig, find_rig
-from quiet_nav.perception.rolling import Decision, RollingListener, Tick, no_readings
+from quiet_nav.perception.rig import CAMERA_RIG, find_rig, Rig
+from quiet_nav.perception.rolling import Decision, no_readings, RollingListener, Tick
 from quiet_nav.perception.sight.image_detector import ImageDetector
 from quiet_nav.perception.sight.image_validity import ImageLimits
 from quiet_nav.perception.transforms import Transform

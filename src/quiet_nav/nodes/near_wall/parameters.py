@@ -10,12 +10,12 @@ from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
 from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.readings import (
-    CONTEXT_NAMES,
-    QUESTIONS,
     Context,
-    Question,
+    CONTEXT_NAMES,
     parse_context,
     parse_question,
+    Question,
+    QUESTIONS,
 )
 from quiet_nav.perception.rolling import RollingSettings
 from quiet_nav.perception.sight.looking import LookingSettings

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import threading
 from collections.abc import Callable
 from dataclasses import replace
+import math
+import threading
 
 from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
@@ -28,7 +28,8 @@ USUAL_FOV_DEG, MOST_FOV_CHANGE = 55.0, 0.2
 
 
 class NearWallVision:
-    """Reads images at the node's rate in its worker; ``say`` gets each reading and its frame.
+    """
+    Reads images at the node's rate in its worker; ``say`` gets each reading and its frame.
 
     Also the camera's place and axis in base_link, None where tf does not know them. Made where the
     node becomes active and destroyed where it ends.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 
 class EmergencyStop:
-    """Holds why the robot must stand until somebody releases it; kept in a file.
+    """
+    Holds why the robot must stand until somebody releases it; kept in a file.
 
     A file that cannot be read counts as latched: nobody knows that it was released. One that cannot
     be written is told by ``fault``; the latch then holds for this process alone.

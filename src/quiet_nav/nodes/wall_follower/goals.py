@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+import math
 
 import numpy as np
 
@@ -31,7 +31,8 @@ def machine_of_goal(
     camera: Rig,
     make_policy: Callable,
 ) -> StepMachine:
-    """Return the step machine that does what a goal asks. rig: the ears; camera: the camera.
+    """
+    Return the step machine that does what a goal asks. rig: the ears; camera: the camera.
 
     Raises QuietNavError where the goal makes no sense.
     """

@@ -13,7 +13,8 @@ _AS_WISHED = (Outcome.UNKNOWN, Outcome.LIMIT_REACHED, Outcome.CANCELED)
 
 @dataclass(frozen=True)
 class Condition:
-    """How the follower is beside its run.
+    """
+    How the follower is beside its run.
 
     latched: why the emergency stop is on, '' where it is released. last: how the last run ended,
     and why. age_s: of the newest window. warnings: what else is not as it should be, in words.

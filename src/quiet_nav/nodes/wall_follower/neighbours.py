@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from rclpy.node import Node
 
-from quiet_nav.nodes.surroundings import Surroundings, sole_fault, type_fault
+from quiet_nav.nodes.surroundings import sole_fault, Surroundings, type_fault
 
 FEEDBACK_TOPIC = 'follow_wall/_action/feedback'
 
 
 class Neighbours:
-    """Looks at the graph around the follower; every method asks it anew.
+    """
+    Looks at the graph around the follower; every method asks it anew.
 
     kind: type of cmd_vel. simulated: time comes from /clock. alone: nobody else may drive.
     """

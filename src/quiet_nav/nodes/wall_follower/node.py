@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import importlib
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from typing import Any
 
 from nav_msgs.msg import Odometry
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.qos import QoSProfile, qos_profile_sensor_data
+from rclpy.qos import qos_profile_sensor_data, QoSProfile
 from std_msgs.msg import Bool, Empty
 
 from quiet_nav.action import FollowWall
@@ -40,7 +40,7 @@ from quiet_nav.nodes.wall_follower.goals import feedback_of, machine_of_goal, re
 from quiet_nav.nodes.wall_follower.health import Condition, health_of
 from quiet_nav.nodes.wall_follower.neighbours import Neighbours
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
-from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, Run, ended_text
+from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, ended_text, Run
 from quiet_nav.nodes.wall_follower.senses import Base, Readings
 from quiet_nav.nodes.wall_follower.stop_button import StopButton
 from quiet_nav.nodes.wall_follower.velocity import Velocity
@@ -56,7 +56,8 @@ HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
 
 class WallFollower(ManagedNode):
-    """Drives along a wall; `make_policy` is what builds the policy of a goal.
+    """
+    Drives along a wall; `make_policy` is what builds the policy of a goal.
 
     clocks: reads the steady clock and the node's at the same moment; both of the system where it
     is None.
@@ -180,7 +181,8 @@ class WallFollower(ManagedNode):
         return 'read-only while the node is active; deactivate it first' if self._active else ''
 
     def _action_server(self) -> ActionServer:
-        """Return the server of the node's life: rclpy cannot destroy one beside a running wait.
+        """
+        Return the server of the node's life: rclpy cannot destroy one beside a running wait.
 
         The goal's callback waits for its end, so requests must be served beside it.
         """
@@ -221,7 +223,8 @@ class WallFollower(ManagedNode):
             self._velocity = self._watch = self._neighbours = None
 
     def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
-        """End the run, stop, and wait a moment for the client's answer.
+        """
+        End the run, stop, and wait a moment for the client's answer.
 
         severity: of the line that says so; to be told to end is no error.
         """
@@ -249,7 +252,8 @@ class WallFollower(ManagedNode):
         return GoalResponse.ACCEPT
 
     def _accept(self, goal: FollowWall.Goal, objection: str) -> StepMachine:
-        """Return the machine of a goal; QuietNavError where it cannot be followed now.
+        """
+        Return the machine of a goal; QuietNavError where it cannot be followed now.
 
         objection: why who else is in the graph forbids it.
         """
@@ -310,7 +314,8 @@ class WallFollower(ManagedNode):
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
     def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
-        """Close a run whose machine has finished: stop, log, let the client know.
+        """
+        Close a run whose machine has finished: stop, log, let the client know.
 
         severity: of the line that says so, where it did not end as wished.
         """
@@ -367,7 +372,8 @@ class WallFollower(ManagedNode):
         return command
 
     def _look_around(self) -> None:
-        """Watch what control cannot see: time that stands, others that drive, a client that left.
+        """
+        Watch what control cannot see: time that stands, others that drive, a client that left.
 
         On the steady clock, so that it goes on whatever time does.
         """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 from typing import TypeVar
 
 from quiet_nav.navigation.algorithms import Algorithm2Settings, AlgorithmSettings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
+import threading
 from typing import Any
 
 from quiet_nav.navigation.guarded_run import GuardedRun

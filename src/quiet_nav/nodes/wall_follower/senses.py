@@ -24,7 +24,8 @@ _BASES = ('base_link', 'base_footprint')
 
 
 class Readings:
-    """Turns NearWall messages into readings on the clock of control, or refuses them.
+    """
+    Turns NearWall messages into readings on the clock of control, or refuses them.
 
     identity: of the follower's own rig; a reading by another rig means other ears. foreign: the
     rig that the newest reading of sound came from, where it is another one; '' where not.
@@ -36,7 +37,8 @@ class Readings:
         self.foreign = ''
 
     def take(self, message: NearWall, clock: ControlClock, ros_ns: int) -> NearWallReading:
-        """Return the reading of a message that came at a time (ns, ROS time).
+        """
+        Return the reading of a message that came at a time (ns, ROS time).
 
         Raises QuietNavError naming the field that cannot be right.
         """
@@ -71,7 +73,8 @@ class Readings:
 
 
 class Base:
-    """Turns odometry into pose and twist, or refuses it.
+    """
+    Turns odometry into pose and twist, or refuses it.
 
     frame_fault: why odometry of these frames is none of this base, '' where it is. off_s: how far
     its stamps are from the clock.
@@ -84,7 +87,8 @@ class Base:
         self.off_s = 0.0
 
     def take(self, message: Odometry, ros_ns: int) -> tuple[Pose2D, Twist2D]:
-        """Return pose and twist of a message that came at a time (ns, ROS time).
+        """
+        Return pose and twist of a message that came at a time (ns, ROS time).
 
         Raises QuietNavError naming what is wrong: numbers, rotation or frames.
         """

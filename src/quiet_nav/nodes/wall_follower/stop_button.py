@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+import threading
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -26,7 +26,8 @@ _LOOK_EVERY_S = 0.25
 
 
 class StopButton:
-    """Latches a stop, and calls ``stop`` with the reason before anything is written or said.
+    """
+    Latches a stop, and calls ``stop`` with the reason before anything is written or said.
 
     Of the node's whole life: whatever state the node is in, a stop is heard.
     """

@@ -9,7 +9,8 @@ from quiet_nav.navigation.limits import Twist2D
 
 
 class Velocity:
-    """Publishes velocities, stamped or not, from when it is made until it is destroyed.
+    """
+    Publishes velocities, stamped or not, from when it is made until it is destroyed.
 
     A plain publisher and no lifecycle one: zero velocity must go out in every state.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -38,7 +38,8 @@ _DIMMED = 0.35
 
 
 def colours(probability: np.ndarray) -> np.ndarray:
-    """Return the colours (..., 3), red, green, blue from 0 to 1, of probabilities (...).
+    """
+    Return the colours (..., 3), red, green, blue from 0 to 1, of probabilities (...).
 
     Viridis as in every figure, to 0.03 a channel; grey where the probability is NaN.
     """
@@ -52,7 +53,8 @@ def colours(probability: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fan:
-    """A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
+    """
+    A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
 
     triangles: corners in metres, three a triangle, counter-clockwise. colour: red, green, blue.
     label stands at ``label_at``. A reading that is not valid is grey, dimmed and says why.
@@ -97,7 +99,8 @@ class Sheet:
 
 
 class Trace:
-    """The fans that a robot leaves behind: one for each window that shares no sound with the last.
+    """
+    The fans that a robot leaves behind: one for each window that shares no sound with the last.
 
     Windows overlap: those that share sound with the one left behind last replace its fan. Numbers
     go round after ``TRACE_LENGTH`` fans a side; nothing else is kept.
@@ -131,7 +134,8 @@ def is_near(reading: NearWallReading, threshold: float = NEAR_PROBABILITY) -> bo
 def range_m(
     reading: NearWallReading, still: bool | None, threshold: float = NEAR_PROBABILITY
 ) -> float | None:
-    """Return the range that stands for a reading in metres, None where nothing may be said.
+    """
+    Return the range that stands for a reading in metres, None where nothing may be said.
 
     0.5 m where a wall is near and 1.0 m (the largest range) where it is not: finite values, which
     every consumer takes, where REP-117's infinities of a fixed-distance ranger are refused by some.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.display.display import FAN_LIFETIME_S, Fan, Trace, fan
+from quiet_nav.perception.display.display import Fan, fan, FAN_LIFETIME_S, Trace
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
 
@@ -15,7 +15,8 @@ _TEXT_ABOVE_M = 0.05
 
 @dataclass(frozen=True)
 class ShownMarker:
-    """A visualization_msgs/Marker in the base frame: triangles, or a text facing the viewer.
+    """
+    A visualization_msgs/Marker in the base frame: triangles, or a text facing the viewer.
 
     place, z: in metres. triangles: corners in the marker's own plane, three a triangle. text_m:
     height of the text's letters, 0 where there are triangles instead.
@@ -73,7 +74,8 @@ class ReadingMarkers:
         return [sector, text]
 
     def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
-        """Return the fan that stays where the robot was, as sheets that expire one by one.
+        """
+        Return the fan that stays where the robot was, as sheets that expire one by one.
 
         Nothing of readings that are not valid or in whose window the robot moved.
         """

@@ -7,7 +7,7 @@ from collections import deque
 import numpy as np
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import NEAR_PROBABILITY, colours, is_near
+from quiet_nav.perception.display.display import colours, is_near, NEAR_PROBABILITY
 from quiet_nav.perception.readings import NearWallReading
 
 #: Border of an image with a near wall: blue of Okabe and Ito's colours, red, green, blue.
@@ -17,7 +17,8 @@ ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
 
 
 class ProbabilityStrip:
-    """The last probabilities of every side, one column a reading, the newest at the right.
+    """
+    The last probabilities of every side, one column a reading, the newest at the right.
 
     length: readings kept a side. threshold: from this probability on the border is drawn.
     """
@@ -48,7 +49,8 @@ class ProbabilityStrip:
         return max(image_height // 16, 4)
 
     def draw(self, image: np.ndarray) -> np.ndarray:
-        """Return a copy of an image (h, w, 3), red, green, blue of uint8, with strips and border.
+        """
+        Return a copy of an image (h, w, 3), red, green, blue of uint8, with strips and border.
 
         Strips lie at the bottom, a side each; columns that no reading has filled yet are black.
         """

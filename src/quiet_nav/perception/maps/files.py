@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+import re
 from typing import Annotated
 
 import numpy as np
-import yaml
 from pydantic import ConfigDict, Field
+import yaml
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.opening import inside, read_bytes
-from quiet_nav.files.schema import Schema, checked
+from quiet_nav.files.schema import checked, Schema
 from quiet_nav.files.writing import whole_files
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.perception.maps.probability_grid import GridMap
@@ -35,7 +35,8 @@ class _MapFile(Schema):
 
 
 def save_map(path: str | Path, grid: GridMap, overwrite: bool = True) -> tuple[Path, Path]:
-    """Write PATH.pgm and PATH.yaml and return both; ``path`` has neither ending.
+    """
+    Write PATH.pgm and PATH.yaml and return both; ``path`` has neither ending.
 
     overwrite: a map that is there already is replaced.
     Mode `raw`: a pixel is the mean probability in percent, 255 where nothing is known, so that
@@ -70,7 +71,8 @@ def save_map(path: str | Path, grid: GridMap, overwrite: bool = True) -> tuple[P
 
 
 def load_map(path: str | Path) -> GridMap:
-    """Read a map that ``save_map`` wrote, by its YAML file.
+    """
+    Read a map that ``save_map`` wrote, by its YAML file.
 
     Probabilities come back to 0.01. Raises QuietNavError naming the file and what is wrong.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import OrderedDict, deque
+from collections import deque, OrderedDict
 from dataclasses import dataclass
+import itertools
 
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.maps.probability_grid import ProbabilityGrid
@@ -25,7 +25,8 @@ _LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class MapSettings:
-    """fixed_frame: frame of the map. base_frame: the frame in whose axes sides are meant.
+    """
+    fixed_frame: frame of the map. base_frame: the frame in whose axes sides are meant.
 
     moving: count windows in which the robot moved, too, where it was in their middle.
     modality: the readings that count.
@@ -44,7 +45,8 @@ class _Waiting:
 
 
 class NearWallMapper:
-    """Places readings on a grid; ``rig`` says where ears are that speak for the base's frame.
+    """
+    Places readings on a grid; ``rig`` says where ears are that speak for the base's frame.
 
     A window may come twice, the second time better read: the later reading counts. Everything that
     is kept is bounded. The counters say what became of the readings.
@@ -102,7 +104,8 @@ class NearWallMapper:
         return placed
 
     def _ear(self, item: _Waiting) -> tuple[Pose2D | None, bool]:
-        """Return the ear and the direction asked on the map, and whether all transforms are there.
+        """
+        Return the ear and the direction asked on the map, and whether all transforms are there.
 
         The pose is None where the robot moved.
         """

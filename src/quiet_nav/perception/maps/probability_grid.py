@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -17,7 +17,8 @@ _GROWTH = 64
 
 @dataclass(frozen=True)
 class GridMap:
-    """What is known of the floor: mean probability, and where its cells are.
+    """
+    What is known of the floor: mean probability, and where its cells are.
 
     probability: (rows, columns), row 0 at the smallest y, NaN where nothing was asked. x, y: the
     outer corner of cell (0, 0) in metres.
@@ -43,7 +44,8 @@ class GridMap:
 
 
 class ProbabilityGrid:
-    """Means over a grid that grows with where readings come from, up to a bound.
+    """
+    Means over a grid that grows with where readings come from, up to a bound.
 
     A reading is about the sector that a near wall would be in: from the ear ``reach_m`` far,
     ``opening_rad`` wide, around the direction asked about; every cell whose centre is in it gets
@@ -93,7 +95,8 @@ class ProbabilityGrid:
         return np.unique(np.concatenate([own, sector]), axis=0)
 
     def add(self, ear: Pose2D, probability: float) -> bool:
-        """Take a reading of an ear that looked along the pose's yaw.
+        """
+        Take a reading of an ear that looked along the pose's yaw.
 
         Returns False, and takes nothing, where that would make the grid larger than it may be.
         Raises QuietNavError where the probability is not one, or the pose not finite.

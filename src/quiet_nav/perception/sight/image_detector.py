@@ -10,13 +10,14 @@ import numpy as np
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.model_file import ModelFile, open_model, refuse_other
-from quiet_nav.perception.readings import Modality, NearWallReading, finite
-from quiet_nav.perception.sight.image_validity import ImageLimits, image_fault
+from quiet_nav.perception.readings import finite, Modality, NearWallReading
+from quiet_nav.perception.sight.image_validity import image_fault, ImageLimits
 
 
 @dataclass(frozen=True)
 class LookedImage:
-    """An image with what it was asked about.
+    """
+    An image with what it was asked about.
 
     pixels: uint8 RGB, shape (h, w, 3), of any size. side: where the optical axis pointed, in
     base_link as the robot asks. stamp_ns: of the exposure. fault: why it must not be used, where
@@ -30,7 +31,8 @@ class LookedImage:
 
 
 class ImageDetector:
-    """A vision model file ready to read images; it keeps nothing from one call to the next.
+    """
+    A vision model file ready to read images; it keeps nothing from one call to the next.
 
     The distances it says are along the optical axis, from the camera.
     """
@@ -49,7 +51,8 @@ class ImageDetector:
     def read(
         self, images: Sequence[LookedImage], now_ns: int | None = None
     ) -> list[NearWallReading]:
-        """Return a reading per image, in order.
+        """
+        Return a reading per image, in order.
 
         Images that must not be used give readings with valid=False and the reason. now_ns: to
         find images that are stale or stamped in the future.

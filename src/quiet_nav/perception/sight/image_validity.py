@@ -16,7 +16,8 @@ _NOISE_PATCH = 160
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What an image must keep to; grey values of 0 to 255.
+    """
+    What an image must keep to; grey values of 0 to 255.
 
     max_age_s: from the exposure to now, also how far its stamp may lie in the future.
     dark: a mean below this is no picture of a room. bright_share: most of the pixels that may be
@@ -39,7 +40,8 @@ class ImageLimits:
 
 @dataclass(frozen=True)
 class Appearance:
-    """What the limits are held against; grey values of 0 to 255.
+    """
+    What the limits are held against; grey values of 0 to 255.
 
     brightness: mean. bright_share: of pixels of 250 and more in all colours. structure: standard
     deviation over blocks without noise. sharpness: Laplacian over structure, without noise.
@@ -59,7 +61,8 @@ def image_fault(
     stamp_ns: int = 0,
     now_ns: int | None = None,
 ) -> str:
-    """Return why an image must not be used, or '' where it may; the first reason found counts.
+    """
+    Return why an image must not be used, or '' where it may; the first reason found counts.
 
     pixels: uint8 RGB, shape (h, w, 3). Looked at in this order: size and type, age (only with
     ``now_ns``), too dark, over-exposed, covered, blurred. Whether a stream stands still takes more
@@ -131,7 +134,8 @@ def measure(pixels: np.ndarray) -> Appearance:
 
 
 class FrozenWatch:
-    """Notices a camera that sends the same image again and again.
+    """
+    Notices a camera that sends the same image again and again.
 
     Live images differ by their noise even where nothing moves; identical ones come from a driver
     or a stream that stands still. A simulated camera without noise needs ``frozen_frames`` 0.
@@ -144,7 +148,8 @@ class FrozenWatch:
         self._same = 0
 
     def fault(self, pixels: np.ndarray, stamp_ns: int) -> str:
-        """Return the reason where this and the images before it do not differ; '' otherwise.
+        """
+        Return the reason where this and the images before it do not differ; '' otherwise.
 
         An image that is shown twice (the same stamp) counts once.
         """
@@ -171,7 +176,8 @@ def _laplacian(grey: np.ndarray) -> np.ndarray:
 
 
 def _noise(grey: np.ndarray) -> float:
-    """Standard deviation of noise: median of a difference that slopes and edges leave at zero.
+    """
+    Standard deviation of noise: median of a difference that slopes and edges leave at zero.
 
     Source: J. Immerkaer, "Fast Noise Variance Estimation", 1996; the median for its mean, so that
     texture in a part of the picture does not count.

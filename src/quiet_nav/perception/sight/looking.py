@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -43,7 +43,8 @@ class Picture:
 
 
 class Looker:
-    """One camera: pictures in, readings out; times are nanoseconds of the node's clock.
+    """
+    One camera: pictures in, readings out; times are nanoseconds of the node's clock.
 
     The caller asks ``due`` before it decodes an image and passes what it decoded to ``look``;
     ``silence`` says what is to be said while no image comes.
@@ -98,7 +99,8 @@ class Looker:
 
 
 def optical_axis(camera: Transform, frame: str) -> Transform:
-    """Return where a camera is and, as x, where it looks in the plane. camera: in base_link.
+    """
+    Return where a camera is and, as x, where it looks in the plane. camera: in base_link.
 
     The axis of a frame whose name ends in optical_frame or optical is z, of others x (REP-103).
     """

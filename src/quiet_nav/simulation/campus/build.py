@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
+import platform
 from typing import Any
 
 from quiet_nav import __version__
@@ -44,7 +44,8 @@ def make_campus(
     cluster: str = '',
     progress: Progress | None = None,
 ) -> Path:
-    """Write a campus below ``out`` and return the folder of its subset.
+    """
+    Write a campus below ``out`` and return the folder of its subset.
 
     workers: processes, 0 for one a core. cluster: '' for processes here, 'local' for a Dask
     cluster on this machine, or the address of a Dask scheduler whose workers see ``out``.
@@ -79,7 +80,8 @@ def make_campus(
 
 
 def make_room(request: CampusRequest, index: int, out: str) -> str:
-    """Record and write one room below ``out`` unless it is there; return its name.
+    """
+    Record and write one room below ``out`` unless it is there; return its name.
 
     Made for pools and clusters: it needs its arguments alone and gives the same bytes anywhere.
     Raises QuietNavError where the disk is full.
@@ -125,7 +127,7 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
-    """The request without this machine's paths."""
+    """Return the request without this machine's paths."""
     named = {
         'sounds': Path(request.sounds).name,
         'rig': Path(request.rig).stem,
@@ -145,7 +147,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
 
 
 def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
-    """What a scene says, without what plain ones had no word for."""
+    """Return what a scene says, without what plain ones had no word for."""
     for name, plain in (('own', None), ('real_microphones', False)):
         if scene[name] == plain:
             scene.pop(name)

@@ -9,14 +9,14 @@ import numpy as np
 from quiet_nav.simulation.campus.kinds import get_kind
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import draw_robot, reach_of
-from quiet_nav.simulation.sound.distractors import EVENT_KINDS, FIRST_KINDS, Event
+from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, FIRST_KINDS
 from quiet_nav.simulation.sound.lived_in import with_near_source
 from quiet_nav.simulation.sound.scenes import (
-    Scene,
-    SceneRanges,
     draw_event,
     draw_scene,
     draw_walk,
+    Scene,
+    SceneRanges,
     with_events,
 )
 from quiet_nav.streams import generator
@@ -29,7 +29,8 @@ NEAR_SOURCES = 0.35
 
 
 def plan_room(request: CampusRequest, index: int) -> RoomPlan:
-    """Return what is recorded in room ``index`` of a campus, the same for the same request.
+    """
+    Return what is recorded in room ``index`` of a campus, the same for the same request.
 
     ``motion`` has one recording a room, so that its scenes never share one.
     """
@@ -88,7 +89,8 @@ def _with_passers(
 
 
 def split_rooms(request: CampusRequest) -> dict[str, list[int]]:
-    """Return the room indices of train, val and test in the official shares 29 : 4 : 9.
+    """
+    Return the room indices of train, val and test in the official shares 29 : 4 : 9.
 
     All of them are to test on where the request says so.
     """

@@ -16,7 +16,8 @@ OWN_LEVEL_DB = (-5.0, 20.0)
 
 @dataclass(frozen=True)
 class CampusRequest:
-    """What was asked for; the files that come of it follow from this alone.
+    """
+    What was asked for; the files that come of it follow from this alone.
 
     distractors: share of places with a distractor event, at distractor_snr_db (ambience over
     event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
@@ -81,7 +82,8 @@ class CampusRequest:
 
 @dataclass(frozen=True)
 class Place:
-    """One recording: where, when and how long.
+    """
+    One recording: where, when and how long.
 
     pose: of the microphone, or of the robot's base for ``robot``, facing ``pose.yaw``.
     path: (x, y) of the microphone over time (``motion``). notes go into the annotation.
@@ -98,7 +100,8 @@ class Place:
 
 @dataclass(frozen=True)
 class RoomPlan:
-    """A room of the campus: its name, scene, the places that are recorded in it, and the ears.
+    """
+    A room of the campus: its name, scene, the places that are recorded in it, and the ears.
 
     rig: of the robot in this room; one ear in front of it where a single microphone records.
     """

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.rig import Ear, Rig, load_rig
+from quiet_nav.perception.rig import Ear, load_rig, Rig
 from quiet_nav.quiet_campus.folders import write_annotation, write_sound
 from quiet_nav.simulation.campus.request import CampusRequest, RoomPlan
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.own_hearing import RobotEars
 from quiet_nav.simulation.sound.own_sound import (
-    OwnSound,
     amplitude_of,
     draw_own_sound,
     draw_profile,
+    OwnSound,
 )
 from quiet_nav.simulation.sound.robot_profile import find_profile
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -37,7 +37,8 @@ _TRIES = 200
 
 
 def draw_robot(request: CampusRequest, seed: int) -> tuple[Rig, OwnSound | None, bool]:
-    """Return a room's robot: its ears, its own sound, and whether it is heard alone.
+    """
+    Return a room's robot: its ears, its own sound, and whether it is heard alone.
 
     Raises QuietNavError where no robot of the profile asked for keeps its sources off its ears.
     """
@@ -77,7 +78,8 @@ def moved(rig: Rig, rng: np.random.Generator) -> Rig:
 
 
 def reach_of(request: CampusRequest, rig: Rig, own: OwnSound | None) -> float:
-    """Return how far from its centre a robot has ears or sources, in metres.
+    """
+    Return how far from its centre a robot has ears or sources, in metres.
 
     Of one that carries a single microphone: from the microphone. 0 where nothing is known to be
     farther out than plain rooms leave room for.
@@ -145,7 +147,8 @@ def own_said(
     ears: RobotEars,
     windows: dict[str, tuple[int, int]],
 ) -> dict[str, object] | None:
-    """Say how loud the robot is at each ear at a pose, and what of it is on in each window.
+    """
+    Say how loud the robot is at each ear at a pose, and what of it is on in each window.
 
     level: dB over the room's ambience with everything on that stands and can be on; windows: first
     sample and number of samples of each by name; on: share of it that each source is on.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import math
 
 import numpy as np
 
@@ -34,7 +34,8 @@ _TRIES = 400
 
 @dataclass(frozen=True)
 class Look:
-    """One image: the robot's pose (turned to look), and how the camera is mounted and lit.
+    """
+    One image: the robot's pose (turned to look), and how the camera is mounted and lit.
 
     height: above the floor. pitch: of the optical axis, radians, up. light: share of the room's
     light that is on. focal: of the data sheet's; single cameras differ.
@@ -53,7 +54,8 @@ class Look:
 def furnished(
     seed: int, name: str, footprint: Sequence[tuple[float, float]], height: float
 ) -> Plan:
-    """Return a room of a shoebox footprint with materials, panels and furniture drawn by seed.
+    """
+    Return a room of a shoebox footprint with materials, panels and furniture drawn by seed.
 
     Three in ten lose a corner, so that there are outer corners to look at.
     """
@@ -74,7 +76,8 @@ def furnished(
 
 
 def draw_looks(plan: Plan, seed: int, camera_height: float, facing_within_rad: float) -> list[Look]:
-    """Return where images are taken in ``ROUNDS`` of ``SITUATIONS``, the same for the same seed.
+    """
+    Return where images are taken in ``ROUNDS`` of ``SITUATIONS``, the same for the same seed.
 
     A room has one camera, about ``camera_height`` metres up. It stands mostly within a metre of a
     wall: along it, at any heading, or facing it within ``facing_within_rad``.

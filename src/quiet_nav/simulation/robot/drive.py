@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, wrap_angle
-from quiet_nav.simulation.rooms.plan import ROBOT_RADIUS_M, Plan
+from quiet_nav.simulation.rooms.plan import Plan, ROBOT_RADIUS_M
 
 _LONGEST_STEP_S = 0.05
 _REST_MPS, _REST_RPS = 1e-3, 1e-3
@@ -17,7 +17,8 @@ _REST_MPS, _REST_RPS = 1e-3, 1e-3
 
 @dataclass(frozen=True)
 class RobotSettings:
-    """How the robot moves; defaults are a TurtleBot 4 (Create 3 base) on a hard floor.
+    """
+    How the robot moves; defaults are a TurtleBot 4 (Create 3 base) on a hard floor.
 
     max_linear_mps, max_angular_rps: commands are cut to these. *_accel_*: how fast speeds
     change. command_timeout_s: a command holds this long, then the robot stops.
@@ -64,7 +65,8 @@ class RobotSettings:
 
 @dataclass(frozen=True)
 class RobotState:
-    """What is true at ``time_s``, and what odometry says.
+    """
+    What is true at ``time_s``, and what odometry says.
 
     pose: truth in the room. odometry: pose since the start in the odom frame. linear_mps,
     angular_rps: speeds of the wheels, as odometry gives them. bump: something stops the robot.
@@ -83,7 +85,8 @@ class RobotState:
 
 
 class SimulatedRobot:
-    """A round robot in a floor plan, driven by velocity commands and stepped through time.
+    """
+    A round robot in a floor plan, driven by velocity commands and stepped through time.
 
     Everything random comes from ``rng``: the same plan, pose, seed and commands give the same run.
     Raises QuietNavError where the robot would start in a wall or in furniture.
@@ -130,7 +133,8 @@ class SimulatedRobot:
         self._bump = False
 
     def command(self, linear_mps: float, angular_rps: float) -> None:
-        """Take a velocity command; it holds until the next one or the time-out.
+        """
+        Take a velocity command; it holds until the next one or the time-out.
 
         Raises QuietNavError where a speed is not finite; the robot is then told to stop.
         """

@@ -14,7 +14,8 @@ from quiet_nav.simulation.sound.own_hearing import RobotEars
 
 
 class StreamingEars:
-    """What a rig hears from sample 0 on; successive chunks join seamlessly.
+    """
+    What a rig hears from sample 0 on; successive chunks join seamlessly.
 
     At rest a chunk is what ``Hearing.rig`` gives at that pose, to rounding, without computing the
     room's responses again. While the robot moves the responses are those of a place at most
@@ -47,7 +48,8 @@ class StreamingEars:
     def read(
         self, pose: Pose2D, count: int, moving: bool = False, motor: float | np.ndarray = 0.0
     ) -> np.ndarray:
-        """Return the next ``count`` samples at 16 kHz, float32, shape (channels, count).
+        """
+        Return the next ``count`` samples at 16 kHz, float32, shape (channels, count).
 
         Channels that no ear of the rig has are silent. motor: as in ``Hearing.rig``.
         """
@@ -91,7 +93,7 @@ class StreamingEars:
         return fft.rfft(emitted, fft.next_fast_len(emitted.shape[1], real=True), axis=-1)
 
     def _own_sound(self, begin: int, count: int, driving: np.ndarray) -> np.ndarray | None:
-        """What the robot emits, (sources, n), None where it is silent."""
+        """Return what the robot emits, (sources, n), None where it is silent."""
         own = self.hearing.own
         if own is None or not own.sounding(driving):
             return None

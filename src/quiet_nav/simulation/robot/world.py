@@ -32,7 +32,8 @@ class Chunk:
 
 
 class SimulatedWorld:
-    """Time, robot, sound and pictures of one room; ``time_ns`` counts from 0.
+    """
+    Time, robot, sound and pictures of one room; ``time_ns`` counts from 0.
 
     Sound depends on scene, poses and time alone, whether or not somebody listened before.
     Pictures, slip and drift are drawn from ``seed``.
@@ -101,7 +102,8 @@ class SimulatedWorld:
         self._next_chunk()
 
     def color_image(self, light: float = 1.0, wrong: str = 'none') -> np.ndarray | None:
-        """Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
+        """
+        Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
 
         wrong: what is with the camera, as ``camera_faults.color_image`` has it.
         """

@@ -32,7 +32,8 @@ MATERIALS: dict[str, Absorption] = {
 
 
 def absorption(value: str | float | Sequence[float] | Mapping[str, float]) -> Absorption:
-    """Return energy absorption per band of ``BANDS_HZ``, shape (7,), each 0 to 1.
+    """
+    Return energy absorption per band of ``BANDS_HZ``, shape (7,), each 0 to 1.
 
     value: a name in ``MATERIALS``, one number for all bands, seven numbers, or a mapping with
     ``coeffs`` and ``center_freqs`` (Hz), which is interpolated over the logarithm of frequency.

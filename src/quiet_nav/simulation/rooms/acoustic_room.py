@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ, Absorption, absorption
+from quiet_nav.simulation.rooms.absorption import Absorption, absorption, BANDS_HZ
 from quiet_nav.simulation.rooms.polygons import (
     first_crossing,
     nearest_on_segments,
@@ -17,7 +17,7 @@ from quiet_nav.simulation.rooms.polygons import (
     ray_hits,
     signed_area,
 )
-from quiet_nav.simulation.rooms.wall_patches import Patch, clear_of, surface_distance
+from quiet_nav.simulation.rooms.wall_patches import clear_of, Patch, surface_distance
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -32,7 +32,8 @@ NO_AIR = (0.0,) * len(BANDS_HZ)
 
 @dataclass(frozen=True)
 class AcousticRoom:
-    """A prism: a simple polygon with vertical walls, a floor at z = 0 and a flat ceiling.
+    """
+    A prism: a simple polygon with vertical walls, a floor at z = 0 and a flat ceiling.
 
     footprint: corners in metres, counter-clockwise, wall i from corner i to corner i + 1.
     walls: absorption of each wall; floor, ceiling, air: absorption per band (air: per metre).
@@ -85,7 +86,8 @@ class AcousticRoom:
         order: int = SHOEBOX_ORDER,
         air: Absorption = AIR_20C,
     ) -> AcousticRoom:
-        """Return a room from (0, 0, 0) to (length, width, height), in metres.
+        """
+        Return a room from (0, 0, 0) to (length, width, height), in metres.
 
         walls: of y = 0, x = length, y = width, x = 0 in this order, or one for all four.
         """
@@ -112,7 +114,8 @@ class AcousticRoom:
     def of_plan(
         cls, plan: Plan, order: int | None = None, air: Absorption = AIR_20C
     ) -> AcousticRoom:
-        """Return what a floor plan is to sound.
+        """
+        Return what a floor plan is to sound.
 
         Panels (doors, windows) count by their share of their wall's area, furniture as absorption
         area spread over the floor. order: 12 for a box and POLYGON_ORDER otherwise by default.
@@ -163,7 +166,8 @@ class AcousticRoom:
         ]
 
     def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
-        """Return for points (..., 2 or 3) whether each is inside, ``margin`` m from surfaces.
+        """
+        Return for points (..., 2 or 3) whether each is inside, ``margin`` m from surfaces.
 
         And as far from what stands out from the walls; at every height, for points (..., 2).
         """
@@ -211,7 +215,8 @@ class AcousticRoom:
         return ray_hits(origins, rays, *self._walls).min(axis=1).reshape(shape)
 
     def surface_along(self, point: np.ndarray, yaw_rad: float) -> float:
-        """Return the distance (m) from a point (3,) to the first surface in a level direction.
+        """
+        Return the distance (m) from a point (3,) to the first surface in a level direction.
 
         The wall's, or that of what stands at it there; beyond an open door that of the next wall.
         """

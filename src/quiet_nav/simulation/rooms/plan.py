@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+import math
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Pose2D, angle_between, wrap_angle
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ, MATERIALS, Absorption
+from quiet_nav.geometry import angle_between, Pose2D, wrap_angle
+from quiet_nav.simulation.rooms.absorption import Absorption, BANDS_HZ, MATERIALS
 from quiet_nav.simulation.rooms.polygons import (
     nearest_on_segments,
     points_inside,
@@ -46,7 +46,8 @@ LINOLEUM, ACOUSTIC_TILE = Material.named('linoleum'), Material.named('acoustic_t
 
 @dataclass(frozen=True)
 class Panel:
-    """A patch of a wall with a material of its own: a door, a window, a board.
+    """
+    A patch of a wall with a material of its own: a door, a window, a board.
 
     wall: index of the wall; offset: metres from the wall's start; bottom: metres above the floor.
     """
@@ -62,7 +63,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class Furniture:
-    """A box on the floor: counter-clockwise footprint in metres, height in metres.
+    """
+    A box on the floor: counter-clockwise footprint in metres, height in metres.
 
     The robot and the camera meet its faces; room acoustics takes only its absorption area.
     """
@@ -101,7 +103,8 @@ class WallHit:
 
 @dataclass(frozen=True)
 class Plan:
-    """A room: counter-clockwise footprint (m), height (m), materials and what stands in it.
+    """
+    A room: counter-clockwise footprint (m), height (m), materials and what stands in it.
 
     Wall i runs from corner i to corner i + 1, with the room on its left. ``Plan`` takes what it is
     given; ``plan_files.load_plan`` reads and checks YAML, ``plan_check.check_plan`` any plan.
@@ -167,7 +170,8 @@ class Plan:
         return len(self.corners) == 4 and bool(np.all(straight))
 
     def inside(self, points: np.ndarray, z: float | None = None) -> np.ndarray:
-        """Return for points (..., 2) whether they are in the room and not in furniture.
+        """
+        Return for points (..., 2) whether they are in the room and not in furniture.
 
         z: height of the points in metres; furniture below it does not count. Without z all does.
         """
@@ -181,7 +185,8 @@ class Plan:
         return free
 
     def clearance(self, points: np.ndarray, z: float | None = None) -> np.ndarray:
-        """Return the distance in metres from points (..., 2) to the nearest wall or furniture.
+        """
+        Return the distance in metres from points (..., 2) to the nearest wall or furniture.
 
         Negative where the point is outside the room or in furniture. z as in ``inside``.
         """
@@ -215,7 +220,8 @@ class Plan:
         z: float | None = None,
         furniture: bool = True,
     ) -> np.ndarray:
-        """Return how far level rays go before they meet a wall (or furniture), in metres.
+        """
+        Return how far level rays go before they meet a wall (or furniture), in metres.
 
         origins: (..., 2); yaws_rad: directions in the room, any shape that broadcasts with the
         origins'. z: height of the ray; furniture lower than it is not met. Infinite outside.
@@ -311,7 +317,8 @@ def shoebox(
     furniture: tuple[Furniture, ...] = (),
     sources: tuple[Source, ...] = (),
 ) -> Plan:
-    """Return a box-shaped room with a corner at the origin; size: x, y and height in metres.
+    """
+    Return a box-shaped room with a corner at the origin; size: x, y and height in metres.
 
     Walls are numbered from the one at y = 0: 0 at y = 0, 1 at x = size, 2 at y = size, 3 at x = 0.
     """

@@ -6,7 +6,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.simulation.rooms.plan import ROBOT_RADIUS_M, Furniture, Panel, Plan
+from quiet_nav.simulation.rooms.plan import Furniture, Panel, Plan, ROBOT_RADIUS_M
 from quiet_nav.simulation.rooms.polygons import first_crossing, points_inside, signed_area
 from quiet_nav.simulation.rooms.tracks import Track
 
@@ -15,7 +15,8 @@ TRACK_WALL_TOLERANCE_M = 0.02
 
 
 def check_plan(plan: Plan) -> None:
-    """Raise QuietNavError, one line, for the first thing about a plan that cannot be.
+    """
+    Raise QuietNavError, one line, for the first thing about a plan that cannot be.
 
     Walls that cross or run clockwise, panels that do not fit their wall, furniture or sources
     outside the room or in each other's way, tracks off their wall, start poses that collide.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,18 +11,18 @@ from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.values import short
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.geometry import Side
-from quiet_nav.simulation.rooms.absorption import MATERIALS, absorption
+from quiet_nav.simulation.rooms.absorption import absorption, MATERIALS
 from quiet_nav.simulation.rooms.plan import (
     Furniture,
     Material,
     Panel,
     Plan,
-    Source,
     rectangle,
+    Source,
 )
 from quiet_nav.simulation.rooms.plan_check import check_plan
 from quiet_nav.simulation.rooms.tracks import PAPER_HEADINGS_RAD, PAPER_OFFSETS_M, Track
@@ -99,7 +99,8 @@ def room_names() -> list[str]:
 
 
 def load_plan(room: str | Path) -> Plan:
-    """Read and check a floor plan: a YAML file, or the name of a room that ships with us.
+    """
+    Read and check a floor plan: a YAML file, or the name of a room that ships with us.
 
     A name that ends in ``_mirrored`` is that room in a mirror, so that walls change sides.
     Raises QuietNavError in one line: no such room (with those there are), an unknown key (with the

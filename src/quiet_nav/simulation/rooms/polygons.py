@@ -14,7 +14,8 @@ def signed_area(corners: np.ndarray) -> float:
 
 
 def first_crossing(corners: np.ndarray) -> tuple[int, int] | None:
-    """Return the first two edges of a closed polygon that touch or cross beyond a shared corner.
+    """
+    Return the first two edges of a closed polygon that touch or cross beyond a shared corner.
 
     Edge i runs from corner i to corner i + 1. Neighbours cross where one folds back on the other.
     """
@@ -59,7 +60,8 @@ def nearest_on_segments(
 def ray_hits(
     origins: np.ndarray, directions: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> np.ndarray:
-    """Return how far along each ray (n, 2) each of s segments lies, shape (n, s).
+    """
+    Return how far along each ray (n, 2) each of s segments lies, shape (n, s).
 
     The distance is in units of the direction's length; infinite where the ray misses the segment.
     A ray that runs along a segment misses it.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+import math
 
 import numpy as np
 
@@ -38,7 +38,8 @@ class Start:
 
 @dataclass(frozen=True)
 class Track:
-    """A strip along a wall from a start line to a destination line.
+    """
+    A strip along a wall from a start line to a destination line.
 
     centre: polyline of the strip's middle in metres, driven from first to last point; its length
     is the track's. width: metres across. side: where the wall is (LEFT or RIGHT) on the way.
@@ -97,7 +98,8 @@ class Track:
         return np.stack(across)
 
     def pose_at(self, distance_m: float, offset_m: float | None = None) -> Pose2D:
-        """Return the pose along the track after a distance, ``offset_m`` from the wall's edge.
+        """
+        Return the pose along the track after a distance, ``offset_m`` from the wall's edge.
 
         Without an offset the pose is on the centre line. Distances are clipped to the track.
         """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from quiet_nav.simulation.rooms.absorption import Absorption
 
 @dataclass(frozen=True)
 class Patch:
-    """A rectangle of a wall that is not as the wall beside it.
+    """
+    A rectangle of a wall that is not as the wall beside it.
 
     wall: its index. start, end: metres along it. bottom, top: heights. absorption: of its surface.
     beside: of the bare wall. depth: how far it stands out into the room. beyond_m: how far behind
@@ -65,7 +66,8 @@ def clear_of(
     points: np.ndarray,
     margin: float,
 ) -> np.ndarray:
-    """Return for points (..., 2 or 3) whether each is at least ``margin`` m from what stands out.
+    """
+    Return for points (..., 2 or 3) whether each is at least ``margin`` m from what stands out.
 
     Points without a height count as being at every height.
     """
@@ -92,7 +94,8 @@ def surface_distance(
     yaw_rad: float,
     to_wall_m: float,
 ) -> float:
-    """Return how far from a point (3,) the surface is that a level ray meets, in metres.
+    """
+    Return how far from a point (3,) the surface is that a level ray meets, in metres.
 
     to_wall_m: to the wall that it meets. Less where something stands out from that wall there, more
     where it goes through an open door. Sides of what stands out are not met, its front is.

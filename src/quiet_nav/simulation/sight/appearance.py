@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -21,7 +21,8 @@ _MARGIN = 2
 
 @dataclass(frozen=True)
 class Atlas:
-    """Every surface of a room as one picture.
+    """
+    Every surface of a room as one picture.
 
     image: uint8, shape (h, w, 3), RGB with a gamma of 2, light included. offset (n, 2) and
     scale (n,), float32: texel of surface i at (u, v) metres is offset[i] + scale[i] * (u, v).

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sight.appearance import bake
-from quiet_nav.simulation.sight.raycast import Intrinsics, View, cast
+from quiet_nav.simulation.sight.raycast import cast, Intrinsics, View
 from quiet_nav.simulation.sight.textures import detail_tile
 
 # RealSense D400 series data sheet (May 2020), tables 3-42 and 4-3: D415 depth at VGA 50 x 40
@@ -41,7 +41,8 @@ class Mount:
 
 @dataclass(frozen=True)
 class DepthErrors:
-    """What is wrong with a depth image.
+    """
+    What is wrong with a depth image.
 
     subpixel: standard deviation of the disparity in pixels, so depth errs by
     z^2 / (f * baseline) * subpixel (2 mm at 1 m, 35 mm at 4 m). near_m, far_m: limits of what is
@@ -55,7 +56,8 @@ class DepthErrors:
 
 
 class RoomCamera:
-    """A camera in one room; how the room looks is drawn from ``rng`` once.
+    """
+    A camera in one room; how the room looks is drawn from ``rng`` once.
 
     Images come for robot poses. With a generator they have the noise, exposure and holes of a
     camera, without one they are exact; the same generator state gives the same image.
@@ -112,7 +114,8 @@ class RoomCamera:
     def color(
         self, pose: Pose2D, rng: np.random.Generator | None = None, light: float = 1.0
     ) -> np.ndarray:
-        """Return the colour image for a robot pose: uint8 RGB, shape (h, w, 3).
+        """
+        Return the colour image for a robot pose: uint8 RGB, shape (h, w, 3).
 
         light: share of the room's light that is on; the camera brightens what it can (8 times).
         """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import numpy as np
 
@@ -19,7 +19,8 @@ _COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
 
 @dataclass(frozen=True)
 class CameraFault:
-    """One fault from a time on (s), and when the camera is back; times as the simulation's.
+    """
+    One fault from a time on (s), and when the camera is back; times as the simulation's.
 
     Raises QuietNavError for a kind that is not one of CAMERA_FAULTS.
     """
@@ -43,7 +44,8 @@ class CameraFault:
 def color_image(
     camera: RoomCamera, pose: Pose2D, rng: np.random.Generator, wrong: str, light: float = 1.0
 ) -> np.ndarray | None:
-    """Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
+    """
+    Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
 
     None where none comes. light: share of the room's light that is on.
     """

@@ -36,7 +36,8 @@ class Intrinsics:
 
 @dataclass(frozen=True)
 class View:
-    """What the pixels of an image see, each array of shape (height, width).
+    """
+    What the pixels of an image see, each array of shape (height, width).
 
     depth: metres along the optical axis, float32. surface: int16 index into ``surfaces(plan)``.
     u, v: metres on the surface, float32: along a wall from its start and down from its top; x and
@@ -58,7 +59,8 @@ def surfaces(plan: Plan) -> tuple[str, ...]:
 
 
 def cast(plan: Plan, pose: Pose2D, z: float, camera: Intrinsics) -> View:
-    """Return what a level camera sees from ``pose`` (optical axis along its yaw) at height z.
+    """
+    Return what a level camera sees from ``pose`` (optical axis along its yaw) at height z.
 
     Walls and sides of furniture are upright, so a column of pixels meets each at one depth and a
     row meets floor, ceiling and table tops at one depth: rays are cast for columns and rows, and

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import colorsys
-import math
 from collections.abc import Sequence
+import colorsys
 from dataclasses import dataclass
+import math
 
 import numpy as np
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 import functools
 import math
-from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
 import numpy as np
@@ -14,7 +14,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
+from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -28,7 +28,8 @@ _KEPT_MICS = 8
 
 
 class RoomAcoustics:
-    """A room with fixed sources: impulse responses to, and sound at, any microphones.
+    """
+    A room with fixed sources: impulse responses to, and sound at, any microphones.
 
     room: what the walls are. sources: positions (S, 3) in metres.
     Raises QuietNavError where a source or a microphone is outside the room.
@@ -67,7 +68,8 @@ class RoomAcoustics:
     def impulse_responses(
         self, mics: np.ndarray, looks: np.ndarray | None = None, highpass: bool = False
     ) -> np.ndarray:
-        """Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
+        """
+        Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
 
         mics: positions (M, 3) in metres. looks: (M, 3) unit vectors where a microphone is a
         cardioid, zeros where it is omnidirectional; None for omnidirectional ones alone.
@@ -83,7 +85,8 @@ class RoomAcoustics:
     def render(
         self, mics: np.ndarray, signals: np.ndarray, looks: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return what each microphone hears, float32, shape (M, T).
+        """
+        Return what each microphone hears, float32, shape (M, T).
 
         signals: (S, history + T) samples of every source; the first ``history`` ones lie before
         the first output, so that reverberation is complete from the start.
@@ -153,7 +156,8 @@ def responses_of(
     highpass: bool,
     colours: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return impulse responses of sources to one microphone, float32, (len(images), length).
+    """
+    Return impulse responses of sources to one microphone, float32, (len(images), length).
 
     mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a metre, (bands,).
     colours: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
@@ -200,7 +204,8 @@ def overlap_save(
     mics: int,
     plan: tuple[int, int, int],
 ) -> np.ndarray:
-    """Return what each of so many microphones hears, float32, (mics, T).
+    """
+    Return what each of so many microphones hears, float32, (mics, T).
 
     signals: (S, history + T). transfer: spectra (S, bins) to each microphone. plan: as
     ``block_plan`` gives it for T samples.
@@ -240,7 +245,8 @@ def _shoebox_images(room: AcousticRoom, sources: np.ndarray) -> list[ImageSource
 def _prism_images(
     room: AcousticRoom, sources: np.ndarray, mics: np.ndarray
 ) -> list[list[ImageSources]]:
-    """Image sources that each microphone sees: [mic][source].
+    """
+    Image sources that each microphone sees: [mic][source].
 
     A path in a prism is a path in its footprint and, independently, one between floor and
     ceiling, so visibility is traced in the plane only.
@@ -322,7 +328,8 @@ def _sinc_table() -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _octave_bank(length: int) -> tuple[int, np.ndarray]:
-    """Return an FFT size and the power-complementary octave windows on its bins (bands, bins).
+    """
+    Return an FFT size and the power-complementary octave windows on its bins (bands, bins).
 
     The bands are those of Antoni (2010), cross-faded linearly in power over a quarter octave,
     which is what pyroomacoustics applies to each band of an impulse response.
@@ -344,7 +351,8 @@ def _octave_bank(length: int) -> tuple[int, np.ndarray]:
 
 @functools.lru_cache(maxsize=64)
 def block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]:
-    """Return FFT size, outputs a block and blocks for overlap-save at the least work.
+    """
+    Return FFT size, outputs a block and blocks for overlap-save at the least work.
 
     length: of the responses. The size less the outputs is the history that they need.
     """

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+import functools
 
 import numpy as np
 from scipy import fft
@@ -18,7 +18,8 @@ CAPSULE_HALF = 512
 
 @dataclass(frozen=True)
 class Capsule:
-    """A small MEMS or electret microphone on its board.
+    """
+    A small MEMS or electret microphone on its board.
 
     corner_hz: below it the response falls by 12 dB an octave. peak_hz, peak_db: the resonance of
     its port. ripple_db: at EQUALISER_HZ, what the board and the holes around do. pink_hz: below it
@@ -34,7 +35,8 @@ class Capsule:
     @classmethod
     @functools.lru_cache(maxsize=256)
     def draw(cls, seed: int, channel: int) -> Capsule:
-        """Return the capsule of a channel; those of a robot are of one make, within tolerances.
+        """
+        Return the capsule of a channel; those of a robot are of one make, within tolerances.
 
         Ranges after data sheets of MEMS microphones (corner 20 to 80 Hz, port resonance beyond 6
         kHz, +-1 dB between samples); what boards and cases add is a guess.
@@ -63,7 +65,8 @@ class Capsule:
         return 10.0 * np.log10(1.0 + self.pink_hz / np.maximum(frequency_hz, 10.0))
 
     def record(self, heard: np.ndarray, white: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return sound and noise as it gives them, float32, both (n - 2 * CAPSULE_HALF,).
+        """
+        Return sound and noise as it gives them, float32, both (n - 2 * CAPSULE_HALF,).
 
         heard, white: (n,), from CAPSULE_HALF samples before to as many after what is returned.
         """

@@ -40,7 +40,8 @@ _CROSSFADE = 1600
 
 
 def list_clips(folder: str | Path, prefix: str) -> list[str]:
-    """Return sorted names, below ``folder``, of its sound files of a kind.
+    """
+    Return sorted names, below ``folder``, of its sound files of a kind.
 
     A folder of ``ambient-*`` (continuous sounds) and ``event-*`` (distractors) files, of which
     those are listed that begin with ``prefix``; or ESC-50 as published, whose classes are taken
@@ -73,8 +74,8 @@ def _esc50(path: Path) -> tuple[tuple[str, str], ...]:
 @functools.lru_cache(maxsize=64)
 def load_clip(path: str) -> np.ndarray:
     """Return a recording without its silent ends, float32, mono, 16 kHz, unit RMS, (n,)."""
-    import soxr
     from scipy import signal
+    import soxr
 
     samples, rate = read_sound(path)
     mono = soxr.resample(samples.mean(axis=1), rate, SAMPLE_RATE)

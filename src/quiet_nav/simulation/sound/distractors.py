@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 import numpy as np
 from scipy import signal
 
 from quiet_nav.simulation.sound.clips import load_clip
-from quiet_nav.simulation.sound.event_kinds import MORE_EVENTS, footstep
+from quiet_nav.simulation.sound.event_kinds import footstep, MORE_EVENTS
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -21,7 +21,8 @@ EVENT_KINDS = (*FIRST_KINDS, *MORE_EVENTS)
 
 @dataclass(frozen=True)
 class Event:
-    """A distractor: kind, where (m), when (s), and how far the ambience is above it (dB).
+    """
+    A distractor: kind, where (m), when (s), and how far the ambience is above it (dB).
 
     snr_db: mean level of the ambience in the room over the mean level of the event while it
     sounds, so 0 is as loud and -10 is 10 dB louder than the ambience.

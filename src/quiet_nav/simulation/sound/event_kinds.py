@@ -1,4 +1,5 @@
-"""Synthetic sounds that come and go: people, animals, things that fall, machines that start.
+"""
+Synthetic sounds that come and go: people, animals, things that fall, machines that start.
 
 Each is a rough model of how the sound comes about (modes that ring, pulses through formants, noise
 that is gated), drawn anew by the generator given; none is a copy of a recording.

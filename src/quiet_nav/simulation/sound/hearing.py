@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS
-from quiet_nav.simulation.sound.capsules import CAPSULE_HALF, Capsule
+from quiet_nav.simulation.sound.capsules import Capsule, CAPSULE_HALF
 from quiet_nav.simulation.sound.distractors import event_samples
 from quiet_nav.simulation.sound.own_hearing import OwnHearing, RobotEars
 from quiet_nav.simulation.sound.own_sound import silent
@@ -25,7 +25,8 @@ _REFERENCE_POINTS = 4
 
 
 class Hearing:
-    """Ears in a scene; what they hear depends on (scene, place, sample index) alone.
+    """
+    Ears in a scene; what they hear depends on (scene, place, sample index) alone.
 
     Time is counted in samples at 16 kHz from the scene's beginning. Intervals that follow each
     other join seamlessly, and ears at the same time hear the same sources.
@@ -47,7 +48,8 @@ class Hearing:
     def at(
         self, mics: np.ndarray, start: int, count: int, looks: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the sound in the room at microphones, float32, shape (M, count).
+        """
+        Return the sound in the room at microphones, float32, shape (M, count).
 
         mics: (M, 3) in metres; looks: (M, 3) directions of cardioids, zeros for omnidirectional.
         Neither microphone noise nor gains are in it. Full scale is 1.0.
@@ -67,7 +69,8 @@ class Hearing:
         channels: list[int] | None = None,
         robot: Pose2D | None = None,
     ) -> np.ndarray:
-        """Return what microphones record: ``at`` with each one's gain and noise, (M, count).
+        """
+        Return what microphones record: ``at`` with each one's gain and noise, (M, count).
 
         channels: which microphone each is, 0 to M - 1 by default; gain and noise follow it.
         robot: where the robot stands that carries them, whose own sound is then heard, too.
@@ -84,7 +87,8 @@ class Hearing:
     def rig(
         self, rig: Rig, pose: Pose2D, start: int, count: int, motor: float | np.ndarray = 0.0
     ) -> np.ndarray:
-        """Return what a rig records at a pose, float32, (channels of the rig's ears, count).
+        """
+        Return what a rig records at a pose, float32, (channels of the rig's ears, count).
 
         Row i is ``rig.ears[i]``. motor: whether the robot drives, 0 at rest and 1 while it does; a
         number or (count,). Its own sound is heard accordingly.
@@ -110,7 +114,8 @@ class Hearing:
         channel: int = 0,
         robots: Sequence[Pose2D] = (),
     ) -> np.ndarray:
-        """Return what a moving microphone records, float32, shape (count,).
+        """
+        Return what a moving microphone records, float32, shape (count,).
 
         path: (K, 3) positions in metres, evenly spaced over the interval, K >= 2; between them
         the sound cross-fades, so neighbours should be at most a centimetre or so apart.
@@ -163,7 +168,8 @@ class Hearing:
         return CAPSULE_HALF if self.scene.real_microphones else 0
 
     def record(self, heard: np.ndarray, channel: int, start: int) -> np.ndarray:
-        """Return sound with a microphone's response, gain and noise, (n - 2 * pad,).
+        """
+        Return sound with a microphone's response, gain and noise, (n - 2 * pad,).
 
         start: of what is returned.
         """
@@ -175,7 +181,8 @@ class Hearing:
         return heard * np.float32(self.gain(channel)) + noise
 
     def fingerprint(self, rig: Rig, start: int, count: int) -> np.ndarray:
-        """Return what a rig records of its standing robot far from any wall, (ears, count).
+        """
+        Return what a rig records of its standing robot far from any wall, (ears, count).
 
         The robot's direct sound and the floor's reflection of it, with the microphones' responses,
         gains and noise, and no ambience.
@@ -191,7 +198,7 @@ class Hearing:
         return np.stack(rows)
 
     def emitted_before(self, start: int, count: int) -> np.ndarray:
-        """What the sources emit over an interval and the history that it needs, (S, n)."""
+        """Return what the sources emit over an interval and the history that it needs, (S, n)."""
         if self.acoustics is None:
             return np.empty((0, count), np.float32)
         history = self.acoustics.history
@@ -205,7 +212,8 @@ class Hearing:
             self._add_event(heard, index, mics, looks, start)
 
     def add_motor(self, heard: np.ndarray, start: int, motor: float | np.ndarray) -> None:
-        """Add a motor that is in all ears alike, as loud as ``motor`` says, to ``heard``.
+        """
+        Add a motor that is in all ears alike, as loud as ``motor`` says, to ``heard``.
 
         Of scenes whose robot has no own sound with places of its own.
         """

@@ -19,7 +19,8 @@ def accumulate(
     table: np.ndarray,
     out: np.ndarray,
 ) -> float:
-    """Add every image source's delayed impulse to ``out``, float32, shape (bands, length).
+    """
+    Add every image source's delayed impulse to ``out``, float32, shape (bands, length).
 
     positions (n, 3) m, amplitudes (n, bands), mic (3,), look (3,): direction of a cardioid or
     zeros, air (bands,): energy lost a metre, table (steps + 1, taps): fractional delays.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from quiet_nav.simulation.rooms.absorption import BANDS_HZ, MATERIALS, Absorption, draw_absorption
+from quiet_nav.simulation.rooms.absorption import Absorption, BANDS_HZ, draw_absorption, MATERIALS
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.wall_patches import Patch, WallFrame
 from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS
@@ -26,7 +26,8 @@ _GAP_M = 0.1
 
 
 def furnished(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
-    """Return a room with things at its walls, perhaps an open door, and up to four people.
+    """
+    Return a room with things at its walls, perhaps an open door, and up to four people.
 
     Its walls are then what each is on average; people and shelves add to what the floor absorbs.
     """

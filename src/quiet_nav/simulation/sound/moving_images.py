@@ -15,7 +15,8 @@ _ASIDE_M = np.array([0.09e-3, 0.13e-3])
 
 
 class MovingImages:
-    """Images in one room for any source and microphone, up to the room's order.
+    """
+    Images in one room for any source and microphone, up to the room's order.
 
     They equal those of ``RoomAcoustics``. In a shoebox an image is the source, mirrored or not,
     moved by what depends on the room alone; in other plans paths are traced in the plane and

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+import functools
+import math
 
 import numpy as np
 from scipy import fft
@@ -17,20 +17,20 @@ from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import (
-    LATENCY,
     block_plan,
+    LATENCY,
     overlap_save,
     response_bins,
     responses_of,
 )
-from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
-from quiet_nav.simulation.sound.moving_images import MovingImages, free_field
+from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.moving_images import free_field, MovingImages
 from quiet_nav.simulation.sound.own_sound import (
-    OwnSound,
     amplitude_of,
     body_colouring_db,
     own_samples,
     own_spectrum,
+    OwnSound,
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -88,7 +88,8 @@ _Place = tuple[Pose2D, RobotEars, tuple[int, ...]]
 
 
 class OwnHearing:
-    """A robot's own sound in a room; what is heard depends on place and sample index alone.
+    """
+    A robot's own sound in a room; what is heard depends on place and sample index alone.
 
     level_dbfs: of the room's ambience, beside which the robot's levels are meant.
     """
@@ -124,7 +125,8 @@ class OwnHearing:
         start: int,
         driving: float | np.ndarray = 0.0,
     ) -> None:
-        """Add what the ears hear of the robot at a pose to ``heard``, (M, count), in place.
+        """
+        Add what the ears hear of the robot at a pose to ``heard``, (M, count), in place.
 
         driving: 0 while it stands, 1 while it drives, between as it starts; a number, (count,), or
         (history + count,) where what came before matters, too.
@@ -151,7 +153,8 @@ class OwnHearing:
     def emitted(
         self, ears: RobotEars, start: int, count: int, driving: float | np.ndarray
     ) -> np.ndarray:
-        """Return what each of ``sounding`` emits, float32, (len(sounding), history + count).
+        """
+        Return what each of ``sounding`` emits, float32, (len(sounding), history + count).
 
         Full scale is 1.0, at 1 m.
         """
@@ -187,7 +190,8 @@ class OwnHearing:
         return self._gains[ears]
 
     def levels_db(self, pose: Pose2D | None, ears: RobotEars) -> np.ndarray:
-        """Return how far the standing robot is above the ambience at each ear, dB, (M,).
+        """
+        Return how far the standing robot is above the ambience at each ear, dB, (M,).
 
         With everything that can be on. pose None: far from any wall.
         """
@@ -199,7 +203,8 @@ class OwnHearing:
         return 10 * np.log10(np.maximum(power, 1e-20)) - self._level_dbfs
 
     def fingerprint(self, ears: RobotEars, start: int, count: int) -> np.ndarray:
-        """Return what the ears hear of the standing robot far from any wall, (M, count).
+        """
+        Return what the ears hear of the standing robot far from any wall, (M, count).
 
         Its direct sound and the floor's reflection, everything on that can be on.
         """
@@ -284,7 +289,7 @@ class OwnHearing:
         return power
 
     def _colours_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
-        """The body's colouring, linear: of every path (M, S, bins), of the direct one besides."""
+        """Return the body's colouring, linear: of every path (M, S, bins), the direct one besides."""
         if ears not in self._colours:
             bins = response_bins(self.length)
             every = self._bodies(ears, bins, False).astype(np.float32)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 import functools
 import math
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.sound.robot_profile import (
-    USUAL,
+    find_profile,
     RobotProfile,
     SourceProfile,
     ToneProfile,
-    find_profile,
+    USUAL,
 )
 from quiet_nav.simulation.sound.sources import (
-    EQUALISER_HZ,
+    course_of_gain,
     Drift,
+    EQUALISER_HZ,
+    noise_samples,
     Schedule,
     Source,
-    course_of_gain,
-    noise_samples,
     source_spectrum,
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -64,7 +64,8 @@ class Tones:
 
 @dataclass(frozen=True)
 class OwnSource:
-    """One part of a robot that makes noise.
+    """
+    One part of a robot that makes noise.
 
     noise: its shaped noise, drift and schedule; ``noise.position`` is in base_link, m. standing_db,
     driving_db: level at 1 m in free field, dB re 20 uPa, None where silent. flutter: how much the
@@ -90,7 +91,8 @@ class OwnSource:
 
 @dataclass(frozen=True)
 class OwnSound:
-    """One robot's own sound.
+    """
+    One robot's own sound.
 
     seed: of its noises and of its body's colouring. ambience_db: level of the ambience beside which
     the sources' levels are meant, dB re 20 uPa. level_db: instead of that, how far the standing
@@ -123,7 +125,8 @@ def draw_own_sound(profile: RobotProfile, seed: int, level_db: float | None = No
 
 
 def own_sound_of(text: str, seed: int) -> OwnSound | None:
-    """Return the robot that a text asks for, the same for the same seed.
+    """
+    Return the robot that a text asks for, the same for the same seed.
 
     text: 'none'; a level in dB over the ambience at the ears, of the usual profile; or a profile's
     name or file, at its own level.
@@ -141,7 +144,8 @@ def own_sound_of(text: str, seed: int) -> OwnSound | None:
 
 
 def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
-    """Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
+    """
+    Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
 
     What a detector is trained on must not be one make of robot.
     """
@@ -206,7 +210,8 @@ def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, S
 
 
 def own_samples(source: OwnSource, seed: int, start: int, count: int) -> np.ndarray:
-    """Return what a part emits from sample ``start``, float32, (count,), 16 kHz.
+    """
+    Return what a part emits from sample ``start``, float32, (count,), 16 kHz.
 
     At unit RMS of its noise, before its level. A sample depends on (source, seed, index) alone.
     """
@@ -240,7 +245,8 @@ def amplitude_of(level_db: float | None) -> float:
 def body_colouring_db(
     own: OwnSound, source: int, channel: int, frequency_hz: np.ndarray, direct: bool = False
 ) -> np.ndarray:
-    """Return what the robot's body does to a source at an ear, dB at frequencies of any shape.
+    """
+    Return what the robot's body does to a source at an ear, dB at frequencies of any shape.
 
     Constant for a robot, smooth, within its ``body_db``; none in the bass, where the body is small
     beside the wavelength. direct: what the straight way has besides, half as much.
@@ -256,7 +262,7 @@ def body_colouring_db(
 
 @functools.lru_cache(maxsize=256)
 def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[float, ...]:
-    """A smooth curve at EQUALISER_HZ within -1 to 1, its largest excursion at least a half."""
+    """Draw a smooth curve at EQUALISER_HZ within -1 to 1, its largest value at least a half."""
     rng = generator(seed, 'body', source, channel, int(direct))
     walk = rng.normal(size=len(EQUALISER_HZ))
     walk = 0.6 * walk + 0.4 * np.roll(walk, 1)
@@ -310,7 +316,7 @@ def _draw_tones(rng: np.random.Generator, tone: ToneProfile) -> Tones:
 
 
 def _wander(rng: np.random.Generator, deviation: float, periods_s: tuple[float, float]) -> Drift:
-    """A slow change of a standard deviation: three sinusoids."""
+    """Draw a slow change of a standard deviation: three sinusoids."""
     if deviation == 0.0:
         return Drift()
     share = rng.dirichlet((1.0, 1.0, 1.0))

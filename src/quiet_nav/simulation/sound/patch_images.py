@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.wall_patches import Patch, WallFrame
-from quiet_nav.simulation.sound.images import SPEED_OF_SOUND, ImageSources
+from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
 
 _SAME_M = 2e-3
 
@@ -18,7 +18,8 @@ _SAME_M = 2e-3
 def with_patches(
     room: AcousticRoom, images: ImageSources, source: np.ndarray, mic: np.ndarray
 ) -> ImageSources:
-    """Return images of a source (3,) as a microphone (3,) hears them with the room's patches.
+    """
+    Return images of a source (3,) as a microphone (3,) hears them with the room's patches.
 
     Paths that meet one wall, and floor and ceiling besides, are reflected by what is on the wall
     where they meet it, as far as it fills their Fresnel zone there; what stands out from the wall

@@ -1,4 +1,5 @@
-"""Reflected paths in the plane of a polygon's walls, from one point to another, found by beams.
+"""
+Reflected paths in the plane of a polygon's walls, from one point to another, found by beams.
 
 pyroomacoustics finds the same images, but tries every sequence of walls for every source, which a
 source that moves with a robot would pay at each place; here a sequence ends where its beam does.
@@ -26,7 +27,8 @@ def trace(
     amplitudes: np.ndarray,
     orders: np.ndarray,
 ) -> int:
-    """Find the images of ``source`` (2,) that ``target`` (2,) sees, up to ``order`` reflections.
+    """
+    Find the images of ``source`` (2,) that ``target`` (2,) sees, up to ``order`` reflections.
 
     starts, ends: walls (n, 2) of a counter-clockwise polygon, wall i from start i to end i.
     factors: pressure that a wall reflects, (n, bands). Written: positions (k, 2), amplitudes

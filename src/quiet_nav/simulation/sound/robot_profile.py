@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quiet_nav import resources
-from quiet_nav.files.schema import Name, Schema, checked
+from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ
 
@@ -43,7 +43,8 @@ SlopeRange = Annotated[tuple[_Slope, _Slope], _Both, _Rising]
 
 
 class ToneProfile(Schema):
-    """Harmonics of one rotation rate. Where two numbers are given, each robot draws between them.
+    """
+    Harmonics of one rotation rate. Where two numbers are given, each robot draws between them.
 
     hz: the rotation rate. count: harmonics, from the first on. level_db: power of all of them over
     that of the source's noise. fall_db: how much each octave up is weaker. wobble: standard
@@ -59,7 +60,8 @@ class ToneProfile(Schema):
 
 
 class SourceProfile(Schema):
-    """One part that makes noise.
+    """
+    One part that makes noise.
 
     position: base_link metres. standing_db, driving_db: its level while the robot stands and while
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
@@ -98,7 +100,8 @@ class SourceProfile(Schema):
 
 
 class RobotProfile(Schema):
-    """A robot's own sound; ``config/robots/NAME.sound.yaml`` holds one.
+    """
+    A robot's own sound; ``config/robots/NAME.sound.yaml`` holds one.
 
     radius_m, height_m: of the robot; every source lies within. ambience_db: level of the room's
     ambience, dB re 20 uPa, that the sources' levels are heard beside. body_db: how far the robot's
@@ -126,7 +129,8 @@ class RobotProfile(Schema):
 
 
 def find_profile(name: str | Path) -> RobotProfile:
-    """Return a profile by the name of one that ships (turtlebot4 ...) or by its YAML file.
+    """
+    Return a profile by the name of one that ships (turtlebot4 ...) or by its YAML file.
 
     Raises QuietNavError naming the profiles there are, and what is wrong with a file.
     """

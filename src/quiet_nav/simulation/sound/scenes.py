@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from quiet_nav.simulation.rooms.absorption import Absorption, draw_absorption
-from quiet_nav.simulation.rooms.acoustic_room import POLYGON_ORDER, AcousticRoom
+from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, POLYGON_ORDER
 from quiet_nav.simulation.sound.clips import list_clips
-from quiet_nav.simulation.sound.distractors import FIRST_KINDS, Event
+from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.lived_in import furnished, with_hidden_sources
 from quiet_nav.simulation.sound.own_sound import OwnSound
-from quiet_nav.simulation.sound.sources import EQUALISER_HZ, KINDS, Drift, Schedule, Source
+from quiet_nav.simulation.sound.sources import Drift, EQUALISER_HZ, KINDS, Schedule, Source
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that decides what is heard where and when in a room.
+    """
+    Everything that decides what is heard where and when in a room.
 
     level_dbfs: mean RMS of the ambience over the room with every source on. mic_noise_dbfs: RMS
     of each microphone's own white noise. gain_spread_db: gains of the microphones are uniform
@@ -48,7 +49,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class SceneRanges:
-    """What scenes are drawn from; the defaults are those that the project's figures rest on.
+    """
+    What scenes are drawn from; the defaults are those that the project's figures rest on.
 
     cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
     corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
@@ -81,7 +83,8 @@ class SceneRanges:
 
 
 def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -> Scene:
-    """Return a random shoebox scene, the same for the same seed, ranges and recordings.
+    """
+    Return a random shoebox scene, the same for the same seed, ranges and recordings.
 
     sounds: a folder of ``ambient-*`` clips, some of which then replace noise; '' for none.
     """
@@ -118,7 +121,8 @@ def _hard(rng: np.random.Generator, ranges: SceneRanges) -> Absorption:
 
 
 def _without_corner(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
-    """Return a shoebox less one corner, turned so that it may be any of the four.
+    """
+    Return a shoebox less one corner, turned so that it may be any of the four.
 
     The arms of an L are at least 1.8 m wide; new walls are made of what those beside them are.
     """
@@ -150,7 +154,8 @@ def draw_sources(
     sounds: str = '',
     places: Sequence[tuple[str, tuple[float, float, float], float]] = (),
 ) -> Scene:
-    """Return a scene in a given room: sources, levels and noises drawn from ``ranges``.
+    """
+    Return a scene in a given room: sources, levels and noises drawn from ``ranges``.
 
     places: (kind, position, level in dB) of sources that are known; drawn where there are none.
     """
@@ -245,7 +250,8 @@ def draw_event(
     kind: str | None = None,
     kinds: Sequence[str] = FIRST_KINDS,
 ) -> Event:
-    """Return a distractor somewhere in the room, 1 to 1.8 m high for speech, lower for a dog.
+    """
+    Return a distractor somewhere in the room, 1 to 1.8 m high for speech, lower for a dog.
 
     kind: one of ``kinds``, drawn where None. Recordings ``event-*`` of the scene's folder are used
     where there are some of that kind.

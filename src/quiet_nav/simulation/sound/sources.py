@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Source:
-    """A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
+    """
+    A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
 
     position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
     drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
@@ -81,7 +82,8 @@ class Source:
 def source_samples(
     source: Source, seed: int, start: int, count: int, sounds: str = ''
 ) -> np.ndarray:
-    """Return what a source emits from sample ``start``, float32, shape (count,), 16 kHz.
+    """
+    Return what a source emits from sample ``start``, float32, shape (count,), 16 kHz.
 
     The value at a sample depends on (source, seed, sample) alone, so intervals join seamlessly.
     sounds: the folder of the recordings.
@@ -116,7 +118,8 @@ def course_of_gain(source: Source, time_s: np.ndarray) -> np.ndarray:
 def source_spectrum(
     source: Source, frequency_hz: np.ndarray, sounds: str = '', seed: int = 0
 ) -> np.ndarray:
-    """Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
+    """
+    Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
 
     seed: of the scene, for kinds that are synthesised.
     """

@@ -1,14 +1,15 @@
-"""What the paper's tasks are: a name and a variant give inputs, examples, target and loss.
+"""
+What the paper's tasks are: a name and a variant give inputs, examples, target and loss.
 
 A task is one class (see ``task.Task``) with a ``NAME``, found in whichever module here has it.
 """
 
 from __future__ import annotations
 
+from functools import cache
 import importlib
 import inspect
 import pkgutil
-from functools import cache
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
@@ -33,7 +34,8 @@ def tasks() -> dict[str, type[Task]]:
 
 
 def get_task(name: str, variant: str = '', inputs: str = '') -> Task:
-    """Return a task before training.
+    """
+    Return a task before training.
 
     variant: one of the task's ``VARIANTS``, its first by default. inputs: audio, image or both,
     the first of the task's ``INPUTS`` by default.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+import dataclasses
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
 
 
 class AVSync(Task):
-    """Were this sound and this image recorded at one place?
+    """
+    Were this sound and this image recorded at one place?
 
     Half of the images are those of another place of the room (motion: another moment of the
     recording), so that knowing the room does not help. A training example has two places, each
@@ -122,7 +123,8 @@ class AVOrder(Paired):
 
 
 class Match(nn.Module):
-    """Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
+    """
+    Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
 
     Their product goes in beside them: whether two things agree is hard to begin to learn from the
     two alone, as the authors' 256-128-1 has it.

@@ -9,14 +9,15 @@ from torch import nn
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.tasks.data import LEAST_DIFFERENCE_M, TaskData
 from quiet_nav.study.tasks.heads import EMBEDDING
-from quiet_nav.study.tasks.single import FARTHEST_M, Distance, scaled_distance
+from quiet_nav.study.tasks.single import Distance, FARTHEST_M, scaled_distance
 from quiet_nav.study.tasks.task import Example
 
 REFERENCE = 'reference'
 
 
 class ConditionalDistance(Distance):
-    """As ``distance``, the feature of a reference and the embedding of its distance added (A.8).
+    """
+    As ``distance``, the feature of a reference and the embedding of its distance added (A.8).
 
     The reference is another place of the room (motion: moment of the recording), at another
     distance; in training another is drawn every time.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
+import dataclasses
 from functools import cached_property
 from pathlib import Path
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.quiet_campus.lists import (
-    MOTION_FPS,
-    ORDER,
-    SPLITS,
-    Pair,
-    Row,
-    Splits,
     find_lists,
     find_subset,
     load_pairs,
     load_splits,
     middle_frame,
+    MOTION_FPS,
+    ORDER,
+    Pair,
     read_motion_recordings,
     refuse_missing_files,
+    Row,
+    SPLITS,
+    Splits,
 )
 from quiet_nav.quiet_campus.rows import motion_distances, with_distance
 from quiet_nav.sound.windows import CLIP_S
@@ -36,7 +36,8 @@ MARGIN = MOTION_FPS
 
 
 class TaskData:
-    """Rows and pairs of one data set in the Quiet Campus layout, read once.
+    """
+    Rows and pairs of one data set in the Quiet Campus layout, read once.
 
     data: folder as ``load_splits`` takes it. fraction: share of the training rooms that is used
     (few-shot); a smaller share's rooms are among those of a larger one for the same seed.
@@ -77,7 +78,8 @@ class TaskData:
         return [self.measured(row) for row in self._kept(found, split)]
 
     def pairs(self, split: str) -> list[Pair]:
-        """Return the listed pairs of a split, with their distances.
+        """
+        Return the listed pairs of a split, with their distances.
 
         Those of official motion recordings to train on are drawn: ``recordings``.
         """
@@ -89,7 +91,8 @@ class TaskData:
         ]
 
     def places(self, split: str) -> dict[str, list[Row]]:
-        """Return the places of every room of a split, once each, with distances.
+        """
+        Return the places of every room of a split, once each, with distances.
 
         Of a motion recording: frames a clip apart from each other.
         """

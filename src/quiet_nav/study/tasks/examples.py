@@ -18,7 +18,8 @@ from quiet_nav.study.tasks.views import Views
 
 
 class TaskDataset(Dataset):
-    """Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and what the
+    """
+    Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and what the
     task knows beside. Items are asked for as (epoch, index), as in ``clips.ClipDataset``.
     """
 
@@ -71,7 +72,8 @@ class TaskDataset(Dataset):
         return found
 
     def chosen(self, epoch: int) -> np.ndarray:
-        """Return the numbers of the examples that an epoch has, shape (len,).
+        """
+        Return the numbers of the examples that an epoch has, shape (len,).
 
         All in turn where they fit; of more, as many drawn anew every epoch (validation: once).
         """

@@ -10,7 +10,8 @@ EMBEDDING = 128
 
 
 class Fusion(nn.Module):
-    """All embeddings of an example, one after the other, to outputs.
+    """
+    All embeddings of an example, one after the other, to outputs.
 
     One view: ReLU and a linear layer; more: a hidden layer of 128 between, both as the authors'.
     """

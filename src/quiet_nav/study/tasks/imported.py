@@ -28,7 +28,8 @@ _LEAST = 1e-7
 
 
 class PairModel:
-    """A model that ``import-checkpoint`` made of a network on two places.
+    """
+    A model that ``import-checkpoint`` made of a network on two places.
 
     kind: of its metadata, ``order`` or ``av-order``; the task of that name says what is asked.
     """

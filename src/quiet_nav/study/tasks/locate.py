@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.quiet_campus.annotation import AnnotatedPose, Annotation, read_annotation
-from quiet_nav.quiet_campus.lists import SPLITS, Row
+from quiet_nav.quiet_campus.lists import Row, SPLITS
 from quiet_nav.quiet_campus.rows import duration_s
 from quiet_nav.sound.windows import CLIP_S
 from quiet_nav.study.tasks.data import TaskData
@@ -29,7 +29,8 @@ _CLIPS = 3
 
 
 class Locate(Task):
-    """Which cell of the room's grid? Every room is known: it is trained and tested in.
+    """
+    Which cell of the room's grid? Every room is known: it is trained and tested in.
 
     Tested on the last two recordings of every cell. later: trained on its first five alone, made
     10 s and more before (the paper's time shift). together: also on the first 60 % of those two.

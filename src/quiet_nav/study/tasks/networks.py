@@ -7,7 +7,7 @@ from torch import nn
 
 from quiet_nav.learning.detectors.resnet.images import normalise
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
-from quiet_nav.learning.detectors.vggish.network import LAYOUT, Vggish, scaled
+from quiet_nav.learning.detectors.vggish.network import LAYOUT, scaled, Vggish
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.study.tasks.heads import EMBEDDING
 from quiet_nav.study.tasks.options import TaskOptions
@@ -80,7 +80,8 @@ class Linear(nn.Module):
 
 
 class TaskNetwork(nn.Module):
-    """Encoders of what a task takes, and its head; ``forward(batch)`` gives (N, outputs).
+    """
+    Encoders of what a task takes, and its head; ``forward(batch)`` gives (N, outputs).
 
     A batch has ``audio`` (N, V, 96, 64) log-mels and ``image`` (N, V, 3, h, w) uint8, as far as
     the task takes them.

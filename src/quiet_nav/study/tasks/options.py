@@ -15,7 +15,8 @@ KIND = 'task'
 @file_format
 @dataclass(frozen=True)
 class TaskOptions:
-    """Beside ``network.width`` (of VGGish); every one may be set by name.
+    """
+    Beside ``network.width`` (of VGGish); every one may be set by name.
 
     image_width: of ResNet-18. image_augment: change images at random as ``recipe.image`` says.
     probe: the trunks stay as they are, a linear layer on their mean features learns. starts: so

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import abstractmethod
+import dataclasses
 
 import numpy as np
 
@@ -17,7 +17,8 @@ _LISTED, _TRIES = 20, 200
 
 
 class Paired(Task):
-    """A task with an example a pair of the relative-depth lists.
+    """
+    A task with an example a pair of the relative-depth lists.
 
     Pairs of motion recordings to train on are drawn as the authors draw them: 0.1 m apart or more,
     their clips a second apart or more, both orders alike often.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from collections.abc import Callable, Sequence
+import dataclasses
 from dataclasses import dataclass
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,15 @@ from torch import nn
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import DistractorBank, mix_at_snr
-from quiet_nav.learning.checkpoints import PREFIX, load_weights, read_tensors, strip, task_of
+from quiet_nav.learning.checkpoints import load_weights, PREFIX, read_tensors, strip, task_of
 from quiet_nav.learning.recipe import (
+    load_recipe,
     NetworkRecipe,
     Recipe,
-    load_recipe,
     recipe_file,
     recipe_from_dict,
 )
-from quiet_nav.learning.training import ANY, Devices, TrainingResult, fit
+from quiet_nav.learning.training import ANY, Devices, fit, TrainingResult
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.tasks import get_task
@@ -44,7 +44,8 @@ _STANDARD = 2000
 
 
 def recipe_for(task: Task, name: str = 'paper', probe: bool = False) -> Recipe:
-    """Return a recipe by file, or by the name of ``config/learning`` that fits the task best.
+    """
+    Return a recipe by file, or by the name of ``config/learning`` that fits the task best.
 
     ``small`` is ``small_av_sync`` for that task, else ``small_pair`` for a task of two places,
     ``small_probe`` for a probe, and so on.
@@ -67,7 +68,8 @@ def train_task(
     progress: bool = True,
     limit_epochs: int | None = None,
 ) -> TrainingResult:
-    """Train a task as a recipe says; arguments and resuming as in ``training.train``.
+    """
+    Train a task as a recipe says; arguments and resuming as in ``training.train``.
 
     init: a checkpoint of this very task to go on from. trunk: a checkpoint of any task, or of a
     near-wall detector, or ImageNet's ResNet-18, of which the trunks alone are taken; 'random' says
@@ -177,7 +179,8 @@ class Trained:
 
 
 def load_trained(path: str | Path) -> Trained:
-    """Return a trained task, its network in evaluation mode.
+    """
+    Return a trained task, its network in evaluation mode.
 
     A near-wall detector's checkpoint (VGGish or ResNet-18) counts as the task near-wall.
     """
@@ -208,7 +211,8 @@ def predict(
     snr_db: float = 0.0,
     rooms: str | Path | None = None,
 ) -> Predictions:
-    """Return what a checkpoint says of a split of a data set.
+    """
+    Return what a checkpoint says of a split of a data set.
 
     input, task: refused where the checkpoint is of another. distractors: 'synthetic' or a folder
     of event sounds; one is mixed into every clip at ``snr_db`` (ambience over event, A.7), which
@@ -240,7 +244,8 @@ def predictions_of(
     snr_db: float = 0.0,
     judged: TaskData | None = None,
 ) -> Predictions:
-    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs).
+    """
+    Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs).
 
     campus: of it are the training rows, and the rows asked about unless ``judged`` is given.
     """

@@ -12,7 +12,7 @@ from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.options import TaskOptions
 from quiet_nav.study.tasks.task import Example, Task
-from quiet_nav.study.tasks.valued import Valued, clustered
+from quiet_nav.study.tasks.valued import clustered, Valued
 from quiet_nav.study.tasks.views import Views
 
 #: Farther counts as so far (the authors' ``depth_max``).
@@ -57,7 +57,8 @@ class NearWall(Placed):
 
 
 class Distance(Valued, Placed):
-    """How far is the wall ahead, up to 3.08 m; regression scales that to [-0.5, 0.5].
+    """
+    How far is the wall ahead, up to 3.08 m; regression scales that to [-0.5, 0.5].
 
     Bins have as many training places each: k-means puts all that are near a wall, half of them,
     into one, and whoever always says that one is hard to beat.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.quiet_campus.lists import SPLITS, Row
+from quiet_nav.quiet_campus.lists import Row, SPLITS
 from quiet_nav.study.predictions import Kind, Predictions
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.heads import Fusion
@@ -33,7 +33,8 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Example:
-    """One example: what is heard, what is seen, and the answer.
+    """
+    One example: what is heard, what is seen, and the answer.
 
     sounds, images: places whose clip or image goes in, in order. target: in the task's unit.
     known: numbers that go in beside (a reference's distance). extra: more for ``Predictions``.
@@ -48,7 +49,8 @@ class Example:
 
 
 class Task(ABC):
-    """One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
+    """
+    One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
 
     state: what was learnt from the training examples beside the weights (bins, cells): plain
     lists and numbers that a checkpoint keeps. KIND: as ``Predictions``. INPUTS, VARIANTS: what may
@@ -99,7 +101,8 @@ class Task(ABC):
     def all_examples(
         self, data: TaskData, splits: Sequence[str] = SPLITS, seed: int = 0
     ) -> dict[str, list[Example]]:
-        """Return the examples of splits, their files checked.
+        """
+        Return the examples of splits, their files checked.
 
         Raises QuietNavError, before any training, where the data cannot serve the task: too few
         rooms in a split, no places to compare, missing sounds or images (all named at once).
@@ -143,13 +146,15 @@ class Task(ABC):
     def learn(  # noqa: B027 - most tasks have nothing to learn but weights
         self, train: Sequence[Example], options: TaskOptions, views: Views
     ) -> None:
-        """Set ``state`` from the training examples and their plain views; nothing by default.
+        """
+        Set ``state`` from the training examples and their plain views; nothing by default.
 
         Raises QuietNavError where they cannot serve the task.
         """
 
     def head(self, modalities: int) -> nn.Module:
-        """Return the module from embeddings to outputs.
+        """
+        Return the module from embeddings to outputs.
 
         It is called as ``head(views, batch)``, views a dict of embeddings (N, V, 128) by modality
         (``modalities`` of them, ``VIEWS`` views each), and returns (N, outputs).
@@ -175,7 +180,8 @@ class Task(ABC):
     def judged(
         self, output: torch.Tensor, batch: dict[str, torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return scores and truths, (N,) each, of which validation picks the best checkpoint.
+        """
+        Return scores and truths, (N,) each, of which validation picks the best checkpoint.
 
         Binary: logits and 0 or 1, by AP. Multiclass: chosen and true class, by accuracy. Else
         values in the loss's unit, by mean absolute error.

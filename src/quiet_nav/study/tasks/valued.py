@@ -10,12 +10,13 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.study.predictions import Kind
 from quiet_nav.study.tasks.options import TaskOptions
-from quiet_nav.study.tasks.task import Example, Task, softmax
+from quiet_nav.study.tasks.task import Example, softmax, Task
 from quiet_nav.study.tasks.views import Views
 
 
 class Valued(Task):
-    """regression: L1 loss on ``scaled`` values. classification: into bins of the training values.
+    """
+    regression: L1 loss on ``scaled`` values. classification: into bins of the training values.
 
     Bins are numbered in the order of their values and found by k-means (the paper's, for ratios)
     unless a task says otherwise.

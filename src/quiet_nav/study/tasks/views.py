@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from collections.abc import Callable
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from quiet_nav.learning.detectors.vggish.data import AudioCache
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import duration_s, read_audio
-from quiet_nav.sound.logmel import HOP_SAMPLES, MEL_BANDS, log_mel, mel_centres_hz
+from quiet_nav.sound.logmel import HOP_SAMPLES, log_mel, MEL_BANDS, mel_centres_hz
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
 from quiet_nav.study.tasks.options import TaskOptions
 
@@ -38,7 +38,8 @@ Change = Callable[[Row, np.ndarray], np.ndarray]
 
 
 class LogMels:
-    """Log-mels of whole recordings, computed once, kept on disk as float16 and in memory.
+    """
+    Log-mels of whole recordings, computed once, kept on disk as float16 and in memory.
 
     A clip cut out of one differs from the log-mel of the clip alone in its first and last frame
     only (neighbours there, mirrored audio here).
@@ -83,7 +84,8 @@ class KeptImages(ImageCache):
 
 
 def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return what was made of a file, kept beside ``ProcessedData`` until the file changes.
+    """
+    Return what was made of a file, kept beside ``ProcessedData`` until the file changes.
 
     Where that cannot be written to, memory alone keeps it.
     """
@@ -102,7 +104,8 @@ def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarra
 
 
 class Views:
-    """Clips and images of rows as a recipe says; everything random comes from the generator given.
+    """
+    Clips and images of rows as a recipe says; everything random comes from the generator given.
 
     change: makes clips anew from their waveform first (a distractor in evaluation). levels: of
     rooms by name, mean and spread of log-mels, 64 bands each: their sounds are standardised.
@@ -195,7 +198,8 @@ class Views:
 
 
 def hide_bands(clips: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """Return log-mels (V, T, 64) whose bands not in ``keep`` (64,) have each clip's mean level.
+    """
+    Return log-mels (V, T, 64) whose bands not in ``keep`` (64,) have each clip's mean level.
 
     The mean is that of the bands kept: what is hidden says nothing.
     """

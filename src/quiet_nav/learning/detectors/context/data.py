@@ -15,26 +15,26 @@ from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.detectors.context.frontend import smooth_noise
 from quiet_nav.learning.detectors.context.network import INPUTS
 from quiet_nav.learning.detectors.context.spectra import (
+    campuses,
+    load_rooms,
     MOMENTS,
     PAIRS,
     RoomSpectra,
-    campuses,
-    load_rooms,
     window_log_power,
 )
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.context import (
+    band_centres_hz,
     BANDS,
     COARSE_BANDS,
     FINE_BINS,
-    SLOTS,
-    band_centres_hz,
     slot_of,
+    SLOTS,
 )
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
-from quiet_nav.quiet_campus.lists import Row, load_splits
+from quiet_nav.quiet_campus.lists import load_splits, Row
 
 #: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
 SINGLE, PAIR, ALL = range(3)
@@ -46,7 +46,8 @@ _WARPS = np.linspace(-1.0, 1.0, 21)
 @file_format
 @dataclass(frozen=True)
 class Options:
-    """How contexts are drawn; ``recipe.network.options`` may set any of these by name.
+    """
+    How contexts are drawn; ``recipe.network.options`` may set any of these by name.
 
     rigs: shares of one ear that turns, a pair, all ears. static_share: of examples from single
     microphones where there are robots too. clip_share: seen through one clip instead of the whole
@@ -88,7 +89,8 @@ class Options:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What examples ask about, an entry each: which ear of which rig, where and when.
+    """
+    What examples ask about, an entry each: which ear of which rig, where and when.
 
     gain: of every ear, log power, (size, ears, bands). part: of the window heard: a clip from 0 to
     2, or 3 for all of it.
@@ -370,7 +372,8 @@ class _Rooms:
 
 
 def warped_bands(growth: np.ndarray) -> np.ndarray:
-    """Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
+    """
+    Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
 
     The nearest band, not one between: an average of neighbours would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
@@ -444,7 +447,8 @@ class ContextDataset(Dataset):
 
 
 def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, ContextDataset]:
-    """Return training and validation batches of every data set in a folder, or one folder down.
+    """
+    Return training and validation batches of every data set in a folder, or one folder down.
 
     Rooms of SFS-Robot are robots' listening poses, those of SFS-Static single microphones.
     """

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import torch
 from scipy import optimize
+import torch
 
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import fit_class_temperature
-from quiet_nav.learning.detectors.context.data import ContextDataset, context_datasets
+from quiet_nav.learning.detectors.context.data import context_datasets, ContextDataset
 from quiet_nav.learning.detectors.context.kind import exportable
 from quiet_nav.learning.detectors.context.network import Calibration, ContextVggish
 from quiet_nav.learning.recipe import Recipe
@@ -57,7 +57,8 @@ def deploy_context(
     training: str = '',
     limit_mb: float = onnx_export.MAX_MEGABYTES,
 ) -> ContextOutcome:
-    """Fit the calibration on the validation rooms of ``data``, export, compare with PyTorch.
+    """
+    Fit the calibration on the validation rooms of ``data``, export, compare with PyTorch.
 
     Without data nothing is calibrated. training: what the metadata say of the training data.
     Raises QuietNavError where the exported model differs from PyTorch by more than 1e-4 or the
@@ -93,7 +94,8 @@ def deploy_context(
 
 
 def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration, list[str]]:
-    """Return temperatures and offsets with the least log loss for each case, and a report.
+    """
+    Return temperatures and offsets with the least log loss for each case, and a report.
 
     A question that no room asks is calibrated by the rooms that there are. A unit normal prior on
     both weighs as much as one place: a few that the network tells apart without a mistake would

@@ -25,7 +25,8 @@ LOG_BIAS = 0.5772
 
 
 class FramePower(nn.Module):
-    """Waveform (E, samples) to power in frames and bands, (E, frames, 160).
+    """
+    Waveform (E, samples) to power in frames and bands, (E, frames, 160).
 
     A strided convolution with windowed cosines and sines (no FFT operator is needed in ONNX),
     squared; bands above 1 kHz are means over 8 bins.
@@ -60,7 +61,8 @@ def banded(bins: torch.Tensor) -> torch.Tensor:
 def cross_power(
     one: tuple[torch.Tensor, torch.Tensor], other: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """Return real and imaginary part of X conj(Y) in bands, (..., 2, 160), from frames' parts.
+    """
+    Return real and imaginary part of X conj(Y) in bands, (..., 2, 160), from frames' parts.
 
     X is cosine part minus i times sine part; the imaginary part is positive where X is ahead.
     """
@@ -79,7 +81,8 @@ def log_power(power: torch.Tensor) -> torch.Tensor:
 
 
 def transient(frames_power: torch.Tensor) -> torch.Tensor:
-    """Return how much louder bursts make the mean than the frames are, (E,), 0 for steady noise.
+    """
+    Return how much louder bursts make the mean than the frames are, (E,), 0 for steady noise.
 
     The logarithm of the mean power over frames minus the mean of the logarithms, corrected for
     noise, mean over the fine bands; in nepers of power.
@@ -90,7 +93,8 @@ def transient(frames_power: torch.Tensor) -> torch.Tensor:
 
 
 class Comparison(nn.Module):
-    """Spectra to what the network sees, (N, channels, 160).
+    """
+    Spectra to what the network sees, (N, channels, 160).
 
     Inputs: spectrum (N, 160) of the ear asked about, steadiness (N, 160): its log of mean minus
     mean of log; its reference (N, 160) and whether there is one (N,); the others' spectra and
@@ -145,7 +149,8 @@ class Comparison(nn.Module):
 
 
 def smooth_noise(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """Return random smooth curves over the bands, (*shape, 160), unit variance: changed sources.
+    """
+    Return random smooth curves over the bands, ``(*shape, 160)``, unit variance: changed sources.
 
     Drawn at eight knots and interpolated.
     """

@@ -13,7 +13,7 @@ from quiet_nav.learning.detectors.context.network import (
 from quiet_nav.learning.detectors.kinds import Kind
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
-from quiet_nav.perception.context import BANDS, FRAMES, SLOTS, clip_weights
+from quiet_nav.perception.context import BANDS, clip_weights, FRAMES, SLOTS
 from quiet_nav.perception.model_file import NEAREST
 from quiet_nav.sound.windows import WINDOW_SAMPLES
 

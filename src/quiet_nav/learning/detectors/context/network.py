@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from quiet_nav.learning.detectors.context.frontend import (
-    Comparison,
-    FramePower,
     banded,
     coherence,
+    Comparison,
     cross_power,
+    FramePower,
     log_power,
     transient,
 )
@@ -39,7 +39,8 @@ _CHANNELS_ADDED = (6, 7)
 
 
 class ContextVggish(nn.Module):
-    """Convolutions 64-M-128-M-256-256-M-512-512-M along frequency, then one hidden layer.
+    """
+    Convolutions 64-M-128-M-256-256-M-512-512-M along frequency, then one hidden layer.
 
     The noise of a room is steady, so time is averaged in the front end and the two-dimensional
     convolutions of VGGish become one-dimensional ones over finer frequencies and more channels:
@@ -78,7 +79,8 @@ class ContextVggish(nn.Module):
         return Logits(out[:, 0], out[:, 1:])
 
     def upgraded(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return weights of a network without the last inputs with weights of 0 for them.
+        """
+        Return weights of a network without the last inputs with weights of 0 for them.
 
         Those are the coherences (6 channels), before them ``nearest`` (1).
         """
@@ -94,7 +96,8 @@ class ContextVggish(nn.Module):
 
 
 class Calibration(NamedTuple):
-    """Temperature and offset of the near-wall logit and temperature of the distances.
+    """
+    Temperature and offset of the near-wall logit and temperature of the distances.
 
     Each has six values: for the contexts alone, reference, other ears, both where a direction is
     asked about, and for alone and reference where the nearest wall is.
@@ -106,7 +109,8 @@ class Calibration(NamedTuple):
 
 
 class ContextProbabilities(nn.Module):
-    """All windows of a listen to probabilities: the graph that is exported.
+    """
+    All windows of a listen to probabilities: the graph that is exported.
 
     waveform (E, 48000); clip_weights (K, 45): runs by how they average frames; reference (E, 160)
     with has_reference (E,); others (E, 3): which window fills which slot, -1 for none;

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+import contextlib
 from dataclasses import dataclass
 from functools import partial
+import os
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from rich.progress import track
+import torch
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.files.writing import whole_file
 from quiet_nav.geometry import Side
 from quiet_nav.learning.detectors.context.frontend import (
-    FramePower,
     banded,
     coherence,
     cross_power,
+    FramePower,
     log_power,
 )
 from quiet_nav.perception.context import CLIP_FRAMES, FRAMES
@@ -46,7 +46,8 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 @dataclass(frozen=True)
 class RoomSpectra:
-    """One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
+    """
+    One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
 
     power: natural log of mean power, float16, (P, M, E, 3, 160); steadiness likewise: log of mean
     minus mean of log. coherence: complex, of ``PAIRS`` that the rig has, float16,
@@ -113,7 +114,8 @@ def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
 
 
 def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, ...]:
-    """Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
+    """
+    Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
 
     And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, 160).
     """

@@ -13,12 +13,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.detectors.resnet.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.detectors.vggish.data import distance_bin, negatives_over_positives
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.quiet_campus.lists import Row, image_rows, load_splits
+from quiet_nav.quiet_campus.lists import image_rows, load_splits, Row
 from quiet_nav.quiet_campus.rows import with_distance
 
 
 class ImageDataset(Dataset):
-    """Rows as images: dicts of ``image`` uint8 (3, size, size), ``near``, ``distance_bin``.
+    """
+    Rows as images: dicts of ``image`` uint8 (3, size, size), ``near``, ``distance_bin``.
 
     Items are asked for as (epoch, index): what is drawn depends on seed, epoch and index alone.
     """

@@ -12,9 +12,9 @@ import torch
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning import onnx_export
-from quiet_nav.learning.calibration import Platt, fit_class_temperature, fit_platt
-from quiet_nav.learning.detectors.resnet.data import ImageDataset, image_datasets
-from quiet_nav.learning.detectors.resnet.kind import NearWallResnet, exportable
+from quiet_nav.learning.calibration import fit_class_temperature, fit_platt, Platt
+from quiet_nav.learning.detectors.resnet.data import image_datasets, ImageDataset
+from quiet_nav.learning.detectors.resnet.kind import exportable, NearWallResnet
 from quiet_nav.learning.detectors.vggish.deploy import describe, export_verified
 from quiet_nav.learning.detectors.vggish.kind import UNCHANGED
 from quiet_nav.learning.recipe import Recipe
@@ -42,7 +42,8 @@ def deploy_images(
     data: str | Path | None = None,
     limit_mb: float = onnx_export.MAX_MEGABYTES,
 ) -> ImageOutcome:
-    """Fit the calibration on the validation rooms of ``data``, export, compare with PyTorch.
+    """
+    Fit the calibration on the validation rooms of ``data``, export, compare with PyTorch.
 
     Without data nothing is calibrated. Raises QuietNavError where the exported model differs from
     PyTorch by more than 1e-4 or the file is too large; no file is left then.

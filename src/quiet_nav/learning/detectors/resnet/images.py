@@ -6,8 +6,8 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageEnhance, ImageFilter
+import torch
 
 from quiet_nav.files.images import read_rgb
 from quiet_nav.learning.recipe import ImageRecipe
@@ -20,7 +20,8 @@ STD = (0.229, 0.224, 0.225)
 
 
 def squeeze(pixels: np.ndarray, size: int = IMAGE_SIZE) -> np.ndarray:
-    """Return all of an image, uint8 (h, w, 3), at size x size pixels, whatever its shape was.
+    """
+    Return all of an image, uint8 (h, w, 3), at size x size pixels, whatever its shape was.
 
     Bilinear with antialiasing, as the authors' ``Resize((224, 224))`` of a PIL image: nothing is
     cut off, since a wall's distance is told by what is seen at the edges, too.
@@ -69,7 +70,8 @@ class ImageCache:
 
 
 class ImageAugment:
-    """Changes an image as a recipe says; every draw comes from the generator given.
+    """
+    Changes an image as a recipe says; every draw comes from the generator given.
 
     None of them changes whether a wall is near: mirroring, blur, exposure, contrast, colour and
     noise, and a crop of a few percent, no more than cameras of one type differ in focal length.

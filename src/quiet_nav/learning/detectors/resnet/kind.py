@@ -11,7 +11,7 @@ from quiet_nav.learning.detectors.kinds import Kind
 from quiet_nav.learning.detectors.resnet.data import image_datasets
 from quiet_nav.learning.detectors.resnet.images import IMAGE_SIZE, normalise
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
-from quiet_nav.learning.detectors.vggish.kind import UNCHANGED, calibrated
+from quiet_nav.learning.detectors.vggish.kind import calibrated, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import Logits
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
@@ -52,7 +52,8 @@ class NearWallResnet(nn.Module):
 
 
 class ImageProbabilities(nn.Module):
-    """Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
+    """
+    Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
 
     Returns near (N,), distance (N, bins). Squeezes and normalises as ``images.squeeze`` does, so
     that a robot needs nothing beside the graph.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+import re
 
 import torch
 from torch import nn
@@ -18,7 +18,8 @@ _TORCHVISION = re.compile(r'layer(\d)\.(\d)\.(conv|bn|downsample)(?:\.)?(\d)\.(.
 
 
 class ImageTrunk(nn.Module):
-    """ResNet-18 up to its global mean: normalised images (N, 3, h, w) to (N, features).
+    """
+    ResNet-18 up to its global mean: normalised images (N, 3, h, w) to (N, features).
 
     width multiplies every number of channels (1: 512 features, 11.2 M weights), rounded to
     multiples of 8. The convolutions come from ``transformers``; initialised after He et al.
@@ -45,7 +46,8 @@ class ImageTrunk(nn.Module):
         return self.map(images).mean(dim=(2, 3))
 
     def load_imagenet(self, path: str | Path) -> None:
-        """Take over ResNet-18's weights from a file of plain tensors that the user has.
+        """
+        Take over ResNet-18's weights from a file of plain tensors that the user has.
 
         Names may be torchvision's (``resnet18-f37072fd.pth``) or those of transformers
         (``microsoft/resnet-18``, pytorch_model.bin); its classifier is left out.
@@ -75,7 +77,8 @@ class ImageTrunk(nn.Module):
 
 
 def to_transformers(name: str, where: str = 'checkpoint') -> str:
-    """Return what transformers calls a parameter of torchvision's ResNet-18.
+    """
+    Return what transformers calls a parameter of torchvision's ResNet-18.
 
     Raises QuietNavError for a name that torchvision's ResNet-18 does not have.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+import math
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import Augment
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.distance_bins import STANDARD_BINS
-from quiet_nav.quiet_campus.lists import Row, load_splits
+from quiet_nav.quiet_campus.lists import load_splits, Row
 from quiet_nav.quiet_campus.rows import duration_s, read_audio
 from quiet_nav.sound.logmel import MEL_BANDS
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
@@ -65,7 +65,8 @@ class AudioCache:
 
 
 class ClipDataset(Dataset):
-    """Rows as clips: dicts of ``audio`` (15360,), ``near``, ``distance_bin``, ``keep`` (64,).
+    """
+    Rows as clips: dicts of ``audio`` (15360,), ``near``, ``distance_bin``, ``keep`` (64,).
 
     Items are asked for as (epoch, index): what is drawn depends on seed, epoch and index alone,
     never on which process draws or what came before. In training a clip begins anywhere in the
@@ -119,7 +120,8 @@ class ClipDataset(Dataset):
 
 
 class EpochSampler(Sampler):
-    """Gives (epoch, index) in an order that seed and epoch decide, shared out over processes.
+    """
+    Gives (epoch, index) in an order that seed and epoch decide, shared out over processes.
 
     Lightning tells it the epoch, after a resume as well, so an interrupted training goes on with
     the examples that an uninterrupted one would have had.

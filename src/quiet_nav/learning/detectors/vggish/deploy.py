@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 import copy
 import dataclasses
-import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+import tempfile
 
 import numpy as np
 import onnxruntime
@@ -16,22 +16,22 @@ import torch
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning import onnx_export
-from quiet_nav.learning.calibration import Platt, fit_platt, to_logit
-from quiet_nav.learning.detectors.vggish.kind import UNCHANGED, exportable
+from quiet_nav.learning.calibration import fit_platt, Platt, to_logit
+from quiet_nav.learning.detectors.vggish.kind import exportable, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.quiet_campus.lists import Row, load_splits
+from quiet_nav.quiet_campus.lists import load_splits, Row
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
+    clip_batch,
     CLIP_SAMPLES,
+    clip_starts,
     CLIPS_PER_WINDOW,
     SAMPLE_RATE,
     WINDOW_S,
     WINDOW_SAMPLES,
-    clip_batch,
-    clip_starts,
 )
 
 QUANTISATIONS = ('none', 'dynamic', 'static')
@@ -61,7 +61,8 @@ def export_checked(
     dense: bool = False,
     calibration: Platt = UNCHANGED,
 ) -> float:
-    """Export without compression; returns the largest difference to PyTorch on three noises.
+    """
+    Export without compression; returns the largest difference to PyTorch on three noises.
 
     Raises QuietNavError (and leaves no file) where the exported model does not agree to 1e-4.
     """
@@ -79,7 +80,8 @@ def export_verified(
     metadata: ModelMetadata,
     examples: Mapping[str, np.ndarray],
 ) -> float:
-    """Export anything; returns the largest difference of its first output to PyTorch.
+    """
+    Export anything; returns the largest difference of its first output to PyTorch.
 
     examples: inputs of some batch, by name in the item's order. Raises QuietNavError (and leaves
     no file) where the exported model does not agree to 1e-4.
@@ -107,7 +109,8 @@ def export_compressed(
     examples: Sequence[np.ndarray] = (),
     limit_mb: float = onnx_export.MAX_MEGABYTES,
 ) -> float:
-    """Write a compressed model; returns its size in MB.
+    """
+    Write a compressed model; returns its size in MB.
 
     examples: waveforms of the input's length, needed by static quantisation.
     Raises QuietNavError (and leaves no file) where it is larger than ``limit_mb``.
@@ -173,7 +176,8 @@ def deploy(
     calibrate: bool = True,
     limit_mb: float = onnx_export.MAX_MEGABYTES,
 ) -> Outcome:
-    """Write a compressed model of a checkpoint's network.
+    """
+    Write a compressed model of a checkpoint's network.
 
     data: Quiet Campus folder. Scales of static quantisation come from its train rooms, the
     calibration from its val rooms; AP on its test rooms and the largest difference of a

@@ -36,7 +36,8 @@ class ClipProbabilities(nn.Module):
 
 
 class WindowProbabilities(nn.Module):
-    """Windows (N, 48000) to the mean and the spread over their clips, in one dense pass.
+    """
+    Windows (N, 48000) to the mean and the spread over their clips, in one dense pass.
 
     Returns near (N,), distance (N, bins), spread (N,): standard deviation over the clips.
     """

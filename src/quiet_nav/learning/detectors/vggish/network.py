@@ -32,7 +32,8 @@ def scaled(channels: int, width: float) -> int:
 
 
 class Vggish(nn.Module):
-    """Convolutions 64-M-128-M-256-256-M-512-512-M with batch norm, then 12288-4096-4096-128.
+    """
+    Convolutions 64-M-128-M-256-256-M-512-512-M with batch norm, then 12288-4096-4096-128.
 
     Takes log-mel of shape (N, 96, 64), returns embeddings of shape (N, 128). Source: the paper's
     section 3; ``width`` multiplies every number of channels (1 is the paper's, 72 M weights).
@@ -67,7 +68,8 @@ class Vggish(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
 
     def columns(self, log_mel: torch.Tensor) -> torch.Tensor:
-        """Return the feature map by time, shape (N, frames // 16, 4 * channels).
+        """
+        Return the feature map by time, shape (N, frames // 16, 4 * channels).
 
         Each column holds its 4 frequencies one after the other, channels fastest, as the first
         fully connected layer expects them.
@@ -103,7 +105,8 @@ class NearWallVggish(nn.Module):
         return Logits(near, self.distance(hidden))
 
     def forward(self, waveform: torch.Tensor, log_mel_mask: torch.Tensor | None = None) -> Logits:
-        """Return logits; ``log_mel_mask`` (N, 1 or frames, 64) is 0 where a band is hidden.
+        """
+        Return logits; ``log_mel_mask`` (N, 1 or frames, 64) is 0 where a band is hidden.
 
         Hidden bands take the clip's mean level, so that masking says nothing of its own.
         """
@@ -118,7 +121,8 @@ class NearWallVggish(nn.Module):
 
 
 class DenseVggish(nn.Module):
-    """The same network over a whole window: convolutions once, clips on the shared feature map.
+    """
+    The same network over a whole window: convolutions once, clips on the shared feature map.
 
     Clip positions are the columns of the feature map, 160 ms apart: a window of 3 s (300 frames)
     has 18 columns and 13 clips. Weights are shared with ``clips``, not copied. Outputs differ

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 import importlib
 import pkgutil
-from functools import cache
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.campus.kinds.kind import CampusKind

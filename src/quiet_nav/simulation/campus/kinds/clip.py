@@ -45,7 +45,8 @@ def write_clip(
     camera: Camera | None,
     plain: bool,
 ) -> None:
-    """Record one place.
+    """
+    Record one place.
 
     Where a robot is heard it carries the microphone in front of it; ``fingerprint.wav`` is then
     what the microphone hears of it, as high, far from any wall.

@@ -9,7 +9,7 @@ import numpy as np
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
+from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
 from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom

@@ -17,7 +17,8 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
 
 class CampusKind(ABC):
-    """One kind of campus; ``kinds`` finds every module here that has a ``KIND``.
+    """
+    One kind of campus; ``kinds`` finds every module here that has a ``KIND``.
 
     NAME: what users write. SUBSET: the folder of the data set. ROOM: pattern of a room's name.
     OPTIONS: fields of the request that this kind alone has, left out of other kinds' manifests.
@@ -43,7 +44,8 @@ class CampusKind(ABC):
         request: CampusRequest,
         reach_m: float,
     ) -> list[Place]:
-        """Return what is recorded in a room; ``seed``: the room's.
+        """
+        Return what is recorded in a room; ``seed``: the room's.
 
         reach_m: how far from a robot's centre, or a single microphone, its farthest part is that
         must be in the room.
@@ -61,7 +63,8 @@ class CampusKind(ABC):
 
 
 def said_of_room(root: Path, room: str, *needed: str) -> dict[str, Annotation]:
-    """Return the annotations of a room's places by their names, in order.
+    """
+    Return the annotations of a room's places by their names, in order.
 
     needed: as for ``read_annotation``, whose errors these are.
     """

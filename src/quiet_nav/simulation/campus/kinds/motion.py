@@ -19,7 +19,7 @@ from quiet_nav.quiet_campus.folders import (
 )
 from quiet_nav.quiet_campus.listing import write_motion_lists
 from quiet_nav.quiet_campus.lists import MOTION_FPS
-from quiet_nav.simulation.campus.drawing import FAR_M, NEAR_M, QUANTILES, TRIES, facing_nearest
+from quiet_nav.simulation.campus.drawing import facing_nearest, FAR_M, NEAR_M, QUANTILES, TRIES
 from quiet_nav.simulation.campus.kinds.kind import CampusKind
 from quiet_nav.simulation.campus.recording import Camera, distractor_said, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
@@ -56,7 +56,8 @@ class MotionKind(CampusKind):
         request: CampusRequest,
         reach_m: float,
     ) -> list[Place]:
-        """Draw one straight way to a wall and back, or one of the two, as the official ones.
+        """
+        Draw one straight way to a wall and back, or one of the two, as the official ones.
 
         A third of the time is spent near the wall.
         """

@@ -27,7 +27,7 @@ from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import own_said
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.hearing import Hearing, ears_in_room
+from quiet_nav.simulation.sound.hearing import ears_in_room, Hearing
 from quiet_nav.simulation.sound.own_hearing import RobotEars
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -53,7 +53,8 @@ class RobotKind(CampusKind):
         request: CampusRequest,
         reach_m: float,
     ) -> list[Place]:
-        """Poses 0.2 to 2 m from a wall: along it, at any heading, or in a corner, in turns.
+        """
+        Poses 0.2 to 2 m from a wall: along it, at any heading, or in a corner, in turns.
 
         A little farther where ears reach beyond the robot.
         """
@@ -129,7 +130,8 @@ def _near_pose(
 def _write_pose(
     folder: Path, place: Place, room: RoomPlan, hearing: Hearing, rig: Rig, camera: Camera | None
 ) -> None:
-    """One listening pose: the windows of all ears now, later, and later with the robot turned.
+    """
+    One listening pose: the windows of all ears now, later, and later with the robot turned.
 
     By 180 degrees, as one ear turns to hear its other side, and to the left by 90, as the
     follower looks ahead (``navigation.listening``).
@@ -181,7 +183,8 @@ def _write_pose(
 
 
 def _ears(rig: Rig, pose: Pose2D, room: AcousticRoom) -> list[dict[str, object]]:
-    """Say for each ear where it is and how far the wall is in the direction of its side.
+    """
+    Say for each ear where it is and how far the wall is in the direction of its side.
 
     distance: along the ray from the microphone in the side's direction to the wall, or to what
     stands at it; near says whether it is at most 0.5 m: the label. nearest wall: the wall itself,

@@ -9,8 +9,8 @@ import numpy as np
 from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import SUBSETS
 from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.drawing import BETWEEN_M, FAR_M, NEAR_M, facing_nearest
-from quiet_nav.simulation.campus.kinds.clip import ROOM_PAIRS, ClipKind
+from quiet_nav.simulation.campus.drawing import BETWEEN_M, facing_nearest, FAR_M, NEAR_M
+from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
 from quiet_nav.simulation.campus.kinds.kind import listed_places
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
@@ -32,7 +32,8 @@ class StaticKind(ClipKind):
         request: CampusRequest,
         reach_m: float,
     ) -> list[Place]:
-        """Draw 16 to 30 places; every other one is near.
+        """
+        Draw 16 to 30 places; every other one is near.
 
         Except in plain rooms a third of the places lie where the official lists have a gap.
         """

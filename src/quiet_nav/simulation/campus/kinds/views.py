@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
+import math
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,8 @@ def _write_views(folder: Path, room: RoomPlan) -> None:
 
 
 def mounted(focal: float, pitch: float) -> Intrinsics:
-    """Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
+    """
+    Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
 
     Rays are cast by a level camera; a degree of pitch moves its picture and does little else.
     """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+import functools
 
 import numpy as np
 from scipy import optimize
@@ -23,7 +23,8 @@ _COSINES, _WEIGHTS = (_COSINES + 1) / 2, _WEIGHTS / 2
 
 @dataclass(frozen=True)
 class Admittance:
-    """Normalised admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
+    """
+    Normalised admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
 
     Real at low frequencies (``low``) and high ones (``high``), both at least 0: a spring or a mass
     behind a resistance, which is passive at every frequency.
@@ -48,7 +49,8 @@ def diffuse_absorption(admittance: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1024)
 def fit_admittance(absorption: Sequence[float]) -> Admittance:
-    """Return the admittance whose diffuse absorption is nearest in 125 to 1000 Hz.
+    """
+    Return the admittance whose diffuse absorption is nearest in 125 to 1000 Hz.
 
     absorption: one coefficient per band of ``BANDS_HZ``, a tuple. One that hardly changes with
     frequency gives a resistance alone.

@@ -8,7 +8,8 @@ from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND
 
 
 def grid_operator(k: np.ndarray, cell_m: float) -> np.ndarray:
-    """Return what the scheme's second difference makes of a plane wave, times -1, in 1/m2.
+    """
+    Return what the scheme's second difference makes of a plane wave, times -1, in 1/m2.
 
     k: wavenumbers in rad/m. Mean over directions of the symbol, which depends on direction from
     the sixth order on alone.

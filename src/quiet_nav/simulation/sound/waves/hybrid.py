@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+import math
 from typing import Protocol
 
 import numpy as np
@@ -13,18 +13,18 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.acoustics import (
-    SPEED_OF_SOUND,
     ImageSources,
     RoomAcoustics,
     rumble_filter,
+    SPEED_OF_SOUND,
 )
 from quiet_nav.simulation.sound.waves.scattering import diffuse_tail, mirror_part
 from quiet_nav.simulation.sound.waves.solver import (
     DECIMATION,
     LOW_RATE,
+    low_share,
     WaveSettings,
     WaveSolver,
-    low_share,
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -50,7 +50,7 @@ class SolvedPlaces:
     """The low band at single places."""
 
     def __init__(self, places: np.ndarray, responses: np.ndarray, crossover_hz: float) -> None:
-        """places (E, 3) in metres; responses (S, E, samples)."""
+        """Places (E, 3) in metres; responses (S, E, samples)."""
         self.crossover_hz = crossover_hz
         self._responses = responses
         self._row = {_key(place): n for n, place in enumerate(places)}
@@ -72,7 +72,8 @@ def _key(place: np.ndarray) -> tuple[int, ...]:
 
 
 def places_read(mics: np.ndarray, looks: np.ndarray | None = None) -> np.ndarray:
-    """Return the places (n, 3) at which pressure must be known to hear at mics (M, 3).
+    """
+    Return the places (n, 3) at which pressure must be known to hear at mics (M, 3).
 
     looks: as of ``RoomAcoustics.render``; a cardioid needs two places.
     """
@@ -157,7 +158,8 @@ def solve_places(
     settings: WaveSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SolvedPlaces:
-    """Return the low band of a plan from sources (S, 3) to places (E, 3).
+    """
+    Return the low band of a plan from sources (S, 3) to places (E, 3).
 
     Raises QuietNavError as ``WaveSolver.responses`` does.
     """

@@ -13,7 +13,8 @@ _TAPS = 4
 def reading_weights(
     air: np.ndarray, centres: list[np.ndarray], edges: list[np.ndarray], place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the cells by which the pressure at a place is read, and their weights; 1 in all.
+    """
+    Return the cells by which the pressure at a place is read, and their weights; 1 in all.
 
     air: padded by a cell on every side; cells count in its flat array. centres, edges: of the cells
     along each of its axes, without the padding. Cubic along each axis, with the room's flat walls

@@ -17,7 +17,8 @@ def mirror(p, ghosts, mirrors):  # type: ignore[no-untyped-def]
 
 @numba.njit(parallel=True, nogil=True, **_FAST)
 def _interior(p, q, across, within, ahead, behind, row_start, spans):  # type: ignore[no-untyped-def]
-    """Replace ``q``, the pressure a step ago, by that of the next step in every fluid cell.
+    """
+    Replace ``q``, the pressure a step ago, by that of the next step in every fluid cell.
 
     The tensor product along the last axis: ``t`` is what its second difference is taken of, ``r``
     all the rest; rows are plain loops over a few arrays each, which compilers vectorise.
@@ -77,7 +78,8 @@ def _edges(p, q, before, cells, rows, start, columns, weights):  # type: ignore[
 
 @numba.njit(parallel=True, nogil=True, **_FAST)
 def _absorb(p, q, before, memory, cells, start, gain, keep, drive, own):  # type: ignore[no-untyped-def]
-    """Let what the walls swallow out of the cells beside them.
+    """
+    Let what the walls swallow out of the cells beside them.
 
     memory: of every face's admittance; own (cells,): sum of the gains of a cell's faces.
     """
@@ -110,7 +112,8 @@ def _step(p, q, flat_p, flat_q, push, grid, walls, edges, source, weights):  # t
 
 @numba.njit(nogil=True, **_FAST)
 def march(p, q, pulse, grid, walls, edges, source, source_weights, ears, ear_weights, every, out):  # type: ignore[no-untyped-def]
-    """Run ``len(pulse)`` steps; p and q are the pressure now and a step ago, both overwritten.
+    """
+    Run ``len(pulse)`` steps; p and q are the pressure now and a step ago, both overwritten.
 
     The newest pressure is in q after an odd number of steps and in p after an even one.
     out: (ears, samples) of every ``every``-th step, the first included.

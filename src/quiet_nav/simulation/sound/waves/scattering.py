@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, ImageSources
+from quiet_nav.simulation.sound.acoustics import ImageSources, SPEED_OF_SOUND
 
 #: Share of the reflected energy that a surface scatters, per band of ``BANDS_HZ``: that of plain
 #: walls with frames, shelves and people in front of them, rising with frequency. An assumption.
@@ -17,7 +17,8 @@ _WAVES = 400
 
 @dataclass(frozen=True)
 class DiffuseTail:
-    """Waves from everywhere, each with its reflections: as image sources, and at which wall.
+    """
+    Waves from everywhere, each with its reflections: as image sources, and at which wall.
 
     walls (n,): -1 where a wave arrives directly, the wall's index where it was just reflected, the
     number of walls for the floor and one more for the ceiling.
@@ -53,7 +54,8 @@ def diffuse_tail(
     length_s: float,
     scattering: tuple[float, ...] = SCATTERING,
 ) -> DiffuseTail:
-    """Return what comes back of the sound that a source's mirror images lose by scattering.
+    """
+    Return what comes back of the sound that a source's mirror images lose by scattering.
 
     Mirror images decay by absorption and scattering, all sound by absorption alone; the difference
     is diffuse. It arrives as plane-like waves from random directions, stratified over time to

@@ -1,4 +1,5 @@
-"""The finite-difference scheme: time step, weights, mirrors and walls of a room on voxels.
+"""
+The finite-difference scheme: time step, weights, mirrors and walls of a room on voxels.
 
 A compact scheme of 19 points. Its second difference is the energy of the differences across the
 faces between cells less a sixth of that of the mixed differences of four cells, which makes the
@@ -9,8 +10,8 @@ keeps below the largest eigenvalue of any cube of eight cells in the room (``tim
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+import itertools
 
 import numpy as np
 
@@ -28,7 +29,8 @@ _MARGIN = 0.999
 
 @dataclass(frozen=True)
 class Scheme:
-    """A room ready to march: arrays in the order of ``order``, with one ghost cell around.
+    """
+    A room ready to march: arrays in the order of ``order``, with one ghost cell around.
 
     order: which plan axis each array axis is; the last is the longest. grid, walls, edges: what
     ``kernel.march`` takes. volumes: of the cells, in m3, flat over the padded array. air: padded.
@@ -56,7 +58,8 @@ def longest_last(voxels: Voxels) -> tuple[int, int, int]:
 
 
 def time_step(voxels: Voxels) -> float:
-    """Return the largest stable time step in s.
+    """
+    Return the largest stable time step in s.
 
     The scheme's energy is a sum over cubes of eight cells; the largest eigenvalue of any cube that
     occurs, with its cells of air alone, bounds that of the whole room.
@@ -156,7 +159,8 @@ def _differences(sizes: np.ndarray, step_s: float) -> tuple[np.ndarray, np.ndarr
 def _row_weights(
     ahead: tuple[np.ndarray, ...], behind: tuple[np.ndarray, ...], mixing: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return weights of rows: of those differenced along the row, and of the others.
+    """
+    Return weights of rows: of those differenced along the row, and of the others.
 
     In the order: here, first axis +1 and -1, second +1 and -1, and the four diagonals.
     """
@@ -198,7 +202,8 @@ def _steps(shape: tuple[int, ...]) -> list[int]:
 
 
 def _mirrors(air: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return ghosts, what each mirrors, and which cells of air no mirrors serve.
+    """
+    Return ghosts, what each mirrors, and which cells of air no mirrors serve.
 
     Flat walls, and corners that the room does not turn around, reflect as a mirror does: their
     solid cells take the pressure of the cell in front. Around edges of solids one solid cell would
@@ -279,7 +284,8 @@ def _walls(
     step_s: float,
     odd: np.ndarray,
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Return the arrays of cells beside walls and of their faces, faces in the order of cells.
+    """
+    Return the arrays of cells beside walls and of their faces, faces in the order of cells.
 
     Each face is a resistance with a spring or mass behind it; its memory is a one-pole filter of
     the change of pressure by the trapezoidal rule, which keeps it passive at any time step.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+import functools
 from functools import cached_property
+import math
+import os
 
 import numpy as np
 from scipy import signal
@@ -18,7 +18,7 @@ from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.acoustics import LATENCY, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.waves.dispersion import grid_frequency, grid_gain
 from quiet_nav.simulation.sound.waves.interpolation import reading_weights
-from quiet_nav.simulation.sound.waves.scheme import Scheme, make_scheme
+from quiet_nav.simulation.sound.waves.scheme import make_scheme, Scheme
 from quiet_nav.simulation.sound.waves.voxels import voxels_of
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -39,7 +39,8 @@ _TAPS, _TOGETHER = 64, 512
 
 @dataclass(frozen=True)
 class WaveSettings:
-    """How a room is solved.
+    """
+    How a room is solved.
 
     crossover_hz: below it responses are by waves, 100 to 0.42 of LOW_RATE. length_s: of responses;
     0: until a decay of 45 dB, 0.3 to 2 s. threads: 0: all cores. memory_gb, time_s: limits that a
@@ -119,7 +120,8 @@ class WaveSolver:
         return math.ceil((self.length_s + LATENCY / SAMPLE_RATE) * LOW_RATE) + 1
 
     def cost(self, sources: int, ears: int, shared: bool = True) -> Cost:
-        """Return what responses from sources to ears take; by reciprocity the fewer are run.
+        """
+        Return what responses from sources to ears take; by reciprocity the fewer are run.
 
         shared: every source is heard by every ear.
         """
@@ -144,7 +146,8 @@ class WaveSolver:
         ears: np.ndarray,
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
-        """Return responses (S, E, ``samples``), float32, at LOW_RATE, faded out at the crossover.
+        """
+        Return responses (S, E, ``samples``), float32, at LOW_RATE, faded out at the crossover.
 
         sources (S, 3), ears (E, 3): positions in metres. A point source of amplitude 1 gives 1/r at
         r metres; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
@@ -202,7 +205,8 @@ class WaveSolver:
         return out
 
     def interpolation(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return cells and weights (n, taps) by which pressure at places (n, 3) is read.
+        """
+        Return cells and weights (n, taps) by which pressure at places (n, 3) is read.
 
         Raises QuietNavError where a place is not in the air.
         """
@@ -256,8 +260,10 @@ class WaveSolver:
         return out
 
     def _restored(self, recorded: np.ndarray) -> np.ndarray:
-        """Return responses at LOW_RATE of what ears recorded (E, n): the pulse taken out, the
-        grid's dispersion put right, faded at the crossover."""
+        """
+        Return responses at LOW_RATE of what ears recorded (E, n): the pulse taken out, the
+        grid's dispersion put right, faded at the crossover.
+        """
         step_s, cell_m = self.scheme.step_s, self.settings.cell_m
         size = 2 ** math.ceil(math.log2(2 * self.samples))
         frequency = np.fft.rfftfreq(size, 1.0 / LOW_RATE)

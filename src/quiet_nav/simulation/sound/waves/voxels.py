@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+import itertools
 
 import numpy as np
 from scipy import ndimage
@@ -20,7 +20,8 @@ _NEIGHBOURS = [(axis, sign) for axis in range(3) for sign in (-1, 1)]
 
 @dataclass(frozen=True)
 class Faces:
-    """Faces between air and solids: cell (n,), axis (n,) and the surface (n,) that each is of.
+    """
+    Faces between air and solids: cell (n,), axis (n,) and the surface (n,) that each is of.
 
     cells count in the flat array of the grid; share (n,): how much of the face's area counts, less
     than 1 on slanted walls, whose steps are longer than they are.
@@ -56,7 +57,8 @@ class Voxels:
 
 
 def voxels_of(plan: Plan, cell_m: float) -> Voxels:
-    """Return a plan on a grid of cells of about ``cell_m`` metres.
+    """
+    Return a plan on a grid of cells of about ``cell_m`` metres.
 
     Walls along x and y, floor and ceiling lie exactly between cells, which are stretched by up to
     20 % for it; slanted walls and furniture are as near as half a cell. Furniture stands solid;

@@ -1,0 +1,159 @@
+"""Adding a rig, robot, room, recipe, model, campus kind, task or command takes one file."""
+
+import importlib
+from pathlib import Path
+import subprocess
+import sys
+
+import pytest
+
+from quiet_nav import commands, resources
+from quiet_nav.errors import QuietNavError
+
+ROOM = """
+name: attic
+height: 2.5
+size: [6.0, 5.0]
+tracks:
+  - {name: wall, side: right, width: 2.0, centre: [[2.0, 1.0], [4.0, 1.0]]}
+"""
+RIG = """
+name: nose
+ears:
+  - {channel: 0, position: [0.15, 0.0, 0.2], side: FRONT}
+"""
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """Return what ships one more file, by its name in the share folder."""
+    folders = resources.shared_folders
+
+    def more(name):
+        mine = tmp_path / 'share' / name
+        return [*folders(name), *([mine] if mine.is_dir() else [])]
+
+    monkeypatch.setattr(resources, 'shared_folders', more)
+
+    def add(name: str, text: str) -> Path:
+        path = tmp_path / 'share' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    return add
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Return what adds one module to a package for a test."""
+    added = []
+
+    def add(package, name: str, text: str):
+        folder = tmp_path / package.__name__
+        folder.mkdir(exist_ok=True)
+        (folder / f'{name}.py').write_text(text)
+        monkeypatch.setattr(package, '__path__', [*package.__path__, str(folder)])
+        importlib.invalidate_caches()
+        added.append(f'{package.__name__}.{name}')
+
+    yield add
+    for name in added:
+        sys.modules.pop(name, None)
+
+
+def test_a_rig_is_one_file(shipped):
+    from quiet_nav.perception.rig import find_rig
+
+    with pytest.raises(QuietNavError, match=r'no rig .nose.; rigs: .*pair'):
+        find_rig('nose')
+    shipped('config/rigs/nose.yaml', RIG)
+    assert find_rig('nose').channels == 1
+    assert 'nose' in resources.names(resources.RIG)
+
+
+def test_a_room_is_one_file_and_trials_drive_in_it(shipped):
+    from quiet_nav.simulation.rooms.plan_files import load_plan, room_names
+
+    shipped('config/rooms/attic.yaml', ROOM)
+    assert 'attic' in room_names()
+    assert load_plan('attic').tracks[0].name == 'wall'
+    assert load_plan('attic_mirrored').name != load_plan('attic').name
+
+
+def test_a_robot_is_one_file(shipped):
+    shipped('config/robots/kobuki.yaml', '/**:\n  ros__parameters:\n    base_frame: base_link\n')
+    assert 'kobuki' in resources.names(resources.ROBOT)
+    assert resources.find(resources.ROBOT, 'kobuki').name == 'kobuki.yaml'
+
+
+def test_a_model_is_one_file_named_with_or_without_its_prefix(shipped):
+    path = shipped('models/near_wall_mine.onnx', 'model')
+    assert resources.find(resources.MODEL, 'mine') == path
+    assert resources.find(resources.MODEL, 'near_wall_mine') == path
+    assert resources.find(resources.MODEL, path) == path
+
+
+def test_a_recipe_is_one_file(shipped):
+    from quiet_nav.learning.recipe import load_recipe, recipe_file
+
+    shipped('config/learning/short.yaml', 'optim: {epochs: 3}\n')
+    assert load_recipe(recipe_file('short')).optim.epochs == 3
+
+
+def test_a_kind_of_campus_is_one_module(module):
+    from quiet_nav.simulation.campus import kinds
+
+    text = """
+from quiet_nav.simulation.campus.kinds.static import StaticKind
+
+
+class Loft(StaticKind):
+    NAME = 'loft'
+
+
+KIND = Loft()
+"""
+    module(kinds, 'loft', text)
+    kinds.kinds.cache_clear()
+    try:
+        assert kinds.get_kind('loft').SUBSET == 'SFS-Static'
+    finally:
+        kinds.kinds.cache_clear()
+
+
+def test_a_task_is_one_class(module):
+    pytest.importorskip('torch')
+    from quiet_nav.study import tasks
+
+    text = """
+from quiet_nav.study.tasks.single import NearWall
+
+
+class Louder(NearWall):
+    NAME = 'louder'
+"""
+    module(tasks, 'louder', text)
+    tasks.tasks.cache_clear()
+    try:
+        assert type(tasks.get_task('louder')).__name__ == 'Louder'
+    finally:
+        tasks.tasks.cache_clear()
+
+
+def test_a_command_is_one_module(module):
+    from typer.testing import CliRunner
+
+    from quiet_nav.cli import build_app
+
+    module(commands, 'wave', 'def main() -> None:\n    """Wave."""\n    print("hello")\n')
+    assert 'hello' in CliRunner().invoke(build_app(), ['wave']).stdout
+
+
+@pytest.mark.parametrize('command', ['trials', 'listen', 'replay', 'campus', 'train', 'demo'])
+def test_commands_find_what_ships_from_any_folder(tmp_path, command):
+    done = subprocess.run(
+        [sys.executable, '-m', 'quiet_nav.cli', command, '--help'],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
