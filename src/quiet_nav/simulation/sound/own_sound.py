@@ -193,7 +193,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
     return RobotProfile(name='drawn', radius_m=radius_m, sources=(*parts, *_motors(rng, radius_m)))
 
 
-def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, SourceProfile]:
+def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, ...]:
     rate, level = float(rng.uniform(40.0, 200.0)), float(rng.uniform(38.0, 52.0))
     out = round(float(rng.uniform(0.5, 0.8)) * radius_m, 3)
     return tuple(
