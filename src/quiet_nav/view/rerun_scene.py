@@ -50,7 +50,8 @@ def need_rerun() -> ModuleType:
         import rerun
     except ImportError as error:
         raise QuietNavError(
-            f"this view needs Rerun ({error}): pip install 'rerun-sdk', or quiet_nav[view]"
+            f"this view needs Rerun ({error}): pip install 'rerun-sdk' or quiet_nav[view], which "
+            'needs NumPy 2; --foxglove needs neither'
         ) from error
     return rerun
 
