@@ -487,3 +487,20 @@ def test_no_traceback_reaches_the_user(tmp_path):
         [*command, '--split', 'train'], capture_output=True, text=True, timeout=200
     )
     assert run.returncode == 2 and run.stderr.count('\n') == 1, run.stderr
+
+
+@pytest.mark.parametrize(('hz', 'shift_s', 'note'), [(20, -900, 'behind'), (2, 0, 'too slow')])
+def test_replay_says_why_odometry_did_not_tell(tmp_path, context_model, hz, shift_s, note):
+    from quiet_nav.recordings.replay import replay, ReplaySettings
+
+    made = Recording().info(channels=1).sound(6.0, channels=1)
+    for i in range(6 * hz + 1):
+        made.pose(i / hz, 0, 0, 0)
+    for time_ns, topic, message in made.messages:
+        if topic == ODOM:
+            stamp = divmod(time_ns + shift_s * S, S)
+            message.header.stamp.sec, message.header.stamp.nanosec = stamp
+    path = made.write(tmp_path / 'drive')
+    found = replay(path, ReplaySettings(model=context_model, rig='single'))
+    [said_of_it] = [text for text in found.notes if 'odometry' in text]
+    assert note in said_of_it and 'decisions count as made while driving' in said_of_it
