@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +20,12 @@ from quiet_nav.trials.tables import (
     share_of,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
 
-def draw_plan(axes: object, plan: Plan, track: Track | None = None) -> None:
+
+def draw_plan(axes: Axes, plan: Plan, track: Track | None = None) -> None:
     """Draw walls, furniture and a track (strip, middle and destination) to scale."""
     from matplotlib.patches import Polygon
 
@@ -39,7 +44,7 @@ def draw_plan(axes: object, plan: Plan, track: Track | None = None) -> None:
     axes.set_ylabel('y, m')
 
 
-def draw_path(axes: object, result: TrialResult) -> object:
+def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
     """Draw the path of a trial, coloured by the larger P of both sides; return the colours."""
     from matplotlib.collections import LineCollection
 
@@ -57,7 +62,7 @@ def draw_path(axes: object, result: TrialResult) -> object:
         for begin, value in zip(held, louder, strict=True):
             p[begin:] = value
     lines = LineCollection(
-        np.stack([path[:-1], path[1:]], axis=1), array=p, cmap='viridis', clim=(0.0, 1.0),
+        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap='viridis', clim=(0.0, 1.0),
         linewidths=2.0,
     )  # fmt: skip
     axes.add_collection(lines)
@@ -76,8 +81,8 @@ def plot_paths(path: Path, results: Sequence[TrialResult]) -> None:
         lines = [line for line in lines if line is not None]
         if lines:
             drawn.colorbar(lines[0], ax=axes, label='near-wall probability, larger of both sides')
-        share = share_of(results)
-        first = results[0]
+        share, first = share_of(results), results[0]
+        assert share is not None
         axes.set_title(
             f'{first.policy}, {first.rig}: {share.value * 100:.0f} % of {first.length_m:.1f} m, '
             f'{len(results)} trials in {first.room}'
@@ -92,16 +97,16 @@ def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
         for i, (name, group) in enumerate(groups.items()):
             cells = [[r for r in group if r.heading == heading] for heading in HEADINGS]
             shares = [share_of(cell) for cell in (*cells, group)]
-            at = [k for k, share in enumerate(shares) if share is not None]
-            values = np.array([100 * shares[k].value for k in at])
-            errors = [
-                values - [100 * shares[k].low for k in at],
-                np.array([100 * shares[k].high for k in at]) - values,
+            told = {k: share for k, share in enumerate(shares) if share is not None}
+            values = np.array([100 * share.value for share in told.values()])
+            errors: list[Any] = [
+                values - [100 * share.low for share in told.values()],
+                [100 * share.high for share in told.values()] - values,
             ]
-            x = np.array(at) + (i - (len(groups) - 1) / 2) * width
+            x = np.array(list(told)) + (i - (len(groups) - 1) / 2) * width
             axes.bar(x, values, 0.9 * width, yerr=np.maximum(errors, 0.0), label=name, capsize=3)
-        for (name, values), style in zip(PAPER_FIG_10.items(), ('-', ':'), strict=True):
-            for k, value in enumerate(values):
+        for (name, theirs), style in zip(PAPER_FIG_10.items(), ('-', ':'), strict=True):
+            for k, value in enumerate(theirs):
                 axes.plot(
                     [k - 0.42, k + 0.42], [value, value], color='black', linestyle=style,
                     linewidth=1.5, label=f'the paper, real robots: {name}' if k == 0 else None,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
     colours,
@@ -49,10 +50,7 @@ def need_rerun() -> ModuleType:
     try:
         import rerun
     except ImportError as error:
-        raise QuietNavError(
-            f"this view needs Rerun ({error}): pip install 'rerun-sdk' or quiet_nav[view], which "
-            'needs NumPy 2; --foxglove needs neither'
-        ) from error
+        raise QuietNavError(f'this view needs a library: {how_to_get("rerun")}') from error
     return rerun
 
 

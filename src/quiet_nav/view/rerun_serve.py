@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.files.writing import whole_file
 from quiet_nav.view.rerun_scene import need_rerun
 
@@ -152,9 +153,7 @@ def _program() -> str:
     try:
         import rerun_cli
     except ImportError as error:
-        raise QuietNavError(
-            f"Rerun's viewer is missing ({error}): pip install rerun-sdk"
-        ) from error
+        raise QuietNavError(f'this view needs a library: {how_to_get("rerun_cli")}') from error
     name = 'rerun.exe' if os.name == 'nt' else 'rerun'
     return str(Path(rerun_cli.__file__).parent / name)
 
