@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import math
 from pathlib import Path
 import shutil
+from types import TracebackType
 from typing import Literal
 import unicodedata
 
