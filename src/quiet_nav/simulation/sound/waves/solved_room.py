@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 import contextlib
+from dataclasses import asdict, dataclass
 import fcntl
 import functools
 import hashlib
 import io
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
+import time
 
 import numpy as np
 

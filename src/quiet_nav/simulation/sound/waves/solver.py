@@ -288,7 +288,8 @@ class WaveSolver:
 
 
 def _spectrum_at(samples: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Return the spectra (n, len(cycles)) of real samples (n, N) at frequencies in cycles a sample.
+    """
+    Return the spectra (n, len(cycles)) of real samples (n, N) at frequencies in cycles a sample.
 
     By a padded transform, cubic between its bins with the middle of the samples as their origin:
     to 2e-4. The same whatever a machine's threads, which a product of matrices is not.
