@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from quiet_nav.simulation.sound.ambient_kinds import ambient_loop, AMBIENT_KINDS, LOOP_S
+from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS, ambient_loop, LOOP_S
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 
