@@ -25,7 +25,7 @@ MODEL = Path(__file__).parents[1] / 'models' / 'near_wall_vision.onnx'
 
 
 def plain_session(folder: Path) -> onnxruntime.InferenceSession:
-    """The paper's network with random weights: the time does not depend on them."""
+    """Return the paper's network with random weights: the time does not depend on them."""
     import torch
 
     from quiet_nav.learning import onnx_export

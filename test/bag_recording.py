@@ -176,7 +176,7 @@ class Recording:
 
 
 def _of_ros1(store, message, number):
-    """The same message with ROS 1's types: a header has a sequence number there."""
+    """Return the same message with ROS 1's types: a header has a sequence number there."""
     name = getattr(message, '__msgtype__', None)
     if name is None:
         return message

@@ -141,7 +141,7 @@ class NodeProcess:
 @pytest.fixture(scope='session')
 def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    A small context model with random weights as an ONNX file; skips where there is no torch.
+    Return a small context model with random weights as an ONNX file; skips where there is no torch.
 
     Exporting takes seconds, and each file of node tests runs in a process of its own: the file is
     kept in pytest's cache for as long as the code that it comes from stays the same.
@@ -216,7 +216,7 @@ def stalls() -> Iterator[Stalls]:
 
 @pytest.fixture
 def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
-    """Start nodes as processes: ``node_process('microphone', {'file': path}, '-r', 'a:=b')``."""
+    """Return what starts a node as a process: name, parameters, further arguments."""
     started: list[NodeProcess] = []
 
     def start(module: str, parameters: dict | None = None, *arguments: object) -> NodeProcess:
@@ -233,7 +233,7 @@ def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., No
 
 @pytest.fixture(scope='session')
 def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny data set whose near places are told by a louder low band."""
+    """Return a tiny data set whose near places are told by a louder low band."""
     from small_campus import write_campus
 
     return write_campus(tmp_path_factory.mktemp('campus') / 'SFS-Static')
@@ -241,7 +241,7 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny data set for the tasks of the study."""
+    """Return a tiny data set for the tasks of the study."""
     from task_campus import write_task_campus
 
     return write_task_campus(tmp_path_factory.mktemp('tasks') / 'SFS-Static')
@@ -249,7 +249,7 @@ def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recording():
-    """An empty recording to fill and write as a bag."""
+    """Return an empty recording to fill and write as a bag."""
     from bag_recording import Recording
 
     return Recording()
@@ -257,7 +257,7 @@ def recording():
 
 @pytest.fixture(scope='session')
 def model() -> Path:
-    """The detector that ships."""
+    """Return the detector that ships."""
     from quiet_nav.resources import shared_file
 
     return shared_file('models/near_wall.onnx')

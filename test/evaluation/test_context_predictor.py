@@ -130,7 +130,7 @@ def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
 
 
 def write_static(root: Path, robots: Path) -> None:
-    """The left ears of the robots as single microphones that face walls."""
+    """Return the left ears of the robots as single microphones that face walls."""
     import csv
 
     for split in ('train', 'val', 'test'):

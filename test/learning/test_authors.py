@@ -98,7 +98,7 @@ def published(seed: int = 0) -> dict:
 
 
 def embedding(state: dict, waveform: np.ndarray) -> torch.Tensor:
-    """VGGish's by the published steps: centred STFT power, mel, log, convolutions, layers."""
+    """Return VGGish's by the published steps: STFT power, mel, log, convolutions, layers."""
     f = torch.nn.functional
     wave = torch.from_numpy(waveform).double()
     window = state['spect.0.spectrogram.window'].double()

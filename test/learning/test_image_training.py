@@ -36,7 +36,7 @@ RECIPE = {
 
 @pytest.fixture(scope='module')
 def seen(campus):
-    """The tiny campus with images: near places are bright at the bottom."""
+    """Return the tiny campus with images: near places are bright at the bottom."""
     rng = np.random.default_rng(3)
     for split in ('train', 'val', 'test'):
         for row in load_splits(campus)[split]:

@@ -9,7 +9,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def space():
-    """A namespace of its own a test: killed nodes of tests before linger in discovery."""
+    """Return a namespace of its own a test: killed nodes of tests before linger in discovery."""
     return f'/t{next(_numbers)}'
 
 

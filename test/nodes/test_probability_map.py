@@ -86,7 +86,7 @@ class Robot:
         self.readings.publish(reading_to_msg(reading, frame))
 
     def cell(self, x, y):
-        """What the newest map says of a point; None outside."""
+        """Return what the newest map says of a point; None outside."""
         if not self.maps:
             return None
         info = self.maps[-1].info

@@ -11,7 +11,7 @@ NOW = 5_000_000_000
 
 @pytest.fixture(scope='module')
 def views():
-    """A near plain wall and a view into the room, by the simulated camera."""
+    """Return a near plain wall and a view into the room, by the simulated camera."""
     pytest.importorskip('cv2')
     from quiet_nav.simulation.rooms.plan import shoebox
     from quiet_nav.simulation.sight.camera import RoomCamera

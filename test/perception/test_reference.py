@@ -11,7 +11,7 @@ from quiet_nav.perception.reference import ReferenceSettings, RoomReference, sha
 
 
 def spectrum(seed: int, level: float = -10.0, spread: float = 0.6) -> np.ndarray:
-    """A place's spectrum: its fine bands differ from other places' by 0.85 nepers RMS."""
+    """Return a place's spectrum: its fine bands differ from other places' by 0.85 nepers RMS."""
     return level + spread * np.random.default_rng(seed).standard_normal(BANDS)
 
 

@@ -259,7 +259,7 @@ def test_audio_is_one_channel_or_the_mean_and_wraps_where_short(tmp_path):
 
 
 def official_lists() -> Path | None:
-    """The released lists: where QUIET_CAMPUS_LISTS says, or in ../shared beside the checkout."""
+    """Return the released lists: of QUIET_CAMPUS_LISTS, or in ../shared beside the checkout."""
     beside = Path(__file__).parents[2].parent / 'shared' / 'data' / 'quiet-campus-splits'
     folder = Path(os.environ.get('QUIET_CAMPUS_LISTS', beside))
     return folder if folder.is_dir() else None

@@ -240,7 +240,7 @@ def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
 
 def test_ears_are_labelled_by_what_the_camera_saw_after_a_turn(tmp_path):
     def spin(seconds):
-        """Looks along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
+        """Look along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
         yaw = np.pi / 2 * (np.clip(seconds - 4.0, 0, 1) - np.clip(seconds - 9.0, 0, 1))
         return 0.1 * np.clip(seconds - 9.0, 0, 1), 0.0, yaw
 

@@ -66,7 +66,7 @@ def test_replay_equals_the_live_node(recording, tmp_path, ros, node_process, mod
     ), live.log
 
     def due(time_ns):
-        """Readings that the node owes once it has heard so much."""
+        """Return readings that the node owes once it has heard so much."""
         done = [d for _, d in found.decisions if d.end_ns + S // 4 <= time_ns]
         return sum(len(d.revised) + len(d.readings) for d in done)
 

@@ -45,7 +45,7 @@ def level_db(samples):
 
 
 def one_rigid_wall(order=1):
-    """A large room that swallows everything but at its wall x = 0."""
+    """Return a large room that swallows everything but at its wall x = 0."""
     dead = 1.0
     return AcousticRoom.shoebox(
         12.0, 10.0, 4.0, [dead, dead, dead, 0.0], dead, dead, order=order, air=NO_AIR

@@ -35,7 +35,7 @@ def response(room):
 
 
 def echo(room):
-    """What comes by the wall: the response less the direct sound."""
+    """Return what comes by the wall: the response less the direct sound."""
     dead = replace(room_with(), walls=(DEAD,) * 4)
     return response(room) - response(dead)
 

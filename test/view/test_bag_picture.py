@@ -34,7 +34,7 @@ def quaternion(z=0.0, w=1.0):
 
 
 def marker(number, stamp_s, lifetime_s=0, locked=False, action=0):
-    """A triangle from 0.5 m left of base_link on."""
+    """Return a triangle from 0.5 m left of base_link on."""
     point, colour = kind('geometry_msgs/msg/Point'), kind('std_msgs/msg/ColorRGBA')
     red = colour(1.0, 0.0, 0.0, 1.0)
     return kind('visualization_msgs/msg/Marker')(
@@ -63,7 +63,7 @@ def array(*markers):
 
 @pytest.fixture
 def scene():
-    """A robot that drove from (0, 0) at 0 s to (4, 0) at 4 s."""
+    """Return a robot that drove from (0, 0) at 0 s to (4, 0) at 4 s."""
     found = PictureScene()
     for i in range(9):
         found.placed('odom', 'base_link', i * S // 2, Transform(x=0.5 * i))

@@ -88,7 +88,7 @@ def mean(values: np.ndarray) -> Metric:
 
 
 def of_rows(metric: Metric, which: list[int]) -> Metric:
-    """A metric of some rows, by the weights of all: to compare metrics of different rows."""
+    """Return a metric of some rows, by the weights of all: to compare metrics of different rows."""
     return lambda weights: metric(weights[:, which])
 
 
@@ -106,7 +106,7 @@ def expected_calibration_error(
 
 
 def median(values: np.ndarray) -> Metric:
-    """Weighted median (the lower one of two); rows that are NaN are left out, inf is last."""
+    """Return the weighted median, the lower one of two; rows that are NaN are left out, inf is last."""
     values = np.asarray(values, float)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind='stable')]

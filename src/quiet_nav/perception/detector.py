@@ -191,7 +191,7 @@ class DetectorSession:
     def _reading(
         self, heard: HeardWindow, runs: np.ndarray, distance: np.ndarray, context: Context
     ) -> NearWallReading:
-        """The whole window decides, its clips say how sure that is."""
+        """Return what the whole window decides; its clips say how sure that is."""
         window = heard.window
         reading = NearWallReading(
             heard.side,
@@ -207,7 +207,7 @@ class DetectorSession:
         return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
-        """A network of single clips (the paper's), or of whole windows that it slides over."""
+        """Return a network of single clips (the paper's), or of windows that it slides over."""
         run = self.detector.model.run
         windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
         if self.detector.model.metadata.kind == 'window':

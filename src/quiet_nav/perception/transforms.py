@@ -119,7 +119,7 @@ class TransformBuffer:
         self._links: dict[str, _Link] = {}
 
     def __len__(self) -> int:
-        """Number of poses kept."""
+        """Return number of poses kept."""
         return sum(len(link.poses) for link in self._links.values())
 
     def __contains__(self, frame: str) -> bool:

@@ -56,7 +56,7 @@ class PictureScene:
         self.shown: OrderedDict[tuple[str, int], Shown] = OrderedDict()
 
     def reading(self, *_: object) -> None:
-        """Readings are shown by their markers."""
+        """Leave readings to their markers."""
 
     def wall_distance(self, *_: object) -> None:
         """Not shown."""

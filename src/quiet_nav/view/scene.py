@@ -160,7 +160,7 @@ class Scene:
         self._map.log(message, log_time=time_ns)
 
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
-        """Show an image (h, w, 3), red, green, blue of uint8, with the strips; 5 a second."""
+        """Show red, green, blue of uint8, shape (h, w, 3), with the strips; 5 a second."""
         if 0 <= time_ns - self._image_ns < _IMAGE_EVERY_NS:
             return
         self._image_ns = time_ns

@@ -64,7 +64,7 @@ class ImagePair(nn.Module):
 
 class SoundImageOrder(nn.Module):
     """
-    AV-Order (AVEncoderBinary; paper, Fig. 4): do two sounds and two images stand in one order?
+    AV-Order (AVEncoderBinary; paper, Fig. 4): whether two sounds and two images stand in one order.
 
     Takes clips (N, 15360) and images, uint8 (N, 3, 224, 224), of two places; returns logits (N, 4)
     of the pairings ``PAIRINGS``, of which the first and the last are the right ones.

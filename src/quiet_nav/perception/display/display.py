@@ -39,7 +39,7 @@ _DIMMED = 0.35
 
 def colours(probability: np.ndarray) -> np.ndarray:
     """
-    Return the colours (..., 3), red, green, blue from 0 to 1, of probabilities (...).
+    Return red, green and blue from 0 to 1, shape (..., 3), of probabilities (...).
 
     Viridis as in every figure, to 0.03 a channel; grey where the probability is NaN.
     """

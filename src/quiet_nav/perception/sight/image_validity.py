@@ -177,7 +177,7 @@ def _laplacian(grey: np.ndarray) -> np.ndarray:
 
 def _noise(grey: np.ndarray) -> float:
     """
-    Standard deviation of noise: median of a difference that slopes and edges leave at zero.
+    Return standard deviation of noise: median of a difference that slopes and edges leave at zero.
 
     Source: J. Immerkaer, "Fast Noise Variance Estimation", 1996; the median for its mean, so that
     texture in a part of the picture does not count.

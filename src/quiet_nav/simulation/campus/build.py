@@ -127,7 +127,7 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
-    """The request without this machine's paths."""
+    """Return the request without this machine's paths."""
     named = {
         'sounds': Path(request.sounds).name,
         'rig': Path(request.rig).stem,
@@ -147,7 +147,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
 
 
 def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
-    """What a scene says, without what plain ones had no word for."""
+    """Return what a scene says, without what plain ones had no word for."""
     for name, plain in (('own', None), ('real_microphones', False)):
         if scene[name] == plain:
             scene.pop(name)

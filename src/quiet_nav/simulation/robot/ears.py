@@ -93,7 +93,7 @@ class StreamingEars:
         return fft.rfft(emitted, fft.next_fast_len(emitted.shape[1], real=True), axis=-1)
 
     def _own_sound(self, begin: int, count: int, driving: np.ndarray) -> np.ndarray | None:
-        """What the robot emits, (sources, n), None where it is silent."""
+        """Return what the robot emits, (sources, n), None where it is silent."""
         own = self.hearing.own
         if own is None or not own.sounding(driving):
             return None

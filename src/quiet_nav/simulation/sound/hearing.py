@@ -198,7 +198,7 @@ class Hearing:
         return np.stack(rows)
 
     def emitted_before(self, start: int, count: int) -> np.ndarray:
-        """What the sources emit over an interval and the history that it needs, (S, n)."""
+        """Return what the sources emit over an interval and the history that it needs, (S, n)."""
         if self.acoustics is None:
             return np.empty((0, count), np.float32)
         history = self.acoustics.history

@@ -262,7 +262,7 @@ def body_colouring_db(
 
 @functools.lru_cache(maxsize=256)
 def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[float, ...]:
-    """A smooth curve at EQUALISER_HZ within -1 to 1, its largest excursion at least a half."""
+    """Return a smooth curve at EQUALISER_HZ within -1 to 1, its largest excursion over a half."""
     rng = generator(seed, 'body', source, channel, int(direct))
     walk = rng.normal(size=len(EQUALISER_HZ))
     walk = 0.6 * walk + 0.4 * np.roll(walk, 1)
@@ -316,7 +316,7 @@ def _draw_tones(rng: np.random.Generator, tone: ToneProfile) -> Tones:
 
 
 def _wander(rng: np.random.Generator, deviation: float, periods_s: tuple[float, float]) -> Drift:
-    """A slow change of a standard deviation: three sinusoids."""
+    """Return a slow change of a standard deviation: three sinusoids."""
     if deviation == 0.0:
         return Drift()
     share = rng.dirichlet((1.0, 1.0, 1.0))

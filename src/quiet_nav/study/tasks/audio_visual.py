@@ -24,7 +24,7 @@ _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
 
 class AVSync(Task):
     """
-    Were this sound and this image recorded at one place?
+    Whether this sound and this image were recorded at one place.
 
     Half of the images are those of another place of the room (motion: another moment of the
     recording), so that knowing the room does not help. A training example has two places, each

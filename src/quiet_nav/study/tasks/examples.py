@@ -19,8 +19,9 @@ from quiet_nav.study.tasks.views import Views
 
 class TaskDataset(Dataset):
     """
-    Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and what the
-    task knows beside. Items are asked for as (epoch, index), as in ``clips.ClipDataset``.
+    Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and more.
+
+    What the task knows beside goes in, too. Items are asked for as (epoch, index), as in ``clips.ClipDataset``.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ def cross_power(
 
 
 def coherence(cross: torch.Tensor, power: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return complex coherence (..., 2, 160) from averages of cross power and of both powers."""
+    """Return the complex coherence, shape (..., 2, 160), from averages of cross power and of both powers."""
     return cross / torch.sqrt((power + FLOOR) * (other + FLOOR))[..., None, :]
 
 

@@ -89,7 +89,7 @@ class WaveSolver:
     """A room for the band below a crossover, by finite differences in time."""
 
     def __init__(self, plan: Plan, settings: WaveSettings | None = None) -> None:
-        """Raises QuietNavError as ``voxels_of`` does."""
+        """Prepare a room; raises QuietNavError as ``voxels_of`` does."""
         self.plan = plan
         self.settings = settings or WaveSettings()
         self.scheme: Scheme = make_scheme(voxels_of(plan, self.settings.cell_m))
@@ -147,7 +147,7 @@ class WaveSolver:
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """
-        Return responses (S, E, ``samples``), float32, at LOW_RATE, faded out at the crossover.
+        Return float32 of shape (S, E, ``samples``) at LOW_RATE, faded out at the crossover.
 
         sources (S, 3), ears (E, 3): positions in metres. A point source of amplitude 1 gives 1/r at
         r metres; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
@@ -261,8 +261,9 @@ class WaveSolver:
 
     def _restored(self, recorded: np.ndarray) -> np.ndarray:
         """
-        Return responses at LOW_RATE of what ears recorded (E, n): the pulse taken out, the
-        grid's dispersion put right, faded at the crossover.
+        Return responses at LOW_RATE of what ears recorded (E, n).
+
+        The pulse is taken out, the grid's dispersion put right; they fade at the crossover.
         """
         step_s, cell_m = self.scheme.step_s, self.settings.cell_m
         size = 2 ** math.ceil(math.log2(2 * self.samples))
