@@ -72,6 +72,10 @@ def main(
             'file, or "drawn": of any make.'
         ),
     ] = 'drawn',
+    waves: Annotated[
+        float,
+        typer.Option(help='Share of rooms whose band below 700 Hz is solved by waves; slower.'),
+    ] = 0.0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """
@@ -117,6 +121,7 @@ def main(
         own_level,
         silent_rooms,
         '' if robot == 'drawn' else str(profile_path(robot).resolve()),
+        waves,
     )
     columns = (
         TextColumn('{task.description}'),

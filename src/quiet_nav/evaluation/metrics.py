@@ -106,7 +106,7 @@ def expected_calibration_error(
 
 
 def median(values: np.ndarray) -> Metric:
-    """Return the weighted median, the lower one of two; rows that are NaN are left out, inf is last."""
+    """Return the weighted median, the lower one of two; NaN is left out, inf is last."""
     values = np.asarray(values, float)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind='stable')]

@@ -51,21 +51,30 @@ def make_ears(
     disturbance: str = 'none',
     context: str = 'full',
     own_sound: str = 'none',
+    waves: bool = False,
 ) -> Ears:
     """
     Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
 
+    waves: what they hear below 700 Hz is solved by waves, furniture and all.
+
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
-    check_ears(detector, disturbance, context, own_sound)
+    check_ears(detector, disturbance, context, own_sound, waves)
     if detector in DETECTORS:
         return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
     from quiet_nav.trials.hearing import HearingEars
 
-    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound)
+    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound, waves)
 
 
-def check_ears(detector: str, disturbance: str, context: str, own_sound: str = 'none') -> None:
+def check_ears(
+    detector: str,
+    disturbance: str,
+    context: str,
+    own_sound: str = 'none',
+    waves: bool = False,
+) -> None:
     """Raise QuietNavError for ears that ``make_ears`` could not make."""
     for kind, name, known in (
         ('disturbance', disturbance, DISTURBANCES),
@@ -74,11 +83,11 @@ def check_ears(detector: str, disturbance: str, context: str, own_sound: str = '
         if name not in known:
             raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
     own_sound_of(own_sound, 0)
-    heard = (disturbance, context, own_sound) != ('none', 'full', 'none')
+    heard = waves or (disturbance, context, own_sound) != ('none', 'full', 'none')
     if detector in DETECTORS and heard:
         raise QuietNavError(
-            f'the {detector} ear hears no sound: disturbance, context and own sound need an ONNX '
-            'file'
+            f'the {detector} ear hears no sound: disturbance, context, own sound and waves need '
+            'an ONNX file'
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 import functools
+import sys
 from typing import Protocol
 
 import numpy as np
@@ -67,8 +68,13 @@ class HearingEars:
         disturbance: str = 'none',
         context: str = 'full',
         own_sound: str = 'none',
+        waves: bool = False,
     ) -> HearingEars:
-        """Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``."""
+        """
+        Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``.
+
+        waves: the low band of the plan is solved by waves, once for all trials with its sources.
+        """
         session: Reader
         if detector == RANDOM_WEIGHTS:
             session = RandomNetwork(np.random.default_rng([*seed, _WEIGHTS_STREAM]))
@@ -77,7 +83,12 @@ class HearingEars:
         scene = scene_of_trial(plan, seed, disturbance, rig.turns)
         robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
         scene = replace(scene, own=own_sound_of(own_sound, robot_seed))
-        return cls(Hearing(scene), rig, session)
+        if not waves:
+            return cls(Hearing(scene), rig, session)
+        from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
+
+        heights = tuple(ear.z for ear in rig.ears)
+        return cls(hearing_in_plan(plan, scene, heights, tell=_tell), rig, session)
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
         """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
@@ -91,6 +102,11 @@ class HearingEars:
         sides = [stop.side_of(ear.side) for ear in self._rig.ears]
         heard = self._place.hear(windows, pose, sides)
         return self._session.read([*heard.earlier, *heard.newest])
+
+
+def _tell(text: str) -> None:
+    """Say on stderr what a room that is being solved takes; a table goes to stdout."""
+    print(text, file=sys.stderr)
 
 
 def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool = False) -> Scene:

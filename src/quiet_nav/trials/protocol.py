@@ -87,7 +87,7 @@ class TrialRequest:
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
     side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
     settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
-    ``own_sound_of`` takes it.
+    ``own_sound_of`` takes it. waves: the room's band below 700 Hz is solved by waves.
     """
 
     room: str
@@ -108,6 +108,7 @@ class TrialRequest:
     side: Side | None = None
     variant: str = ''
     own_sound: str = 'none'
+    waves: bool = False
 
     @property
     def mode(self) -> Mode:
@@ -209,6 +210,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
             request.disturbance,
             request.context,
             request.own_sound,
+            request.waves,
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)

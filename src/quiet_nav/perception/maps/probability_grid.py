@@ -79,7 +79,7 @@ class ProbabilityGrid:
         return not self._count.any()
 
     def cells(self, ear: Pose2D) -> np.ndarray:
-        """Return row and column of the cells, shape (n, 2), of a reading; the yaw is the direction asked."""
+        """Return row and column of a reading's cells, (n, 2); the yaw is the direction asked."""
         step = self.resolution_m
         own = np.array([[math.floor(ear.y / step), math.floor(ear.x / step)]])
         low_row, low_column = np.floor(np.array([ear.y, ear.x]) / step - self._reach / step)

@@ -28,7 +28,7 @@ from quiet_nav.streams import generator
 #: What requests have had since later than the first campuses.
 _LATER = (
     *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
-    'robot',
+    *('robot', 'waves'),
 )
 #: A campus of a thousand rooms has as much to say.
 _MOST_MANIFEST = 32 * MEBIBYTE
@@ -114,6 +114,8 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
         if not request.plain and kinds()[request.kind].HAS_RIG:
             ears = {ear.channel: [ear.x, ear.y, ear.z] for ear in room.rig.ears}
             rooms[room.name]['ears'] = ears
+        if room.waves:
+            rooms[room.name]['waves'] = True
     return {
         'request': _portable(request),
         'splits': splits,

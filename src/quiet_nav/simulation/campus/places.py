@@ -56,7 +56,9 @@ def plan_room(request: CampusRequest, index: int) -> RoomPlan:
     if not request.plain:
         scene = _with_passers(scene, places, events, generator(room_seed, 'lived in'))
     scene = replace(scene, own=own, sources=() if alone else scene.sources)
-    return RoomPlan(kind.ROOM.format(index), with_events(scene, events), tuple(places), rig)
+    waves = bool(generator(room_seed, 'waves').random() < request.waves)
+    name = kind.ROOM.format(index)
+    return RoomPlan(name, with_events(scene, events), tuple(places), rig, waves)
 
 
 def _ranges(request: CampusRequest) -> SceneRanges:

@@ -9,6 +9,7 @@ import numpy as np
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.campus.request import Place, RoomPlan
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
+from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -32,6 +33,15 @@ class Camera:
         rng = generator(self._seed, 'image', *names)
         self._camera.mount = self._robot if height is None else self._mount(height)
         return self._camera.color(pose, rng), self._camera.depth(pose, rng)
+
+
+def hearing_of(room: RoomPlan, mics: np.ndarray, looks: np.ndarray | None = None) -> Hearing:
+    """Return ears in a room, by waves where it says so, at mics (M, 3) and no other places then."""
+    if not room.waves:
+        return Hearing(room.scene)
+    from quiet_nav.simulation.sound.waves.scene_waves import hearing_by_waves
+
+    return hearing_by_waves(room.scene, room.name, mics, looks)
 
 
 def plan_of(room: AcousticRoom, name: str):  # type: ignore[no-untyped-def]

@@ -28,7 +28,8 @@ class CampusRequest:
     test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
     first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the
     ambience at its ears (least, most); silent_rooms: share in which it is heard alone. robot: file
-    of its profile, '' for robots that are drawn.
+    of its profile, '' for robots that are drawn. waves: share of rooms
+    whose band below 700 Hz is solved by waves.
     """
 
     kind: str
@@ -52,13 +53,14 @@ class CampusRequest:
     own_level_db: tuple[float, float] = OWN_LEVEL_DB
     silent_rooms: float = 0.0
     robot: str = ''
+    waves: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rooms < 1:
             raise QuietNavError(f'{self.rooms} rooms; expected at least 1')
         if not 0.0 <= self.distractors <= 1.0:
             raise QuietNavError(f'distractors {self.distractors}; expected a share from 0 to 1')
-        for name in ('cut', 'hard', 'own_sound', 'silent_rooms'):
+        for name in ('cut', 'hard', 'own_sound', 'silent_rooms', 'waves'):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise QuietNavError(f'{name} {getattr(self, name)}; expected a share from 0 to 1')
         if self.silent_rooms > self.own_sound:
@@ -104,9 +106,11 @@ class RoomPlan:
     A room of the campus: its name, scene, the places that are recorded in it, and the ears.
 
     rig: of the robot in this room; one ear in front of it where a single microphone records.
+    waves: its band below 700 Hz is solved by waves.
     """
 
     name: str
     scene: Scene
     places: tuple[Place, ...]
     rig: Rig
+    waves: bool = False

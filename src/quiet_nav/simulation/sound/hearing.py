@@ -32,12 +32,24 @@ class Hearing:
     other join seamlessly, and ears at the same time hear the same sources.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        acoustics: RoomAcoustics | None = None,
+        reference: np.ndarray | None = None,
+    ) -> None:
+        """
+        Take a scene, and set its level.
+
+        acoustics: from the scene's sources; image sources in its room by default. reference: points
+        (n, 3) at which its level is set; ``reference_points`` by default.
+        """
         if not scene.sources and silent(scene.own):
             raise QuietNavError('a scene needs at least one source, or a robot that makes noise')
         self.scene = scene
-        self.acoustics: RoomAcoustics | None = None
-        if scene.sources:
+        self.acoustics = acoustics
+        self._reference = reference_points(scene) if reference is None else reference
+        if scene.sources and acoustics is None:
             self.acoustics = RoomAcoustics(scene.room, [s.position for s in scene.sources])
         self._level = self._calibrate() if scene.sources else 0.0
         self.own: OwnHearing | None = None
@@ -221,17 +233,8 @@ class Hearing:
             own = source_samples(self.scene.motor, self.scene.seed, start, heard.shape[1])
             heard += own * np.asarray(motor, np.float32)
 
-    def _reference_points(self) -> np.ndarray:
-        """Points well inside the room at which levels are defined, the same for a seed."""
-        from quiet_nav.simulation.sound.scenes import draw_point
-
-        rng = generator(self.scene.seed, 'reference')
-        points = [draw_point(self.scene.room, rng, 0.3) for _ in range(_REFERENCE_POINTS)]
-        height = min(1.0, self.scene.room.height / 2)
-        return np.column_stack([points, np.full(len(points), height)])
-
     def _calibrate(self) -> float:
-        responses = self.acoustics.impulse_responses(self._reference_points())
+        responses = self.acoustics.impulse_responses(self._reference)
         power = np.abs(np.fft.rfft(responses, 2 ** math.ceil(math.log2(responses.shape[-1])))) ** 2
         frequency = np.linspace(0.0, SAMPLE_RATE / 2, power.shape[-1])
         total = 0.0
@@ -250,7 +253,7 @@ class Hearing:
         first = round(event.start_s * SAMPLE_RATE) - start
         if index not in self._events:
             acoustics = RoomAcoustics(scene.room, [event.position])
-            responses = acoustics.impulse_responses(self._reference_points())[:, 0]
+            responses = acoustics.impulse_responses(reference_points(self.scene))[:, 0]
             size = 2 ** math.ceil(math.log2(responses.shape[-1] + len(emitted)))
             energy = np.abs(np.fft.rfft(responses, size) * np.fft.rfft(emitted, size)) ** 2
             rms = math.sqrt(2 * energy.sum(axis=-1).mean() / size / len(emitted))
@@ -265,6 +268,16 @@ class Hearing:
         begin, end = max(at, 0), min(at + len(emitted), signals.shape[1])
         signals[0, begin:end] = emitted[begin - at : end - at] * level
         heard += acoustics.render(mics, signals, looks)
+
+
+def reference_points(scene: Scene) -> np.ndarray:
+    """Return points (n, 3) well inside the room at which levels are defined, the same for a seed."""
+    from quiet_nav.simulation.sound.scenes import draw_point
+
+    rng = generator(scene.seed, 'reference')
+    points = [draw_point(scene.room, rng, 0.3) for _ in range(_REFERENCE_POINTS)]
+    height = min(1.0, scene.room.height / 2)
+    return np.column_stack([points, np.full(len(points), height)])
 
 
 def ears_in_room(rig: Rig, pose: Pose2D) -> tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,8 @@ class TaskDataset(Dataset):
     """
     Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and more.
 
-    What the task knows beside goes in, too. Items are asked for as (epoch, index), as in ``clips.ClipDataset``.
+    What the task knows beside goes in, too. Items are asked for as (epoch, index), as in
+    ``clips.ClipDataset``.
     """
 
     def __init__(

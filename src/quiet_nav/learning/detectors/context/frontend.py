@@ -71,7 +71,7 @@ def cross_power(
 
 
 def coherence(cross: torch.Tensor, power: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the complex coherence, shape (..., 2, 160), from averages of cross power and of both powers."""
+    """Return the coherence, complex, (..., 2, 160), of averages of cross power and both powers."""
     return cross / torch.sqrt((power + FLOOR) * (other + FLOOR))[..., None, :]
 
 

@@ -16,7 +16,13 @@ from quiet_nav.quiet_campus.folders import (
     write_static_depth,
 )
 from quiet_nav.simulation.campus.kinds.kind import CampusKind
-from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_said, samples_of
+from quiet_nav.simulation.campus.recording import (
+    Camera,
+    distractor_said,
+    hearing_of,
+    pose_said,
+    samples_of,
+)
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import carrier, own_said
 from quiet_nav.simulation.sound.hearing import Hearing
@@ -31,7 +37,8 @@ class ClipKind(CampusKind):
 
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
         """Record every place; an image beside it where the request has images."""
-        hearing = Hearing(room.scene)
+        mics = np.array([[place.pose.x, place.pose.y, place.height] for place in room.places])
+        hearing = hearing_of(room, mics)
         camera = Camera(room) if request.images else None
         for place in room.places:
             write_clip(folder / place.name, place, room, hearing, camera, request.plain)

@@ -21,7 +21,7 @@ from quiet_nav.quiet_campus.listing import write_motion_lists
 from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.simulation.campus.drawing import facing_nearest, FAR_M, NEAR_M, QUANTILES, TRIES
 from quiet_nav.simulation.campus.kinds.kind import CampusKind
-from quiet_nav.simulation.campus.recording import Camera, distractor_said, samples_of
+from quiet_nav.simulation.campus.recording import Camera, distractor_said, hearing_of, samples_of
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import carrier
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
@@ -91,7 +91,7 @@ class MotionKind(CampusKind):
 
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
         """Record the way, with images and depth a frame where the request has images."""
-        hearing = Hearing(room.scene)
+        hearing = hearing_of(room, _way(room.places[0]))
         camera = Camera(room) if request.images else None
         _write_motion(folder, room.places[0], room, hearing, camera, request.motor)
 
@@ -106,6 +106,11 @@ class MotionKind(CampusKind):
         write_motion_lists(root, self.SUBSET, depths, split, rng, NEAR_M[-1], FAR_M[0])
 
 
+def _way(place: Place) -> np.ndarray:
+    """Where the microphone goes, (K, 3)."""
+    return np.column_stack([np.array(place.path), np.full(len(place.path), place.height)])
+
+
 def _write_motion(
     folder: Path,
     place: Place,
@@ -116,7 +121,7 @@ def _write_motion(
 ) -> None:
     for name in ('Audio', 'RGB', 'Depth'):
         (folder / name).mkdir()
-    path = np.column_stack([np.array(place.path), np.full(len(place.path), place.height)])
+    path = _way(place)
     start, count = samples_of(place)
     robots = [carrier(Pose2D(x, y, place.pose.yaw)) for x, y, _ in path.tolist()]
     heard = hearing.along(path, start, count, motor=float(motor), robots=robots)

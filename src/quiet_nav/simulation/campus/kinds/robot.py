@@ -23,7 +23,13 @@ from quiet_nav.quiet_campus.folders import (
 from quiet_nav.quiet_campus.listing import list_paths, listed
 from quiet_nav.simulation.campus.drawing import TRIES
 from quiet_nav.simulation.campus.kinds.kind import CampusKind, said_of_room
-from quiet_nav.simulation.campus.recording import Camera, distractor_said, pose_said, samples_of
+from quiet_nav.simulation.campus.recording import (
+    Camera,
+    distractor_said,
+    hearing_of,
+    pose_said,
+    samples_of,
+)
 from quiet_nav.simulation.campus.request import CampusRequest, Place, RoomPlan
 from quiet_nav.simulation.campus.robots import own_said
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
@@ -78,7 +84,10 @@ class RobotKind(CampusKind):
 
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
         """Record every pose by all ears of the rig."""
-        hearing = Hearing(room.scene)
+        poses = [pose for place in room.places for pose in _turns(place.pose)]
+        ears = [ears_in_room(room.rig, pose) for pose in poses]
+        mics, looks = (np.concatenate(part) for part in zip(*ears, strict=True))
+        hearing = hearing_of(room, mics, looks)
         camera = Camera(room) if request.images else None
         for place in room.places:
             _write_pose(folder / place.name, place, room, hearing, room.rig, camera)
@@ -139,10 +148,7 @@ def _write_pose(
     folder.mkdir()
     start, count = samples_of(place)
     later = start + round(LATER_S * SAMPLE_RATE)
-    turned, quarter = (
-        Pose2D(place.pose.x, place.pose.y, wrap_angle(place.pose.yaw + turn))
-        for turn in (math.pi, math.pi / 2.0)
-    )
+    _, turned, quarter = _turns(place.pose)
     windows = {
         'sound.wav': (place.pose, start),
         'later.wav': (place.pose, later),
@@ -180,6 +186,14 @@ def _write_pose(
         write_color(folder / 'RGB.png', image)
         annotation['Max depth in map'] = write_static_depth(folder / 'Depth.png', depth)
     write_annotation(folder / 'annotation.json', annotation)
+
+
+def _turns(pose: Pose2D) -> list[Pose2D]:
+    """A listening pose as it is, turned by 180 degrees, and by 90 to the left."""
+    return [
+        Pose2D(pose.x, pose.y, wrap_angle(pose.yaw + turn)) if turn else pose
+        for turn in (0.0, math.pi, math.pi / 2.0)
+    ]
 
 
 def _ears(rig: Rig, pose: Pose2D, room: AcousticRoom) -> list[dict[str, object]]:

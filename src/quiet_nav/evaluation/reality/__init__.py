@@ -1,0 +1,1 @@
+"""The simulator held against measurements that others published: a room, and a robot at a wall."""
