@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+import re
 
 import numpy as np
 import soxr
@@ -42,7 +42,8 @@ _SAME_NOTE_HZ = 45.0
 
 @dataclass(frozen=True)
 class MeasuredRoom:
-    """Responses of a room's sources to one microphone, 16 kHz.
+    """
+    Responses of a room's sources to one microphone, 16 kHz.
 
     responses (S, n); names (S,); sources_m (S, 2); receiver_m (2,); room_m (3,). Heights unknown.
     """
@@ -61,7 +62,8 @@ class MeasuredRoom:
 
 @dataclass(frozen=True)
 class MeasuredWall:
-    """Magnitudes of a robot's own notes at its microphones in front of a wall.
+    """
+    Magnitudes of a robot's own notes at its microphones in front of a wall.
 
     distance_m (D,), ascending; frequency_hz (F,); magnitude (D, F, M), NaN where missing.
     """
@@ -72,7 +74,8 @@ class MeasuredWall:
 
 
 def load_measured_room(path: Path, absorptive_percent: int = 0) -> MeasuredRoom:
-    """Read the measured room: the set's folder, its `RIRs/FRL_array`, or the compact file.
+    """
+    Read the measured room: the set's folder, its `RIRs/FRL_array`, or the compact file.
 
     absorptive_percent: how many of the room's panels are turned to absorb.
     Raises QuietNavError naming what is missing.
@@ -139,7 +142,8 @@ def _place(name: str) -> tuple[float, float]:
 
 
 def load_epuck_wall(path: Path) -> MeasuredWall:
-    """Read the robot at the wall: the set's folder (its `csv_files`), or the compact file.
+    """
+    Read the robot at the wall: the set's folder (its `csv_files`), or the compact file.
 
     Raises QuietNavError naming what is missing.
     """

@@ -9,15 +9,15 @@ import numpy as np
 
 from quiet_nav.evaluation.reality.measurements import MeasuredRoom
 from quiet_nav.evaluation.reality.spectra import (
-    BANDS_HZ,
-    OCTAVES_HZ,
-    THIRDS_HZ,
     band_correlation,
+    BANDS_HZ,
     decay_times,
     interval,
+    OCTAVES_HZ,
     relative,
     third_octave_levels,
     third_octave_spread,
+    THIRDS_HZ,
 )
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.plan import Material, Plan, shoebox
@@ -55,10 +55,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class RoomReport:
-    """The measured room, image sources and waves, by what ``engine`` each list's keys name.
+    """
+    The measured room, image sources and waves, by what ``engine`` each list's keys name.
 
     absorption (7,): of every surface; fits: heights and shift fitted on each half of the
-    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by third octave; correlation: by band.
+    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by
+    third octave; correlation: by band.
     """
 
     absorption: dict[str, tuple[float, ...]]
@@ -71,7 +73,8 @@ class RoomReport:
 
 
 def room_report(room: MeasuredRoom, seed: int = 0, progress: Progress | None = None) -> RoomReport:
-    """Return how near the simulator comes to a measured room, by images and by waves.
+    """
+    Return how near the simulator comes to a measured room, by images and by waves.
 
     The same absorption on every surface, fitted per octave so that the decay times agree. Heights
     are not given: those of each half of the places come from the other half. So does, for the

@@ -18,7 +18,8 @@ _SIZE = 16384
 
 
 def decay_times(responses: np.ndarray, centre_hz: float) -> np.ndarray:
-    """Return reverberation times in s of responses (n, samples) in an octave (n,).
+    """
+    Return reverberation times in s of responses (n, samples) in an octave (n,).
 
     From -5 to -25 dB of the backward integral (ISO 3382, T20); NaN where it does not fall so far.
     """

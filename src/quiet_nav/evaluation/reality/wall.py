@@ -9,7 +9,7 @@ import numpy as np
 from quiet_nav.evaluation.reality.measurements import MeasuredWall
 from quiet_nav.simulation.rooms.absorption import MATERIALS
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND, RoomAcoustics
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: The e-puck2's microphones in its own axes, in metres, as the set gives them; the loudspeaker in
@@ -27,7 +27,8 @@ _TIMES = 500
 
 @dataclass(frozen=True)
 class Ripple:
-    """Ripple over distance of every note and microphone, of what is measured or simulated.
+    """
+    Ripple over distance of every note and microphone, of what is measured or simulated.
 
     depth (F, M): half of its swing at DEPTH_AT_M as a share of the mean level. phase (F, M):
     radians of its cosine at the distance told, the way of the microphone's offset taken out.
@@ -43,7 +44,8 @@ class Ripple:
 
 @dataclass(frozen=True)
 class WallReport:
-    """Ripple measured and simulated, and how well it tells the distance.
+    """
+    Ripple measured and simulated, and how well it tells the distance.
 
     depth_by: median depth in RANGES_HZ and, of the lowest range, on the near and the far half of
     the distances.
@@ -60,7 +62,8 @@ class WallReport:
 
 
 def wall_report(wall: MeasuredWall, seed: int = 0) -> WallReport:
-    """Return the ripple of a robot's own notes at a wall, measured and with the same geometry.
+    """
+    Return the ripple of a robot's own notes at a wall, measured and with the same geometry.
 
     The wall's material is not known: glass, as the set says it is, from our list of materials.
     Intervals (value, low, high) are bootstrapped over notes.
@@ -117,7 +120,8 @@ def _depth_by(wall: MeasuredWall, magnitude: np.ndarray) -> list[float]:
 
 
 def ripple(distance_m: np.ndarray, frequency_hz: np.ndarray, magnitude: np.ndarray) -> Ripple:
-    """Return the interference over distance, ``(a cos + b sin)(4 pi f (d + offset) / c) / d``.
+    """
+    Return the interference over distance, ``(a cos + b sin)(4 pi f (d + offset) / c) / d``.
 
     magnitude (D, F, M): relative to its mean over distance for each note and microphone. The
     offset of a microphone is the one at which its phases agree best over frequency.

@@ -271,7 +271,7 @@ class Hearing:
 
 
 def reference_points(scene: Scene) -> np.ndarray:
-    """Return points (n, 3) well inside the room at which levels are defined, the same for a seed."""
+    """Return points (n, 3) well inside the room where levels are defined, the same for a seed."""
     from quiet_nav.simulation.sound.scenes import draw_point
 
     rng = generator(scene.seed, 'reference')

@@ -189,7 +189,7 @@ def _write_pose(
 
 
 def _turns(pose: Pose2D) -> list[Pose2D]:
-    """A listening pose as it is, turned by 180 degrees, and by 90 to the left."""
+    """Return a listening pose as it is, turned by 180 degrees, and by 90 to the left."""
     return [
         Pose2D(pose.x, pose.y, wrap_angle(pose.yaw + turn)) if turn else pose
         for turn in (0.0, math.pi, math.pi / 2.0)

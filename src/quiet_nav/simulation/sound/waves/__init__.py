@@ -1,1 +1,1 @@
-"""Rooms solved by waves: a finite-difference solver for the low band and what joins it to images."""
+"""Rooms solved by waves: a finite-difference solver of the low band, what joins it to images."""

@@ -14,7 +14,8 @@ from quiet_nav.simulation.sound.waves.solver import WaveSettings
 
 
 def plan_of_room(room: AcousticRoom, name: str, cell_m: float) -> Plan:
-    """Return a plan of a drawn room for the solver; materials are named after what they cover.
+    """
+    Return a plan of a drawn room for the solver; materials are named after what they cover.
 
     What stands out of the walls by half a cell or more is solid from the floor up, the rest of what
     is on them a panel.
@@ -62,7 +63,8 @@ def hearing_by_waves(
     looks: np.ndarray | None = None,
     settings: WaveSettings | None = None,
 ) -> Hearing:
-    """Return ears in a scene whose low band is solved for mics (M, 3), and at no other place.
+    """
+    Return ears in a scene whose low band is solved for mics (M, 3), and at no other place.
 
     looks: as of ``RoomAcoustics.render``. Distractors and the robot's own sound stay with image
     sources: they are at places of their own, which would take a run each.

@@ -1,4 +1,4 @@
-"""Responses of a room below a crossover, by waves: what is asked, what it costs, what comes back."""
+"""Responses of a room below a crossover, by waves: what is asked, what it costs, what returns."""
 
 from __future__ import annotations
 
@@ -289,7 +289,8 @@ class WaveSolver:
 
 
 def _spectrum_at(samples: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Return the spectra (n, len(cycles)) of real samples (n, N) at frequencies in cycles a sample.
+    """
+    Return the spectra (n, len(cycles)) of real samples (n, N) at frequencies in cycles a sample.
 
     By a padded transform, cubic between its bins with the middle of the samples as their origin:
     to 2e-4. The same whatever a machine's threads, which a product of matrices is not.
