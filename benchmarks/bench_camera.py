@@ -101,7 +101,7 @@ def main():
         f'1 ray in {LOOP_STRIDE**2} timed)'
     )
     print(f'depth image with noise and holes       {noisy:9.1f} ms')
-    print(f'colour image with texture and noise    {color:9.1f} ms')
+    print(f'color image with texture and noise    {color:9.1f} ms')
     print(f'both                                   {noisy + color:9.1f} ms')
     print(f'a new room (textures, light)           {bake_ms:9.0f} ms, once')
 

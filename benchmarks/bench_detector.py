@@ -23,7 +23,7 @@ MODEL = Path(__file__).parents[1] / 'models' / 'near_wall.onnx'
 
 
 def session(path: Path, optimised: bool = True) -> onnxruntime.InferenceSession:
-    """Return plain onnxruntime on a file, as it is or with its graph optimised."""
+    """Return plain onnxruntime on a file, as it is or with its graph optimized."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     if not optimised:

@@ -74,7 +74,7 @@ def main() -> None:
             assert ours.read([LookedImage(pixels, Side.FRONT, 0)])[0].valid
 
         works = {
-            'plain ResNet-18, 224, not optimised': plain,
+            'plain ResNet-18, 224, not optimized': plain,
             'shipped detector, checks and all': decide,
             'of that: checks alone': lambda pixels: image_fault(pixels),
             'of that: squeezing and network': ours.probabilities,

@@ -35,7 +35,7 @@ ARGUMENTS = [
         'camera',
         default_value='none',
         choices=['none', 'realsense'],
-        description='realsense: start realsense2_camera with its colour stream; none: something '
+        description='realsense: start realsense2_camera with its color stream; none: something '
         'else publishes camera/camera/color/image_raw',
     ),
     *shared('device', 'channels', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'),

@@ -56,7 +56,7 @@ class Recording:
         level: float = 0.02,
         chunk_s: float = 0.1,
     ):
-        """Noise whose colour changes every 5 s, so that windows differ."""
+        """Noise whose color changes every 5 s, so that windows differ."""
         rng = np.random.default_rng(seed)
         frames = level * rng.standard_normal((round(duration_s * rate), channels))
         for begin in range(0, len(frames), 5 * rate):

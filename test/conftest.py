@@ -190,7 +190,7 @@ def _code_hash() -> str:
 
 @pytest.fixture(scope='module')
 def ros_context() -> Iterator[None]:
-    """One initialised rclpy context for a test module; skips where ROS is not installed."""
+    """One initialized rclpy context for a test module; skips where ROS is not installed."""
     rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
     pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
     rclpy.init()

@@ -159,7 +159,7 @@ class Bench:
 
     def time_to_rest(self, event_s, limit_s=10.0):
         """
-        Spin until the robot stands; return seconds since the event and metres driven since now.
+        Spin until the robot stands; return seconds since the event and meters driven since now.
 
         What the machine itself stood still meanwhile does not count.
         """

@@ -13,7 +13,7 @@ RATE = 16_000
 
 
 def ear_sound(rng: np.random.Generator, colour: np.ndarray, near: bool) -> np.ndarray:
-    """Noise of a room's colour; near a wall its low half is 4 dB up."""
+    """Noise of a room's color; near a wall its low half is 4 dB up."""
     gain = colour * np.where((np.arange(len(colour)) < 30) & near, 1.6, 1.0)
     spectrum = np.fft.rfft(rng.standard_normal(3 * RATE))
     spread = np.interp(np.arange(len(spectrum)), np.linspace(0, 6000, len(gain)), gain)

@@ -29,14 +29,14 @@ from quiet_nav.simulation.rooms.plan_files import plan_from_dict
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 
 PLACES, STAND_S = 12, 8.0
-#: The ear and the camera are so far ahead of the robot's centre, about.
+#: The ear and the camera are so far ahead of the robot's center, about.
 AHEAD_M = 0.17
 #: Shares of the rooms that are for training and for validation; the rest is for the test.
 TRAIN, VAL = 9 / 16, 3 / 16
 
 
 def places(width: float, depth: float, rng: np.random.Generator) -> list[Pose2D]:
-    """Return poses in a room (metres) that face one of its walls at 0.2 to 2 m."""
+    """Return poses in a room (meters) that face one of its walls at 0.2 to 2 m."""
     found: list[Pose2D] = []
     while len(found) < PLACES:
         facing = int(rng.integers(4))

@@ -50,7 +50,7 @@ class Side(enum.IntEnum):
 
 @dataclass(frozen=True)
 class Pose2D:
-    """Position in metres and yaw in radians, counter-clockwise."""
+    """Position in meters and yaw in radians, counter-clockwise."""
 
     x: float = 0.0
     y: float = 0.0

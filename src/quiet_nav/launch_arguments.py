@@ -141,7 +141,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     'max_distance': {
         'default_value': '0.0',
-        'description': 'Way of that goal in metres; 0: no limit',
+        'description': 'Way of that goal in meters; 0: no limit',
     },
     'map': {
         'default_value': 'false',

@@ -1,4 +1,4 @@
-"""The picture of a near-wall map: the colours of its cells where the cells are."""
+"""The picture of a near-wall map: the colors of its cells where the cells are."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from quiet_nav.perception.maps.probability_grid import GridMap
 
 
 def share_of(picture, colour):
-    """Share of the picture in a colour, to a hair's breadth."""
+    """Share of the picture in a color, to a hair's breadth."""
     return (np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).mean()
 
 

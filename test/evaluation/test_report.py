@@ -112,7 +112,7 @@ def test_probabilities_that_are_not_finite_are_an_error():
     rows = make_rows(2)
     with pytest.raises(QuietNavError, match='not finite'):
         judge('context', 'alone', rows, Predictions(np.full(len(rows), np.nan)))
-    with pytest.raises(QuietNavError, match='no labelled rows'):
+    with pytest.raises(QuietNavError, match='no labeled rows'):
         evaluate(Oracle(), [replace(row, near=None) for row in rows])
 
 

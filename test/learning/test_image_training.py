@@ -123,7 +123,7 @@ def test_exported_graph_squeezes_images_of_any_size_as_training_does(tmp_path):
             small = np.stack([squeeze(pixels, 64) for pixels in images]).transpose(0, 3, 1, 2)
             logits = network.from_batch({'image': torch.from_numpy(small)}).near.numpy()
         assert near == pytest.approx(expected, abs=1e-5)
-        # Training rounds to whole grey values, the graph does not.
+        # Training rounds to whole gray values, the graph does not.
         assert near == pytest.approx(1 / (1 + np.exp(-(logits + 0.5) / 2.0)), abs=5e-3)
         assert distance.shape == (shape[0], 12)
         assert distance.sum(axis=1) == pytest.approx(np.ones(shape[0]), abs=1e-5)

@@ -118,7 +118,7 @@ class Rider:
         raise AssertionError('it never drove at speed')
 
     def rest(self, limit_s=20.0):
-        """Ride until the robot stands for good; return seconds and metres from now to rest."""
+        """Ride until the robot stands for good; return seconds and meters from now to rest."""
         began_ns, began_m, moved_ns = self.now_ns, self.true_m, self.now_ns
         while (self.now_ns - began_ns) * 1e-9 < limit_s:
             self.ride(0.05)

@@ -211,7 +211,7 @@ def test_compressed_images_are_read_and_what_is_none_is_said(camera, start):
     shoot(valid, lambda pixels: encoded('.jpg', pixels), 'rgb8; jpeg compressed bgr8')
     shoot(valid, lambda pixels: encoded('.png', pixels), 'rgb8; png compressed bgr8')
     shoot(valid, lambda pixels: encoded('.jpg', pixels[..., 0]), 'mono8; jpeg compressed mono8')
-    shoot(lambda m: 'name the topic of the colour image' in m.reason,
+    shoot(lambda m: 'name the topic of the color image' in m.reason,
           lambda pixels: encoded('.png', pixels[..., 0].astype(np.uint16)),
           '16UC1; png compressed')  # fmt: skip
 

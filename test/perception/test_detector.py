@@ -34,7 +34,7 @@ def detector(request) -> NearWallDetector:
 
 
 def noise(seed: int, tilt: float = 0.9) -> np.ndarray:
-    """Noise of a room's kind: most of it in the bass, another colour for each seed."""
+    """Noise of a room's kind: most of it in the bass, another color for each seed."""
     rng = np.random.default_rng(seed)
     white = np.fft.rfft(rng.standard_normal(48_000))
     f = np.maximum(np.arange(len(white)) / 3.0, 20.0)

@@ -1,4 +1,4 @@
-"""How readings are shown: colours, fans, labels, ranges and the overlay on the camera image."""
+"""How readings are shown: colors, fans, labels, ranges and the overlay on the camera image."""
 
 import math
 
@@ -28,7 +28,7 @@ def test_colours_are_those_of_the_figures():
 
 
 def test_colours_grow_lighter_evenly_with_probability():
-    # Relative luminance: what is left in grey print and to an eye that sees no hue.
+    # Relative luminance: what is left in gray print and to an eye that sees no hue.
     linear = np.where(
         (rgb := colours(np.linspace(0.0, 1.0, 50))) <= 0.04045,
         rgb / 12.92,

@@ -134,7 +134,7 @@ def test_reading_lies_where_the_ear_of_its_side_was():
     drive = Drive()
     drive.stand(Pose2D(1.0, 2.0, math.pi / 2.0), 0.0, 3.0)
     assert drive.hear(Side.LEFT, 0.8, 3.0) == 1
-    # Facing +y, the left ear is 0.15 m towards -x.
+    # Facing +y, the left ear is 0.15 m toward -x.
     assert value_at(drive.grid.map(), 0.85, 2.0) == 0.8
     assert drive.grid.map().probability.size == 1
 

@@ -58,7 +58,7 @@ def test_too_few_valid_pixels_are_said():
 
 @pytest.mark.parametrize(
     ('encoding', 'kind', 'value', 'sent'),
-    [('32FC1', np.float32, 850.0, 'millimetres'), ('16UC1', np.uint16, 2, 'metres')],
+    [('32FC1', np.float32, 850.0, 'millimeters'), ('16UC1', np.uint16, 2, 'meters')],
 )
 def test_depth_in_units_that_its_encoding_does_not_have_is_no_distance(encoding, kind, value, sent):
     found = image_wall_distance(image(np.full((240, 320), value, kind), encoding))

@@ -1,4 +1,4 @@
-"""Labelling: places where the robot stood, their labels by depth, and what is left out and why."""
+"""Labeling: places where the robot stood, their labels by depth, and what is left out and why."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ def wall(seconds):
 
 
 class Kept:
-    """Keeps what labelling gives; `held`: how many sounds were alive at once beside our copies."""
+    """Keeps what labeling gives; `held`: how many sounds were alive at once beside our copies."""
 
     def __init__(self):
         self.sounds, self.depths, self.held, self._given = {}, {}, 0, []
@@ -45,7 +45,7 @@ class Kept:
         self.depths[place] = image
 
     def color(self, place, image):
-        raise AssertionError('no bag here has colour images')
+        raise AssertionError('no bag here has color images')
 
 
 def label(path, settings=None):

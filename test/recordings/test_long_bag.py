@@ -1,4 +1,4 @@
-"""A bag of two hours: labelled and replayed in under 1 GB of memory."""
+"""A bag of two hours: labeled and replayed in under 1 GB of memory."""
 
 import subprocess
 import sys

@@ -376,8 +376,8 @@ def test_a_list_is_labelled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
     (tmp_path / 'rooms.csv').write_bytes(b'\xef\xbb\xbf' + rows.encode())
     arguments = ['label', '--rooms', str(tmp_path / 'rooms.csv'), '--out', str(tmp_path / 'out')]
     found = CliRunner().invoke(build_app(), arguments)
-    assert '1 of 3 bags were not labelled' in str(found.exception)
-    assert 'NOT LABELLED: bag' in said(found) and 'no depth images' in said(found)
+    assert '1 of 3 bags were not labeled' in str(found.exception)
+    assert 'NOT LABELED: bag' in said(found) and 'no depth images' in said(found)
     data = LabelledSet(tmp_path / 'out')
     assert data.rooms == {'kitchen': 'train'} and set(data.bags) == {'one', 'three'}
     shutil.rmtree(tmp_path / 'two')

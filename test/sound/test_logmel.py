@@ -36,7 +36,7 @@ def test_every_band_hears_something():
 
 
 def test_mel_power_equals_librosas(noise):
-    # librosa centres the 400-sample window in 512 samples: 56 samples before each of our frames.
+    # librosa centers the 400-sample window in 512 samples: 56 samples before each of our frames.
     theirs = librosa.feature.melspectrogram(
         y=np.pad(noise, 56), sr=16_000, n_fft=512, hop_length=160, win_length=400, window='hann',
         center=False, power=2.0, n_mels=64, fmin=0, fmax=8_000, htk=True, norm=None,

@@ -1,4 +1,4 @@
-"""The web view read back: what a bag holds is what Foxglove gets, in the colours of RViz."""
+"""The web view read back: what a bag holds is what Foxglove gets, in the colors of RViz."""
 
 import json
 import math
@@ -132,7 +132,7 @@ def test_an_hour_keeps_no_more_than_a_minute(tmp_path):
     assert len(ids) == 1 + TRACE_LENGTH * len(TRACE_SHEETS_S)
     pieces = {e.id: e for _, update in found['/path'] for e in update.entities}
     points = sum(len(e.lines[0].points) for e in pieces.values())
-    # Neighbouring pieces share a point.
+    # Neighboring pieces share a point.
     assert points == 1200 + len(pieces) - 1
 
 

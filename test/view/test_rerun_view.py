@@ -292,5 +292,5 @@ def test_a_real_browser_draws_it_and_asks_nobody_else(page):
 
 
 def near(pixels, colour, most):
-    """How many pixels are of about a colour."""
+    """How many pixels are of about a color."""
     return int((np.abs(pixels - np.asarray(colour)).sum(axis=-1) < most).sum())

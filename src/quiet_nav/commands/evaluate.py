@@ -1,4 +1,4 @@
-"""`quiet_nav evaluate`: how good a model is on labelled recordings, with intervals."""
+"""`quiet_nav evaluate`: how good a model is on labeled recordings, with intervals."""
 
 from __future__ import annotations
 

@@ -54,11 +54,11 @@ def main(
     audio_info: InfoTopic = '',
     audio_format: AudioFormat = '',
     depth: DepthTopic = '',
-    color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
+    color: Annotated[str, typer.Option(help='Topic of color images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
     """
-    Make a data set of bags: places where the robot stood, labelled by the depth camera.
+    Make a data set of bags: places where the robot stood, labeled by the depth camera.
 
     Prints what was kept of every bag and why the rest was not.
     """
@@ -111,7 +111,7 @@ def main(
                 # The next bag may be whole; but where nothing can be written this raises.
                 data.finish()
                 failed.append(error)
-                table.add_row(*said, '', '', '', Text(f'NOT LABELLED: {error}'))
+                table.add_row(*said, '', '', '', Text(f'NOT LABELED: {error}'))
                 continue
             kept += len(found.places) + (len(moved.recordings) if moved else 0)
             if moved is not None:
@@ -135,7 +135,7 @@ def main(
     console.print(table)
     if failed:
         raise QuietNavError(
-            f'{len(failed)} of {len(assigned)} bags were not labelled, the table says why; the '
+            f'{len(failed)} of {len(assigned)} bags were not labeled, the table says why; the '
             f'others are in {data.root}. Once they are mended the same command goes on'
         )
     if new and not kept:

@@ -97,13 +97,13 @@ def main(
     gain: Annotated[
         float | None,
         typer.Option(help='Turn in radians per unit of probability of Algorithms 1 and 2 and '
-                     'random; heading in radians per metre of the tracker.'),
+                     'random; heading in radians per meter of the tracker.'),
     ] = None,
     max_turn: Annotated[
         float | None, typer.Option(help='Cap of one turn in degrees, all policies that turn.')
     ] = None,
     step: Annotated[
-        float | None, typer.Option(help='v, all policies: metres driven between two listens.')
+        float | None, typer.Option(help='v, all policies: meters driven between two listens.')
     ] = None,
     ahead: Annotated[
         float | None,

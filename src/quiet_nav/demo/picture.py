@@ -1,4 +1,4 @@
-"""The picture of one run: floor plan, track, and the path coloured by near-wall probability."""
+"""The picture of one run: floor plan, track, and the path colored by near-wall probability."""
 
 from __future__ import annotations
 

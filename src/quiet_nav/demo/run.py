@@ -14,7 +14,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import Listened, TrialOutcome, TrialResult
 
-#: Positions of the path lie at least this far apart, in metres.
+#: Positions of the path lie at least this far apart, in meters.
 _PATH_STEP_M = 0.02
 
 

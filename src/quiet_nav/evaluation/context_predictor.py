@@ -144,7 +144,7 @@ class ContextPredictor:
             elif turn == Turn.QUARTER_ALONE:
                 said = session.read(later)
             else:
-                # As ``perception.place``: what is heard again is not learnt again.
+                # As ``perception.place``: what is heard again is not learned again.
                 session.read(first)
                 said = session.read([*(replace(h, learn=False) for h in first), *later])
         if turn in (Turn.QUARTER, Turn.QUARTER_ALONE):

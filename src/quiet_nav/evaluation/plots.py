@@ -15,7 +15,7 @@ from quiet_nav.files.writing import whole_file
 if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
 
-#: Colours that people with any colour vision can tell apart (Okabe and Ito).
+#: Colors that people with any color vision can tell apart (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 #: Forms of pictures, by the ending of the file.
 PICTURES = ('.png', '.svg', '.pdf', '.jpg')
@@ -108,7 +108,7 @@ def precision_recall(
 
 def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: bool = True) -> None:
     """
-    Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
+    Draw a near-wall map to scale (paper, Fig. 6), in the colors of RViz's fans.
 
     overwrite: as for ``figure``. Cells that no reading was about stay white. Raises QuietNavError
     where the map is empty.

@@ -18,7 +18,7 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
     """
     Draw every ear's probability and median distance over time; returns the points of each.
 
-    Thin, on grey bands: windows in which the robot moved, which no one drives by. Crosses below:
+    Thin, on gray bands: windows in which the robot moved, which no one drives by. Crosses below:
     readings that are not valid.
     """
     counts: dict[str, int] = {}

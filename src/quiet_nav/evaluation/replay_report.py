@@ -27,7 +27,7 @@ from quiet_nav.recordings.replay import Replayed
 
 #: Windows of one stretch overlap and are alike: intervals resample stretches of this length.
 BLOCK_S = 30.0
-#: Within a window the wall may come nearer or go away by so much (metres).
+#: Within a window the wall may come nearer or go away by so much (meters).
 MOST_CHANGE_M = 0.1
 #: Depth images begin and end at most so far from a window's ends (seconds).
 _SLACK_S = 0.5

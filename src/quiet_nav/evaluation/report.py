@@ -20,7 +20,7 @@ from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import rooms_of, Row
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Ranges of true distance that accuracy is told for, metres.
+#: Ranges of true distance that accuracy is told for, meters.
 DISTANCES_M = ((0.0, 0.3), (0.3, 0.5), (0.5, 0.8), (0.8, 1.2), (1.2, 2.0), (2.0, math.inf))
 #: Ambience over distractor, dB (paper, A.7), and bands kept, Hz (paper, Fig. 8).
 SNRS_DB = (30.0, 20.0, 10.0, 0.0, -10.0)
@@ -82,7 +82,7 @@ def evaluate(
     progress: Progress | None = None,
 ) -> Report:
     """
-    Judge a predictor on labelled rows.
+    Judge a predictor on labeled rows.
 
     contexts: to ask with, by default those of the predictor that the rows have; distances,
     distractors and bands are told for the last of them, the richest. distractor: draws an event
@@ -90,7 +90,7 @@ def evaluate(
     """
     rows = [row for row in rows if row.near is not None]
     if not rows:
-        raise QuietNavError('no labelled rows to evaluate')
+        raise QuietNavError('no labeled rows to evaluate')
     contexts = tuple(contexts or heard_contexts(predictor.contexts, rows))
     say = progress or (lambda text: None)
     lines, kept = [], {}

@@ -34,7 +34,7 @@ class LogMel(nn.Module):
     alignment: 'mirrored' is ``log_mel(pad=True)``, ``n // 160`` frames (96 a clip, 300 a window of
     3 s); 'none' is ``log_mel(pad=False)`` (298 a window); 'centred' puts frame ``t`` on sample
     ``160 t``, mirrors the ends and drops the last frame, as the paper's authors do (96 a clip).
-    filterbank: mel weights, shape (64, 257), HTK without area normalisation by default.
+    filterbank: mel weights, shape (64, 257), HTK without area normalization by default.
     window: shape (400,), periodic Hann by default.
     """
 

@@ -1,4 +1,4 @@
-"""The Lightning module of near-wall training: loss, optimiser, schedule and validation figures."""
+"""The Lightning module of near-wall training: loss, optimizer, schedule and validation figures."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class NearWallModule(lightning.LightningModule):
 
 
 def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
-    """Return what ``configure_optimizers`` gives Lightning: optimiser and schedule of a recipe."""
+    """Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     if optim.name == 'sgd':
         optimizer: torch.optim.Optimizer = torch.optim.SGD(

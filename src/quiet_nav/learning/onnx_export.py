@@ -105,7 +105,7 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
     """
     Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
 
-    Large matrices by randomised subspace iteration with a fixed seed: the full decomposition of
+    Large matrices by randomized subspace iteration with a fixed seed: the full decomposition of
     VGGish's first layer takes minutes, this takes seconds, and six iterations agree with it.
     """
     if min(weight.shape) <= EXACT_SVD:
@@ -118,7 +118,7 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
 
 
 def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
-    """Return a stack with every Linear factorised for which that saves weights."""
+    """Return a stack with every Linear factorized for which that saves weights."""
     layers: list[nn.Module] = []
     for layer in sequence:
         if isinstance(layer, nn.Linear):

@@ -37,7 +37,7 @@ class NetworkRecipe:
 @file_format
 @dataclass(frozen=True)
 class OptimRecipe:
-    """Optimiser, schedule and loss; the defaults are the paper's (section 4)."""
+    """Optimizer, schedule and loss; the defaults are the paper's (section 4)."""
 
     name: str = 'sgd'
     learning_rate: _Real = 1e-3
@@ -84,7 +84,7 @@ class ImageRecipe:
     size: pixels across and down that an image is squeezed to. flip: probability of mirroring.
     blur: probability, blur_sigma: pixels of 224. The defaults are the authors' (their public
     code, ``--aug_img``). crop: least share of width and height that is kept. exposure: stops,
-    contrast, colour: shares, noise: grey values of 255; each drawn up to that, 0 for none.
+    contrast, colour: shares, noise: gray values of 255; each drawn up to that, 0 for none.
     """
 
     size: _Whole = 224

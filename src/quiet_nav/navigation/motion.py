@@ -66,7 +66,7 @@ class Drive:
         return Twist2D(max(speed, CREEP_MPS), rate)
 
     def left(self, pose: Pose2D) -> float:
-        """Return the way to drive from a pose in metres."""
+        """Return the way to drive from a pose in meters."""
         return max(self.distance_m - self.driven_m(pose), 0.0)
 
     def longest_s(self, way_m: float, limits: SafetyLimits) -> float:

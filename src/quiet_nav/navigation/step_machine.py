@@ -99,7 +99,7 @@ class StepTiming:
 
 @dataclass(frozen=True)
 class GoalLimits:
-    """When a run is done: way in metres, steps, seconds; inf for no limit."""
+    """When a run is done: way in meters, steps, seconds; inf for no limit."""
 
     max_distance_m: float = math.inf
     max_steps: float = math.inf

@@ -64,7 +64,7 @@ def yaw_from_quaternion(q: Quaternion) -> float:
 
 
 def pose_to_msg(pose: Pose2D, z: float = 0.0) -> Pose:
-    """Return a plane pose, at a height in metres, as a message."""
+    """Return a plane pose, at a height in meters, as a message."""
     message = Pose(orientation=quaternion_from_yaw(pose.yaw))
     message.position.x, message.position.y, message.position.z = pose.x, pose.y, z
     return message

@@ -64,7 +64,7 @@ class LiveViewParameters:
         read_only=True,
     )
     sound: bool = parameter(True, 'show level and spectrum of the sound, in Rerun', read_only=True)
-    images: bool = parameter(True, 'show the colour image, five a second', read_only=True)
+    images: bool = parameter(True, 'show the color image, five a second', read_only=True)
 
 
 class LiveView(PlainNode):

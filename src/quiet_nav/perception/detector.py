@@ -31,7 +31,7 @@ class HeardWindow:
     """
     A window with what it was asked about.
 
-    side: what the reading is asked about; bearing_rad: direction from the robot's centre to the
+    side: what the reading is asked about; bearing_rad: direction from the robot's center to the
     ear, in axes that all windows of a listen share; ear: which microphone (its channel).
     learn: whether the room's reference may learn from it: not from a window heard before, nor
     from one in which the robot moved.

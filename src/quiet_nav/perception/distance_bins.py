@@ -24,7 +24,7 @@ _PRIOR = (0.02, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.06, 0.06, 0.62
 @dataclass(frozen=True)
 class DistanceBins:
     """
-    Upper edges of the bins in metres; one last bin holds everything farther.
+    Upper edges of the bins in meters; one last bin holds everything farther.
 
     prior: share of each bin where the detector was calibrated, one more than edges; left out, that
     of the shipped detectors, cut along these edges. Everything that reads a distance distribution
@@ -41,7 +41,7 @@ class DistanceBins:
         ascend = numbers and all(a < b for a, b in itertools.pairwise(edges))
         if len(edges) < 2 or not ascend or not math.isfinite(edges[-1]):
             raise QuietNavError(
-                f'distance edges {list(self.edges_m)}; expected metres that ascend from above 0'
+                f'distance edges {list(self.edges_m)}; expected meters that ascend from above 0'
             )
         if not self.prior:
             object.__setattr__(self, 'prior', _cut_prior(self.edges_m))
@@ -59,7 +59,7 @@ class DistanceBins:
 
     @cached_property
     def centres_m(self) -> np.ndarray:
-        """Middle of each bin, shape (count,), in whole centimetres rounded down."""
+        """Middle of each bin, shape (count,), in whole centimeters rounded down."""
         edges = (0.0, *self.edges_m)
         middles = [0.5 * (a + b) for a, b in itertools.pairwise(edges)]
         # The small number keeps 0.35 m, held as 0.3499999, at 35 cm.
@@ -118,7 +118,7 @@ class DistanceBins:
 
     def medians_m(self, probabilities: np.ndarray) -> np.ndarray:
         """
-        Return the median of each distribution in metres, (N,), inf beyond the last edge.
+        Return the median of each distribution in meters, (N,), inf beyond the last edge.
 
         probabilities: shape (N, count). Within a bin a distribution is taken as even.
         """
@@ -135,7 +135,7 @@ class DistanceBins:
 
     def means_m(self, probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
         """
-        Return the mean of each distribution in metres, (N,).
+        Return the mean of each distribution in meters, (N,).
 
         Bins count at their exact middle, what is farther than the last edge at ``farther_m``.
         """

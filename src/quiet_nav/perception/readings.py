@@ -110,7 +110,7 @@ class NearWallReading:
 
     @property
     def median_distance_m(self) -> float:
-        """Median of the distance distribution in metres; inf beyond the last edge."""
+        """Median of the distance distribution in meters; inf beyond the last edge."""
         total, below = 0.0, 0.0
         for p, edge in zip(self.distance_probabilities, self.bins.edges_m, strict=False):
             if total + p >= 0.5:

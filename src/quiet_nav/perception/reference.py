@@ -1,4 +1,4 @@
-"""The room's reference: a running mean log spectrum of every ear, learnt while listening."""
+"""The room's reference: a running mean log spectrum of every ear, learned while listening."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _LONGEST_CHAIN = 64
 
 @dataclass(frozen=True)
 class Transform:
-    """Position in metres and rotation (unit quaternion) of a frame in its parent."""
+    """Position in meters and rotation (unit quaternion) of a frame in its parent."""
 
     x: float = 0.0
     y: float = 0.0

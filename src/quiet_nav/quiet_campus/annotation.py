@@ -37,7 +37,7 @@ class AnnotatedEar(_Part):
 
 
 class AnnotatedPose(_Part):
-    """Where a place is in its room; metres."""
+    """Where a place is in its room; meters."""
 
     x: _Coordinate
     y: _Coordinate
@@ -63,7 +63,7 @@ class Annotation(_Part):
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
-    and after its turn. situation, light: of a view. room, bag: of a labelled one. near: the label
+    and after its turn. situation, light: of a view. room, bag: of a labeled one. near: the label
     where it is said. own: of a robot that is heard itself.
     """
 

@@ -25,7 +25,7 @@ SUBSETS = {
 #: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
 #: (what each ear hears of the standing robot far from any wall) and what is known of the robot.
 ROBOTS = 'Robots'
-#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
+#: A motion depth image holds meters * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0
 
 
@@ -50,7 +50,7 @@ def to_json(content: object) -> bytes:
 
 
 def write_static_depth(path: Path, depth_mm: np.ndarray) -> float:
-    """Write a static Depth.png and return its "Max depth in map": metres at a value of 2**16."""
+    """Write a static Depth.png and return its "Max depth in map": meters at a value of 2**16."""
     most = max(float(depth_mm.max()) / 1000.0, 1e-3) * 65536 / 65535
     _write_png(path, np.rint(depth_mm / 1000.0 * 65536 / most).astype(np.uint16))
     return most

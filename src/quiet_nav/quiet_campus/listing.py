@@ -23,7 +23,7 @@ MOTION_PAIRS = 400
 @dataclass(frozen=True)
 class ListedPlace:
     """
-    One place of a room: how far its wall is (metres), how long its sound, and its label.
+    One place of a room: how far its wall is (meters), how long its sound, and its label.
 
     is_near: None leaves the place out of the near-wall list; it still counts for pairs.
     """
@@ -100,7 +100,7 @@ def write_motion_lists(
     """
     Write the near-wall and the relative-depth list of motion recordings.
 
-    depths: of each recording, metres a frame. Frames between near_m and far_m are left out.
+    depths: of each recording, meters a frame. Frames between near_m and far_m are left out.
     """
     rows: list[Sequence[str]] = []
     pairs: list[Sequence[str]] = []

@@ -60,7 +60,7 @@ class Row:
 
     @property
     def image(self) -> Path:
-        """Colour image in the middle of the clip."""
+        """Color image in the middle of the clip."""
         if self.frame < 0:
             return self.folder / 'RGB.png'
         return self.folder / 'RGB' / f'c{middle_frame(self.frame):03d}.png'
@@ -242,7 +242,7 @@ def refuse_missing_files(needed: Collection[Path], name: str) -> None:
 
 def image_rows(rows: Sequence[Row]) -> list[Row]:
     """
-    Return the labelled rows that an image answers, each image once.
+    Return the labeled rows that an image answers, each image once.
 
     Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
     direction that its camera does not look in.

@@ -65,7 +65,7 @@ def with_distance(row: Row) -> Row:
 
 def motion_distances(row: Row) -> np.ndarray:
     """
-    Return the distance at every frame of a motion recording, metres, shape (frames,).
+    Return the distance at every frame of a motion recording, meters, shape (frames,).
 
     From the annotation where it has them all, else from the depth images.
     """
@@ -83,7 +83,7 @@ def _motion_depth(path: Path) -> float:
     depth = read_depth(path)
     # In the same steps as Matplotlib's reader: figures of earlier versions stay the same.
     share = np.divide(depth, np.iinfo(depth.dtype).max, dtype=np.float32)
-    # That is of 65535; the format counts metres by 2**16.
+    # That is of 65535; the format counts meters by 2**16.
     return float(_central(share).mean() * (MOTION_DEPTH_M * 65535 / 2**16))
 
 

@@ -1,1 +1,1 @@
-"""Quiet Campus folders, ROS bags and labelling by depth."""
+"""Quiet Campus folders, ROS bags and labeling by depth."""

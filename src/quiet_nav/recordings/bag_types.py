@@ -46,7 +46,7 @@ class MessageTypes:
     """
     How the messages of a bag's channels are read: by the definition in the bag, else by ours.
 
-    A type is learnt when it is first asked for, each by itself, so that one that cannot be
+    A type is learned when it is first asked for, each by itself, so that one that cannot be
     understood does not stand in the way of the others.
     """
 

@@ -1,4 +1,4 @@
-"""Writes serialised messages of a ROS 2 run into an mcap bag."""
+"""Writes serialized messages of a ROS 2 run into an mcap bag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled places on disk: a data set in the Quiet Campus layout that grows bag by bag."""
+"""Labeled places on disk: a data set in the Quiet Campus layout that grows bag by bag."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class _BagEntry(Schema):
 
 
 class _Labels(Schema):
-    """``labels.json``: the part of every room, and the bags that were labelled by name."""
+    """``labels.json``: the part of every room, and the bags that were labeled by name."""
 
     rooms: dict[str, Literal['train', 'val', 'test']]
     bags: dict[str, _BagEntry]
@@ -150,7 +150,7 @@ class LabelledSet:
         return new
 
     def _is_in(self, item: Assigned, name: str) -> bool:
-        """Return whether a bag was labelled already; QuietNavError where it is not the same."""
+        """Return whether a bag was labeled already; QuietNavError where it is not the same."""
         if name not in self.bags:
             return False
         there = self.bags[name]

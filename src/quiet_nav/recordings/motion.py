@@ -52,7 +52,7 @@ class MotionLabelled:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A recording to be: its frames' times (ns), and the distance at each (metres)."""
+    """A recording to be: its frames' times (ns), and the distance at each (meters)."""
 
     name: str
     times_ns: np.ndarray
@@ -73,7 +73,7 @@ def label_motion(
     """
     Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
 
-    A frame takes the depth and colour image nearest to it in time, at most 0.25 s off; sound and
+    A frame takes the depth and color image nearest to it in time, at most 0.25 s off; sound and
     depth without a break, at most ``settings.longest_s``. Raises as ``label_bag`` does.
     """
     with Bag(path) as bag:

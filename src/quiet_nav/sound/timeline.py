@@ -13,7 +13,7 @@ _SPREAD_S = 1.0
 
 
 class BreakKind(enum.Enum):
-    """What happened between two samples that are not neighbours in time."""
+    """What happened between two samples that are not neighbors in time."""
 
     GAP = 'gap'
     OVERLAP = 'overlap'

@@ -23,7 +23,7 @@ SERIES = 'near minus far'
 
 def energy(data: str | Path, subset: str, seed: int = 0) -> list[tuple[float, str, TaskReport]]:
     """
-    Return (band's centre in Hz, series, report with the figure ``level`` in dB), a band each.
+    Return (band's center in Hz, series, report with the figure ``level`` in dB), a band each.
 
     Of every room: the mean log-mel of its near places (the lists' label) minus that of its far
     ones, one window of 3 s a place; the mean and its interval are over rooms.

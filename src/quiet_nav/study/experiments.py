@@ -51,7 +51,7 @@ class Training:
         return [*before, self]
 
 
-#: What probes and few-shot learning start from, learnt without labels.
+#: What probes and few-shot learning start from, learned without labels.
 AV_ORDER = Training('av-order', 'both')
 
 
@@ -231,7 +231,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'self-supervision',
-        'What is learnt without labels: do sound and image, or two of each, belong together',
+        'What is learned without labels: do sound and image, or two of each, belong together',
         'Fig. 4 and 15',
         (
             Line('AV-Sync', Training('av-sync', 'both')),
@@ -248,7 +248,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'few-shot',
-        'Order of two sounds, learnt from few rooms',
+        'Order of two sounds, learned from few rooms',
         'few-shot curves',
         few_shot('order', {'from scratch': None, 'from AV-Order': AV_ORDER}),
         'AP',
@@ -256,7 +256,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'pretraining',
-        'Near wall by sound, learnt from few rooms, beginning with the trunk of another task',
+        'Near wall by sound, learned from few rooms, beginning with the trunk of another task',
         'not of the paper',
         few_shot(
             'near-wall',

@@ -20,7 +20,7 @@ class Predictions:
     What a network said of the rows of a split, N of them, in any order.
 
     rooms: each row's room, (N,). target: (N,), a truth value (binary), a class from 0 on
-    (multiclass, in an order in which neighbours are alike), metres (regression) or the natural
+    (multiclass, in an order in which neighbors are alike), meters (regression) or the natural
     logarithm of a ratio of two distances, first over second (ratio). output: probability (N,)
     for binary, scores or probabilities (N, K) for multiclass, else the value said, (N,), in the
     target's unit. train_target: what the training rows had, (M,), as ``target``: what is known

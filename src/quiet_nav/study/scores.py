@@ -135,7 +135,7 @@ def score(predictions: Predictions, seed: int = 0) -> TaskReport:
     """
     Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.
 
-    binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average metres where
+    binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average meters where
     ``position_m`` is given. regression, ratio: MAE, median error, R2; for a ratio the AP of its
     sign (which is nearer), too. Baselines: see ``Figure``; they come from ``train_target``.
     """

@@ -12,7 +12,7 @@ from quiet_nav.evaluation.tables import percent
 from quiet_nav.study.run import Found, Outcome
 from quiet_nav.study.scores import Figure, TaskReport
 
-#: Figures that are shares; all others have the unit of what is said (metres, bins, nepers, dB).
+#: Figures that are shares; all others have the unit of what is said (meters, bins, nepers, dB).
 SHARES = ('AP', 'accuracy', 'top-1', 'top-5', 'order AP')
 BAND_MARGIN = 0.03
 

@@ -1,4 +1,4 @@
-"""What gives a trial its readings: idealised ears, error-prone ears, or a detector that listens."""
+"""What gives a trial its readings: idealized ears, error-prone ears, or a detector that listens."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def check_ears(
 
 
 class IdealEars:
-    """The design's idealised ear: logit 6 per metre from 0.5 m on, unit noise, no memory."""
+    """The design's idealized ear: logit 6 per meter from 0.5 m on, unit noise, no memory."""
 
     slope_per_m = 6.0
 

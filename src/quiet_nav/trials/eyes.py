@@ -1,4 +1,4 @@
-"""What gives a trial its view: an idealised camera, or a detector that looks at drawn images."""
+"""What gives a trial its view: an idealized camera, or a detector that looks at drawn images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def make_eyes(
 
 
 class IdealEyes(IdealEars):
-    """An idealised camera: logit 24 per metre from 0.5 m on, unit noise, no memory."""
+    """An idealized camera: logit 24 per meter from 0.5 m on, unit noise, no memory."""
 
     slope_per_m = 24.0
 

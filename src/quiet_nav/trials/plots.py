@@ -1,4 +1,4 @@
-"""Drawings of trials: floor plan, track, and paths coloured by near-wall probability."""
+"""Drawings of trials: floor plan, track, and paths colored by near-wall probability."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def draw_plan(axes: Axes, plan: Plan, track: Track | None = None) -> None:
 
 
 def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
-    """Draw the path of a trial, coloured by the larger P of both sides; return the colours."""
+    """Draw the path of a trial, colored by the larger P of both sides; return the colors."""
     from matplotlib.collections import LineCollection
 
     path = np.asarray(result.path, float).reshape(-1, 2)

@@ -25,7 +25,7 @@ class RandomNetwork:
     Near-wall probabilities of windows by weights that were never trained.
 
     Weights are drawn so that every layer keeps the scale of its input (He); the log-mel of a clip
-    is taken to mean 0 and deviation 1 first, as batch normalisation of a trained network does.
+    is taken to mean 0 and deviation 1 first, as batch normalization of a trained network does.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:

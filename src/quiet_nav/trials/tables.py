@@ -82,7 +82,7 @@ class Cell:
 
     @property
     def told_m(self) -> str:
-        """The mean in metres with its interval, and completed tracks of all."""
+        """The mean in meters with its interval, and completed tracks of all."""
         return f'{self._interval(self.length_m or 1.0, 2)}\n{self._completed}'
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def past_corner(results: Sequence[TrialResult]) -> Estimate:
 
 
 def table_fig_9(results: Sequence[TrialResult]) -> Table:
-    """Return the distance on the classroom track, in metres, by start."""
+    """Return the distance on the classroom track, in meters, by start."""
     results = [result for result in results if result.room == CLASSROOM]
     offsets = sorted({result.offset_m for result in results})
     table = Table(

@@ -150,7 +150,7 @@ class RerunScene:
             self._extend_path(time_ns)
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
-        """Show a near-wall map in the fans' colours; cells that nothing is known of are dark."""
+        """Show a near-wall map in the fans' colors; cells that nothing is known of are dark."""
         rr, (rows, columns) = self._rr, grid.probability.shape
         if not rows * columns:
             return
@@ -331,7 +331,7 @@ class RerunScene:
             self._to.log(self._in(f'path/{self._piece}', self.root), line)
 
     def _channel_names(self, channels: int) -> Sequence[tuple[str, tuple[int, int, int]]]:
-        """Return a name and a colour a channel: the side of its ear, where the rig has one."""
+        """Return a name and a color a channel: the side of its ear, where the rig has one."""
         sides = {ear.channel: ear.side for ear in self._rig.ears}
         if self._rig.channels > channels:
             sides = {}

@@ -24,7 +24,7 @@ from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform
 
-#: Colour of the path, as in quiet_nav.rviz: red, green, blue from 0 to 1.
+#: Color of the path, as in quiet_nav.rviz: red, green, blue from 0 to 1.
 PATH_COLOUR = (86 / 255, 180 / 255, 233 / 255)
 #: Points of the path lie at least so far apart, and so many make one piece of it.
 _PATH_STEP_M, _PIECE = 0.05, 100
@@ -134,7 +134,7 @@ class Scene:
             self._extend_path(parent, time_ns, at)
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
-        """Show a near-wall map in the fans' colours; cells that nothing is known of are clear."""
+        """Show a near-wall map in the fans' colors; cells that nothing is known of are clear."""
         rows, columns = grid.probability.shape
         if not rows * columns:
             return

@@ -26,7 +26,7 @@ from quiet_nav.simulation.sound.waves.hybrid import HybridAcoustics, SolvedPlace
 from quiet_nav.simulation.sound.waves.solver import WaveSettings, WaveSolver
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Heights in metres of the microphone and of the sources on circles that are tried.
+#: Heights in meters of the microphone and of the sources on circles that are tried.
 MIC_HEIGHTS_M = (1.2, 1.4, 1.6)
 SOURCE_HEIGHTS_M = (1.0, 1.2, 1.4, 1.6)
 #: By how much the plan of microphone and sources is moved along the room: it is given to 0.1 m.
@@ -36,7 +36,7 @@ _TURNS = 4
 _FIT_ORDER = 30
 _LENGTH_S = 0.6
 
-#: Heights of microphone and sources, and the plan's shift along the room, in metres.
+#: Heights of microphone and sources, and the plan's shift along the room, in meters.
 Fit = tuple[float, float, float]
 Progress = Callable[[str], None]
 

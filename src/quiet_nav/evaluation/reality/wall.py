@@ -12,7 +12,7 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: The e-puck2's microphones in its own axes, in metres, as the set gives them; the loudspeaker in
+#: The e-puck2's microphones in its own axes, in meters, as the set gives them; the loudspeaker in
 #: its middle and the heights are assumed.
 MICS_M = ((-0.033, -0.003), (0.026, -0.002), (-0.003, 0.029), (-0.003, -0.033))
 _HEIGHT_M = 0.035

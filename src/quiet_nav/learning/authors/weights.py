@@ -67,7 +67,7 @@ def read_authors_checkpoint(path: str | Path) -> Published:
 
     ``AudioADNet`` (near wall), ``AudioRDNet`` (which of two sounds is nearer) or
     ``AVEncoderBinary`` (AV-Order), told by their parameters' names. The front end takes the
-    file's own mel filters and window where it has them, its frames centred with mirrored ends as
+    file's own mel filters and window where it has them, its frames centered with mirrored ends as
     the authors' code has them. No pickled code is run.
     Raises QuietNavError for files that are cut short, of another task or of other shapes.
     """

@@ -36,9 +36,9 @@ class Knob:
 KNOBS = {
     'threshold': Knob('p, 0 to 1'),
     'dead_band': Knob('alpha, 0 to 1'),
-    'gain': Knob('turn in rad per unit of probability; of the tracker heading in rad per metre'),
+    'gain': Knob('turn in rad per unit of probability; of the tracker heading in rad per meter'),
     'max_turn': Knob('cap of one turn in degrees', math.pi / 180.0),
-    'step': Knob('v, metres driven between two listens at most'),
+    'step': Knob('v, meters driven between two listens at most'),
     'ahead': Knob('P of a wall ahead that is turned away from; 1: never'),
 }
 

@@ -164,7 +164,7 @@ class NearWallNode(ManagedNode):
         self._release()
 
     def _end(self) -> None:
-        """Stop to listen and look, and keep what was learnt of the room."""
+        """Stop to listen and look, and keep what was learned of the room."""
         if self._worker is None:
             return
         if self._heart is not None:

@@ -18,7 +18,7 @@ class ShownMarker:
     """
     A visualization_msgs/Marker in the base frame: triangles, or a text facing the viewer.
 
-    place, z: in metres. triangles: corners in the marker's own plane, three a triangle. text_m:
+    place, z: in meters. triangles: corners in the marker's own plane, three a triangle. text_m:
     height of the text's letters, 0 where there are triangles instead.
     """
 
@@ -49,7 +49,7 @@ class ReadingMarkers:
         self._eyes[eye.side] = eye
 
     def ear_of(self, reading: NearWallReading) -> Ear:
-        """Return the ear or camera of a reading; at the robot's centre where it has no place."""
+        """Return the ear or camera of a reading; at the robot's center where it has no place."""
         ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
         return self._eyes.get(reading.side, ear) if reading.modality == Modality.VISION else ear
 

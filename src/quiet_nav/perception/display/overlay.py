@@ -10,7 +10,7 @@ from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import colours, is_near, NEAR_PROBABILITY
 from quiet_nav.perception.readings import NearWallReading
 
-#: Border of an image with a near wall: blue of Okabe and Ito's colours, red, green, blue.
+#: Border of an image with a near wall: blue of Okabe and Ito's colors, red, green, blue.
 NEAR_COLOUR = (0, 114, 178)
 #: Strips from top to bottom.
 ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
@@ -39,7 +39,7 @@ class ProbabilityStrip:
         return any(is_near(reading, self._threshold) for reading in self.newest.values())
 
     def add(self, reading: NearWallReading) -> None:
-        """Take a reading; one that is not valid becomes a grey column."""
+        """Take a reading; one that is not valid becomes a gray column."""
         said = self._said.setdefault(reading.side, deque(maxlen=self._length))
         said.append(reading.probability if reading.valid else np.nan)
         self.newest[reading.side] = reading

@@ -21,7 +21,7 @@ class GridMap:
     What is known of the floor: mean probability, and where its cells are.
 
     probability: (rows, columns), row 0 at the smallest y, NaN where nothing was asked. x, y: the
-    outer corner of cell (0, 0) in metres.
+    outer corner of cell (0, 0) in meters.
     """
 
     probability: np.ndarray
@@ -37,7 +37,7 @@ class GridMap:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in metres."""
+        """Left, right, bottom, top in meters."""
         rows, columns = self.probability.shape
         step = self.resolution_m
         return self.x, self.x + columns * step, self.y, self.y + rows * step
@@ -48,7 +48,7 @@ class ProbabilityGrid:
     Means over a grid that grows with where readings come from, up to a bound.
 
     A reading is about the sector that a near wall would be in: from the ear ``reach_m`` far,
-    ``opening_rad`` wide, around the direction asked about; every cell whose centre is in it gets
+    ``opening_rad`` wide, around the direction asked about; every cell whose center is in it gets
     it, and the ear's own cell always does. Cells are multiples of ``resolution_m``, at most
     ``max_side_m`` along x and y; memory is 16 bytes a cell.
     """

@@ -17,7 +17,7 @@ _NOISE_PATCH = 160
 @dataclass(frozen=True)
 class ImageLimits:
     """
-    What an image must keep to; grey values of 0 to 255.
+    What an image must keep to; gray values of 0 to 255.
 
     max_age_s: from the exposure to now, also how far its stamp may lie in the future.
     dark: a mean below this is no picture of a room. bright_share: most of the pixels that may be
@@ -41,9 +41,9 @@ class ImageLimits:
 @dataclass(frozen=True)
 class Appearance:
     """
-    What the limits are held against; grey values of 0 to 255.
+    What the limits are held against; gray values of 0 to 255.
 
-    brightness: mean. bright_share: of pixels of 250 and more in all colours. structure: standard
+    brightness: mean. bright_share: of pixels of 250 and more in all colors. structure: standard
     deviation over blocks without noise. sharpness: Laplacian over structure, without noise.
     noise: standard deviation of the pixels' noise.
     """
@@ -102,7 +102,7 @@ def appearance_fault(seen: Appearance, limits: ImageLimits) -> str:
     if seen.structure < limits.covered * seen.brightness:
         share = 100.0 * seen.structure / seen.brightness
         return (
-            f'covered: one even colour (it varies by {share:.1f} %, at least '
+            f'covered: one even color (it varies by {share:.1f} %, at least '
             f'{100 * limits.covered:.1f} % needed); is something on the lens?'
         )
     if seen.structure >= limits.sharp_contrast and seen.sharpness < limits.sharpness:

@@ -51,7 +51,7 @@ def facing_nearest(
 
 
 def _front(room: AcousticRoom, wall: int, reach_m: float) -> float:
-    """How far what stands at a wall reaches into the room, so far along it, in metres."""
+    """How far what stands at a wall reaches into the room, so far along it, in meters."""
     return max(
         (p.depth for p in room.patches if p.wall == wall and p.start <= reach_m <= p.end),
         default=0.0,

@@ -23,7 +23,7 @@ class CampusRequest:
     event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
     hard: of rooms all surfaces of which are hard. most_sources: a room has 1 to so many. sounds:
     folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
-    of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
+    of the robot's camera, meters, and how obliquely it faces a wall (``views``). motor: a robot
     carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
     test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
     first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the

@@ -25,7 +25,7 @@ from quiet_nav.simulation.sound.robot_profile import find_profile
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
-#: From arrays in the middle of a robot to bars wider than it, metres from its centre.
+#: From arrays in the middle of a robot to bars wider than it, meters from its center.
 OFFSET_M = (0.03, 0.25)
 HEIGHT_M = (0.08, 0.4)
 #: Where a robot carries a single microphone of the kinds that have no rig.
@@ -65,7 +65,7 @@ def draw_robot(request: CampusRequest, seed: int) -> tuple[Rig, OwnSound | None,
 
 
 def moved(rig: Rig, rng: np.random.Generator) -> Rig:
-    """Return a rig whose farthest ear is OFFSET_M from the robot's centre, and HEIGHT_M high."""
+    """Return a rig whose farthest ear is OFFSET_M from the robot's center, and HEIGHT_M high."""
     reach = max(math.hypot(ear.x, ear.y) for ear in rig.ears)
     wanted = math.exp(rng.uniform(*np.log(OFFSET_M)))
     height = round(float(rng.uniform(*HEIGHT_M)), 4)
@@ -79,7 +79,7 @@ def moved(rig: Rig, rng: np.random.Generator) -> Rig:
 
 def reach_of(request: CampusRequest, rig: Rig, own: OwnSound | None) -> float:
     """
-    Return how far from its centre a robot has ears or sources, in metres.
+    Return how far from its center a robot has ears or sources, in meters.
 
     Of one that carries a single microphone: from the microphone. 0 where nothing is known to be
     farther out than plain rooms leave room for.

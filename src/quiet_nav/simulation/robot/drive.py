@@ -24,8 +24,8 @@ class RobotSettings:
     change. command_timeout_s: a command holds this long, then the robot stops.
     slip: standard deviation of how much farther than its wheels say the robot goes, drawn once a
     robot. turn_slip: the same for turns. heading_noise_rad: random walk of the heading a square
-    root of a metre driven. odometry_drift_rad_m: standard deviation of the heading error that
-    odometry gains a metre, drawn once a robot (wheels of unequal size). blocked_wheels: share of
+    root of a meter driven. odometry_drift_rad_m: standard deviation of the heading error that
+    odometry gains a meter, drawn once a robot (wheels of unequal size). blocked_wheels: share of
     the way into a wall that the wheels still turn, and odometry counts, while the robot stands.
     """
 

@@ -103,7 +103,7 @@ class SimulatedWorld:
 
     def color_image(self, light: float = 1.0, wrong: str = 'none') -> np.ndarray | None:
         """
-        Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
+        Return the color image now: uint8 RGB, (h, w, 3). light: share of it that is on.
 
         wrong: what is with the camera, as ``camera_faults.color_image`` has it.
         """
@@ -111,7 +111,7 @@ class SimulatedWorld:
         return color_image(self.camera, pose, self._image_rng, wrong, light)
 
     def depth_image(self) -> np.ndarray:
-        """Return the depth image now: uint16 millimetres, (h, w), 0 = no reading."""
+        """Return the depth image now: uint16 millimeters, (h, w), 0 = no reading."""
         return self.camera.depth(self.robot.state.pose, self._image_rng)
 
     def _motor(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.values import short
 
-#: Octave band centres in Hz of every absorption in this package.
+#: Octave band centers in Hz of every absorption in this package.
 BANDS_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 
 Absorption = tuple[float, ...]

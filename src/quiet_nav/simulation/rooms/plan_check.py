@@ -10,7 +10,7 @@ from quiet_nav.simulation.rooms.plan import Furniture, Panel, Plan, ROBOT_RADIUS
 from quiet_nav.simulation.rooms.polygons import first_crossing, points_inside, signed_area
 from quiet_nav.simulation.rooms.tracks import Track
 
-#: A track's edge on its wall's side may lie this far from the wall, in metres.
+#: A track's edge on its wall's side may lie this far from the wall, in meters.
 TRACK_WALL_TOLERANCE_M = 0.02
 
 

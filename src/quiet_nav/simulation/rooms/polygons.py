@@ -1,4 +1,4 @@
-"""Vectorised plane geometry of polygons, segments and rays: no rooms, no robots."""
+"""Vectorized plane geometry of polygons, segments and rays: no rooms, no robots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def first_crossing(corners: np.ndarray) -> tuple[int, int] | None:
     """
     Return the first two edges of a closed polygon that touch or cross beyond a shared corner.
 
-    Edge i runs from corner i to corner i + 1. Neighbours cross where one folds back on the other.
+    Edge i runs from corner i to corner i + 1. Neighbors cross where one folds back on the other.
     """
     corners = np.asarray(corners, dtype=float)
     n = len(corners)
@@ -78,7 +78,7 @@ def ray_hits(
 
 
 def offset_polyline(points: np.ndarray, distance: float) -> np.ndarray:
-    """Return an open polyline (n, 2) moved to its left by ``distance`` metres, corners mitred."""
+    """Return an open polyline (n, 2) moved to its left by ``distance`` meters, corners mitred."""
     points = np.asarray(points, dtype=float)
     steps = np.diff(points, axis=0)
     normals = np.stack([-steps[:, 1], steps[:, 0]], axis=1)

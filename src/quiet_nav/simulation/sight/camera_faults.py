@@ -13,7 +13,7 @@ from quiet_nav.simulation.sight.camera import RoomCamera
 
 #: back: killed, and started again after a while.
 CAMERA_FAULTS = ('none', 'dark', 'covered', 'killed', 'back')
-#: A cloth over the lens: grey that gets through, how uneven it is, and the noise of the gain.
+#: A cloth over the lens: gray that gets through, how uneven it is, and the noise of the gain.
 _COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
 
 
@@ -45,7 +45,7 @@ def color_image(
     camera: RoomCamera, pose: Pose2D, rng: np.random.Generator, wrong: str, light: float = 1.0
 ) -> np.ndarray | None:
     """
-    Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
+    Return the color image of a camera with which something is ``wrong`` (CameraFault.now).
 
     None where none comes. light: share of the room's light that is on.
     """

@@ -13,7 +13,7 @@ from quiet_nav.simulation.rooms.polygons import points_inside, ray_hits
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A pinhole camera: pixels, focal lengths and centre in pixels (centre of pixel 0 is 0.0)."""
+    """A pinhole camera: pixels, focal lengths and center in pixels (center of pixel 0 is 0.0)."""
 
     width: int
     height: int
@@ -39,8 +39,8 @@ class View:
     """
     What the pixels of an image see, each array of shape (height, width).
 
-    depth: metres along the optical axis, float32. surface: int16 index into ``surfaces(plan)``.
-    u, v: metres on the surface, float32: along a wall from its start and down from its top; x and
+    depth: meters along the optical axis, float32. surface: int16 index into ``surfaces(plan)``.
+    u, v: meters on the surface, float32: along a wall from its start and down from its top; x and
     y in the room on level surfaces.
     """
 

@@ -18,7 +18,7 @@ from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
 from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: A wavefront that travels d metres arrives at sample LATENCY + d / 343 * 16000: half the length
+#: A wavefront that travels d meters arrives at sample LATENCY + d / 343 * 16000: half the length
 #: of the fractional delay filter, as in pyroomacoustics.
 LATENCY = 40
 _TAPS = 2 * LATENCY + 1
@@ -31,7 +31,7 @@ class RoomAcoustics:
     """
     A room with fixed sources: impulse responses to, and sound at, any microphones.
 
-    room: what the walls are. sources: positions (S, 3) in metres.
+    room: what the walls are. sources: positions (S, 3) in meters.
     Raises QuietNavError where a source or a microphone is outside the room.
     Image sources follow Allen and Berkley (1979) by way of pyroomacoustics, whose impulse
     responses these equal; see benchmarks/bench_rooms.py.
@@ -71,10 +71,10 @@ class RoomAcoustics:
         """
         Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
 
-        mics: positions (M, 3) in metres. looks: (M, 3) unit vectors where a microphone is a
+        mics: positions (M, 3) in meters. looks: (M, 3) unit vectors where a microphone is a
         cardioid, zeros where it is omnidirectional; None for omnidirectional ones alone.
         highpass: with the zero-phase 10 Hz high-pass that ``render`` and pyroomacoustics apply.
-        A point source of amplitude 1 gives 1/r at r metres; see LATENCY for arrival times.
+        A point source of amplitude 1 gives 1/r at r meters; see LATENCY for arrival times.
         """
         mics, looks = self._check(mics, looks)
         out = np.empty((len(mics), len(self.sources), self.length), np.float32)
@@ -159,7 +159,7 @@ def responses_of(
     """
     Return impulse responses of sources to one microphone, float32, (len(images), length).
 
-    mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a metre, (bands,).
+    mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a meter, (bands,).
     colours: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
     """
     size, bank = _octave_bank(length)
@@ -194,7 +194,7 @@ def responses_of(
 
 
 def response_bins(length: int) -> np.ndarray:
-    """Return the frequencies in Hz that ``responses_of`` takes colours at."""
+    """Return the frequencies in Hz that ``responses_of`` takes colors at."""
     return np.fft.rfftfreq(_octave_bank(length)[0], 1.0 / SAMPLE_RATE)
 
 

@@ -63,7 +63,7 @@ class Hearing:
         """
         Return the sound in the room at microphones, float32, shape (M, count).
 
-        mics: (M, 3) in metres; looks: (M, 3) directions of cardioids, zeros for omnidirectional.
+        mics: (M, 3) in meters; looks: (M, 3) directions of cardioids, zeros for omnidirectional.
         Neither microphone noise nor gains are in it. Full scale is 1.0.
         """
         heard = np.zeros((len(np.atleast_2d(mics)), count), np.float32)
@@ -129,8 +129,8 @@ class Hearing:
         """
         Return what a moving microphone records, float32, shape (count,).
 
-        path: (K, 3) positions in metres, evenly spaced over the interval, K >= 2; between them
-        the sound cross-fades, so neighbours should be at most a centimetre or so apart.
+        path: (K, 3) positions in meters, evenly spaced over the interval, K >= 2; between them
+        the sound cross-fades, so neighbors should be at most a centimeter or so apart.
         robots: K poses of the robot that carries it, whose own sound is then heard, too.
         """
         path = np.asarray(path, float)

@@ -23,7 +23,7 @@ def accumulate(
     Add every image source's delayed impulse to ``out``, float32, shape (bands, length).
 
     positions (n, 3) m, amplitudes (n, bands), mic (3,), look (3,): direction of a cardioid or
-    zeros, air (bands,): energy lost a metre, table (steps + 1, taps): fractional delays.
+    zeros, air (bands,): energy lost a meter, table (steps + 1, taps): fractional delays.
     Returns the latest arrival in samples.
     """
     steps, taps = table.shape[0] - 1, table.shape[1]

@@ -21,7 +21,7 @@ _OPEN: Absorption = (1.0,) * len(BANDS_HZ)
 _SHELVES, _RADIATOR, _GLASS, _CURTAIN = 0.3, 0.2, 0.1, 0.12
 _OPEN_DOOR, _IN_WALL, _AMBIENT = 0.4, 0.25, 0.3
 _MOST_PEOPLE = 4
-#: Next to corners and to each other things keep so far apart, metres.
+#: Next to corners and to each other things keep so far apart, meters.
 _GAP_M = 0.1
 
 

@@ -63,7 +63,7 @@ class SourceProfile(Schema):
     """
     One part that makes noise.
 
-    position: base_link metres. standing_db, driving_db: its level while the robot stands and while
+    position: base_link meters. standing_db, driving_db: its level while the robot stands and while
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
     as 1/f^slope. equaliser_db: on top of that at ``EQUALISER_HZ``; each robot adds a random walk of
     walk_db an octave. flutter: how much the noise swells once a turn of the first tones. drift_db:

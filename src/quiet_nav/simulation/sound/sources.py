@@ -15,7 +15,7 @@ from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator, stream_key, white_noise
 
 KINDS = ('ceiling_vent', 'wall_vent', 'window', 'machine')
-#: Frequencies (Hz) at which the smooth equaliser of a source is drawn.
+#: Frequencies (Hz) at which the smooth equalizer of a source is drawn.
 EQUALISER_HZ = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 LOWEST_HZ = 30.0
 _HALF = 2048
@@ -57,10 +57,10 @@ class Source:
     """
     A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
 
-    position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
-    drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
+    position: meters. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
+    drifting_db: a second equalizer, added in the share that ``spectral`` says (-1 to 1).
     hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise; a
-    kind of AMBIENT_KINDS is a sound of that kind, synthesised, instead.
+    kind of AMBIENT_KINDS is a sound of that kind, synthesized, instead.
     """
 
     kind: str
@@ -121,7 +121,7 @@ def source_spectrum(
     """
     Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
 
-    seed: of the scene, for kinds that are synthesised.
+    seed: of the scene, for kinds that are synthesized.
     """
     if source.recording or source.kind in AMBIENT_KINDS:
         from scipy import signal

@@ -28,7 +28,7 @@ class AVSync(Task):
 
     Half of the images are those of another place of the room (motion: another moment of the
     recording), so that knowing the room does not help. A training example has two places, each
-    sound with each image: from one sound and one image at a time nothing was learnt, since one
+    sound with each image: from one sound and one image at a time nothing was learned, since one
     sound alone hardly says how far the wall is; which of two is nearer it does.
     """
 

@@ -122,7 +122,7 @@ class TaskData:
         return self.measured(row)
 
     def distances(self, recording: Row) -> np.ndarray:
-        """Return the distance at every frame of a motion recording, metres."""
+        """Return the distance at every frame of a motion recording, meters."""
         if recording.folder not in self._motion:
             self._motion[recording.folder] = motion_distances(recording)
         return self._motion[recording.folder]

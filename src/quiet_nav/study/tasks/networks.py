@@ -56,7 +56,7 @@ class ImageEncoder(nn.Module):
 
 
 class Linear(nn.Module):
-    """A linear layer on standardised mean features (probes)."""
+    """A linear layer on standardized mean features (probes)."""
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ class TaskOptions:
     many places of a recording that a clip may begin at, evenly spread; 0 for anywhere. bins: of a
     classification. examples, val_examples: most examples an epoch, drawn anew every epoch, and
     most to validate on; 0 for all. fraction: of the training rooms. band_hz: mel bands that are
-    heard (Fig. 8). equaliser_db: spread of a random equaliser that is the same for all sounds of
+    heard (Fig. 8). equaliser_db: spread of a random equalizer that is the same for all sounds of
     an example.
     """
 

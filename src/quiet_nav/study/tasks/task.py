@@ -52,7 +52,7 @@ class Task(ABC):
     """
     One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
 
-    state: what was learnt from the training examples beside the weights (bins, cells): plain
+    state: what was learned from the training examples beside the weights (bins, cells): plain
     lists and numbers that a checkpoint keeps. KIND: as ``Predictions``. INPUTS, VARIANTS: what may
     be asked for, defaults first. FAMILY: which network and which recipes (single, pair, av).
     By which figures it is judged follows from KIND: ``figures``.
@@ -131,7 +131,7 @@ class Task(ABC):
         """Return rows as ``sounds`` and ``images`` of an example, as far as they go in."""
         return {'sounds': rows if self.hears else (), 'images': rows if self.sees else ()}
 
-    # What is learnt.
+    # What is learned.
 
     @property
     def outputs(self) -> int:

@@ -1,4 +1,4 @@
-"""Tasks whose answer is a value, learnt by regression or by classification into bins."""
+"""Tasks whose answer is a value, learned by regression or by classification into bins."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Valued(Task):
             self.state['centres'] = self.centres(values, options.bins)
 
     def centres(self, values: np.ndarray, count: int) -> list[float]:
-        """Return the ascending centres of bins of the training values (N,)."""
+        """Return the ascending centers of bins of the training values (N,)."""
         return clustered(values, count)
 
     def scaled(self, value: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class Valued(Task):
 
 
 def clustered(values: np.ndarray, count: int) -> list[float]:
-    """Return the ascending centres of ``count`` clusters (k-means) of values (N,)."""
+    """Return the ascending centers of ``count`` clusters (k-means) of values (N,)."""
     from sklearn.cluster import KMeans
 
     found = KMeans(count, n_init=4, random_state=0).fit(np.asarray(values)[:, None])
@@ -82,6 +82,6 @@ def clustered(values: np.ndarray, count: int) -> list[float]:
 
 
 def bin_numbers(values: np.ndarray, centres: Sequence[float]) -> np.ndarray:
-    """Return the number of the centre that each value is nearest to, (N,), from 0 on."""
+    """Return the number of the center that each value is nearest to, (N,), from 0 on."""
     edges = np.add(centres[:-1], centres[1:]) / 2.0
     return np.searchsorted(edges, values)

@@ -375,7 +375,7 @@ def warped_bands(growth: np.ndarray) -> np.ndarray:
     """
     Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
 
-    The nearest band, not one between: an average of neighbours would be less noisy than they are.
+    The nearest band, not one between: an average of neighbors would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
     """
     centres = band_centres_hz()

@@ -102,7 +102,7 @@ class Comparison(nn.Module):
     whether the nearest wall is asked about instead of the one in the ear's direction (N,);
     complex coherence with the others (N, 3, 2, 160), 0 where they were not heard at the same
     time or by a clock of their own.
-    Everything is a difference: absolute level and the sources' own colour cancel.
+    Everything is a difference: absolute level and the sources' own color cancel.
     """
 
     channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS)

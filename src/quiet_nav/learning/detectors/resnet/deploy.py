@@ -72,7 +72,7 @@ def deploy_images(
         },
     )
     path = Path(out)
-    # Patches, not noise: squeezed noise is the same grey everywhere.
+    # Patches, not noise: squeezed noise is the same gray everywhere.
     patches = np.random.default_rng(0).integers(0, 256, (3, 12, 16, 3), np.uint8)
     images = np.repeat(np.repeat(patches, 20, axis=1), 20, axis=2)
     difference = export_verified(item, path, metadata, {'image': images})

@@ -73,7 +73,7 @@ class ImageAugment:
     """
     Changes an image as a recipe says; every draw comes from the generator given.
 
-    None of them changes whether a wall is near: mirroring, blur, exposure, contrast, colour and
+    None of them changes whether a wall is near: mirroring, blur, exposure, contrast, color and
     noise, and a crop of a few percent, no more than cameras of one type differ in focal length.
     """
 

@@ -23,7 +23,7 @@ _EXAMPLE = (480, 640)
 
 
 class NearWallResnet(nn.Module):
-    """Normalised images (N, 3, h, w) to near-wall and distance logits."""
+    """Normalized images (N, 3, h, w) to near-wall and distance logits."""
 
     def __init__(self, width: float = 1.0, distance: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ImageProbabilities(nn.Module):
     """
     Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
 
-    Returns near (N,), distance (N, bins). Squeezes and normalises as ``images.squeeze`` does, so
+    Returns near (N,), distance (N, bins). Squeezes and normalizes as ``images.squeeze`` does, so
     that a robot needs nothing beside the graph.
     """
 

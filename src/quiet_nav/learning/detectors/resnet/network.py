@@ -19,10 +19,10 @@ _TORCHVISION = re.compile(r'layer(\d)\.(\d)\.(conv|bn|downsample)(?:\.)?(\d)\.(.
 
 class ImageTrunk(nn.Module):
     """
-    ResNet-18 up to its global mean: normalised images (N, 3, h, w) to (N, features).
+    ResNet-18 up to its global mean: normalized images (N, 3, h, w) to (N, features).
 
     width multiplies every number of channels (1: 512 features, 11.2 M weights), rounded to
-    multiples of 8. The convolutions come from ``transformers``; initialised after He et al.
+    multiples of 8. The convolutions come from ``transformers``; initialized after He et al.
     """
 
     def __init__(self, width: float = 1.0) -> None:

@@ -126,7 +126,7 @@ class DenseVggish(nn.Module):
 
     Clip positions are the columns of the feature map, 160 ms apart: a window of 3 s (300 frames)
     has 18 columns and 13 clips. Weights are shared with ``clips``, not copied. Outputs differ
-    from those of separate clips only through what lies beyond a clip's ends: its neighbours here,
+    from those of separate clips only through what lies beyond a clip's ends: its neighbors here,
     zero padding and mirrored audio there; on exactly one clip of audio both are the same.
     """
 

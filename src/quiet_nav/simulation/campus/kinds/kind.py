@@ -47,7 +47,7 @@ class CampusKind(ABC):
         """
         Return what is recorded in a room; ``seed``: the room's.
 
-        reach_m: how far from a robot's centre, or a single microphone, its farthest part is that
+        reach_m: how far from a robot's center, or a single microphone, its farthest part is that
         must be in the room.
         """
 

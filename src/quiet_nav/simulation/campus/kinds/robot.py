@@ -38,7 +38,7 @@ from quiet_nav.simulation.sound.own_hearing import RobotEars
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 WINDOW_S = 3.0
-#: A robot's centre is at least so far from every wall.
+#: A robot's center is at least so far from every wall.
 LEAST_M = 0.2
 #: When the second windows of a listening pose begin, after the first ones.
 LATER_S = 6.0

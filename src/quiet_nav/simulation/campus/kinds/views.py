@@ -113,7 +113,7 @@ def _write_views(folder: Path, room: RoomPlan) -> None:
 
 def mounted(focal: float, pitch: float) -> Intrinsics:
     """
-    Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
+    Return a color camera of a share of the data sheet's focal length, pitched up by radians.
 
     Rays are cast by a level camera; a degree of pitch moves its picture and does little else.
     """

@@ -24,7 +24,7 @@ _COSINES, _WEIGHTS = (_COSINES + 1) / 2, _WEIGHTS / 2
 @dataclass(frozen=True)
 class Admittance:
     """
-    Normalised admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
+    Normalized admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
 
     Real at low frequencies (``low``) and high ones (``high``), both at least 0: a spring or a mass
     behind a resistance, which is passive at every frequency.

@@ -28,7 +28,7 @@ from quiet_nav.simulation.sound.waves.solver import (
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Half the distance over which a cardioid's gradient of pressure is taken, in metres.
+#: Half the distance over which a cardioid's gradient of pressure is taken, in meters.
 _GRADIENT_M = 0.03
 
 
@@ -50,7 +50,7 @@ class SolvedPlaces:
     """The low band at single places."""
 
     def __init__(self, places: np.ndarray, responses: np.ndarray, crossover_hz: float) -> None:
-        """Places (E, 3) in metres; responses (S, E, samples)."""
+        """Places (E, 3) in meters; responses (S, E, samples)."""
         self.crossover_hz = crossover_hz
         self._responses = responses
         self._row = {_key(place): n for n, place in enumerate(places)}

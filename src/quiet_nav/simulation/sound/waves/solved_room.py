@@ -129,7 +129,7 @@ def hearing_in_plan(
     tell: Told | None = None,
 ) -> Hearing:
     """
-    Return ears in a scene of a plan whose low band is solved everywhere at heights, in metres.
+    Return ears in a scene of a plan whose low band is solved everywhere at heights, in meters.
 
     The scene's level is set at the lowest of them, off walls and furniture. Errors as
     ``solved_room``.

@@ -65,7 +65,7 @@ class WaveSettings:
 
     @property
     def cell_m(self) -> float:
-        """Size of a cell in metres."""
+        """Size of a cell in meters."""
         return SPEED_OF_SOUND / self.crossover_hz / self.cells_per_wavelength
 
 
@@ -151,8 +151,8 @@ class WaveSolver:
         """
         Return float32 of shape (S, E, ``samples``) at LOW_RATE, faded out at the crossover.
 
-        sources (S, 3), ears (E, 3): positions in metres. A point source of amplitude 1 gives 1/r at
-        r metres; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
+        sources (S, 3), ears (E, 3): positions in meters. A point source of amplitude 1 gives 1/r at
+        r meters; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
         ``RoomAcoustics``. progress: called with (runs done, runs).
         Raises QuietNavError where a place is not in the air, and, with the numbers, where memory
         or time would exceed the limits; before anything is run.

@@ -35,7 +35,7 @@ class Faces:
 
 @dataclass(frozen=True)
 class Voxels:
-    """Cells of a room: edges along x, y and z in metres, air (nx, ny, nz), faces and surfaces."""
+    """Cells of a room: edges along x, y and z in meters, air (nx, ny, nz), faces and surfaces."""
 
     edges: tuple[np.ndarray, np.ndarray, np.ndarray]
     air: np.ndarray
@@ -45,20 +45,20 @@ class Voxels:
 
     @property
     def centres(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Centres of the cells along x, y and z, in metres."""
+        """Centers of the cells along x, y and z, in meters."""
         x, y, z = ((e[1:] + e[:-1]) / 2.0 for e in self.edges)
         return x, y, z
 
     @property
     def sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sizes of the cells along x, y and z, in metres."""
+        """Sizes of the cells along x, y and z, in meters."""
         x, y, z = (np.diff(e) for e in self.edges)
         return x, y, z
 
 
 def voxels_of(plan: Plan, cell_m: float) -> Voxels:
     """
-    Return a plan on a grid of cells of about ``cell_m`` metres.
+    Return a plan on a grid of cells of about ``cell_m`` meters.
 
     Walls along x and y, floor and ceiling lie exactly between cells, which are stretched by up to
     20 % for it; slanted walls and furniture are as near as half a cell. Furniture stands solid;
