@@ -40,7 +40,7 @@ class Target:
 
 def targets() -> dict[str, Target]:
     """Return every target whose libraries are installed, by name."""
-    found = [*_text(), *_lists(), *_media(), *_models()]
+    found = [*_text(), *_lists(), *_robots(), *_bags(), *_media(), *_models()]
     return {target.name: target for target in found}
 
 
@@ -168,6 +168,64 @@ def _lists() -> list[Target]:
         _json('manifest', 'SFS-Robot/manifest.json', manifest, {'request': {'kind': 'robot'}}),
         _json('demo run', 'run.json', load_run, run),
     ]
+
+
+HEARD = {
+    'robot': 'r', 'rig': 'pair', 'ambience': -45.0, 'silent room': False,
+    'ears': [{'channel': 0, 'side': 'LEFT', 'position': [0.0, 0.1, 0.2], 'own level': 3.0}],
+    'sources': [{'name': 'fan', 'position': [0.0, 0.0, 0.1], 'standing': -60.0, 'driving': None,
+                 'switches': False}],
+}  # fmt: skip
+CLIPS = 'filename,fold,target,category,esc10,src_file,take\n1-1-A-0.wav,1,0,dog,True,1,A\n'
+
+
+def _robots() -> list[Target]:
+    from quiet_nav.quiet_campus.folders import ROBOTS
+    from quiet_nav.quiet_campus.robots import read_robot
+    from quiet_nav.simulation.sound import clips
+    from quiet_nav.simulation.sound.robot_profile import find_profile
+
+    def robot(path: Path) -> object:
+        return read_robot(path.parents[2], path.parent.name)
+
+    def listed(path: Path) -> object:
+        clips._esc50.cache_clear()
+        return clips.list_clips(path.parents[1], 'event-')
+
+    names = ('fan.sound.yaml', 'turtlebot4.sound.yaml')
+    return [
+        _yaml('robot profile', find_profile, _shipped('config/robots', names)),
+        _json('heard robot', f'{ROBOTS}/R/annotation.json', robot, HEARD),
+        Target('list of clips', clips.ESC50_LIST, listed, [CLIPS.encode()]),
+    ]
+
+
+def _bags() -> list[Target]:
+    import tempfile
+
+    from bag_recording import Recording, standing
+
+    from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+    from quiet_nav.recordings.playback import events
+
+    def read(path: Path) -> object:
+        with Bag(path.parent) as bag:
+            return sum(1 for _ in events(bag, find_topics(bag, BagTopics())))
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Recording()
+        made.info(channels=1)
+        made.sound(1.0, channels=1)
+        made.odometry(standing, 1.0)
+        bag = made.write(Path(folder, 'bag'))
+        files = {path.name: path.read_bytes() for path in bag.iterdir()}
+    (data,) = (name for name in files if name != 'metadata.yaml')
+    about = files['metadata.yaml']
+    return [
+        Target('bag', f'bag/{data}', read, [files[data]], beside={'bag/metadata.yaml': about}),
+        Target('bag metadata', 'bag/metadata.yaml', read, [about], [yaml.safe_load(about)], 'yaml',
+               {f'bag/{data}': files[data]}),
+    ]  # fmt: skip
 
 
 def _media() -> list[Target]:

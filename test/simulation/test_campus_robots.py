@@ -80,7 +80,7 @@ def test_every_place_says_how_loud_the_robot_is_and_what_of_it_is_on(noisy):
             # Walls and ceiling add to what the robot is far from them, and never much beyond.
             far = np.array([ear.own_level_db for ear in robot.ears])
             added = np.array(said.own.level_db) - far
-            assert added.min() > -1.5 and added.max() < 12.0
+            assert added.min() > -3.0 and added.max() < 12.0
             for ear in said.ears:
                 assert ear.near == (ear.distance <= 0.5)
 

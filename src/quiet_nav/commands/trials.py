@@ -88,6 +88,11 @@ def main(
         typer.Option(help='What the robot itself emits while it listens: none; dB over the '
                      'ambience at its ears, of one fan; or a robot profile (turtlebot4 ...).'),
     ] = 'none',
+    waves: Annotated[
+        bool,
+        typer.Option(help='Rooms are solved by waves below 700 Hz, furniture and all: once, for '
+                     'minutes, then from a cache ($QUIET_NAV_CACHE).'),
+    ] = False,
     threshold: Annotated[
         float | None, typer.Option(help='p of Algorithms 1 and 2 and random, 0 to 1.')
     ] = None,
@@ -166,6 +171,7 @@ def main(
         context=context,
         disturbance=disturbance,
         own_sound=own_sound,
+        waves=waves,
         camera_fault=camera_fault,
         side=side,
         knobs={name: value for name, value in knobs.items() if value is not None},

@@ -49,6 +49,8 @@ class Sweep:
     disturbance: str = 'none'
     #: What the robot emits while it listens: none, dB over the ambience, or a robot profile.
     own_sound: str = 'none'
+    #: Below 700 Hz rooms are solved by waves, furniture and all; once, then from a cache.
+    waves: bool = False
     camera_fault: str = 'none'
     #: Where the wall to follow is: one of ``SIDES``, or 'track'.
     side: str = 'any'
@@ -79,7 +81,7 @@ class Sweep:
         vision = _model('vision detector', self.vision, EYES) if sees else self.vision
         detector = self.detector
         if set(self.modalities) != {'vision'}:
-            check_ears(detector, self.disturbance, self.context, self.own_sound)
+            check_ears(detector, self.disturbance, self.context, self.own_sound, self.waves)
             detector = _model('detector', detector, DETECTORS)
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()
@@ -87,6 +89,7 @@ class Sweep:
         asked = TrialRequest(
             '', '', rigs[0], detector, 0, 0, self.track, self.disturbance, self.context,
             vision=vision, camera_fault=self.camera_fault, own_sound=self.own_sound,
+            waves=self.waves,
         )  # fmt: skip
         requests = []
         for seed in self.seeds:
@@ -136,6 +139,8 @@ class Sweep:
             words.append(self.context)
         if self.own_sound != 'none':
             words.append(f'own sound {self.own_sound}')
+        if self.waves:
+            words.append('waves')
         return ', '.join(words)
 
 

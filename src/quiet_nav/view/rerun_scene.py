@@ -338,7 +338,7 @@ class RerunScene:
         return [
             (sides[c].name.lower(), SIDE_COLOURS[sides[c]])
             if c in sides
-            else (f'channel {c}', (150, 150, 150))
+            else (f'channel_{c}', (150, 150, 150))
             for c in range(channels)
         ]
 

@@ -94,7 +94,7 @@ def has_display() -> bool:
 class _Viewer:
     """Rerun's own servers: of the viewer's page (files_port) and of data (data_port)."""
 
-    def __init__(self, process: subprocess.Popen, files_port: int, data_port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], files_port: int, data_port: int) -> None:
         self.process, self.files_port, self.data_port = process, files_port, data_port
 
 
@@ -123,7 +123,9 @@ def _viewer(host: str) -> Iterator[_Viewer]:
                 process.wait()
 
 
-def _wait_for(process: subprocess.Popen, host: str, ports: tuple[int, ...], said: Any) -> None:
+def _wait_for(
+    process: subprocess.Popen[bytes], host: str, ports: tuple[int, ...], said: Any
+) -> None:
     end = time.monotonic() + _START_S
     for port in ports:
         while True:
@@ -151,7 +153,7 @@ def _no_reports() -> Iterator[dict[str, str]]:
 
 def _program() -> str:
     try:
-        import rerun_cli
+        import rerun_cli  # type: ignore[import-untyped]
     except ImportError as error:
         raise QuietNavError(f'this view needs a library: {how_to_get("rerun_cli")}') from error
     name = 'rerun.exe' if os.name == 'nt' else 'rerun'
@@ -278,8 +280,9 @@ class Page:
                 content = re.sub(rb'<link[^>]*https://[^>]*>', b'', content)
             request.send_response(found.status)
             for header in _PASSED_ON:
-                if found.getheader(header) is not None:
-                    request.send_header(header, found.getheader(header))
+                value = found.getheader(header)
+                if value is not None:
+                    request.send_header(header, value)
             request.send_header('Content-Length', str(len(content)))
             data = ' '.join(f'http://{n}:{self._viewer.data_port}' for n in {name, own})
             request.send_header(

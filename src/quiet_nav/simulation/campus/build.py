@@ -102,7 +102,7 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
 
 def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, object]:
     """Return the manifest: request, versions, splits and every drawn parameter of every room."""
-    rooms = {}
+    rooms: dict[str, dict[str, object]] = {}
     for index in range(request.rooms):
         room = plan_room(request, index)
         scene = asdict(room.scene)

@@ -30,9 +30,9 @@ from quiet_nav.streams import generator
 
 #: A tone is read from a table of one turn: its steps are 90 dB below a first harmonic.
 _TABLE = 1 << 16
-#: A body smaller than a wavelength casts no shadow: its coloring grows between these, Hz.
+#: A body smaller than a wavelength casts no shadow: its colouring grows between these, Hz.
 _BODY_HZ = (120.0, 700.0)
-#: Share of the coloring that what comes from the source straight to the ear has besides.
+#: Share of the colouring that what comes from the source straight to the ear has besides.
 _DIRECT_SHARE = 0.5
 _FOREVER_S = 1e7
 _WOBBLE_STEP_S = 0.02
@@ -94,7 +94,7 @@ class OwnSound:
     """
     One robot's own sound.
 
-    seed: of its noises and of its body's coloring. ambience_db: level of the ambience beside which
+    seed: of its noises and of its body's colouring. ambience_db: level of the ambience beside which
     the sources' levels are meant, dB re 20 uPa. level_db: instead of that, how far the standing
     sources together are above the ambience at the robot's ears, far from any wall; None: as the
     levels say.
@@ -193,7 +193,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
     return RobotProfile(name='drawn', radius_m=radius_m, sources=(*parts, *_motors(rng, radius_m)))
 
 
-def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, SourceProfile]:
+def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, ...]:
     rate, level = float(rng.uniform(40.0, 200.0)), float(rng.uniform(38.0, 52.0))
     out = round(float(rng.uniform(0.5, 0.8)) * radius_m, 3)
     return tuple(
@@ -262,7 +262,7 @@ def body_colouring_db(
 
 @functools.lru_cache(maxsize=256)
 def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[float, ...]:
-    """Return a smooth curve at EQUALISER_HZ within -1 to 1, its largest excursion over a half."""
+    """Draw a smooth curve at EQUALISER_HZ within -1 to 1, its largest value at least a half."""
     rng = generator(seed, 'body', source, channel, int(direct))
     walk = rng.normal(size=len(EQUALISER_HZ))
     walk = 0.6 * walk + 0.4 * np.roll(walk, 1)
@@ -316,7 +316,7 @@ def _draw_tones(rng: np.random.Generator, tone: ToneProfile) -> Tones:
 
 
 def _wander(rng: np.random.Generator, deviation: float, periods_s: tuple[float, float]) -> Drift:
-    """Return a slow change of a standard deviation: three sinusoids."""
+    """Draw a slow change of a standard deviation: three sinusoids."""
     if deviation == 0.0:
         return Drift()
     share = rng.dirichlet((1.0, 1.0, 1.0))
