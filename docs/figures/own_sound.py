@@ -26,7 +26,7 @@ from quiet_nav.simulation.sound.scenes import draw_scene, Scene
 from quiet_nav.simulation.sound.sources import source_spectrum
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: From the wall to the left ear of the pair, which is 0.15 m from the robot's centre.
+#: From the wall to the left ear of the pair, which is 0.15 m from the robot's center.
 DISTANCES = np.linspace(0.06, 1.5, 37)
 FAR = np.linspace(1.7, 2.3, 7)
 FREQUENCIES = np.geomspace(80, 3000, 80)

@@ -30,9 +30,9 @@ from quiet_nav.streams import generator
 
 #: A tone is read from a table of one turn: its steps are 90 dB below a first harmonic.
 _TABLE = 1 << 16
-#: A body smaller than a wavelength casts no shadow: its colouring grows between these, Hz.
+#: A body smaller than a wavelength casts no shadow: its coloring grows between these, Hz.
 _BODY_HZ = (120.0, 700.0)
-#: Share of the colouring that what comes from the source straight to the ear has besides.
+#: Share of the coloring that what comes from the source straight to the ear has besides.
 _DIRECT_SHARE = 0.5
 _FOREVER_S = 1e7
 _WOBBLE_STEP_S = 0.02
@@ -94,7 +94,7 @@ class OwnSound:
     """
     One robot's own sound.
 
-    seed: of its noises and of its body's colouring. ambience_db: level of the ambience beside which
+    seed: of its noises and of its body's coloring. ambience_db: level of the ambience beside which
     the sources' levels are meant, dB re 20 uPa. level_db: instead of that, how far the standing
     sources together are above the ambience at the robot's ears, far from any wall; None: as the
     levels say.
