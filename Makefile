@@ -1,3 +1,6 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # setup, test, fuzz, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 

@@ -1,3 +1,6 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Source me (`. ./env.sh`) for a shell in which python, quiet_nav and
 # `python -m quiet_nav.nodes.X` run from this checkout, after `make setup`. sh, bash and zsh.
 

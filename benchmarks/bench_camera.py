@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Time the simulated camera beside the straightforward ways to the same depth image.
 
@@ -101,7 +116,7 @@ def main():
         f'1 ray in {LOOP_STRIDE**2} timed)'
     )
     print(f'depth image with noise and holes       {noisy:9.1f} ms')
-    print(f'colour image with texture and noise    {color:9.1f} ms')
+    print(f'color image with texture and noise    {color:9.1f} ms')
     print(f'both                                   {noisy + color:9.1f} ms')
     print(f'a new room (textures, light)           {bake_ms:9.0f} ms, once')
 

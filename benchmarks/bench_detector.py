@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Time a decision on one 3 s window: the dense, compressed VGGish beside the plain one on 20 clips.
 
@@ -23,7 +38,7 @@ MODEL = Path(__file__).parents[1] / 'models' / 'near_wall.onnx'
 
 
 def session(path: Path, optimised: bool = True) -> onnxruntime.InferenceSession:
-    """Return plain onnxruntime on a file, as it is or with its graph optimised."""
+    """Return plain onnxruntime on a file, as it is or with its graph optimized."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     if not optimised:

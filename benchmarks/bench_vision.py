@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Time a decision on one camera image: the shipped vision detector beside a plain full-size one.
 
@@ -25,7 +40,7 @@ MODEL = Path(__file__).parents[1] / 'models' / 'near_wall_vision.onnx'
 
 
 def plain_session(folder: Path) -> onnxruntime.InferenceSession:
-    """The paper's network with random weights: the time does not depend on them."""
+    """Return the paper's network with random weights: the time does not depend on them."""
     import torch
 
     from quiet_nav.learning import onnx_export
@@ -74,7 +89,7 @@ def main() -> None:
             assert ours.read([LookedImage(pixels, Side.FRONT, 0)])[0].valid
 
         works = {
-            'plain ResNet-18, 224, not optimised': plain,
+            'plain ResNet-18, 224, not optimized': plain,
             'shipped detector, checks and all': decide,
             'of that: checks alone': lambda pixels: image_fault(pixels),
             'of that: squeezing and network': ours.probabilities,

@@ -1,4 +1,7 @@
 #!/bin/bash
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Healthy: a node of quiet_nav runs here, and each that has a lifecycle says that it is active.
 # It asks the processes of this container alone, so that another robot's nodes count for nothing.
 set -u

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags that tests write: sound, odometry and depth images of a robot in front of a wall."""
 
 from __future__ import annotations
@@ -56,7 +71,7 @@ class Recording:
         level: float = 0.02,
         chunk_s: float = 0.1,
     ):
-        """Noise whose colour changes every 5 s, so that windows differ."""
+        """Noise whose color changes every 5 s, so that windows differ."""
         rng = np.random.default_rng(seed)
         frames = level * rng.standard_normal((round(duration_s * rate), channels))
         for begin in range(0, len(frames), 5 * rate):
@@ -176,7 +191,7 @@ class Recording:
 
 
 def _of_ros1(store, message, number):
-    """The same message with ROS 1's types: a header has a sequence number there."""
+    """Return the same message with ROS 1's types: a header has a sequence number there."""
     name = getattr(message, '__msgtype__', None)
     if name is None:
         return message

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Fixtures for every test: a ROS graph of its own, spinning, and nodes as processes."""
 
 from __future__ import annotations
@@ -141,7 +156,7 @@ class NodeProcess:
 @pytest.fixture(scope='session')
 def context_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    A small context model with random weights as an ONNX file; skips where there is no torch.
+    Return a small context model with random weights as an ONNX file; skips where there is no torch.
 
     Exporting takes seconds, and each file of node tests runs in a process of its own: the file is
     kept in pytest's cache for as long as the code that it comes from stays the same.
@@ -190,7 +205,7 @@ def _code_hash() -> str:
 
 @pytest.fixture(scope='module')
 def ros_context() -> Iterator[None]:
-    """One initialised rclpy context for a test module; skips where ROS is not installed."""
+    """One initialized rclpy context for a test module; skips where ROS is not installed."""
     rclpy = pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
     pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
     rclpy.init()
@@ -216,7 +231,7 @@ def stalls() -> Iterator[Stalls]:
 
 @pytest.fixture
 def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
-    """Start nodes as processes: ``node_process('microphone', {'file': path}, '-r', 'a:=b')``."""
+    """Return what starts a node as a process: name, parameters, further arguments."""
     started: list[NodeProcess] = []
 
     def start(module: str, parameters: dict | None = None, *arguments: object) -> NodeProcess:
@@ -233,7 +248,7 @@ def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., No
 
 @pytest.fixture(scope='session')
 def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny data set whose near places are told by a louder low band."""
+    """Return a tiny data set whose near places are told by a louder low band."""
     from small_campus import write_campus
 
     return write_campus(tmp_path_factory.mktemp('campus') / 'SFS-Static')
@@ -241,7 +256,7 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny data set for the tasks of the study."""
+    """Return a tiny data set for the tasks of the study."""
     from task_campus import write_task_campus
 
     return write_task_campus(tmp_path_factory.mktemp('tasks') / 'SFS-Static')
@@ -249,7 +264,7 @@ def task_campus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recording():
-    """An empty recording to fill and write as a bag."""
+    """Return an empty recording to fill and write as a bag."""
     from bag_recording import Recording
 
     return Recording()
@@ -257,7 +272,7 @@ def recording():
 
 @pytest.fixture(scope='session')
 def model() -> Path:
-    """The detector that ships."""
+    """Return the detector that ships."""
     from quiet_nav.resources import shared_file
 
     return shared_file('models/near_wall.onnx')

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A tiny SFS-Robot data set in which the low half of a spectrum tells near walls."""
 
 from __future__ import annotations
@@ -13,7 +28,7 @@ RATE = 16_000
 
 
 def ear_sound(rng: np.random.Generator, colour: np.ndarray, near: bool) -> np.ndarray:
-    """Noise of a room's colour; near a wall its low half is 4 dB up."""
+    """Noise of a room's color; near a wall its low half is 4 dB up."""
     gain = colour * np.where((np.arange(len(colour)) < 30) & near, 1.6, 1.0)
     spectrum = np.fft.rfft(rng.standard_normal(3 * RATE))
     spread = np.interp(np.arange(len(spectrum)), np.linspace(0, 6000, len(gain)), gain)

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Sets this checkout up and runs the demo in a clean root that debootstrap makes, as its first user
 # would on a fresh machine. Needs root, debootstrap and the network; the root is left to look at.
 #   sh tools/clean_root.sh SUITE ROOT       # bookworm, trixie, noble, ...; ROOT: a new folder

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Builds the docs into out/site. Called by `make docs`; arguments go to sphinx-build.
 set -eu
 

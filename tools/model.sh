@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Makes the shipped detector from nothing: simulated rooms, seven trainings, export, card. Called by
 # `make model`; stopped and called again, it goes on where it stopped. Hours on two cores.
 #   ROOMS=100            percent of the rooms, 5 rooms a set at the least

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Makes the shipped vision detector from nothing: images of simulated rooms, two trainings, export,
 # card. Called by `make model-vision`; stopped and called again, it goes on where it stopped.
 #   ROOMS=100            percent of the rooms, 5 rooms a set at the least

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Sets a colcon workspace up on a robot whose ROS 2 comes from apt: what apt and rosdep have, a .venv
 # with the rest, and the build. Run it in the workspace's root with ROS sourced:
 #   sh src/quiet_nav/tools/robot.sh

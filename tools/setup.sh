@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Sets this checkout up, everything inside it: .venv (Python packages) and .ros (our messages,
 # built). Called by `make setup`; does nothing where nothing changed.
 #   PYTHON=python3.12    the interpreter (default python3)

@@ -1,4 +1,19 @@
 #!/usr/bin/env python3
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Write simulated drives through a building of small rooms, a bag a room, and rooms.csv beside.
 
@@ -29,14 +44,14 @@ from quiet_nav.simulation.rooms.plan_files import plan_from_dict
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 
 PLACES, STAND_S = 12, 8.0
-#: The ear and the camera are so far ahead of the robot's centre, about.
+#: The ear and the camera are so far ahead of the robot's center, about.
 AHEAD_M = 0.17
 #: Shares of the rooms that are for training and for validation; the rest is for the test.
 TRAIN, VAL = 9 / 16, 3 / 16
 
 
 def places(width: float, depth: float, rng: np.random.Generator) -> list[Pose2D]:
-    """Return poses in a room (metres) that face one of its walls at 0.2 to 2 m."""
+    """Return poses in a room (meters) that face one of its walls at 0.2 to 2 m."""
     found: list[Pose2D] = []
     while len(found) < PLACES:
         facing = int(rng.integers(4))

@@ -1,4 +1,7 @@
 #!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Runs the tests: with arguments, pytest with them; without, everything.
 # What keeps real time (tests of nodes, mostly) goes first in line for the processor, each file in a
 # process of its own (one process that made hundreds of ROS contexts is not what users run). It

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """
 Draw what a wall does to ambience, to a robot's own sound and to both; write two examples.
 
@@ -26,7 +41,7 @@ from quiet_nav.simulation.sound.scenes import draw_scene, Scene
 from quiet_nav.simulation.sound.sources import source_spectrum
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: From the wall to the left ear of the pair, which is 0.15 m from the robot's centre.
+#: From the wall to the left ear of the pair, which is 0.15 m from the robot's center.
 DISTANCES = np.linspace(0.06, 1.5, 37)
 FAR = np.linspace(1.7, 2.3, 7)
 FREQUENCIES = np.geomspace(80, 3000, 80)

@@ -1,4 +1,19 @@
-"""The picture of a near-wall map: the colours of its cells where the cells are."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The picture of a near-wall map: the colors of its cells where the cells are."""
 
 import numpy as np
 import pytest
@@ -14,7 +29,7 @@ from quiet_nav.perception.maps.probability_grid import GridMap
 
 
 def share_of(picture, colour):
-    """Share of the picture in a colour, to a hair's breadth."""
+    """Share of the picture in a color, to a hair's breadth."""
     return (np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).mean()
 
 

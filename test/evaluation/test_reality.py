@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The simulator against measurements: both sets' forms are read, figures mean what they say."""
 
 import os
@@ -14,7 +29,7 @@ from quiet_nav.evaluation.reality.wall import distance_errors, ripple, wall_repo
 
 
 def shared_data(name: str) -> Path:
-    """The folder of a measured set beside the checkout, or the test is skipped."""
+    """Return the folder of a measured set beside the checkout, or the test is skipped."""
     told = os.environ.get('QUIET_NAV_SHARED', '')
     roots = [Path(told)] if told else [up / 'shared' for up in Path(__file__).resolve().parents]
     for root in roots:

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from dataclasses import replace
 import json
 from pathlib import Path
@@ -112,7 +127,7 @@ def test_probabilities_that_are_not_finite_are_an_error():
     rows = make_rows(2)
     with pytest.raises(QuietNavError, match='not finite'):
         judge('context', 'alone', rows, Predictions(np.full(len(rows), np.nan)))
-    with pytest.raises(QuietNavError, match='no labelled rows'):
+    with pytest.raises(QuietNavError, match='no labeled rows'):
         evaluate(Oracle(), [replace(row, near=None) for row in rows])
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training the image detector: examples, a little training, what is exported of it."""
 
 import json
@@ -36,7 +51,7 @@ RECIPE = {
 
 @pytest.fixture(scope='module')
 def seen(campus):
-    """The tiny campus with images: near places are bright at the bottom."""
+    """Return the tiny campus with images: near places are bright at the bottom."""
     rng = np.random.default_rng(3)
     for split in ('train', 'val', 'test'):
         for row in load_splits(campus)[split]:
@@ -123,7 +138,7 @@ def test_exported_graph_squeezes_images_of_any_size_as_training_does(tmp_path):
             small = np.stack([squeeze(pixels, 64) for pixels in images]).transpose(0, 3, 1, 2)
             logits = network.from_batch({'image': torch.from_numpy(small)}).near.numpy()
         assert near == pytest.approx(expected, abs=1e-5)
-        # Training rounds to whole grey values, the graph does not.
+        # Training rounds to whole gray values, the graph does not.
         assert near == pytest.approx(1 / (1 + np.exp(-(logits + 0.5) / 2.0)), abs=5e-3)
         assert distance.shape == (shape[0], 12)
         assert distance.sum(axis=1) == pytest.approx(np.ones(shape[0]), abs=1e-5)

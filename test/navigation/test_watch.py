@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The watch and the guarded run on a clock of the test's."""
 
 import math
@@ -118,7 +133,7 @@ class Rider:
         raise AssertionError('it never drove at speed')
 
     def rest(self, limit_s=20.0):
-        """Ride until the robot stands for good; return seconds and metres from now to rest."""
+        """Ride until the robot stands for good; return seconds and meters from now to rest."""
         began_ns, began_m, moved_ns = self.now_ns, self.true_m, self.now_ns
         while (self.now_ns - began_ns) * 1e-9 < limit_s:
             self.ride(0.05)

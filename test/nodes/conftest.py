@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Fixtures of the wall follower's tests: a namespace, the bench around it, the node itself."""
 
 import itertools
@@ -9,7 +24,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def space():
-    """A namespace of its own a test: killed nodes of tests before linger in discovery."""
+    """Return a namespace of its own a test: killed nodes of tests before linger in discovery."""
     return f'/t{next(_numbers)}'
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The near_wall node that looks, over real DDS: readings of images, faults of cameras."""
 
 from collections import defaultdict
@@ -211,7 +226,7 @@ def test_compressed_images_are_read_and_what_is_none_is_said(camera, start):
     shoot(valid, lambda pixels: encoded('.jpg', pixels), 'rgb8; jpeg compressed bgr8')
     shoot(valid, lambda pixels: encoded('.png', pixels), 'rgb8; png compressed bgr8')
     shoot(valid, lambda pixels: encoded('.jpg', pixels[..., 0]), 'mono8; jpeg compressed mono8')
-    shoot(lambda m: 'name the topic of the colour image' in m.reason,
+    shoot(lambda m: 'name the topic of the color image' in m.reason,
           lambda pixels: encoded('.png', pixels[..., 0].astype(np.uint16)),
           '16UC1; png compressed')  # fmt: skip
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The detector: readings of any rig, the same from the same inputs, none from bad windows."""
 
 import dataclasses
@@ -34,7 +49,7 @@ def detector(request) -> NearWallDetector:
 
 
 def noise(seed: int, tilt: float = 0.9) -> np.ndarray:
-    """Noise of a room's kind: most of it in the bass, another colour for each seed."""
+    """Noise of a room's kind: most of it in the bass, another color for each seed."""
     rng = np.random.default_rng(seed)
     white = np.fft.rfft(rng.standard_normal(48_000))
     f = np.maximum(np.arange(len(white)) / 3.0, 20.0)

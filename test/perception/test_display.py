@@ -1,4 +1,19 @@
-"""How readings are shown: colours, fans, labels, ranges and the overlay on the camera image."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How readings are shown: colors, fans, labels, ranges and the overlay on the camera image."""
 
 import math
 
@@ -28,7 +43,7 @@ def test_colours_are_those_of_the_figures():
 
 
 def test_colours_grow_lighter_evenly_with_probability():
-    # Relative luminance: what is left in grey print and to an eye that sees no hue.
+    # Relative luminance: what is left in gray print and to an eye that sees no hue.
     linear = np.where(
         (rgb := colours(np.linspace(0.0, 1.0, 50))) <= 0.04045,
         rgb / 12.92,

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The near-wall map: cells, means, what counts, files."""
 
 import math
@@ -134,7 +149,7 @@ def test_reading_lies_where_the_ear_of_its_side_was():
     drive = Drive()
     drive.stand(Pose2D(1.0, 2.0, math.pi / 2.0), 0.0, 3.0)
     assert drive.hear(Side.LEFT, 0.8, 3.0) == 1
-    # Facing +y, the left ear is 0.15 m towards -x.
+    # Facing +y, the left ear is 0.15 m toward -x.
     assert value_at(drive.grid.map(), 0.85, 2.0) == 0.8
     assert drive.grid.map().probability.size == 1
 

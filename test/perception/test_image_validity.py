@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Which images may be used: what cameras do wrong is named, near plain walls are not refused."""
 
 import numpy as np
@@ -11,7 +26,7 @@ NOW = 5_000_000_000
 
 @pytest.fixture(scope='module')
 def views():
-    """A near plain wall and a view into the room, by the simulated camera."""
+    """Return a near plain wall and a view into the room, by the simulated camera."""
     pytest.importorskip('cv2')
     from quiet_nav.simulation.rooms.plan import shoebox
     from quiet_nav.simulation.sight.camera import RoomCamera

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The room's reference: what it learns, refuses, forgets, shares, and keeps in a file."""
 
 import json
@@ -11,7 +26,7 @@ from quiet_nav.perception.reference import ReferenceSettings, RoomReference, sha
 
 
 def spectrum(seed: int, level: float = -10.0, spread: float = 0.6) -> np.ndarray:
-    """A place's spectrum: its fine bands differ from other places' by 0.85 nepers RMS."""
+    """Return a place's spectrum: its fine bands differ from other places' by 0.85 nepers RMS."""
     return level + spread * np.random.default_rng(seed).standard_normal(BANDS)
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 import csv
 import json
 import math
@@ -259,7 +274,7 @@ def test_audio_is_one_channel_or_the_mean_and_wraps_where_short(tmp_path):
 
 
 def official_lists() -> Path | None:
-    """The released lists: where QUIET_CAMPUS_LISTS says, or in ../shared beside the checkout."""
+    """Return the released lists: of QUIET_CAMPUS_LISTS, or in ../shared beside the checkout."""
     beside = Path(__file__).parents[2].parent / 'shared' / 'data' / 'quiet-campus-splits'
     folder = Path(os.environ.get('QUIET_CAMPUS_LISTS', beside))
     return folder if folder.is_dir() else None

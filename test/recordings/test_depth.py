@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth images as distances to the wall ahead."""
 
 import math
@@ -58,7 +73,7 @@ def test_too_few_valid_pixels_are_said():
 
 @pytest.mark.parametrize(
     ('encoding', 'kind', 'value', 'sent'),
-    [('32FC1', np.float32, 850.0, 'millimetres'), ('16UC1', np.uint16, 2, 'metres')],
+    [('32FC1', np.float32, 850.0, 'millimeters'), ('16UC1', np.uint16, 2, 'meters')],
 )
 def test_depth_in_units_that_its_encoding_does_not_have_is_no_distance(encoding, kind, value, sent):
     found = image_wall_distance(image(np.full((240, 320), value, kind), encoding))

@@ -1,4 +1,19 @@
-"""Labelling: places where the robot stood, their labels by depth, and what is left out and why."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Labeling: places where the robot stood, their labels by depth, and what is left out and why."""
 
 import csv
 import json
@@ -30,7 +45,7 @@ def wall(seconds):
 
 
 class Kept:
-    """Keeps what labelling gives; `held`: how many sounds were alive at once beside our copies."""
+    """Keeps what labeling gives; `held`: how many sounds were alive at once beside our copies."""
 
     def __init__(self):
         self.sounds, self.depths, self.held, self._given = {}, {}, 0, []
@@ -45,7 +60,7 @@ class Kept:
         self.depths[place] = image
 
     def color(self, place, image):
-        raise AssertionError('no bag here has colour images')
+        raise AssertionError('no bag here has color images')
 
 
 def label(path, settings=None):
@@ -240,7 +255,7 @@ def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
 
 def test_ears_are_labelled_by_what_the_camera_saw_after_a_turn(tmp_path):
     def spin(seconds):
-        """Looks along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
+        """Look along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
         yaw = np.pi / 2 * (np.clip(seconds - 4.0, 0, 1) - np.clip(seconds - 9.0, 0, 1))
         return 0.1 * np.clip(seconds - 9.0, 0, 1), 0.0, yaw
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The readings of a replay are those that the live node publishes on the same bag."""
 
 from bag_recording import AUDIO, INFO, ODOM, S
@@ -66,7 +81,7 @@ def test_replay_equals_the_live_node(recording, tmp_path, ros, node_process, mod
     ), live.log
 
     def due(time_ns):
-        """Readings that the node owes once it has heard so much."""
+        """Return readings that the node owes once it has heard so much."""
         done = [d for _, d in found.decisions if d.end_ns + S // 4 <= time_ns]
         return sum(len(d.revised) + len(d.readings) for d in done)
 

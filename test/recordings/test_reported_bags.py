@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags as people's robots record them: what others choke on is read, or said in one line."""
 
 import os
@@ -376,8 +391,8 @@ def test_a_list_is_labelled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
     (tmp_path / 'rooms.csv').write_bytes(b'\xef\xbb\xbf' + rows.encode())
     arguments = ['label', '--rooms', str(tmp_path / 'rooms.csv'), '--out', str(tmp_path / 'out')]
     found = CliRunner().invoke(build_app(), arguments)
-    assert '1 of 3 bags were not labelled' in str(found.exception)
-    assert 'NOT LABELLED: bag' in said(found) and 'no depth images' in said(found)
+    assert '1 of 3 bags were not labeled' in str(found.exception)
+    assert 'NOT LABELED: bag' in said(found) and 'no depth images' in said(found)
     data = LabelledSet(tmp_path / 'out')
     assert data.rooms == {'kitchen': 'train'} and set(data.bags) == {'one', 'three'}
     shutil.rmtree(tmp_path / 'two')

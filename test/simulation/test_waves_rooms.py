@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Solved rooms in use: what is refused, crossover and tail, the cache, campuses."""
 
 from dataclasses import replace
@@ -48,7 +63,7 @@ def test_fewer_ears_than_sources_are_run_instead_of_them():
 
 def test_furniture_too_thin_for_the_grid_is_named():
     thin = Furniture('paper', rectangle((1.0, 1.03), 0.01, 0.01), 1.0)
-    with pytest.raises(QuietNavError, match="furniture 'paper' is too thin for cells of 0.140 m"):
+    with pytest.raises(QuietNavError, match=r"furniture 'paper' is too thin for cells of 0\.140 m"):
         WaveSolver(room((thin,)), SHORT)
 
 
@@ -126,7 +141,7 @@ def test_solved_room_is_kept_and_interpolates_between_its_cells(tmp_path):
     exact = WaveSolver(plan, SHORT).responses(SOURCES, place[None])[:, 0]
     assert np.array_equal(first.at(place), again.at(place))
     assert np.abs(first.at(place) - exact).max() < 0.03 * np.abs(exact).max()
-    with pytest.raises(QuietNavError, match='solved at heights 0.3 m'):
+    with pytest.raises(QuietNavError, match=r'solved at heights 0\.3 m'):
         first.at(np.array([1.9, 1.7, 0.8]))
 
 

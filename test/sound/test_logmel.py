@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The log-mel front end against librosa, scipy and hand-computed cases."""
 
 import librosa
@@ -36,7 +51,7 @@ def test_every_band_hears_something():
 
 
 def test_mel_power_equals_librosas(noise):
-    # librosa centres the 400-sample window in 512 samples: 56 samples before each of our frames.
+    # librosa centers the 400-sample window in 512 samples: 56 samples before each of our frames.
     theirs = librosa.feature.melspectrogram(
         y=np.pad(noise, 56), sr=16_000, n_fft=512, hop_length=160, win_length=400, window='hann',
         center=False, power=2.0, n_mels=64, fmin=0, fmax=8_000, htk=True, norm=None,

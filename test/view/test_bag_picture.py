@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """RViz's view drawn from messages: what is alive, where, and that the command draws it."""
 
 from types import SimpleNamespace
@@ -34,7 +49,7 @@ def quaternion(z=0.0, w=1.0):
 
 
 def marker(number, stamp_s, lifetime_s=0, locked=False, action=0):
-    """A triangle from 0.5 m left of base_link on."""
+    """Return a triangle from 0.5 m left of base_link on."""
     point, colour = kind('geometry_msgs/msg/Point'), kind('std_msgs/msg/ColorRGBA')
     red = colour(1.0, 0.0, 0.0, 1.0)
     return kind('visualization_msgs/msg/Marker')(
@@ -63,7 +78,7 @@ def array(*markers):
 
 @pytest.fixture
 def scene():
-    """A robot that drove from (0, 0) at 0 s to (4, 0) at 4 s."""
+    """Return a robot that drove from (0, 0) at 0 s to (4, 0) at 4 s."""
     found = PictureScene()
     for i in range(9):
         found.placed('odom', 'base_link', i * S // 2, Transform(x=0.5 * i))

@@ -1,4 +1,19 @@
-"""The web view read back: what a bag holds is what Foxglove gets, in the colours of RViz."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The web view read back: what a bag holds is what Foxglove gets, in the colors of RViz."""
 
 import json
 import math
@@ -132,7 +147,7 @@ def test_an_hour_keeps_no_more_than_a_minute(tmp_path):
     assert len(ids) == 1 + TRACE_LENGTH * len(TRACE_SHEETS_S)
     pieces = {e.id: e for _, update in found['/path'] for e in update.entities}
     points = sum(len(e.lines[0].points) for e in pieces.values())
-    # Neighbouring pieces share a point.
+    # Neighboring pieces share a point.
     assert points == 1200 + len(pieces) - 1
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`quiet_nav label`: bags become a data set in the Quiet Campus layout, depth as the teacher."""
 
 from __future__ import annotations
@@ -54,11 +69,11 @@ def main(
     audio_info: InfoTopic = '',
     audio_format: AudioFormat = '',
     depth: DepthTopic = '',
-    color: Annotated[str, typer.Option(help='Topic of colour images.')] = '',
+    color: Annotated[str, typer.Option(help='Topic of color images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
     """
-    Make a data set of bags: places where the robot stood, labelled by the depth camera.
+    Make a data set of bags: places where the robot stood, labeled by the depth camera.
 
     Prints what was kept of every bag and why the rest was not.
     """
@@ -111,7 +126,7 @@ def main(
                 # The next bag may be whole; but where nothing can be written this raises.
                 data.finish()
                 failed.append(error)
-                table.add_row(*said, '', '', '', Text(f'NOT LABELLED: {error}'))
+                table.add_row(*said, '', '', '', Text(f'NOT LABELED: {error}'))
                 continue
             kept += len(found.places) + (len(moved.recordings) if moved else 0)
             if moved is not None:
@@ -135,7 +150,7 @@ def main(
     console.print(table)
     if failed:
         raise QuietNavError(
-            f'{len(failed)} of {len(assigned)} bags were not labelled, the table says why; the '
+            f'{len(failed)} of {len(assigned)} bags were not labeled, the table says why; the '
             f'others are in {data.root}. Once they are mended the same command goes on'
         )
     if new and not kept:

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`quiet_nav trials`: policies on tracks in simulated rooms, by the paper's protocol."""
 
 from __future__ import annotations
@@ -102,13 +117,13 @@ def main(
     gain: Annotated[
         float | None,
         typer.Option(help='Turn in radians per unit of probability of Algorithms 1 and 2 and '
-                     'random; heading in radians per metre of the tracker.'),
+                     'random; heading in radians per meter of the tracker.'),
     ] = None,
     max_turn: Annotated[
         float | None, typer.Option(help='Cap of one turn in degrees, all policies that turn.')
     ] = None,
     step: Annotated[
-        float | None, typer.Option(help='v, all policies: metres driven between two listens.')
+        float | None, typer.Option(help='v, all policies: meters driven between two listens.')
     ] = None,
     ahead: Annotated[
         float | None,

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The context detector on rows of a data set: other ears of the rig, other places of the room."""
 
 from __future__ import annotations
@@ -144,7 +159,7 @@ class ContextPredictor:
             elif turn == Turn.QUARTER_ALONE:
                 said = session.read(later)
             else:
-                # As ``perception.place``: what is heard again is not learnt again.
+                # As ``perception.place``: what is heard again is not learned again.
                 session.read(first)
                 said = session.read([*(replace(h, learn=False) for h in first), *later])
         if turn in (Turn.QUARTER, Turn.QUARTER_ALONE):

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Figures of merit with 95 % intervals, bootstrapped over rooms: places of one room are kin."""
 
 from __future__ import annotations
@@ -88,7 +103,7 @@ def mean(values: np.ndarray) -> Metric:
 
 
 def of_rows(metric: Metric, which: list[int]) -> Metric:
-    """A metric of some rows, by the weights of all: to compare metrics of different rows."""
+    """Return a metric of some rows, by the weights of all: to compare metrics of different rows."""
     return lambda weights: metric(weights[:, which])
 
 
@@ -106,7 +121,7 @@ def expected_calibration_error(
 
 
 def median(values: np.ndarray) -> Metric:
-    """Weighted median (the lower one of two); rows that are NaN are left out, inf is last."""
+    """Return the weighted median, the lower one of two; NaN is left out, inf is last."""
     values = np.asarray(values, float)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind='stable')]

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Everything that is drawn, in one style."""
 
 from __future__ import annotations
@@ -15,7 +30,7 @@ from quiet_nav.files.writing import whole_file
 if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
 
-#: Colours that people with any colour vision can tell apart (Okabe and Ito).
+#: Colors that people with any color vision can tell apart (Okabe and Ito).
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 #: Forms of pictures, by the ending of the file.
 PICTURES = ('.png', '.svg', '.pdf', '.jpg')
@@ -108,7 +123,7 @@ def precision_recall(
 
 def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: bool = True) -> None:
     """
-    Draw a near-wall map to scale (paper, Fig. 6), in the colours of RViz's fans.
+    Draw a near-wall map to scale (paper, Fig. 6), in the colors of RViz's fans.
 
     overwrite: as for ``figure``. Cells that no reading was about stay white. Raises QuietNavError
     where the map is empty.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How right a replay was where a depth camera looked along: rows, figures, tables."""
 
 from __future__ import annotations
@@ -27,7 +42,7 @@ from quiet_nav.recordings.replay import Replayed
 
 #: Windows of one stretch overlap and are alike: intervals resample stretches of this length.
 BLOCK_S = 30.0
-#: Within a window the wall may come nearer or go away by so much (metres).
+#: Within a window the wall may come nearer or go away by so much (meters).
 MOST_CHANGE_M = 0.1
 #: Depth images begin and end at most so far from a window's ends (seconds).
 _SLACK_S = 0.5

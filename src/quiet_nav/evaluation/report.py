@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One evaluation of a detector on a data set: overall, by context, distance, distractor, band."""
 
 from __future__ import annotations
@@ -20,7 +35,7 @@ from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import rooms_of, Row
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Ranges of true distance that accuracy is told for, metres.
+#: Ranges of true distance that accuracy is told for, meters.
 DISTANCES_M = ((0.0, 0.3), (0.3, 0.5), (0.5, 0.8), (0.8, 1.2), (1.2, 2.0), (2.0, math.inf))
 #: Ambience over distractor, dB (paper, A.7), and bands kept, Hz (paper, Fig. 8).
 SNRS_DB = (30.0, 20.0, 10.0, 0.0, -10.0)
@@ -82,7 +97,7 @@ def evaluate(
     progress: Progress | None = None,
 ) -> Report:
     """
-    Judge a predictor on labelled rows.
+    Judge a predictor on labeled rows.
 
     contexts: to ask with, by default those of the predictor that the rows have; distances,
     distractors and bands are told for the last of them, the richest. distractor: draws an event
@@ -90,7 +105,7 @@ def evaluate(
     """
     rows = [row for row in rows if row.near is not None]
     if not rows:
-        raise QuietNavError('no labelled rows to evaluate')
+        raise QuietNavError('no labeled rows to evaluate')
     contexts = tuple(contexts or heard_contexts(predictor.contexts, rows))
     say = progress or (lambda text: None)
     lines, kept = [], {}

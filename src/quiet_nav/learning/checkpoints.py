@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Reading checkpoints without running pickled code, and starting a network from old weights."""
 
 from __future__ import annotations
@@ -27,7 +42,7 @@ from quiet_nav.perception.model_metadata import ModelMetadata
 PREFIX = 'network.'
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _NOT_PLAIN = (
-    'holds no plain {} (quantised, factorised or of another network): start from the checkpoint '
+    'holds no plain {} (quantized, factorized or of another network): start from the checkpoint '
     'that it was exported from'
 )
 
@@ -229,7 +244,7 @@ def start_from(network: nn.Module, path: str | Path) -> None:
     Load the weights of a checkpoint or of an exported ONNX file into a network (fine-tuning).
 
     A network with ``load_pretrained`` takes over what else a file of plain tensors holds.
-    An ONNX file serves as long as it was neither quantised nor factorised. Its batch norms went
+    An ONNX file serves as long as it was neither quantized nor factorized. Its batch norms went
     into the convolutions before them: ``hold_folded`` keeps them from acting again.
     """
     path = Path(path)
@@ -244,7 +259,7 @@ def start_from(network: nn.Module, path: str | Path) -> None:
             raise QuietNavError(f'{path}: no near-wall checkpoint of quiet_nav (no weights in it)')
     else:
         weights = _onnx_weights(path, network)
-    # A network that has learnt to take more since says how it takes the older weights.
+    # A network that has learned to take more since says how it takes the older weights.
     upgrade = getattr(network, 'upgraded', lambda older: older)
     load_weights(network, upgrade(weights), str(path))
 
@@ -269,7 +284,7 @@ def hold_folded(network: nn.Module) -> int:
     """
     Put batch norms that an export emptied into evaluation mode, and return how many.
 
-    In training mode they would normalise what the convolution before has normalised already.
+    In training mode they would normalize what the convolution before has normalized already.
     """
     held = 0
     for module in network.modules():

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The log-mel front end as a network layer, so that an exported model takes plain waveform."""
 
 from __future__ import annotations
@@ -34,7 +49,7 @@ class LogMel(nn.Module):
     alignment: 'mirrored' is ``log_mel(pad=True)``, ``n // 160`` frames (96 a clip, 300 a window of
     3 s); 'none' is ``log_mel(pad=False)`` (298 a window); 'centred' puts frame ``t`` on sample
     ``160 t``, mirrors the ends and drops the last frame, as the paper's authors do (96 a clip).
-    filterbank: mel weights, shape (64, 257), HTK without area normalisation by default.
+    filterbank: mel weights, shape (64, 257), HTK without area normalization by default.
     window: shape (400,), periodic Hann by default.
     """
 

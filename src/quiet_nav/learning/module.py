@@ -1,4 +1,19 @@
-"""The Lightning module of near-wall training: loss, optimiser, schedule and validation figures."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""The Lightning module of near-wall training: loss, optimizer, schedule and validation figures."""
 
 from __future__ import annotations
 
@@ -74,7 +89,7 @@ class NearWallModule(lightning.LightningModule):
 
 
 def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
-    """Return what ``configure_optimizers`` gives Lightning: optimiser and schedule of a recipe."""
+    """Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe."""
     parameters = [p for p in network.parameters() if p.requires_grad]
     if optim.name == 'sgd':
         optimizer: torch.optim.Optimizer = torch.optim.SGD(

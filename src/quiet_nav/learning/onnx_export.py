@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Export of any network to ONNX with metadata, and what makes the file small: SVD and int8."""
 
 from __future__ import annotations
@@ -105,7 +120,7 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
     """
     Return u (m, rank), s (rank,), vh (rank, n) of a matrix.
 
-    Large matrices by randomised subspace iteration with a fixed seed: the full decomposition of
+    Large matrices by randomized subspace iteration with a fixed seed: the full decomposition of
     VGGish's first layer takes minutes, this takes seconds, and six iterations agree with it.
     """
     if min(weight.shape) <= EXACT_SVD:
@@ -118,7 +133,7 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
 
 
 def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
-    """Return a stack with every Linear factorised for which that saves weights."""
+    """Return a stack with every Linear factorized for which that saves weights."""
     layers: list[nn.Module] = []
     for layer in sequence:
         if isinstance(layer, nn.Linear):

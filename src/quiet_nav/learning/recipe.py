@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training recipes: typed dataclasses read from YAML, unknown keys and wrong types refused."""
 
 from __future__ import annotations
@@ -37,7 +52,7 @@ class NetworkRecipe:
 @file_format
 @dataclass(frozen=True)
 class OptimRecipe:
-    """Optimiser, schedule and loss; the defaults are the paper's (section 4)."""
+    """Optimizer, schedule and loss; the defaults are the paper's (section 4)."""
 
     name: str = 'sgd'
     learning_rate: _Real = 1e-3
@@ -84,7 +99,7 @@ class ImageRecipe:
     size: pixels across and down that an image is squeezed to. flip: probability of mirroring.
     blur: probability, blur_sigma: pixels of 224. The defaults are the authors' (their public
     code, ``--aug_img``). crop: least share of width and height that is kept. exposure: stops,
-    contrast, colour: shares, noise: grey values of 255; each drawn up to that, 0 for none.
+    contrast, colour: shares, noise: gray values of 255; each drawn up to that, 0 for none.
     """
 
     size: _Whole = 224

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The wall belief: particles over where walls are around the robot, moved by odometry."""
 
 from __future__ import annotations
@@ -62,7 +77,7 @@ RENEWED_AHEAD_SHARE, RENEWED_END_SHARE = 0.5, 0.2
 #: off), and least where the cosine is lower by the second (45 degrees off).
 SQUARE_COS, SLANTED_COS_LESS = 0.95, 0.25
 #: A slanted wall is told as none. From this distance (m) on that is no error, as no wall there is
-#: told; it becomes one within so many metres nearer.
+#: told; it becomes one within so many meters nearer.
 SLANT_NO_MATTER_M, SLANT_FADES_M = 1.4, 0.4
 
 
@@ -72,7 +87,7 @@ class BeliefSettings:
 
     #: How many particles.
     particles: int = 1500
-    #: Exponent on the likelihoods, below 1 because the errors of neighbouring places hang together.
+    #: Exponent on the likelihoods, below 1 because the errors of neighboring places hang together.
     temper: float = 0.7
     #: Its share for a second reading of the same side from the same place.
     again: float = 0.4
@@ -83,7 +98,7 @@ class BeliefSettings:
     outlier: float = 0.03
     #: Share of readings taken to say nothing of a wall met at 45 degrees or flatter.
     slanted: float = 0.7
-    #: How often, per metre driven, a wall comes up ahead ...
+    #: How often, per meter driven, a wall comes up ahead ...
     wall_ahead_per_m: float = 0.02
     #: ... or the followed one ends.
     wall_end_per_m: float = 0.04
@@ -104,7 +119,7 @@ class Particles:
     Where the walls are, one row a particle, in the frame of the followed wall.
 
     The frame's x runs along the wall in the direction of travel, u away from it, the robot is at
-    x = 0. left: whether the wall is on the robot's left. u: distance of the robot's centre from
+    x = 0. left: whether the wall is on the robot's left. u: distance of the robot's center from
     it (m). heading: angle away from the wall (rad). ahead: x of a wall across the way, inf for
     none. end: x where the followed wall ends, inf for never. far: u of a wall on the other side.
     behind: how far back a wall lies across the way, inf for none.
@@ -174,7 +189,7 @@ class Particles:
         """
         Return the distance from an ear to the nearest wall in its direction, (n,).
 
-        direction_rad: in base_link; the ear sits ``ear_offset_m`` from the centre toward it.
+        direction_rad: in base_link; the ear sits ``ear_offset_m`` from the center toward it.
         """
         angle = self.heading + self.away * direction_rad
         x0, u0 = ear_offset_m * np.cos(angle), self.u + ear_offset_m * np.sin(angle)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Velocity profiles closed on odometry: turn to a heading, drive a distance along it."""
 
 from __future__ import annotations
@@ -66,7 +81,7 @@ class Drive:
         return Twist2D(max(speed, CREEP_MPS), rate)
 
     def left(self, pose: Pose2D) -> float:
-        """Return the way to drive from a pose in metres."""
+        """Return the way to drive from a pose in meters."""
         return max(self.distance_m - self.driven_m(pose), 0.0)
 
     def longest_s(self, way_m: float, limits: SafetyLimits) -> float:

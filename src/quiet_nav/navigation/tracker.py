@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The wall tracker: steers along a wall by the belief, looks ahead, rounds corners."""
 
 from __future__ import annotations
@@ -33,11 +48,11 @@ _LEAST_APPROACH = 0.05
 class TrackerSettings:
     """How the tracker steers; QuietNavError where a value is not positive."""
 
-    #: Kept between the robot's centre and the wall.
+    #: Kept between the robot's center and the wall.
     wall_distance_m: float = 0.55
     #: Longest drive of a step.
     step_length_m: float = 0.2
-    #: Heading wanted per metre of error of the distance.
+    #: Heading wanted per meter of error of the distance.
     gain_rad_per_m: float = 1.2
     #: Cap of that heading.
     max_approach_rad: float = math.radians(28.0)
@@ -194,7 +209,7 @@ class WallTracker:
     It listens all around twice, then follows: hear, look ahead where the front was not heard and
     the belief leaves too little way, turn at corners, else drive along. ``TRANSITIONS`` has its
     stages.
-    ear_offsets_m: how far from the robot's centre the ear sits that hears a side; camera_offset_m:
+    ear_offsets_m: how far from the robot's center the ear sits that hears a side; camera_offset_m:
     the same of the camera that sees it.
     second_look: an ear in front may be doubted: by turning another one hears the same.
     Raises QuietNavError where ``side`` is not LEFT, RIGHT or None.
@@ -231,7 +246,7 @@ class WallTracker:
 
     @property
     def wall_distance_m(self) -> float:
-        """Mean distance of the robot's centre to the followed wall in metres."""
+        """Mean distance of the robot's center to the followed wall in meters."""
         mask = self._followed()
         weights = self.belief.weights[mask]
         return float(np.average(self.belief.particles.u[mask], weights=weights))

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Messages to and from the project's own types, as rclpy has them."""
 
 from __future__ import annotations
@@ -64,7 +79,7 @@ def yaw_from_quaternion(q: Quaternion) -> float:
 
 
 def pose_to_msg(pose: Pose2D, z: float = 0.0) -> Pose:
-    """Return a plane pose, at a height in metres, as a message."""
+    """Return a plane pose, at a height in meters, as a message."""
     message = Pose(orientation=quaternion_from_yaw(pose.yaw))
     message.position.x, message.position.y, message.position.z = pose.x, pose.y, z
     return message

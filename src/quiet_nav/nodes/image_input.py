@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The subscriber of every node that looks: image messages in, pictures of uint8 RGB out."""
 
 from __future__ import annotations
@@ -55,7 +70,7 @@ def _fault(message: Image | CompressedImage) -> str:
         known = ', '.join(COLOR_ENCODINGS)
         return (
             f'encoded as {message.encoding!r}; expected one of {known}: name the topic of the '
-            'colour image as image_topic, or set the format of the camera'
+            'color image as image_topic, or set the format of the camera'
         )
     if size < message.step * message.height:
         return f'not whole: {size} bytes, {message.height} rows of {message.step} expected'
@@ -64,16 +79,16 @@ def _fault(message: Image | CompressedImage) -> str:
 
 def _decompressed(message: CompressedImage) -> np.ndarray:
     """
-    Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in colour or grey.
+    Return uint8 RGB (h, w, 3) of a JPEG or PNG image, in color or gray.
 
-    cv_bridge would squeeze 16 bits of depth into 8 of grey, and show what is left of a cut file.
+    cv_bridge would squeeze 16 bits of depth into 8 of gray, and show what is left of a cut file.
     Raises QuietNavError where it is neither, cut short, or not of 8 bits.
     """
     import cv2
 
     data = bytes(message.data)
     if data.startswith(b'\xff\xd8'):
-        # A scan's own bytes never hold its end mark: OpenCV makes rows that are missing grey.
+        # A scan's own bytes never hold its end mark: OpenCV makes rows that are missing gray.
         whole = data.rfind(b'\xff\xd9') > data.rfind(b'\xff\xda')
     elif data.startswith(b'\x89PNG'):
         whole = b'IEND' in data[-64:]
@@ -91,7 +106,7 @@ def _decompressed(message: CompressedImage) -> np.ndarray:
     if pixels.dtype != np.uint8:
         raise QuietNavError(
             f'encoded as {message.format!r} with {8 * pixels.itemsize} bits, as depth is; expected '
-            '8 bits of colour or grey: name the topic of the colour image as image_topic'
+            '8 bits of color or gray: name the topic of the color image as image_topic'
         )
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     codes = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}

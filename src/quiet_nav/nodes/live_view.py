@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Node `live_view`: shows what the other nodes say, in Foxglove or in a browser by Rerun."""
 
 from __future__ import annotations
@@ -64,7 +79,7 @@ class LiveViewParameters:
         read_only=True,
     )
     sound: bool = parameter(True, 'show level and spectrum of the sound, in Rerun', read_only=True)
-    images: bool = parameter(True, 'show the colour image, five a second', read_only=True)
+    images: bool = parameter(True, 'show the color image, five a second', read_only=True)
 
 
 class LiveView(PlainNode):

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The detector: windows of a rig's ears in, near-wall readings out; the same wherever it runs."""
 
 from __future__ import annotations
@@ -31,7 +46,7 @@ class HeardWindow:
     """
     A window with what it was asked about.
 
-    side: what the reading is asked about; bearing_rad: direction from the robot's centre to the
+    side: what the reading is asked about; bearing_rad: direction from the robot's center to the
     ear, in axes that all windows of a listen share; ear: which microphone (its channel).
     learn: whether the room's reference may learn from it: not from a window heard before, nor
     from one in which the robot moved.
@@ -191,7 +206,7 @@ class DetectorSession:
     def _reading(
         self, heard: HeardWindow, runs: np.ndarray, distance: np.ndarray, context: Context
     ) -> NearWallReading:
-        """The whole window decides, its clips say how sure that is."""
+        """Return what the whole window decides; its clips say how sure that is."""
         window = heard.window
         reading = NearWallReading(
             heard.side,
@@ -207,7 +222,7 @@ class DetectorSession:
         return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
-        """A network of single clips (the paper's), or of whole windows that it slides over."""
+        """Return a network of single clips (the paper's), or of windows that it slides over."""
         run = self.detector.model.run
         windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
         if self.detector.model.metadata.kind == 'window':

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The bins in which a detector tells distances: their edges, middles and what is expected."""
 
 from __future__ import annotations
@@ -24,7 +39,7 @@ _PRIOR = (0.02, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.03, 0.06, 0.06, 0.62
 @dataclass(frozen=True)
 class DistanceBins:
     """
-    Upper edges of the bins in metres; one last bin holds everything farther.
+    Upper edges of the bins in meters; one last bin holds everything farther.
 
     prior: share of each bin where the detector was calibrated, one more than edges; left out, that
     of the shipped detectors, cut along these edges. Everything that reads a distance distribution
@@ -41,7 +56,7 @@ class DistanceBins:
         ascend = numbers and all(a < b for a, b in itertools.pairwise(edges))
         if len(edges) < 2 or not ascend or not math.isfinite(edges[-1]):
             raise QuietNavError(
-                f'distance edges {list(self.edges_m)}; expected metres that ascend from above 0'
+                f'distance edges {list(self.edges_m)}; expected meters that ascend from above 0'
             )
         if not self.prior:
             object.__setattr__(self, 'prior', _cut_prior(self.edges_m))
@@ -59,7 +74,7 @@ class DistanceBins:
 
     @cached_property
     def centres_m(self) -> np.ndarray:
-        """Middle of each bin, shape (count,), in whole centimetres rounded down."""
+        """Middle of each bin, shape (count,), in whole centimeters rounded down."""
         edges = (0.0, *self.edges_m)
         middles = [0.5 * (a + b) for a, b in itertools.pairwise(edges)]
         # The small number keeps 0.35 m, held as 0.3499999, at 35 cm.
@@ -118,7 +133,7 @@ class DistanceBins:
 
     def medians_m(self, probabilities: np.ndarray) -> np.ndarray:
         """
-        Return the median of each distribution in metres, (N,), inf beyond the last edge.
+        Return the median of each distribution in meters, (N,), inf beyond the last edge.
 
         probabilities: shape (N, count). Within a bin a distribution is taken as even.
         """
@@ -135,7 +150,7 @@ class DistanceBins:
 
     def means_m(self, probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
         """
-        Return the mean of each distribution in metres, (N,).
+        Return the mean of each distribution in meters, (N,).
 
         Bins count at their exact middle, what is farther than the last edge at ``farther_m``.
         """

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What messages say, whoever read them: rclpy's classes and rosbags' have the same fields."""
 
 from __future__ import annotations
@@ -18,7 +33,7 @@ _ENCODINGS = {'rgb8': (3, False), 'bgr8': (3, True), 'rgba8': (4, False), 'bgra8
 _ENCODINGS['mono8'] = (1, False)
 #: Encodings that say how a wall looks, live and in bags; depth and raw Bayer do not.
 COLOR_ENCODINGS = tuple(_ENCODINGS)
-#: Pixel and metres a unit of the encodings that depth comes in (REP-118 and realsense2_camera).
+#: Pixel and meters a unit of the encodings that depth comes in (REP-118 and realsense2_camera).
 DEPTH_ENCODINGS = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
 #: No window (and no image) lasts longer.
 LONGEST_WINDOW_S = 60.0
@@ -165,7 +180,7 @@ def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
     """
     Return the type of one pixel, bytes for those of several channels.
 
-    Raises QuietNavError for encodings of neither colour nor depth.
+    Raises QuietNavError for encodings of neither color nor depth.
     """
     check_encoding(encoding, (*COLOR_ENCODINGS, *DEPTH_ENCODINGS))
     if encoding in DEPTH_ENCODINGS:

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where frames are over time (what tf says), kept for a while and asked for any moment."""
 
 from __future__ import annotations
@@ -18,7 +33,7 @@ _LONGEST_CHAIN = 64
 
 @dataclass(frozen=True)
 class Transform:
-    """Position in metres and rotation (unit quaternion) of a frame in its parent."""
+    """Position in meters and rotation (unit quaternion) of a frame in its parent."""
 
     x: float = 0.0
     y: float = 0.0
@@ -119,7 +134,7 @@ class TransformBuffer:
         self._links: dict[str, _Link] = {}
 
     def __len__(self) -> int:
-        """Number of poses kept."""
+        """Return number of poses kept."""
         return sum(len(link.poses) for link in self._links.values())
 
     def __contains__(self, frame: str) -> bool:

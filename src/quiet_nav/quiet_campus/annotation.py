@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What ``annotation.json`` of a place or of a recording says, as far as anything here asks."""
 
 from __future__ import annotations
@@ -37,7 +52,7 @@ class AnnotatedEar(_Part):
 
 
 class AnnotatedPose(_Part):
-    """Where a place is in its room; metres."""
+    """Where a place is in its room; meters."""
 
     x: _Coordinate
     y: _Coordinate
@@ -63,7 +78,7 @@ class Annotation(_Part):
 
     depth_m: to the wall asked about, one of a place, one a frame of a recording. length_s: of the
     sound. cell, start_s, pose: of a densely recorded room. ears, turned: of a robot as it stood
-    and after its turn. situation, light: of a view. room, bag: of a labelled one. near: the label
+    and after its turn. situation, light: of a view. room, bag: of a labeled one. near: the label
     where it is said. own: of a robot that is heard itself.
     """
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A data set on disk: folders and files of the layout, written so that nothing counts half done."""
 
 from __future__ import annotations
@@ -25,7 +40,7 @@ SUBSETS = {
 #: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
 #: (what each ear hears of the standing robot far from any wall) and what is known of the robot.
 ROBOTS = 'Robots'
-#: A motion depth image holds metres * 2**16 / 10 (Quiet Campus, SFS-Motion).
+#: A motion depth image holds meters * 2**16 / 10 (Quiet Campus, SFS-Motion).
 MOTION_DEPTH_M = 10.0
 
 
@@ -50,7 +65,7 @@ def to_json(content: object) -> bytes:
 
 
 def write_static_depth(path: Path, depth_mm: np.ndarray) -> float:
-    """Write a static Depth.png and return its "Max depth in map": metres at a value of 2**16."""
+    """Write a static Depth.png and return its "Max depth in map": meters at a value of 2**16."""
     most = max(float(depth_mm.max()) / 1000.0, 1e-3) * 65536 / 65535
     _write_png(path, np.rint(depth_mm / 1000.0 * 65536 / most).astype(np.uint16))
     return most

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Writing lists: near-wall and relative-depth lists of places and of motion recordings."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ MOTION_PAIRS = 400
 @dataclass(frozen=True)
 class ListedPlace:
     """
-    One place of a room: how far its wall is (metres), how long its sound, and its label.
+    One place of a room: how far its wall is (meters), how long its sound, and its label.
 
     is_near: None leaves the place out of the near-wall list; it still counts for pairs.
     """
@@ -100,7 +115,7 @@ def write_motion_lists(
     """
     Write the near-wall and the relative-depth list of motion recordings.
 
-    depths: of each recording, metres a frame. Frames between near_m and far_m are left out.
+    depths: of each recording, meters a frame. Frames between near_m and far_m are left out.
     """
     rows: list[Sequence[str]] = []
     pairs: list[Sequence[str]] = []

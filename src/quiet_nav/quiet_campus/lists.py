@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Readers for folders and lists in the Quiet Campus layout, recorded or simulated alike."""
 
 from __future__ import annotations
@@ -60,7 +75,7 @@ class Row:
 
     @property
     def image(self) -> Path:
-        """Colour image in the middle of the clip."""
+        """Color image in the middle of the clip."""
         if self.frame < 0:
             return self.folder / 'RGB.png'
         return self.folder / 'RGB' / f'c{middle_frame(self.frame):03d}.png'
@@ -242,7 +257,7 @@ def refuse_missing_files(needed: Collection[Path], name: str) -> None:
 
 def image_rows(rows: Sequence[Row]) -> list[Row]:
     """
-    Return the labelled rows that an image answers, each image once.
+    Return the labeled rows that an image answers, each image once.
 
     Static lists name a place once a second of its sound; a robot's row of a side ear asks about a
     direction that its camera does not look in.

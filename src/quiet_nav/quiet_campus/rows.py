@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the files of a row hold: its sound, its images, its distances."""
 
 from __future__ import annotations
@@ -65,7 +80,7 @@ def with_distance(row: Row) -> Row:
 
 def motion_distances(row: Row) -> np.ndarray:
     """
-    Return the distance at every frame of a motion recording, metres, shape (frames,).
+    Return the distance at every frame of a motion recording, meters, shape (frames,).
 
     From the annotation where it has them all, else from the depth images.
     """
@@ -83,7 +98,7 @@ def _motion_depth(path: Path) -> float:
     depth = read_depth(path)
     # In the same steps as Matplotlib's reader: figures of earlier versions stay the same.
     share = np.divide(depth, np.iinfo(depth.dtype).max, dtype=np.float32)
-    # That is of 65535; the format counts metres by 2**16.
+    # That is of 65535; the format counts meters by 2**16.
     return float(_central(share).mean() * (MOTION_DEPTH_M * 65535 / 2**16))
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How far the wall ahead is, from depth images: the teacher of labels and the live ground truth."""
 
 from __future__ import annotations
@@ -26,7 +41,7 @@ NEAREST_M, FARTHEST_M = 0.05, 100.0
 @dataclass(frozen=True)
 class WallDistance:
     """
-    Mean depth of the central pixels in metres, NaN with the reason where it cannot be right.
+    Mean depth of the central pixels in meters, NaN with the reason where it cannot be right.
 
     valid_share: of the central pixels that had a reading. damaged: the image could not be read.
     """
@@ -42,14 +57,14 @@ class WallDistance:
 
 
 def depth_unit_m(image: object) -> float:
-    """Return the metres of one unit of a depth image; QuietNavError for other encodings."""
+    """Return the meters of one unit of a depth image; QuietNavError for other encodings."""
     check_encoding(image.encoding, DEPTH_ENCODINGS)
     return DEPTH_ENCODINGS[image.encoding][1]
 
 
 def decode_depth(image: object) -> tuple[np.ndarray, float]:
     """
-    Return the pixels of a sensor_msgs/Image of depth, (height, width), and the metres of one.
+    Return the pixels of a sensor_msgs/Image of depth, (height, width), and the meters of one.
 
     A view where its rows are not padded. Raises QuietNavError for other encodings and for data
     that do not fill the image.
@@ -86,11 +101,11 @@ def wall_distance(
         return WallDistance(math.nan, share, reason)
     metres = total / count * unit_m
     if not NEAREST_M <= metres <= FARTHEST_M:
-        found = 'metres' if metres < NEAREST_M else 'millimetres'
+        found = 'meters' if metres < NEAREST_M else 'millimeters'
         reason = (
             f'{metres:.3g} m to the wall, read as {1e3 * unit_m:g} mm a unit; expected '
             f'{NEAREST_M:g} to {FARTHEST_M:g} m: does the camera send {found}? It should send '
-            '16UC1 in millimetres or 32FC1 in metres (REP-118)'
+            '16UC1 in millimeters or 32FC1 in meters (REP-118)'
         )
         return WallDistance(math.nan, share, reason)
     return WallDistance(metres, share)

@@ -1,4 +1,19 @@
-"""Labelled places on disk: a data set in the Quiet Campus layout that grows bag by bag."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Labeled places on disk: a data set in the Quiet Campus layout that grows bag by bag."""
 
 from __future__ import annotations
 
@@ -90,7 +105,7 @@ class _BagEntry(Schema):
 
 
 class _Labels(Schema):
-    """``labels.json``: the part of every room, and the bags that were labelled by name."""
+    """``labels.json``: the part of every room, and the bags that were labeled by name."""
 
     rooms: dict[str, Literal['train', 'val', 'test']]
     bags: dict[str, _BagEntry]
@@ -151,7 +166,7 @@ class LabelledSet:
         return new
 
     def _is_in(self, item: Assigned, name: str) -> bool:
-        """Return whether a bag was labelled already; QuietNavError where it is not the same."""
+        """Return whether a bag was labeled already; QuietNavError where it is not the same."""
         if name not in self.bags:
             return False
         there = self.bags[name]

@@ -1,4 +1,19 @@
-"""Bags become labelled places: sound cut where the robot stood, the depth camera as the teacher."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Bags become labeled places: sound cut where the robot stood, the depth camera as the teacher."""
 
 from __future__ import annotations
 
@@ -26,7 +41,7 @@ from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_S
 
-#: While the robot stands the distance may change by so much (metres): noise of the camera.
+#: While the robot stands the distance may change by so much (meters): noise of the camera.
 MOST_CHANGE_M = 0.1
 #: Gaps in the sound may cost a stretch so much more than is kept of it.
 _SPARE_S = 10.0
@@ -58,7 +73,7 @@ class LabelSettings:
 @dataclass(frozen=True)
 class LabelledPlace:
     """
-    A place: when its sound began, how long it is, metres to the wall.
+    A place: when its sound began, how long it is, meters to the wall.
 
     name: of its folder. side: of the one ear kept, where the camera had to turn for it; seen_ns:
     when it looked there, 0 while the sound was heard.
@@ -83,10 +98,10 @@ class Keeper(Protocol):
         """Take the sound of a place, float32 (channels, n) at 16 kHz; it comes first."""
 
     def depth(self, place: str, image: np.ndarray) -> None:
-        """Take its depth image, float64 (h, w) in millimetres, 0 where there is no reading."""
+        """Take its depth image, float64 (h, w) in millimeters, 0 where there is no reading."""
 
     def color(self, place: str, image: np.ndarray) -> None:
-        """Take its colour image, uint8 (h, w, 3), RGB."""
+        """Take its color image, uint8 (h, w, 3), RGB."""
 
 
 @dataclass(frozen=True)
@@ -336,7 +351,7 @@ def _give_images(
     keeper: Keeper,
     notes: dict[str, None],
 ) -> None:
-    """Give the depth and colour image nearest in time to the middle of each place."""
+    """Give the depth and color image nearest in time to the middle of each place."""
     middles = [p.seen_ns or p.start_ns + round(p.duration_s * 5e8) for p in places]
     times_ns = np.array(middles, np.int64)
     for numbers, message in nearest_images(bag, topics.depth, times_ns, decode_depth):
@@ -397,6 +412,6 @@ def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 
 def millimetres(image: object) -> np.ndarray:
-    """Return a depth image's millimetres, float64, (h, w), 0 where there is no reading."""
+    """Return a depth image's millimeters, float64, (h, w), 0 where there is no reading."""
     pixels, unit_m = decode_depth(image)
     return np.nan_to_num(pixels.astype(np.float64) * unit_m * 1000.0, posinf=0.0)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Moving stretches of bags as recordings of the SFS-Motion form: sound, depth at 15 frames/s."""
 
 from __future__ import annotations
@@ -52,7 +67,7 @@ class MotionLabelled:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A recording to be: its frames' times (ns), and the distance at each (metres)."""
+    """A recording to be: its frames' times (ns), and the distance at each (meters)."""
 
     name: str
     times_ns: np.ndarray
@@ -73,7 +88,7 @@ def label_motion(
     """
     Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
 
-    A frame takes the depth and colour image nearest to it in time, at most 0.25 s off; sound and
+    A frame takes the depth and color image nearest to it in time, at most 0.25 s off; sound and
     depth without a break, at most ``settings.longest_s``. Raises as ``label_bag`` does.
     """
     with Bag(path) as bag:

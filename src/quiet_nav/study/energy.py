@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Level of the ambient sound by frequency, near a wall over far from it, room by room."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ SERIES = 'near minus far'
 
 def energy(data: str | Path, subset: str, seed: int = 0) -> list[tuple[float, str, TaskReport]]:
     """
-    Return (band's centre in Hz, series, report with the figure ``level`` in dB), a band each.
+    Return (band's center in Hz, series, report with the figure ``level`` in dB), a band each.
 
     Of every room: the mean log-mel of its near places (the lists' label) minus that of its far
     ones, one window of 3 s a place; the mean and its interval are over rooms.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The paper's experiments as a list: what is trained, and what is evaluated how."""
 
 from __future__ import annotations
@@ -51,7 +66,7 @@ class Training:
         return [*before, self]
 
 
-#: What probes and few-shot learning start from, learnt without labels.
+#: What probes and few-shot learning start from, learned without labels.
 AV_ORDER = Training('av-order', 'both')
 
 
@@ -231,7 +246,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'self-supervision',
-        'What is learnt without labels: do sound and image, or two of each, belong together',
+        'What is learned without labels: do sound and image, or two of each, belong together',
         'Fig. 4 and 15',
         (
             Line('AV-Sync', Training('av-sync', 'both')),
@@ -248,7 +263,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'few-shot',
-        'Order of two sounds, learnt from few rooms',
+        'Order of two sounds, learned from few rooms',
         'few-shot curves',
         few_shot('order', {'from scratch': None, 'from AV-Order': AV_ORDER}),
         'AP',
@@ -256,7 +271,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     Experiment(
         'pretraining',
-        'Near wall by sound, learnt from few rooms, beginning with the trunk of another task',
+        'Near wall by sound, learned from few rooms, beginning with the trunk of another task',
         'not of the paper',
         few_shot(
             'near-wall',

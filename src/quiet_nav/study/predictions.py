@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a network says of the rows of a split: made by learning, scored by evaluation."""
 
 from __future__ import annotations
@@ -20,7 +35,7 @@ class Predictions:
     What a network said of the rows of a split, N of them, in any order.
 
     rooms: each row's room, (N,). target: (N,), a truth value (binary), a class from 0 on
-    (multiclass, in an order in which neighbours are alike), metres (regression) or the natural
+    (multiclass, in an order in which neighbors are alike), meters (regression) or the natural
     logarithm of a ratio of two distances, first over second (ratio). output: probability (N,)
     for binary, scores or probabilities (N, K) for multiclass, else the value said, (N,), in the
     target's unit. train_target: what the training rows had, (M,), as ``target``: what is known

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How well a task of the study was solved: the paper's figures, with chance and no input beside."""
 
 from __future__ import annotations
@@ -135,7 +150,7 @@ def score(predictions: Predictions, seed: int = 0) -> TaskReport:
     """
     Return the paper's figures of a task, with 95 % intervals by bootstrap over rooms.
 
-    binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average metres where
+    binary: AP, accuracy. multiclass: top-1, top-5, average bin distance, and average meters where
     ``position_m`` is given. regression, ratio: MAE, median error, R2; for a ratio the AP of its
     sign (which is nearer), too. Baselines: see ``Figure``; they come from ``train_target``.
     """

@@ -1,4 +1,19 @@
-"""What gives a trial its readings: idealised ears, error-prone ears, or a detector that listens."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What gives a trial its readings: idealized ears, error-prone ears, or a detector that listens."""
 
 from __future__ import annotations
 
@@ -92,7 +107,7 @@ def check_ears(
 
 
 class IdealEars:
-    """The design's idealised ear: logit 6 per metre from 0.5 m on, unit noise, no memory."""
+    """The design's idealized ear: logit 6 per meter from 0.5 m on, unit noise, no memory."""
 
     slope_per_m = 6.0
 

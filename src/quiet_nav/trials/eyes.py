@@ -1,4 +1,19 @@
-"""What gives a trial its view: an idealised camera, or a detector that looks at drawn images."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What gives a trial its view: an idealized camera, or a detector that looks at drawn images."""
 
 from __future__ import annotations
 
@@ -51,7 +66,7 @@ def make_eyes(
 
 
 class IdealEyes(IdealEars):
-    """An idealised camera: logit 24 per metre from 0.5 m on, unit noise, no memory."""
+    """An idealized camera: logit 24 per meter from 0.5 m on, unit noise, no memory."""
 
     slope_per_m = 24.0
 

@@ -1,4 +1,19 @@
-"""Drawings of trials: floor plan, track, and paths coloured by near-wall probability."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Drawings of trials: floor plan, track, and paths colored by near-wall probability."""
 
 from __future__ import annotations
 
@@ -46,7 +61,7 @@ def draw_plan(axes: Axes, plan: Plan, track: Track | None = None) -> None:
 
 
 def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
-    """Draw the path of a trial, coloured by the larger P of both sides; return the colours."""
+    """Draw the path of a trial, colored by the larger P of both sides; return the colors."""
     from matplotlib.collections import LineCollection
 
     path = np.asarray(result.path, float).reshape(-1, 2)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A network of random weights that hears: the paper's random baseline of a detector, in NumPy."""
 
 from __future__ import annotations
@@ -25,7 +40,7 @@ class RandomNetwork:
     Near-wall probabilities of windows by weights that were never trained.
 
     Weights are drawn so that every layer keeps the scale of its input (He); the log-mel of a clip
-    is taken to mean 0 and deviation 1 first, as batch normalisation of a trained network does.
+    is taken to mean 0 and deviation 1 first, as batch normalization of a trained network does.
     """
 
     def __init__(self, rng: np.random.Generator) -> None:

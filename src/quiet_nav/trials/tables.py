@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Trials as tables in the layout of the paper's Figs. 9 and 10, with its figures beside ours."""
 
 from __future__ import annotations
@@ -82,7 +97,7 @@ class Cell:
 
     @property
     def told_m(self) -> str:
-        """The mean in metres with its interval, and completed tracks of all."""
+        """The mean in meters with its interval, and completed tracks of all."""
         return f'{self._interval(self.length_m or 1.0, 2)}\n{self._completed}'
 
     def to_json(self) -> dict[str, Any]:
@@ -147,7 +162,7 @@ def past_corner(results: Sequence[TrialResult]) -> Estimate:
 
 
 def table_fig_9(results: Sequence[TrialResult]) -> Table:
-    """Return the distance on the classroom track, in metres, by start."""
+    """Return the distance on the classroom track, in meters, by start."""
     results = [result for result in results if result.room == CLASSROOM]
     offsets = sorted({result.offset_m for result in results})
     table = Table(

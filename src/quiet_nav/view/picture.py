@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """RViz's view of a bag as a picture: markers, map, path and frames drawn from the very messages."""
 
 from __future__ import annotations
@@ -56,7 +71,7 @@ class PictureScene:
         self.shown: OrderedDict[tuple[str, int], Shown] = OrderedDict()
 
     def reading(self, *_: object) -> None:
-        """Readings are shown by their markers."""
+        """Leave readings to their markers."""
 
     def wall_distance(self, *_: object) -> None:
         """Not shown."""
@@ -140,7 +155,7 @@ def look(
 
 def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
     """
-    Draw a scene from above in RViz's colours and return how many markers are in it.
+    Draw a scene from above in RViz's colors and return how many markers are in it.
 
     Raises QuietNavError where nothing says where the robot is.
     """
@@ -156,7 +171,7 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
     with figure(path, across + 0.8, up + 0.8) as (_, axes):
         axes.set_facecolor(_BACKGROUND)
         if scene.grid is not None and scene.grid.probability.size:
-            # RViz's scheme `map`: white is 0, black is 100, what is not known a greenish grey.
+            # RViz's scheme `map`: white is 0, black is 100, what is not known a greenish gray.
             axes.imshow(
                 scene.grid.probability, origin='lower', extent=scene.grid.extent, cmap='gray_r',
                 vmin=0.0, vmax=1.0, alpha=0.7 * np.isfinite(scene.grid.probability),
@@ -166,7 +181,7 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
         for marker, pose in alive:
             if marker.type == _TRIANGLES:
                 corners = [pose.transform(p.x, p.y) for p in marker.points]
-                # One colour serves for all where the corners have none.
+                # One color serves for all where the corners have none.
                 every = marker.colors[::3] or [marker.color]
                 colours = [(c.r, c.g, c.b, c.a) for c in every]
                 triangles = np.array(corners).reshape(-1, 3, 2)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What Rerun shows: fans, path, map and image in space; probability, distance and sound in time."""
 
 from __future__ import annotations
@@ -150,7 +165,7 @@ class RerunScene:
             self._extend_path(time_ns)
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
-        """Show a near-wall map in the fans' colours; cells that nothing is known of are dark."""
+        """Show a near-wall map in the fans' colors; cells that nothing is known of are dark."""
         rr, (rows, columns) = self._rr, grid.probability.shape
         if not rows * columns:
             return
@@ -171,7 +186,7 @@ class RerunScene:
         )
 
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
-        """Show an image (h, w, 3), red, green, blue of uint8, with the strips; 5 a second."""
+        """Show red, green, blue of uint8, shape (h, w, 3), with the strips; 5 a second."""
         if 0 <= time_ns - self._image_ns < _IMAGE_EVERY_NS:
             return
         self._image_ns = time_ns
@@ -331,7 +346,7 @@ class RerunScene:
             self._to.log(self._in(f'path/{self._piece}', self.root), line)
 
     def _channel_names(self, channels: int) -> Sequence[tuple[str, tuple[int, int, int]]]:
-        """Return a name and a colour a channel: the side of its ear, where the rig has one."""
+        """Return a name and a color a channel: the side of its ear, where the rig has one."""
         sides = {ear.channel: ear.side for ear in self._rig.ears}
         if self._rig.channels > channels:
             sides = {}

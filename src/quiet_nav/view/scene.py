@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the web view shows: readings, poses, map and images as Foxglove's own messages."""
 
 from __future__ import annotations
@@ -24,7 +39,7 @@ from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform
 
-#: Colour of the path, as in quiet_nav.rviz: red, green, blue from 0 to 1.
+#: Color of the path, as in quiet_nav.rviz: red, green, blue from 0 to 1.
 PATH_COLOUR = (86 / 255, 180 / 255, 233 / 255)
 #: Points of the path lie at least so far apart, and so many make one piece of it.
 _PATH_STEP_M, _PIECE = 0.05, 100
@@ -134,7 +149,7 @@ class Scene:
             self._extend_path(parent, time_ns, at)
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
-        """Show a near-wall map in the fans' colours; cells that nothing is known of are clear."""
+        """Show a near-wall map in the fans' colors; cells that nothing is known of are clear."""
         rows, columns = grid.probability.shape
         if not rows * columns:
             return
@@ -160,7 +175,7 @@ class Scene:
         self._map.log(message, log_time=time_ns)
 
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
-        """Show an image (h, w, 3), red, green, blue of uint8, with the strips; 5 a second."""
+        """Show red, green, blue of uint8, shape (h, w, 3), with the strips; 5 a second."""
         if 0 <= time_ns - self._image_ns < _IMAGE_EVERY_NS:
             return
         self._image_ns = time_ns

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The measured room simulated: absorption and heights fitted, images beside waves."""
 
 from __future__ import annotations
@@ -26,7 +41,7 @@ from quiet_nav.simulation.sound.waves.hybrid import HybridAcoustics, SolvedPlace
 from quiet_nav.simulation.sound.waves.solver import WaveSettings, WaveSolver
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Heights in metres of the microphone and of the sources on circles that are tried.
+#: Heights in meters of the microphone and of the sources on circles that are tried.
 MIC_HEIGHTS_M = (1.2, 1.4, 1.6)
 SOURCE_HEIGHTS_M = (1.0, 1.2, 1.4, 1.6)
 #: By how much the plan of microphone and sources is moved along the room: it is given to 0.1 m.
@@ -36,7 +51,7 @@ _TURNS = 4
 _FIT_ORDER = 30
 _LENGTH_S = 0.6
 
-#: Heights of microphone and sources, and the plan's shift along the room, in metres.
+#: Heights of microphone and sources, and the plan's shift along the room, in meters.
 Fit = tuple[float, float, float]
 Progress = Callable[[str], None]
 
@@ -59,7 +74,8 @@ class RoomReport:
     The measured room, image sources and waves, by what ``engine`` each list's keys name.
 
     absorption (7,): of every surface; fits: heights and shift fitted on each half of the
-    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by third octave; correlation: by band.
+    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by
+    third octave; correlation: by band.
     """
 
     absorption: dict[str, tuple[float, ...]]

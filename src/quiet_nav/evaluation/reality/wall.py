@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A robot's own sound in front of a real wall: the ripple over distance, measured and simulated."""
 
 from __future__ import annotations
@@ -12,7 +27,7 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: The e-puck2's microphones in its own axes, in metres, as the set gives them; the loudspeaker in
+#: The e-puck2's microphones in its own axes, in meters, as the set gives them; the loudspeaker in
 #: its middle and the heights are assumed.
 MICS_M = ((-0.033, -0.003), (0.026, -0.002), (-0.003, 0.029), (-0.003, -0.033))
 _HEIGHT_M = 0.035

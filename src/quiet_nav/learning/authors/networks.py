@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The paper's networks on two places of a room, as their authors built them."""
 
 from __future__ import annotations
@@ -64,7 +79,7 @@ class ImagePair(nn.Module):
 
 class SoundImageOrder(nn.Module):
     """
-    AV-Order (AVEncoderBinary; paper, Fig. 4): do two sounds and two images stand in one order?
+    AV-Order (AVEncoderBinary; paper, Fig. 4): whether two sounds and two images stand in one order.
 
     Takes clips (N, 15360) and images, uint8 (N, 3, 224, 224), of two places; returns logits (N, 4)
     of the pairings ``PAIRINGS``, of which the first and the last are the right ones.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Import of the weights that the paper's authors publish into our networks."""
 
 from __future__ import annotations
@@ -67,7 +82,7 @@ def read_authors_checkpoint(path: str | Path) -> Published:
 
     ``AudioADNet`` (near wall), ``AudioRDNet`` (which of two sounds is nearer) or
     ``AVEncoderBinary`` (AV-Order), told by their parameters' names. The front end takes the
-    file's own mel filters and window where it has them, its frames centred with mirrored ends as
+    file's own mel filters and window where it has them, its frames centered with mirrored ends as
     the authors' code has them. No pickled code is run.
     Raises QuietNavError for files that are cut short, of another task or of other shapes.
     """

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a kind of policy is, and where all of them are found: a module here with a ``KIND`` each."""
 
 from __future__ import annotations
@@ -36,9 +51,9 @@ class Knob:
 KNOBS = {
     'threshold': Knob('p, 0 to 1'),
     'dead_band': Knob('alpha, 0 to 1'),
-    'gain': Knob('turn in rad per unit of probability; of the tracker heading in rad per metre'),
+    'gain': Knob('turn in rad per unit of probability; of the tracker heading in rad per meter'),
     'max_turn': Knob('cap of one turn in degrees', math.pi / 180.0),
-    'step': Knob('v, metres driven between two listens at most'),
+    'step': Knob('v, meters driven between two listens at most'),
     'ahead': Knob('P of a wall ahead that is turned away from; 1: never'),
 }
 

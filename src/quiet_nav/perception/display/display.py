@@ -1,4 +1,19 @@
-"""How a near-wall reading is shown, as plain numbers: colour, fan, label, and range for Nav2."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How a near-wall reading is shown, as plain numbers: color, fan, label, and range for Nav2."""
 
 from __future__ import annotations
 
@@ -13,7 +28,7 @@ from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 
 #: From this probability on a wall counts as near where one has to decide.
 NEAR_PROBABILITY = 0.5
-#: What ``NearWallRange`` says where no wall is near, in metres.
+#: What ``NearWallRange`` says where no wall is near, in meters.
 CLEAR_RANGE_M = 1.0
 #: Width of the cone that a range is meant for: a wall is flat, an ear hears more than one point.
 RANGE_FIELD_OF_VIEW_RAD = math.radians(30.0)
@@ -26,7 +41,7 @@ _SHEET_ALPHA = 0.15
 #: Fans left behind a side; the oldest gives way.
 TRACE_LENGTH = 30
 
-#: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every colour vision. A table,
+#: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every color vision. A table,
 #: so that a robot draws without Matplotlib.
 _VIRIDIS = (
     '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c '
@@ -39,9 +54,9 @@ _DIMMED = 0.35
 
 def colours(probability: np.ndarray) -> np.ndarray:
     """
-    Return the colours (..., 3), red, green, blue from 0 to 1, of probabilities (...).
+    Return red, green and blue from 0 to 1, shape (..., 3), of probabilities (...).
 
-    Viridis as in every figure, to 0.03 a channel; grey where the probability is NaN.
+    Viridis as in every figure, to 0.03 a channel; gray where the probability is NaN.
     """
     p = np.asarray(probability, float)
     known = np.isfinite(p)
@@ -56,8 +71,8 @@ class Fan:
     """
     A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
 
-    triangles: corners in metres, three a triangle, counter-clockwise. colour: red, green, blue.
-    label stands at ``label_at``. A reading that is not valid is grey, dimmed and says why.
+    triangles: corners in meters, three a triangle, counter-clockwise. colour: red, green, blue.
+    label stands at ``label_at``. A reading that is not valid is gray, dimmed and says why.
     """
 
     triangles: tuple[tuple[float, float], ...]
@@ -90,7 +105,7 @@ def label(reading: NearWallReading) -> str:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One layer of a fan left behind: its number, height over the floor in metres and lifetime."""
+    """One layer of a fan left behind: its number, height over the floor in meters and lifetime."""
 
     number: int
     z: float
@@ -135,7 +150,7 @@ def range_m(
     reading: NearWallReading, still: bool | None, threshold: float = NEAR_PROBABILITY
 ) -> float | None:
     """
-    Return the range that stands for a reading in metres, None where nothing may be said.
+    Return the range that stands for a reading in meters, None where nothing may be said.
 
     0.5 m where a wall is near and 1.0 m (the largest range) where it is not: finite values, which
     every consumer takes, where REP-117's infinities of a fixed-distance ranger are refused by some.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Which markers show a reading, as plain numbers: for messages of a live node and of a bag."""
 
 from __future__ import annotations
@@ -18,7 +33,7 @@ class ShownMarker:
     """
     A visualization_msgs/Marker in the base frame: triangles, or a text facing the viewer.
 
-    place, z: in metres. triangles: corners in the marker's own plane, three a triangle. text_m:
+    place, z: in meters. triangles: corners in the marker's own plane, three a triangle. text_m:
     height of the text's letters, 0 where there are triangles instead.
     """
 
@@ -49,7 +64,7 @@ class ReadingMarkers:
         self._eyes[eye.side] = eye
 
     def ear_of(self, reading: NearWallReading) -> Ear:
-        """Return the ear or camera of a reading; at the robot's centre where it has no place."""
+        """Return the ear or camera of a reading; at the robot's center where it has no place."""
         ear = self._ears.get(reading.side) or Ear(0, 0.0, 0.0, 0.0, reading.side)
         return self._eyes.get(reading.side, ear) if reading.modality == Modality.VISION else ear
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera image with the near-wall probability drawn into it (paper, Fig. 5); NumPy alone."""
 
 from __future__ import annotations
@@ -10,7 +25,7 @@ from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import colours, is_near, NEAR_PROBABILITY
 from quiet_nav.perception.readings import NearWallReading
 
-#: Border of an image with a near wall: blue of Okabe and Ito's colours, red, green, blue.
+#: Border of an image with a near wall: blue of Okabe and Ito's colors, red, green, blue.
 NEAR_COLOUR = (0, 114, 178)
 #: Strips from top to bottom.
 ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
@@ -39,7 +54,7 @@ class ProbabilityStrip:
         return any(is_near(reading, self._threshold) for reading in self.newest.values())
 
     def add(self, reading: NearWallReading) -> None:
-        """Take a reading; one that is not valid becomes a grey column."""
+        """Take a reading; one that is not valid becomes a gray column."""
         said = self._said.setdefault(reading.side, deque(maxlen=self._length))
         said.append(reading.probability if reading.valid else np.nan)
         self.newest[reading.side] = reading

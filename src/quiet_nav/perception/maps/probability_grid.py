@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The near-wall map: mean probability of all readings over the floor (paper, Fig. 6)."""
 
 from __future__ import annotations
@@ -21,7 +36,7 @@ class GridMap:
     What is known of the floor: mean probability, and where its cells are.
 
     probability: (rows, columns), row 0 at the smallest y, NaN where nothing was asked. x, y: the
-    outer corner of cell (0, 0) in metres.
+    outer corner of cell (0, 0) in meters.
     """
 
     probability: np.ndarray
@@ -37,7 +52,7 @@ class GridMap:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom, top in metres."""
+        """Left, right, bottom, top in meters."""
         rows, columns = self.probability.shape
         step = self.resolution_m
         return self.x, self.x + columns * step, self.y, self.y + rows * step
@@ -48,7 +63,7 @@ class ProbabilityGrid:
     Means over a grid that grows with where readings come from, up to a bound.
 
     A reading is about the sector that a near wall would be in: from the ear ``reach_m`` far,
-    ``opening_rad`` wide, around the direction asked about; every cell whose centre is in it gets
+    ``opening_rad`` wide, around the direction asked about; every cell whose center is in it gets
     it, and the ear's own cell always does. Cells are multiples of ``resolution_m``, at most
     ``max_side_m`` along x and y; memory is 16 bytes a cell.
     """
@@ -79,7 +94,7 @@ class ProbabilityGrid:
         return not self._count.any()
 
     def cells(self, ear: Pose2D) -> np.ndarray:
-        """Return the cells (n, 2), row and column, of a reading; the yaw is the direction asked."""
+        """Return row and column of a reading's cells, (n, 2); the yaw is the direction asked."""
         step = self.resolution_m
         own = np.array([[math.floor(ear.y / step), math.floor(ear.x / step)]])
         low_row, low_column = np.floor(np.array([ear.y, ear.x]) / step - self._reach / step)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Whether an image may be used as a reading, and the reason where it may not."""
 
 from __future__ import annotations
@@ -17,7 +32,7 @@ _NOISE_PATCH = 160
 @dataclass(frozen=True)
 class ImageLimits:
     """
-    What an image must keep to; grey values of 0 to 255.
+    What an image must keep to; gray values of 0 to 255.
 
     max_age_s: from the exposure to now, also how far its stamp may lie in the future.
     dark: a mean below this is no picture of a room. bright_share: most of the pixels that may be
@@ -41,9 +56,9 @@ class ImageLimits:
 @dataclass(frozen=True)
 class Appearance:
     """
-    What the limits are held against; grey values of 0 to 255.
+    What the limits are held against; gray values of 0 to 255.
 
-    brightness: mean. bright_share: of pixels of 250 and more in all colours. structure: standard
+    brightness: mean. bright_share: of pixels of 250 and more in all colors. structure: standard
     deviation over blocks without noise. sharpness: Laplacian over structure, without noise.
     noise: standard deviation of the pixels' noise.
     """
@@ -102,7 +117,7 @@ def appearance_fault(seen: Appearance, limits: ImageLimits) -> str:
     if seen.structure < limits.covered * seen.brightness:
         share = 100.0 * seen.structure / seen.brightness
         return (
-            f'covered: one even colour (it varies by {share:.1f} %, at least '
+            f'covered: one even color (it varies by {share:.1f} %, at least '
             f'{100 * limits.covered:.1f} % needed); is something on the lens?'
         )
     if seen.structure >= limits.sharp_contrast and seen.sharpness < limits.sharpness:
@@ -177,7 +192,7 @@ def _laplacian(grey: np.ndarray) -> np.ndarray:
 
 def _noise(grey: np.ndarray) -> float:
     """
-    Standard deviation of noise: median of a difference that slopes and edges leave at zero.
+    Return standard deviation of noise: median of a difference that slopes and edges leave at zero.
 
     Source: J. Immerkaer, "Fast Noise Variance Estimation", 1996; the median for its mean, so that
     texture in a part of the picture does not count.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a simulated campus is asked for, and what a room of it records."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ class CampusRequest:
     event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
     hard: of rooms all surfaces of which are hard. most_sources: a room has 1 to so many. sounds:
     folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
-    of the robot's camera, metres, and how obliquely it faces a wall (``views``). motor: a robot
+    of the robot's camera, meters, and how obliquely it faces a wall (``views``). motor: a robot
     carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
     test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
     first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The robots of a campus: where their ears are and what they emit, one robot a room."""
 
 from __future__ import annotations
@@ -25,7 +40,7 @@ from quiet_nav.simulation.sound.robot_profile import find_profile
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
-#: From arrays in the middle of a robot to bars wider than it, metres from its centre.
+#: From arrays in the middle of a robot to bars wider than it, meters from its center.
 OFFSET_M = (0.03, 0.25)
 HEIGHT_M = (0.08, 0.4)
 #: Where a robot carries a single microphone of the kinds that have no rig.
@@ -65,7 +80,7 @@ def draw_robot(request: CampusRequest, seed: int) -> tuple[Rig, OwnSound | None,
 
 
 def moved(rig: Rig, rng: np.random.Generator) -> Rig:
-    """Return a rig whose farthest ear is OFFSET_M from the robot's centre, and HEIGHT_M high."""
+    """Return a rig whose farthest ear is OFFSET_M from the robot's center, and HEIGHT_M high."""
     reach = max(math.hypot(ear.x, ear.y) for ear in rig.ears)
     wanted = math.exp(rng.uniform(*np.log(OFFSET_M)))
     height = round(float(rng.uniform(*HEIGHT_M)), 4)
@@ -79,7 +94,7 @@ def moved(rig: Rig, rng: np.random.Generator) -> Rig:
 
 def reach_of(request: CampusRequest, rig: Rig, own: OwnSound | None) -> float:
     """
-    Return how far from its centre a robot has ears or sources, in metres.
+    Return how far from its center a robot has ears or sources, in meters.
 
     Of one that carries a single microphone: from the microphone. 0 where nothing is known to be
     farther out than plain rooms leave room for.

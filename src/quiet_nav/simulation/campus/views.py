@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the campus of images holds: furnished rooms, and where in them a camera looks."""
 
 from __future__ import annotations
@@ -22,12 +37,12 @@ CEILINGS = ('acoustic_tile', 'plasterboard', 'plaster')
 #: at each place, too; our robot looks so).
 SITUATIONS = ('along', 'facing', 'facing', 'any', 'facing', 'facing')
 ROUNDS, TURNS_RAD = 3, (math.pi / 2, 0.0, -math.pi / 2)
-#: Where the robot's camera sits: metres ahead of its centre.
+#: Where the robot's camera sits: meters ahead of its center.
 CAMERA_AHEAD_M = 0.08
 #: How far mounts differ: share of the height, degrees of pitch, share of the focal length. An
 #: image without floor says nothing of distance to who does not know how high its camera is.
 _HEIGHT_SPREAD, _PITCH_DEG, _FOCAL_SPREAD = 0.07, 1.0, 0.03
-#: Nothing is nearer than this to the robot's centre when it looks around.
+#: Nothing is nearer than this to the robot's center when it looks around.
 _CLEARANCE_M = 0.2
 _TRIES = 400
 
@@ -79,7 +94,7 @@ def draw_looks(plan: Plan, seed: int, camera_height: float, facing_within_rad: f
     """
     Return where images are taken in ``ROUNDS`` of ``SITUATIONS``, the same for the same seed.
 
-    A room has one camera, about ``camera_height`` metres up. It stands mostly within a metre of a
+    A room has one camera, about ``camera_height`` meters up. It stands mostly within a meter of a
     wall: along it, at any heading, or facing it within ``facing_within_rad``.
     """
     rng = generator(seed, 'looks')

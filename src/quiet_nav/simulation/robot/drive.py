@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The simulated robot: a differential drive that slips, drifts and stops at walls."""
 
 from __future__ import annotations
@@ -24,8 +39,8 @@ class RobotSettings:
     change. command_timeout_s: a command holds this long, then the robot stops.
     slip: standard deviation of how much farther than its wheels say the robot goes, drawn once a
     robot. turn_slip: the same for turns. heading_noise_rad: random walk of the heading a square
-    root of a metre driven. odometry_drift_rad_m: standard deviation of the heading error that
-    odometry gains a metre, drawn once a robot (wheels of unequal size). blocked_wheels: share of
+    root of a meter driven. odometry_drift_rad_m: standard deviation of the heading error that
+    odometry gains a meter, drawn once a robot (wheels of unequal size). blocked_wheels: share of
     the way into a wall that the wheels still turn, and odometry counts, while the robot stands.
     """
 

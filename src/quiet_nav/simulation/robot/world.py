@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A robot with ears and a camera in a floor plan, advanced through time in fixed steps."""
 
 from __future__ import annotations
@@ -103,7 +118,7 @@ class SimulatedWorld:
 
     def color_image(self, light: float = 1.0, wrong: str = 'none') -> np.ndarray | None:
         """
-        Return the colour image now: uint8 RGB, (h, w, 3). light: share of it that is on.
+        Return the color image now: uint8 RGB, (h, w, 3). light: share of it that is on.
 
         wrong: what is with the camera, as ``camera_faults.color_image`` has it.
         """
@@ -111,7 +126,7 @@ class SimulatedWorld:
         return color_image(self.camera, pose, self._image_rng, wrong, light)
 
     def depth_image(self) -> np.ndarray:
-        """Return the depth image now: uint16 millimetres, (h, w), 0 = no reading."""
+        """Return the depth image now: uint16 millimeters, (h, w), 0 = no reading."""
         return self.camera.depth(self.robot.state.pose, self._image_rng)
 
     def _motor(self) -> np.ndarray:

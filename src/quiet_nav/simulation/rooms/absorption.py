@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What surfaces swallow: absorption per octave band, named materials and random draws."""
 
 from __future__ import annotations
@@ -9,7 +24,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.values import short
 
-#: Octave band centres in Hz of every absorption in this package.
+#: Octave band centers in Hz of every absorption in this package.
 BANDS_HZ = (125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 
 Absorption = tuple[float, ...]

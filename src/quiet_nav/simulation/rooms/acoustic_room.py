@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The acoustic side of a room: footprint, height and absorption, with its plane geometry."""
 
 from __future__ import annotations
@@ -22,7 +37,7 @@ from quiet_nav.simulation.rooms.wall_patches import clear_of, Patch, surface_dis
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
 
-#: Energy absorption of air per metre and band at 20 degrees C and 30-50 % humidity (ISO 9613).
+#: Energy absorption of air per meter and band at 20 degrees C and 30-50 % humidity (ISO 9613).
 AIR_20C = (0.1e-3, 0.3e-3, 0.6e-3, 1.0e-3, 1.9e-3, 5.8e-3, 20.3e-3)
 #: Image-source orders used unless told otherwise. A polygon's images are searched for, not counted
 #: out: for six walls, two sources and three microphones 0.05 s at order 8, 0.13 s at 10, 1 s at 12.
@@ -35,8 +50,8 @@ class AcousticRoom:
     """
     A prism: a simple polygon with vertical walls, a floor at z = 0 and a flat ceiling.
 
-    footprint: corners in metres, counter-clockwise, wall i from corner i to corner i + 1.
-    walls: absorption of each wall; floor, ceiling, air: absorption per band (air: per metre).
+    footprint: corners in meters, counter-clockwise, wall i from corner i to corner i + 1.
+    walls: absorption of each wall; floor, ceiling, air: absorption per band (air: per meter).
     order: highest reflection order of the image sources. patches: what is on parts of the walls;
     ``walls`` is then what each is on average over its area.
     Raises QuietNavError for crossing walls, impossible materials and sizes.
@@ -87,7 +102,7 @@ class AcousticRoom:
         air: Absorption = AIR_20C,
     ) -> AcousticRoom:
         """
-        Return a room from (0, 0, 0) to (length, width, height), in metres.
+        Return a room from (0, 0, 0) to (length, width, height), in meters.
 
         walls: of y = 0, x = length, y = width, x = 0 in this order, or one for all four.
         """
@@ -151,12 +166,12 @@ class AcousticRoom:
 
     @property
     def volume(self) -> float:
-        """Volume in cubic metres."""
+        """Volume in cubic meters."""
         return signed_area(np.asarray(self.footprint)) * self.height
 
     @property
     def surfaces(self) -> list[tuple[float, Absorption]]:
-        """Area in square metres and absorption of every surface."""
+        """Area in square meters and absorption of every surface."""
         corners = np.asarray(self.footprint)
         lengths = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
         ground = signed_area(corners)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Floor plans: what stands where in a room, and the distances that follow from it."""
 
 from __future__ import annotations
@@ -49,7 +64,7 @@ class Panel:
     """
     A patch of a wall with a material of its own: a door, a window, a board.
 
-    wall: index of the wall; offset: metres from the wall's start; bottom: metres above the floor.
+    wall: index of the wall; offset: meters from the wall's start; bottom: meters above the floor.
     """
 
     kind: str
@@ -64,7 +79,7 @@ class Panel:
 @dataclass(frozen=True)
 class Furniture:
     """
-    A box on the floor: counter-clockwise footprint in metres, height in metres.
+    A box on the floor: counter-clockwise footprint in meters, height in meters.
 
     The robot and the camera meet its faces; room acoustics takes only its absorption area.
     """
@@ -84,7 +99,7 @@ class Furniture:
 
 @dataclass(frozen=True)
 class Source:
-    """Where ambient sound comes from: position in metres, kind, level in dB beside the others."""
+    """Where ambient sound comes from: position in meters, kind, level in dB beside the others."""
 
     name: str
     position: tuple[float, float, float]
@@ -158,7 +173,7 @@ class Plan:
 
     @cached_property
     def wall_lengths(self) -> np.ndarray:
-        """Lengths of the walls in metres, shape (n,)."""
+        """Lengths of the walls in meters, shape (n,)."""
         starts, ends = self.wall_segments
         return np.linalg.norm(ends - starts, axis=1)
 
@@ -173,7 +188,7 @@ class Plan:
         """
         Return for points (..., 2) whether they are in the room and not in furniture.
 
-        z: height of the points in metres; furniture below it does not count. Without z all does.
+        z: height of the points in meters; furniture below it does not count. Without z all does.
         """
         points = np.asarray(points, dtype=float)
         free = points_inside(points, self.corners)
@@ -186,7 +201,7 @@ class Plan:
 
     def clearance(self, points: np.ndarray, z: float | None = None) -> np.ndarray:
         """
-        Return the distance in metres from points (..., 2) to the nearest wall or furniture.
+        Return the distance in meters from points (..., 2) to the nearest wall or furniture.
 
         Negative where the point is outside the room or in furniture. z as in ``inside``.
         """
@@ -201,7 +216,7 @@ class Plan:
         return float(self.clearance(np.array([pose.x, pose.y]))) <= radius_m
 
     def wall_distance(self, points: np.ndarray) -> np.ndarray:
-        """Return the distance in metres from points (..., 2) to the nearest wall."""
+        """Return the distance in meters from points (..., 2) to the nearest wall."""
         points = np.asarray(points, dtype=float)
         distance = nearest_on_segments(points.reshape(-1, 2), *self.wall_segments)[0]
         return distance.min(axis=1).reshape(points.shape[:-1])
@@ -221,7 +236,7 @@ class Plan:
         furniture: bool = True,
     ) -> np.ndarray:
         """
-        Return how far level rays go before they meet a wall (or furniture), in metres.
+        Return how far level rays go before they meet a wall (or furniture), in meters.
 
         origins: (..., 2); yaws_rad: directions in the room, any shape that broadcasts with the
         origins'. z: height of the ray; furniture lower than it is not met. Infinite outside.
@@ -238,7 +253,7 @@ class Plan:
     def sector_distance(
         self, x: float, y: float, yaw_rad: float, half_width_rad: float = math.radians(30.0)
     ) -> float:
-        """Return the distance to the nearest wall within a sector around a direction, in metres."""
+        """Return the distance to the nearest wall within a sector around a direction, in meters."""
         point = np.array([[x, y]])
         distance, feet = nearest_on_segments(point, *self.wall_segments)
         offset = feet[0] - point
@@ -318,7 +333,7 @@ def shoebox(
     sources: tuple[Source, ...] = (),
 ) -> Plan:
     """
-    Return a box-shaped room with a corner at the origin; size: x, y and height in metres.
+    Return a box-shaped room with a corner at the origin; size: x, y and height in meters.
 
     Walls are numbered from the one at y = 0: 0 at y = 0, 1 at x = size, 2 at y = size, 3 at x = 0.
     """

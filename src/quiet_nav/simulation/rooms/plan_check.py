@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What cannot be about a floor plan: walls, panels, furniture, sources and tracks."""
 
 from __future__ import annotations
@@ -10,7 +25,7 @@ from quiet_nav.simulation.rooms.plan import Furniture, Panel, Plan, ROBOT_RADIUS
 from quiet_nav.simulation.rooms.polygons import first_crossing, points_inside, signed_area
 from quiet_nav.simulation.rooms.tracks import Track
 
-#: A track's edge on its wall's side may lie this far from the wall, in metres.
+#: A track's edge on its wall's side may lie this far from the wall, in meters.
 TRACK_WALL_TOLERANCE_M = 0.02
 
 

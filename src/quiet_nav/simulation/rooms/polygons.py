@@ -1,4 +1,19 @@
-"""Vectorised plane geometry of polygons, segments and rays: no rooms, no robots."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Vectorized plane geometry of polygons, segments and rays: no rooms, no robots."""
 
 from __future__ import annotations
 
@@ -17,7 +32,7 @@ def first_crossing(corners: np.ndarray) -> tuple[int, int] | None:
     """
     Return the first two edges of a closed polygon that touch or cross beyond a shared corner.
 
-    Edge i runs from corner i to corner i + 1. Neighbours cross where one folds back on the other.
+    Edge i runs from corner i to corner i + 1. Neighbors cross where one folds back on the other.
     """
     corners = np.asarray(corners, dtype=float)
     n = len(corners)
@@ -78,7 +93,7 @@ def ray_hits(
 
 
 def offset_polyline(points: np.ndarray, distance: float) -> np.ndarray:
-    """Return an open polyline (n, 2) moved to its left by ``distance`` metres, corners mitred."""
+    """Return an open polyline (n, 2) moved to its left by ``distance`` meters, corners mitred."""
     points = np.asarray(points, dtype=float)
     steps = np.diff(points, axis=0)
     normals = np.stack([-steps[:, 1], steps[:, 0]], axis=1)

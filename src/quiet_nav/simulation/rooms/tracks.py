@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Tracks: the paths along walls that trials are driven on, and how far along one a robot is."""
 
 from __future__ import annotations
@@ -14,7 +29,7 @@ from quiet_nav.simulation.rooms.polygons import nearest_on_segments, offset_poly
 #: Start distances from the wall (m) and headings (radians, left positive) of the paper, section 5.
 PAPER_OFFSETS_M = (0.40, 0.80, 1.20)
 PAPER_HEADINGS_RAD = (math.radians(30.0), 0.0, math.radians(-30.0))
-#: How far the track goes on behind its start and beyond its destination, in metres.
+#: How far the track goes on behind its start and beyond its destination, in meters.
 RUN_OUT_M = 0.5
 
 Point = tuple[float, float]
@@ -22,7 +37,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Start:
-    """A start pose with what it was made from: metres from the wall, heading from the track's."""
+    """A start pose with what it was made from: meters from the wall, heading from the track's."""
 
     pose: Pose2D
     offset_m: float
@@ -41,8 +56,8 @@ class Track:
     """
     A strip along a wall from a start line to a destination line.
 
-    centre: polyline of the strip's middle in metres, driven from first to last point; its length
-    is the track's. width: metres across. side: where the wall is (LEFT or RIGHT) on the way.
+    centre: polyline of the strip's middle in meters, driven from first to last point; its length
+    is the track's. width: meters across. side: where the wall is (LEFT or RIGHT) on the way.
     offsets_m: start distances from the wall; headings_rad: start headings, 0 along the track.
     """
 
@@ -68,7 +83,7 @@ class Track:
 
     @property
     def legs_m(self) -> tuple[float, ...]:
-        """Lengths of the straight pieces in metres."""
+        """Lengths of the straight pieces in meters."""
         return tuple(float(leg) for leg in np.diff(self._marks))
 
     @property
@@ -101,7 +116,7 @@ class Track:
         """
         Return the pose along the track after a distance, ``offset_m`` from the wall's edge.
 
-        Without an offset the pose is on the centre line. Distances are clipped to the track.
+        Without an offset the pose is on the center line. Distances are clipped to the track.
         """
         s = float(np.clip(distance_m, 0.0, self.length_m))
         leg = int(np.clip(np.searchsorted(self._marks, s, 'right') - 1, 0, len(self._marks) - 2))
@@ -124,7 +139,7 @@ class Track:
         return tuple(starts)
 
     def progress(self, x: float, y: float) -> float:
-        """Return how far along the centre line the nearest point of it is, 0 to ``length_m``."""
+        """Return how far along the center line the nearest point of it is, 0 to ``length_m``."""
         line = self._line
         distance, feet = nearest_on_segments(np.array([[x, y]]), line[:-1], line[1:])
         leg = int(np.argmin(distance[0]))

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What covers, stands at or opens a part of a wall: curtains, glass, shelves, radiators, doors."""
 
 from __future__ import annotations
@@ -15,7 +30,7 @@ class Patch:
     """
     A rectangle of a wall that is not as the wall beside it.
 
-    wall: its index. start, end: metres along it. bottom, top: heights. absorption: of its surface.
+    wall: its index. start, end: meters along it. bottom, top: heights. absorption: of its surface.
     beside: of the bare wall. depth: how far it stands out into the room. beyond_m: how far behind
     the opening the next wall is; 0 where it is closed.
     """
@@ -55,7 +70,7 @@ class WallFrame:
         return cls(start, along, np.array([-along[1], along[0]]), length)
 
     def seen(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return how far along the wall and how far from it points (..., 2) are, in metres."""
+        """Return how far along the wall and how far from it points (..., 2) are, in meters."""
         offset = np.asarray(points, float) - self.start
         return offset @ self.along, offset @ self.inward
 
@@ -95,7 +110,7 @@ def surface_distance(
     to_wall_m: float,
 ) -> float:
     """
-    Return how far from a point (3,) the surface is that a level ray meets, in metres.
+    Return how far from a point (3,) the surface is that a level ray meets, in meters.
 
     to_wall_m: to the wall that it meets. Less where something stands out from that wall there, more
     where it goes through an open door. Sides of what stands out are not met, its front is.

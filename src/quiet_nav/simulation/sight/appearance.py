@@ -1,4 +1,19 @@
-"""How a room looks: colours, textures and light drawn at random and baked into one image."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""How a room looks: colors, textures and light drawn at random and baked into one image."""
 
 from __future__ import annotations
 
@@ -10,10 +25,10 @@ import numpy as np
 from quiet_nav.simulation.rooms.plan import Furniture, Panel, Plan
 from quiet_nav.simulation.sight import textures
 
-#: Metres a texel on walls, floors and furniture; ceilings are seen from farther away.
+#: Meters a texel on walls, floors and furniture; ceilings are seen from farther away.
 TEXEL_M = 0.008
 CEILING_TEXEL_M = 0.016
-#: Light is computed on a grid of this many metres and interpolated.
+#: Light is computed on a grid of this many meters and interpolated.
 _LIGHT_GRID_M = 0.2
 #: Dark gap between surfaces of the atlas, in texels, so that interpolation does not mix them.
 _MARGIN = 2
@@ -25,7 +40,7 @@ class Atlas:
     Every surface of a room as one picture.
 
     image: uint8, shape (h, w, 3), RGB with a gamma of 2, light included. offset (n, 2) and
-    scale (n,), float32: texel of surface i at (u, v) metres is offset[i] + scale[i] * (u, v).
+    scale (n,), float32: texel of surface i at (u, v) meters is offset[i] + scale[i] * (u, v).
     """
 
     image: np.ndarray
@@ -35,7 +50,7 @@ class Atlas:
 
 @dataclass(frozen=True)
 class Lights:
-    """Lamps in the ceiling: positions (n, 3) in metres, power each, and light from everywhere."""
+    """Lamps in the ceiling: positions (n, 3) in meters, power each, and light from everywhere."""
 
     positions: np.ndarray
     power: np.ndarray
@@ -43,7 +58,7 @@ class Lights:
 
 
 def bake(plan: Plan, rng: np.random.Generator) -> Atlas:
-    """Draw colours, textures and lamps for a room and return them as an atlas."""
+    """Draw colors, textures and lamps for a room and return them as an atlas."""
     lights = draw_lights(plan, rng)
     starts, ends = plan.wall_segments
     paint = textures.wall_colour(rng)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The simulated depth camera: a RealSense D415 at 640 x 480 in a floor plan."""
 
 from __future__ import annotations
@@ -15,12 +30,12 @@ from quiet_nav.simulation.sight.raycast import cast, Intrinsics, View
 from quiet_nav.simulation.sight.textures import detail_tile
 
 # RealSense D400 series data sheet (May 2020), tables 3-42 and 4-3: D415 depth at VGA 50 x 40
-# degrees (at 2 m, where the stereo overlap takes 1 degree off 51.8), colour sensor 69.4 x 42.5
+# degrees (at 2 m, where the stereo overlap takes 1 degree off 51.8), color sensor 69.4 x 42.5
 # degrees at 16:9; 640 x 480 keeps the height and crops the sides. Single cameras differ by 3 %.
 D415_DEPTH = Intrinsics(640, 480, 659.4, 659.4, 319.5, 239.5)
 D415_COLOR = Intrinsics(640, 480, 617.1, 617.1, 319.5, 239.5)
 D415_BASELINE_M = 0.055
-#: The colour sensor sits this far to the left of the depth image's origin, in metres.
+#: The color sensor sits this far to the left of the depth image's origin, in meters.
 D415_COLOR_LEFT_M = 0.015
 
 _DETAIL_M = 0.0015
@@ -31,7 +46,7 @@ _BLOCK_PIXELS = 1.2
 
 @dataclass(frozen=True)
 class Mount:
-    """Where the camera sits on the robot: base_link metres, height above the floor, yaw."""
+    """Where the camera sits on the robot: base_link meters, height above the floor, yaw."""
 
     x: float = 0.08
     y: float = 0.0
@@ -89,11 +104,11 @@ class RoomCamera:
         self._vignette = _vignette(color, rng.uniform(0.0, 0.12))
 
     def true_depth(self, pose: Pose2D) -> np.ndarray:
-        """Return exact depth along the optical axis for a robot pose, float32 metres, (h, w)."""
+        """Return exact depth along the optical axis for a robot pose, float32 meters, (h, w)."""
         return self._cast(pose, 0.0, self.depth_intrinsics).depth
 
     def depth(self, pose: Pose2D, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Return the depth image for a robot pose: uint16 millimetres, (h, w), 0 = no reading."""
+        """Return the depth image for a robot pose: uint16 millimeters, (h, w), 0 = no reading."""
         depth = self.true_depth(pose)
         if rng is None:
             return np.round(np.minimum(depth * 1000.0, 65_535.0)).astype(np.uint16)
@@ -103,7 +118,7 @@ class RoomCamera:
         lost = _occluded(disparity) | (depth < errors.near_m) | (depth > errors.far_m)
         lost |= self._patches(depth.shape, errors.blank_share, rng)
         noise = self._draw_noise(depth.shape, rng)
-        # Stereo matches blocks of pixels: neighbours share most of their error.
+        # Stereo matches blocks of pixels: neighbors share most of their error.
         noise = _blur(noise, _BLOCK_PIXELS) * (2.0 * math.sqrt(math.pi) * _BLOCK_PIXELS)
         measured = focal_baseline / np.maximum(disparity + errors.subpixel * noise, 1e-3)
         measured *= 1000.0
@@ -115,7 +130,7 @@ class RoomCamera:
         self, pose: Pose2D, rng: np.random.Generator | None = None, light: float = 1.0
     ) -> np.ndarray:
         """
-        Return the colour image for a robot pose: uint8 RGB, shape (h, w, 3).
+        Return the color image for a robot pose: uint8 RGB, shape (h, w, 3).
 
         light: share of the room's light that is on; the camera brightens what it can (8 times).
         """

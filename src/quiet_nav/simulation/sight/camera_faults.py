@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What befalls a camera: the light goes out, something covers the lens, its driver stops."""
 
 from __future__ import annotations
@@ -13,7 +28,7 @@ from quiet_nav.simulation.sight.camera import RoomCamera
 
 #: back: killed, and started again after a while.
 CAMERA_FAULTS = ('none', 'dark', 'covered', 'killed', 'back')
-#: A cloth over the lens: grey that gets through, how uneven it is, and the noise of the gain.
+#: A cloth over the lens: gray that gets through, how uneven it is, and the noise of the gain.
 _COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
 
 
@@ -45,7 +60,7 @@ def color_image(
     camera: RoomCamera, pose: Pose2D, rng: np.random.Generator, wrong: str, light: float = 1.0
 ) -> np.ndarray | None:
     """
-    Return the colour image of a camera with which something is ``wrong`` (CameraFault.now).
+    Return the color image of a camera with which something is ``wrong`` (CameraFault.now).
 
     None where none comes. light: share of the room's light that is on.
     """

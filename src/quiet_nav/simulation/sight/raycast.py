@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Ray casting of a floor plan: which surface each pixel of a level camera sees, and how far off."""
 
 from __future__ import annotations
@@ -13,7 +28,7 @@ from quiet_nav.simulation.rooms.polygons import points_inside, ray_hits
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A pinhole camera: pixels, focal lengths and centre in pixels (centre of pixel 0 is 0.0)."""
+    """A pinhole camera: pixels, focal lengths and center in pixels (center of pixel 0 is 0.0)."""
 
     width: int
     height: int
@@ -39,8 +54,8 @@ class View:
     """
     What the pixels of an image see, each array of shape (height, width).
 
-    depth: metres along the optical axis, float32. surface: int16 index into ``surfaces(plan)``.
-    u, v: metres on the surface, float32: along a wall from its start and down from its top; x and
+    depth: meters along the optical axis, float32. surface: int16 index into ``surfaces(plan)``.
+    u, v: meters on the surface, float32: along a wall from its start and down from its top; x and
     y in the room on level surfaces.
     """
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Procedural pictures of surfaces: paint, brick, wood, tiles, carpet, doors, windows, clutter."""
 
 from __future__ import annotations
@@ -16,7 +31,7 @@ Picture = np.ndarray
 
 
 def wall_colour(rng: np.random.Generator) -> np.ndarray:
-    """Draw a wall's colour, mostly off-white, sometimes a tint. Shape (3,)."""
+    """Draw a wall's color, mostly off-white, sometimes a tint. Shape (3,)."""
     strong = rng.random() < 0.25
     hue = rng.uniform(0.0, 1.0) if strong else rng.uniform(0.06, 0.16)
     saturation = rng.uniform(0.15, 0.45) if strong else rng.uniform(0.0, 0.18)
@@ -24,7 +39,7 @@ def wall_colour(rng: np.random.Generator) -> np.ndarray:
 
 
 def furniture_colour(material: str, rng: np.random.Generator) -> np.ndarray:
-    """Draw the colour of a piece of furniture. Shape (3,)."""
+    """Draw the color of a piece of furniture. Shape (3,)."""
     if material == 'wood':
         return np.array(
             colorsys.hsv_to_rgb(
@@ -43,7 +58,7 @@ def upright(
     colour: np.ndarray,
     rng: np.random.Generator,
 ) -> Picture:
-    """Return a wall or a side of furniture, ``size`` metres wide and high, of a material."""
+    """Return a wall or a side of furniture, ``size`` meters wide and high, of a material."""
     shape = _shape(size, texel)
     base = np.broadcast_to(colour.astype(np.float32), (*shape, 3)).copy()
     if material in ('brick', 'concrete'):
@@ -63,7 +78,7 @@ def level(
     what: str,
     rng: np.random.Generator,
 ) -> Picture:
-    """Return a floor or a ceiling of a material, ``size`` metres along x and y."""
+    """Return a floor or a ceiling of a material, ``size`` meters along x and y."""
     shape = _shape(size, texel)
     if what == 'ceiling':
         colour = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.6, 0.85)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Room impulse responses by image sources, and what microphones hear of given source signals."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ from quiet_nav.simulation.sound.images import (
 from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: A wavefront that travels d metres arrives at sample LATENCY + d / 343 * 16000: half the length
+#: A wavefront that travels d meters arrives at sample LATENCY + d / 343 * 16000: half the length
 #: of the fractional delay filter, as in pyroomacoustics.
 LATENCY = 40
 _TAPS = 2 * LATENCY + 1
@@ -36,7 +51,7 @@ class RoomAcoustics:
     """
     A room with fixed sources: impulse responses to, and sound at, any microphones.
 
-    room: what the walls are. sources: positions (S, 3) in metres.
+    room: what the walls are. sources: positions (S, 3) in meters.
     Raises QuietNavError where a source or a microphone is outside the room.
     Image sources follow Allen and Berkley (1979) by way of pyroomacoustics, whose impulse
     responses these equal; see benchmarks/bench_rooms.py.
@@ -76,10 +91,10 @@ class RoomAcoustics:
         """
         Return impulse responses, float32, shape (M, S, ``length``), 16 kHz.
 
-        mics: positions (M, 3) in metres. looks: (M, 3) unit vectors where a microphone is a
+        mics: positions (M, 3) in meters. looks: (M, 3) unit vectors where a microphone is a
         cardioid, zeros where it is omnidirectional; None for omnidirectional ones alone.
         highpass: with the zero-phase 10 Hz high-pass that ``render`` and pyroomacoustics apply.
-        A point source of amplitude 1 gives 1/r at r metres; see LATENCY for arrival times.
+        A point source of amplitude 1 gives 1/r at r meters; see LATENCY for arrival times.
         """
         mics, looks = self._check(mics, looks)
         out = np.empty((len(mics), len(self.sources), self.length), np.float32)
@@ -164,7 +179,7 @@ def responses_of(
     """
     Return impulse responses of sources to one microphone, float32, (len(images), length).
 
-    mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a metre, (bands,).
+    mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a meter, (bands,).
     colours: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
     """
     size, bank = _octave_bank(length)
@@ -199,7 +214,7 @@ def responses_of(
 
 
 def response_bins(length: int) -> np.ndarray:
-    """Return the frequencies in Hz that ``responses_of`` takes colours at."""
+    """Return the frequencies in Hz that ``responses_of`` takes colors at."""
     return np.fft.rfftfreq(_octave_bank(length)[0], 1.0 / SAMPLE_RATE)
 
 

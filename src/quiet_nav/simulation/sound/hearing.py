@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Hearing: what microphones and rigs hear in a scene, at any place and over any interval."""
 
 from __future__ import annotations
@@ -64,7 +79,7 @@ class Hearing:
         """
         Return the sound in the room at microphones, float32, shape (M, count).
 
-        mics: (M, 3) in metres; looks: (M, 3) directions of cardioids, zeros for omnidirectional.
+        mics: (M, 3) in meters; looks: (M, 3) directions of cardioids, zeros for omnidirectional.
         Neither microphone noise nor gains are in it. Full scale is 1.0.
         """
         heard = np.zeros((len(np.atleast_2d(mics)), count), np.float32)
@@ -130,8 +145,8 @@ class Hearing:
         """
         Return what a moving microphone records, float32, shape (count,).
 
-        path: (K, 3) positions in metres, evenly spaced over the interval, K >= 2; between them
-        the sound cross-fades, so neighbours should be at most a centimetre or so apart.
+        path: (K, 3) positions in meters, evenly spaced over the interval, K >= 2; between them
+        the sound cross-fades, so neighbors should be at most a centimeter or so apart.
         robots: K poses of the robot that carries it, whose own sound is then heard, too.
         """
         path = np.asarray(path, float)
@@ -273,7 +288,7 @@ class Hearing:
 
 
 def reference_points(scene: Scene) -> np.ndarray:
-    """Return points (n, 3) well inside the room at which levels are defined, the same for a seed."""
+    """Return points (n, 3) well inside the room where levels are defined, the same for a seed."""
     from quiet_nav.simulation.sound.scenes import draw_point
 
     rng = generator(scene.seed, 'reference')

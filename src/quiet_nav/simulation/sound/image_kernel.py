@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The inner loop of the image-source method, compiled with Numba."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ def accumulate(
     Add every image source's delayed impulse to ``out``, float32, shape (bands, length).
 
     positions (n, 3) m, amplitudes (n, bands), mic (3,), look (3,): direction of a cardioid or
-    zeros, air (bands,): energy lost a metre, table (steps + 1, taps): fractional delays.
+    zeros, air (bands,): energy lost a meter, table (steps + 1, taps): fractional delays.
     Returns the latest arrival in samples.
     """
     steps, taps = table.shape[0] - 1, table.shape[1]

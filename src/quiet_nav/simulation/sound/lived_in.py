@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Rooms as people leave them: things at the walls, open doors, somebody sitting, pipes in walls."""
 
 from __future__ import annotations
@@ -21,7 +36,7 @@ _OPEN: Absorption = (1.0,) * len(BANDS_HZ)
 _SHELVES, _RADIATOR, _GLASS, _CURTAIN = 0.3, 0.2, 0.1, 0.12
 _OPEN_DOOR, _IN_WALL, _AMBIENT = 0.4, 0.25, 0.3
 _MOST_PEOPLE = 4
-#: Next to corners and to each other things keep so far apart, metres.
+#: Next to corners and to each other things keep so far apart, meters.
 _GAP_M = 0.1
 
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a robot's ears hear of its own sound: directly, and from every surface around it."""
 
 from __future__ import annotations
@@ -289,7 +304,7 @@ class OwnHearing:
         return power
 
     def _colours_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
-        """Return the body's colouring of every path (M, S, bins), and of the direct one besides."""
+        """Return the body's coloring of every path (M, S, bins), and of the direct one besides."""
         if ears not in self._colours:
             bins = response_bins(self.length)
             every = self._bodies(ears, bins, False).astype(np.float32)

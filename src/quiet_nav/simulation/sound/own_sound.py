@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A robot's own sound: what its fans, lidar and motors emit, drawn from its profile by seed."""
 
 from __future__ import annotations
@@ -30,9 +45,9 @@ from quiet_nav.streams import generator
 
 #: A tone is read from a table of one turn: its steps are 90 dB below a first harmonic.
 _TABLE = 1 << 16
-#: A body smaller than a wavelength casts no shadow: its colouring grows between these, Hz.
+#: A body smaller than a wavelength casts no shadow: its coloring grows between these, Hz.
 _BODY_HZ = (120.0, 700.0)
-#: Share of the colouring that what comes from the source straight to the ear has besides.
+#: Share of the coloring that what comes from the source straight to the ear has besides.
 _DIRECT_SHARE = 0.5
 _FOREVER_S = 1e7
 _WOBBLE_STEP_S = 0.02
@@ -94,7 +109,7 @@ class OwnSound:
     """
     One robot's own sound.
 
-    seed: of its noises and of its body's colouring. ambience_db: level of the ambience beside which
+    seed: of its noises and of its body's coloring. ambience_db: level of the ambience beside which
     the sources' levels are meant, dB re 20 uPa. level_db: instead of that, how far the standing
     sources together are above the ambience at the robot's ears, far from any wall; None: as the
     levels say.

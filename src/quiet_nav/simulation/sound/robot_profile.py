@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Robot profiles: which parts of a robot make noise, where they sit, and how loud they are."""
 
 from __future__ import annotations
@@ -63,7 +78,7 @@ class SourceProfile(Schema):
     """
     One part that makes noise.
 
-    position: base_link metres. standing_db, driving_db: its level while the robot stands and while
+    position: base_link meters. standing_db, driving_db: its level while the robot stands and while
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
     as 1/f^slope. equaliser_db: on top of that at ``EQUALISER_HZ``; each robot adds a random walk of
     walk_db an octave. flutter: how much the noise swells once a turn of the first tones. drift_db:

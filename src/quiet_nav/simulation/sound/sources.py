@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Ambient sources: shaped noise, hum and recordings that drift, start and stop over time."""
 
 from __future__ import annotations
@@ -15,7 +30,7 @@ from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator, stream_key, white_noise
 
 KINDS = ('ceiling_vent', 'wall_vent', 'window', 'machine')
-#: Frequencies (Hz) at which the smooth equaliser of a source is drawn.
+#: Frequencies (Hz) at which the smooth equalizer of a source is drawn.
 EQUALISER_HZ = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 LOWEST_HZ = 30.0
 _HALF = 2048
@@ -57,10 +72,10 @@ class Source:
     """
     A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
 
-    position: metres. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
-    drifting_db: a second equaliser, added in the share that ``spectral`` says (-1 to 1).
+    position: meters. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
+    drifting_db: a second equalizer, added in the share that ``spectral`` says (-1 to 1).
     hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise; a
-    kind of AMBIENT_KINDS is a sound of that kind, synthesised, instead.
+    kind of AMBIENT_KINDS is a sound of that kind, synthesized, instead.
     """
 
     kind: str
@@ -121,7 +136,7 @@ def source_spectrum(
     """
     Return the share of a source's power near each of evenly spaced frequencies; sums to 1.
 
-    seed: of the scene, for kinds that are synthesised.
+    seed: of the scene, for kinds that are synthesized.
     """
     if source.recording or source.kind in AMBIENT_KINDS:
         from scipy import signal

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Tasks that learn from sounds and images together, without distances (section 5)."""
 
 from __future__ import annotations
@@ -24,11 +39,11 @@ _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
 
 class AVSync(Task):
     """
-    Were this sound and this image recorded at one place?
+    Whether this sound and this image were recorded at one place.
 
     Half of the images are those of another place of the room (motion: another moment of the
     recording), so that knowing the room does not help. A training example has two places, each
-    sound with each image: from one sound and one image at a time nothing was learnt, since one
+    sound with each image: from one sound and one image at a time nothing was learned, since one
     sound alone hardly says how far the wall is; which of two is nearer it does.
     """
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Examples of a task as a PyTorch data set: drawn by (seed, epoch, index) alone."""
 
 from __future__ import annotations
@@ -19,8 +34,10 @@ from quiet_nav.study.tasks.views import Views
 
 class TaskDataset(Dataset):
     """
-    Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and what the
-    task knows beside. Items are asked for as (epoch, index), as in ``clips.ClipDataset``.
+    Dicts of ``audio`` (V, 96, 64), ``image`` (V, 3, h, w), ``target``, ``index`` and more.
+
+    What the task knows beside goes in, too. Items are asked for as (epoch, index), as in
+    ``clips.ClipDataset``.
     """
 
     def __init__(

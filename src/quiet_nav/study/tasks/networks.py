@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Networks of the tasks: an encoder for sounds, one for images, and a head on what they give."""
 
 from __future__ import annotations
@@ -56,7 +71,7 @@ class ImageEncoder(nn.Module):
 
 
 class Linear(nn.Module):
-    """A linear layer on standardised mean features (probes)."""
+    """A linear layer on standardized mean features (probes)."""
 
     def __init__(self, features: int, outputs: int) -> None:
         super().__init__()

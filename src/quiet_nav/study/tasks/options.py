@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What ``recipe.network.options`` may say of a task's network and examples."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ class TaskOptions:
     many places of a recording that a clip may begin at, evenly spread; 0 for anywhere. bins: of a
     classification. examples, val_examples: most examples an epoch, drawn anew every epoch, and
     most to validate on; 0 for all. fraction: of the training rooms. band_hz: mel bands that are
-    heard (Fig. 8). equaliser_db: spread of a random equaliser that is the same for all sounds of
+    heard (Fig. 8). equaliser_db: spread of a random equalizer that is the same for all sounds of
     an example.
     """
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What every task says: examples, inputs, loss, and how outputs become predictions."""
 
 from __future__ import annotations
@@ -52,7 +67,7 @@ class Task(ABC):
     """
     One task. Subclasses say the class attributes and ``listed``; the rest has defaults.
 
-    state: what was learnt from the training examples beside the weights (bins, cells): plain
+    state: what was learned from the training examples beside the weights (bins, cells): plain
     lists and numbers that a checkpoint keeps. KIND: as ``Predictions``. INPUTS, VARIANTS: what may
     be asked for, defaults first. FAMILY: which network and which recipes (single, pair, av).
     By which figures it is judged follows from KIND: ``figures``.
@@ -131,7 +146,7 @@ class Task(ABC):
         """Return rows as ``sounds`` and ``images`` of an example, as far as they go in."""
         return {'sounds': rows if self.hears else (), 'images': rows if self.sees else ()}
 
-    # What is learnt.
+    # What is learned.
 
     @property
     def outputs(self) -> int:

@@ -1,4 +1,19 @@
-"""Tasks whose answer is a value, learnt by regression or by classification into bins."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Tasks whose answer is a value, learned by regression or by classification into bins."""
 
 from __future__ import annotations
 
@@ -48,7 +63,7 @@ class Valued(Task):
             self.state['centres'] = self.centres(values, options.bins)
 
     def centres(self, values: np.ndarray, count: int) -> list[float]:
-        """Return the ascending centres of bins of the training values (N,)."""
+        """Return the ascending centers of bins of the training values (N,)."""
         return clustered(values, count)
 
     def scaled(self, value: np.ndarray) -> np.ndarray:
@@ -74,7 +89,7 @@ class Valued(Task):
 
 
 def clustered(values: np.ndarray, count: int) -> list[float]:
-    """Return the ascending centres of ``count`` clusters (k-means) of values (N,)."""
+    """Return the ascending centers of ``count`` clusters (k-means) of values (N,)."""
     from sklearn.cluster import KMeans
 
     found = KMeans(count, n_init=4, random_state=0).fit(np.asarray(values)[:, None])
@@ -82,6 +97,6 @@ def clustered(values: np.ndarray, count: int) -> list[float]:
 
 
 def bin_numbers(values: np.ndarray, centres: Sequence[float]) -> np.ndarray:
-    """Return the number of the centre that each value is nearest to, (N,), from 0 on."""
+    """Return the number of the center that each value is nearest to, (N,), from 0 on."""
     edges = np.add(centres[:-1], centres[1:]) / 2.0
     return np.searchsorted(edges, values)

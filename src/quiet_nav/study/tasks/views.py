@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What goes into networks: clips cut out of log-mels computed once, and images squeezed once."""
 
 from __future__ import annotations
@@ -28,7 +43,7 @@ FRAMES_PER_S = SAMPLE_RATE // HOP_SAMPLES
 #: Folder beside ``ProcessedData`` that keeps log-mels and squeezed images.
 CACHE = '.views'
 _NEPERS_PER_DB = np.log(10.0) / 10.0
-#: Bands at which a random equaliser is drawn; between them it is straight.
+#: Bands at which a random equalizer is drawn; between them it is straight.
 _KNOTS = 9
 #: Nepers: bands that hardly change in a room are not blown up.
 _LEAST_SPREAD = 0.05
@@ -42,7 +57,7 @@ class LogMels:
     Log-mels of whole recordings, computed once, kept on disk as float16 and in memory.
 
     A clip cut out of one differs from the log-mel of the clip alone in its first and last frame
-    only (neighbours there, mirrored audio here).
+    only (neighbors there, mirrored audio here).
     """
 
     def __init__(self, megabytes: int) -> None:
@@ -108,7 +123,7 @@ class Views:
     Clips and images of rows as a recipe says; everything random comes from the generator given.
 
     change: makes clips anew from their waveform first (a distractor in evaluation). levels: of
-    rooms by name, mean and spread of log-mels, 64 bands each: their sounds are standardised.
+    rooms by name, mean and spread of log-mels, 64 bands each: their sounds are standardized.
     """
 
     def __init__(
@@ -148,7 +163,7 @@ class Views:
         return rng.uniform(0.0, free)
 
     def sounds(self, rows: tuple[Row, ...], rng: np.random.Generator) -> torch.Tensor:
-        """Return log-mels (V, 96, 64); gain, equaliser and hidden bands are those of all rows."""
+        """Return log-mels (V, 96, 64); gain, equalizer and hidden bands are those of all rows."""
         starts = [self.start_s(row, rng) for row in rows]
         if self.augment is None:
             clips = [self.plain(row, s) for row, s in zip(rows, starts, strict=True)]

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training examples with context: an ear, what the others hear and what the room sounded like."""
 
 from __future__ import annotations
@@ -375,7 +390,7 @@ def warped_bands(growth: np.ndarray) -> np.ndarray:
     """
     Return which band is heard in each where a scene is 1 + growth times as large, (..., 160).
 
-    The nearest band, not one between: an average of neighbours would be less noisy than they are.
+    The nearest band, not one between: an average of neighbors would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
     """
     centres = band_centres_hz()

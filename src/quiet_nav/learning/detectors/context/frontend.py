@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The context detector's front end: averaged power spectra and how they are compared, as layers."""
 
 from __future__ import annotations
@@ -71,7 +86,7 @@ def cross_power(
 
 
 def coherence(cross: torch.Tensor, power: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return complex coherence (..., 2, 160) from averages of cross power and of both powers."""
+    """Return the coherence, complex, (..., 2, 160), of averages of cross power and both powers."""
     return cross / torch.sqrt((power + FLOOR) * (other + FLOOR))[..., None, :]
 
 
@@ -102,7 +117,7 @@ class Comparison(nn.Module):
     whether the nearest wall is asked about instead of the one in the ear's direction (N,);
     complex coherence with the others (N, 3, 2, 160), 0 where they were not heard at the same
     time or by a clock of their own.
-    Everything is a difference: absolute level and the sources' own colour cancel.
+    Everything is a difference: absolute level and the sources' own color cancel.
     """
 
     channels = 4 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS) + 1 + 2 * len(SLOTS)

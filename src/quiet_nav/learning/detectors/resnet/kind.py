@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """ResNet-18 as a kind of detector: network, images to learn from, and what is exported of it."""
 
 from __future__ import annotations
@@ -23,7 +38,7 @@ _EXAMPLE = (480, 640)
 
 
 class NearWallResnet(nn.Module):
-    """Normalised images (N, 3, h, w) to near-wall and distance logits."""
+    """Normalized images (N, 3, h, w) to near-wall and distance logits."""
 
     def __init__(self, width: float = 1.0, distance: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
@@ -55,7 +70,7 @@ class ImageProbabilities(nn.Module):
     """
     Camera images, uint8 RGB (N, h, w, 3) of any size, to calibrated probabilities.
 
-    Returns near (N,), distance (N, bins). Squeezes and normalises as ``images.squeeze`` does, so
+    Returns near (N,), distance (N, bins). Squeezes and normalizes as ``images.squeeze`` does, so
     that a robot needs nothing beside the graph.
     """
 

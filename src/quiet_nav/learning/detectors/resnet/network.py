@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """ResNet-18 as a trunk for anything that learns from images, and weights of elsewhere for it."""
 
 from __future__ import annotations
@@ -19,10 +34,10 @@ _TORCHVISION = re.compile(r'layer(\d)\.(\d)\.(conv|bn|downsample)(?:\.)?(\d)\.(.
 
 class ImageTrunk(nn.Module):
     """
-    ResNet-18 up to its global mean: normalised images (N, 3, h, w) to (N, features).
+    ResNet-18 up to its global mean: normalized images (N, 3, h, w) to (N, features).
 
     width multiplies every number of channels (1: 512 features, 11.2 M weights), rounded to
-    multiples of 8. The convolutions come from ``transformers``; initialised after He et al.
+    multiples of 8. The convolutions come from ``transformers``; initialized after He et al.
     """
 
     def __init__(self, width: float = 1.0) -> None:

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a trained VGGish to a model file: compress, calibrate, export, compare before and after."""
 
 from __future__ import annotations
@@ -35,7 +50,7 @@ from quiet_nav.sound.windows import (
 )
 
 QUANTISATIONS = ('none', 'dynamic', 'static')
-#: Windows whose activations decide the scales of static quantisation.
+#: Windows whose activations decide the scales of static quantization.
 EXAMPLE_WINDOWS = 64
 #: Most rows of a split that are judged, spread evenly: more would tell little and take minutes.
 MOST_ROWS = 400
@@ -112,7 +127,7 @@ def export_compressed(
     """
     Write a compressed model; returns its size in MB.
 
-    examples: waveforms of the input's length, needed by static quantisation.
+    examples: waveforms of the input's length, needed by static quantization.
     Raises QuietNavError (and leaves no file) where it is larger than ``limit_mb``.
     """
     smaller = copy.deepcopy(network)
@@ -128,7 +143,7 @@ def export_compressed(
             onnx_export.quantise_dynamic(full, small)
         elif compression.quantise == 'static':
             if not len(examples):
-                raise QuietNavError('static quantisation needs recordings: give --data')
+                raise QuietNavError('static quantization needs recordings: give --data')
             samples = [{'waveform': wave[None]} for wave in examples[:EXAMPLE_WINDOWS]]
             onnx_export.quantise_static(full, small, samples, onnx_export.frontend_nodes(full))
         else:
@@ -179,7 +194,7 @@ def deploy(
     """
     Write a compressed model of a checkpoint's network.
 
-    data: Quiet Campus folder. Scales of static quantisation come from its train rooms, the
+    data: Quiet Campus folder. Scales of static quantization come from its train rooms, the
     calibration from its val rooms; AP on its test rooms and the largest difference of a
     probability are told for clips, for the dense pass and for the file written.
     """

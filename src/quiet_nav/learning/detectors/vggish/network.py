@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """VGGish with near-wall and distance heads, clip by clip or over a whole window at once."""
 
 from __future__ import annotations
@@ -126,7 +141,7 @@ class DenseVggish(nn.Module):
 
     Clip positions are the columns of the feature map, 160 ms apart: a window of 3 s (300 frames)
     has 18 columns and 13 clips. Weights are shared with ``clips``, not copied. Outputs differ
-    from those of separate clips only through what lies beyond a clip's ends: its neighbours here,
+    from those of separate clips only through what lies beyond a clip's ends: its neighbors here,
     zero padding and mirrored audio there; on exactly one clip of audio both are the same.
     """
 

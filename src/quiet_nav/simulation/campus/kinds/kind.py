@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a kind of campus is: where it records, what it writes of a place, and its lists."""
 
 from __future__ import annotations
@@ -47,7 +62,7 @@ class CampusKind(ABC):
         """
         Return what is recorded in a room; ``seed``: the room's.
 
-        reach_m: how far from a robot's centre, or a single microphone, its farthest part is that
+        reach_m: how far from a robot's center, or a single microphone, its farthest part is that
         must be in the room.
         """
 

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Listening poses of a robot with a rig (SFS-Robot): now, later, and turned."""
 
 from __future__ import annotations
@@ -38,7 +53,7 @@ from quiet_nav.simulation.sound.own_hearing import RobotEars
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 WINDOW_S = 3.0
-#: A robot's centre is at least so far from every wall.
+#: A robot's center is at least so far from every wall.
 LEAST_M = 0.2
 #: When the second windows of a listening pose begin, after the first ones.
 LATER_S = 6.0
@@ -189,7 +204,7 @@ def _write_pose(
 
 
 def _turns(pose: Pose2D) -> list[Pose2D]:
-    """A listening pose as it is, turned by 180 degrees, and by 90 to the left."""
+    """Return a listening pose as it is, turned by 180 degrees, and by 90 to the left."""
     return [
         Pose2D(pose.x, pose.y, wrap_angle(pose.yaw + turn)) if turn else pose
         for turn in (0.0, math.pi, math.pi / 2.0)

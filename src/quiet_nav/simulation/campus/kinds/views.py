@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Images alone: a camera in furnished rooms (SFS-Views)."""
 
 from __future__ import annotations
@@ -109,7 +124,7 @@ def _write_views(folder: Path, room: RoomPlan) -> None:
 
 def mounted(focal: float, pitch: float) -> Intrinsics:
     """
-    Return a colour camera of a share of the data sheet's focal length, pitched up by radians.
+    Return a color camera of a share of the data sheet's focal length, pitched up by radians.
 
     Rays are cast by a level camera; a degree of pitch moves its picture and does little else.
     """

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What surfaces are to waves: admittances that swallow what absorption coefficients say."""
 
 from __future__ import annotations
@@ -24,7 +39,7 @@ _COSINES, _WEIGHTS = (_COSINES + 1) / 2, _WEIGHTS / 2
 @dataclass(frozen=True)
 class Admittance:
     """
-    Normalised admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
+    Normalized admittance ``high + (low - high) / (1 + j omega delay_s)``, times rho c.
 
     Real at low frequencies (``low``) and high ones (``high``), both at least 0: a spring or a mass
     behind a resistance, which is passive at every frequency.

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A room whose low band is solved by waves and whose high band is of images that scatter."""
 
 from __future__ import annotations
@@ -28,7 +43,7 @@ from quiet_nav.simulation.sound.waves.solver import (
 )
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Half the distance over which a cardioid's gradient of pressure is taken, in metres.
+#: Half the distance over which a cardioid's gradient of pressure is taken, in meters.
 _GRADIENT_M = 0.03
 
 
@@ -50,7 +65,7 @@ class SolvedPlaces:
     """The low band at single places."""
 
     def __init__(self, places: np.ndarray, responses: np.ndarray, crossover_hz: float) -> None:
-        """Places (E, 3) in metres; responses (S, E, samples)."""
+        """Places (E, 3) in meters; responses (S, E, samples)."""
         self.crossover_hz = crossover_hz
         self._responses = responses
         self._row = {_key(place): n for n, place in enumerate(places)}

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The update of the wave equation on voxels, compiled: one step of every cell, walls included."""
 
 from __future__ import annotations
@@ -47,7 +62,7 @@ def _interior(p, q, across, within, ahead, behind, row_start, spans):  # type: i
             )
             w5, w6, w7, w8 = within[i, j, 5], within[i, j, 6], within[i, j, 7], within[i, j, 8]
             for s in range(first, last):
-                # Views that begin at 0: an index that might be negative is not vectorised.
+                # Views that begin at 0: an index that might be negative is not vectorized.
                 begin, end = spans[s, 0] - 1, spans[s, 1] + 1
                 c, up, down = p[i, j, begin:end], p[i + 1, j, begin:end], p[i - 1, j, begin:end]
                 left, right = p[i, j + 1, begin:end], p[i, j - 1, begin:end]
@@ -67,7 +82,7 @@ def _interior(p, q, across, within, ahead, behind, row_start, spans):  # type: i
 
 @numba.njit(parallel=True, nogil=True, **_FAST)
 def _edges(p, q, before, cells, rows, start, columns, weights):  # type: ignore[no-untyped-def]
-    """Update the cells beside edges of solids, whose neighbours differ from cell to cell."""
+    """Update the cells beside edges of solids, whose neighbors differ from cell to cell."""
     for n in numba.prange(len(rows)):
         b = rows[n]
         total = np.float32(0.0)

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Rooms solved once for every place that a robot's ears can be at, and kept in a folder."""
 
 from __future__ import annotations
@@ -96,7 +111,7 @@ def solved_room(
     """
     Return a plan solved from sources (S, 3) on the grid at heights, from the cache or anew.
 
-    folder: instead of ``cache_folder``. tell: told what is solved, what it takes, its size and time.
+    folder: instead of ``cache_folder``. tell: told what is solved, its size and time.
     Raises QuietNavError as ``WaveSolver`` does, and where the folder cannot be written.
     """
     settings = settings or WaveSettings(memory_gb=3.0)
@@ -129,7 +144,7 @@ def hearing_in_plan(
     tell: Told | None = None,
 ) -> Hearing:
     """
-    Return ears in a scene of a plan whose low band is solved everywhere at heights, in metres.
+    Return ears in a scene of a plan whose low band is solved everywhere at heights, in meters.
 
     The scene's level is set at the lowest of them, off walls and furniture. Errors as
     ``solved_room``.

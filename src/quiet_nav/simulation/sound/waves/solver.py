@@ -1,4 +1,19 @@
-"""Responses of a room below a crossover, by waves: what is asked, what it costs, what comes back."""
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Responses of a room below a crossover, by waves: what is asked, what it costs, what returns."""
 
 from __future__ import annotations
 
@@ -65,7 +80,7 @@ class WaveSettings:
 
     @property
     def cell_m(self) -> float:
-        """Size of a cell in metres."""
+        """Size of a cell in meters."""
         return SPEED_OF_SOUND / self.crossover_hz / self.cells_per_wavelength
 
 
@@ -90,7 +105,7 @@ class WaveSolver:
     """A room for the band below a crossover, by finite differences in time."""
 
     def __init__(self, plan: Plan, settings: WaveSettings | None = None) -> None:
-        """Raises QuietNavError as ``voxels_of`` does."""
+        """Prepare a room; raises QuietNavError as ``voxels_of`` does."""
         self.plan = plan
         self.settings = settings or WaveSettings()
         self.scheme: Scheme = make_scheme(voxels_of(plan, self.settings.cell_m))
@@ -149,10 +164,10 @@ class WaveSolver:
         progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """
-        Return responses (S, E, ``samples``), float32, at LOW_RATE, faded out at the crossover.
+        Return float32 of shape (S, E, ``samples``) at LOW_RATE, faded out at the crossover.
 
-        sources (S, 3), ears (E, 3): positions in metres. A point source of amplitude 1 gives 1/r at
-        r metres; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
+        sources (S, 3), ears (E, 3): positions in meters. A point source of amplitude 1 gives 1/r at
+        r meters; a wavefront arrives at LATENCY samples of 16 kHz plus its way, as with
         ``RoomAcoustics``. progress: called with (runs done, runs).
         Raises QuietNavError where a place is not in the air, and, with the numbers, where memory
         or time would exceed the limits; before anything is run.
@@ -263,8 +278,9 @@ class WaveSolver:
 
     def _restored(self, recorded: np.ndarray) -> np.ndarray:
         """
-        Return responses at LOW_RATE of what ears recorded (E, n): the pulse taken out, the
-        grid's dispersion put right, faded at the crossover.
+        Return responses at LOW_RATE of what ears recorded (E, n).
+
+        The pulse is taken out, the grid's dispersion put right; they fade at the crossover.
         """
         step_s, cell_m = self.scheme.step_s, self.settings.cell_m
         size = 2 ** math.ceil(math.log2(2 * self.samples))

@@ -1,3 +1,18 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A floor plan on a grid: which cells are air, and what surfaces their walls are."""
 
 from __future__ import annotations
@@ -35,7 +50,7 @@ class Faces:
 
 @dataclass(frozen=True)
 class Voxels:
-    """Cells of a room: edges along x, y and z in metres, air (nx, ny, nz), faces and surfaces."""
+    """Cells of a room: edges along x, y and z in meters, air (nx, ny, nz), faces and surfaces."""
 
     edges: tuple[np.ndarray, np.ndarray, np.ndarray]
     air: np.ndarray
@@ -45,20 +60,20 @@ class Voxels:
 
     @property
     def centres(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Centres of the cells along x, y and z, in metres."""
+        """Centers of the cells along x, y and z, in meters."""
         x, y, z = ((e[1:] + e[:-1]) / 2.0 for e in self.edges)
         return x, y, z
 
     @property
     def sizes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Sizes of the cells along x, y and z, in metres."""
+        """Sizes of the cells along x, y and z, in meters."""
         x, y, z = (np.diff(e) for e in self.edges)
         return x, y, z
 
 
 def voxels_of(plan: Plan, cell_m: float) -> Voxels:
     """
-    Return a plan on a grid of cells of about ``cell_m`` metres.
+    Return a plan on a grid of cells of about ``cell_m`` meters.
 
     Walls along x and y, floor and ceiling lie exactly between cells, which are stretched by up to
     20 % for it; slanted walls and furniture are as near as half a cell. Furniture stands solid;
