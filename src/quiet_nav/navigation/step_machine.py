@@ -190,7 +190,7 @@ class StepMachine:
 
     @property
     def readings(self) -> dict[Side, NearWallReading]:
-        """What was said of every side in this step; of a side heard and seen, both as one."""
+        """Return what was said of every side in this step; of one heard and seen, both as one."""
         sides = {side for side, _ in self._said}
         return {
             side: fused([r for (about, _), r in sorted(self._said.items()) if about == side])
@@ -199,7 +199,7 @@ class StepMachine:
 
     @property
     def current_stop(self) -> ListenStop | None:
-        """The stop that is being listened at, None outside LISTEN."""
+        """Return the stop that is being listened at, None outside LISTEN."""
         return self._heard[-1].stop if self.phase == Phase.LISTEN and self._heard else None
 
     @property

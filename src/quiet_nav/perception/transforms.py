@@ -51,7 +51,7 @@ class Transform:
 
     @property
     def pose(self) -> Pose2D:
-        """The part in the plane; the yaw is that of the frame's x axis."""
+        """Return the part in the plane; the yaw is that of the frame's x axis."""
         dx, dy, _ = self.rotate(1.0, 0.0, 0.0)
         return Pose2D(self.x, self.y, math.atan2(dy, dx))
 

@@ -147,7 +147,7 @@ class DepthTrack:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of images that could not be read."""
+        """Return what a user should know of images that could not be read."""
         if not self.damaged:
             return []
         return [
@@ -157,7 +157,7 @@ class DepthTrack:
 
     @property
     def times_ns(self) -> np.ndarray:
-        """Times of the images with a distance, ascending, int64."""
+        """Return times of the images with a distance, ascending, int64."""
         return np.sort(np.array(self._times, np.int64))
 
     @property
