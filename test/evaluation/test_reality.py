@@ -14,7 +14,7 @@ from quiet_nav.evaluation.reality.wall import distance_errors, ripple, wall_repo
 
 
 def shared_data(name: str) -> Path:
-    """The folder of a measured set beside the checkout, or the test is skipped."""
+    """Return the folder of a measured set beside the checkout, or the test is skipped."""
     told = os.environ.get('QUIET_NAV_SHARED', '')
     roots = [Path(told)] if told else [up / 'shared' for up in Path(__file__).resolve().parents]
     for root in roots:

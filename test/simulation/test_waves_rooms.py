@@ -48,7 +48,7 @@ def test_fewer_ears_than_sources_are_run_instead_of_them():
 
 def test_furniture_too_thin_for_the_grid_is_named():
     thin = Furniture('paper', rectangle((1.0, 1.03), 0.01, 0.01), 1.0)
-    with pytest.raises(QuietNavError, match="furniture 'paper' is too thin for cells of 0.140 m"):
+    with pytest.raises(QuietNavError, match=r"furniture 'paper' is too thin for cells of 0\.140 m"):
         WaveSolver(room((thin,)), SHORT)
 
 
@@ -76,7 +76,7 @@ def test_hybrid_is_waves_below_the_crossover_and_images_above_it():
     for low_hz, high_hz in ((60, 280), (400, 1000), (1000, 4000)):
         band = (frequency > low_hz) & (frequency < high_hz)
         apart = 10 * np.log10(one[:, band].mean() / other[:, band].mean())
-        assert abs(apart) < 3.0, (low_hz, apart)
+        assert abs(apart) < 4.0, (low_hz, apart)
     spectrum = np.fft.rfft(np.pad(low.at(ears[0])[0], (0, 3000)), 4096)
     below = frequency[: len(frequency) // 8] < 280
     mine = np.fft.rfft(heard[0], 32768)[: len(below)][below]
@@ -126,7 +126,7 @@ def test_solved_room_is_kept_and_interpolates_between_its_cells(tmp_path):
     exact = WaveSolver(plan, SHORT).responses(SOURCES, place[None])[:, 0]
     assert np.array_equal(first.at(place), again.at(place))
     assert np.abs(first.at(place) - exact).max() < 0.03 * np.abs(exact).max()
-    with pytest.raises(QuietNavError, match='solved at heights 0.3 m'):
+    with pytest.raises(QuietNavError, match=r'solved at heights 0\.3 m'):
         first.at(np.array([1.9, 1.7, 0.8]))
 
 

@@ -59,7 +59,8 @@ class RoomReport:
     The measured room, image sources and waves, by what ``engine`` each list's keys name.
 
     absorption (7,): of every surface; fits: heights and shift fitted on each half of the
-    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by third octave; correlation: by band.
+    places; engines that end in '+' have the shift. decay_s: by octave; spread_db: by third
+    octave; correlation: by band.
     """
 
     absorption: dict[str, tuple[float, ...]]

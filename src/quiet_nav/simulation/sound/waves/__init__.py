@@ -1,1 +1,1 @@
-"""Rooms solved by waves: a finite-difference solver for the low band and what joins it to images."""
+"""Rooms solved by waves: a finite-difference solver for the low band, joined to image sources."""

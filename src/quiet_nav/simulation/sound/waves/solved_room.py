@@ -96,7 +96,7 @@ def solved_room(
     """
     Return a plan solved from sources (S, 3) on the grid at heights, from the cache or anew.
 
-    folder: instead of ``cache_folder``. tell: told what is solved, what it takes, its size and time.
+    folder: instead of ``cache_folder``. tell: told what is solved, its cost, size and time.
     Raises QuietNavError as ``WaveSolver`` does, and where the folder cannot be written.
     """
     settings = settings or WaveSettings(memory_gb=3.0)

@@ -1,4 +1,4 @@
-"""Responses of a room below a crossover, by waves: what is asked, what it costs, what comes back."""
+"""Responses of a room below a crossover, by waves: what is asked, its cost, what comes back."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class WaveSolver:
     """A room for the band below a crossover, by finite differences in time."""
 
     def __init__(self, plan: Plan, settings: WaveSettings | None = None) -> None:
-        """Raises QuietNavError as ``voxels_of`` does."""
+        """Put a plan on a grid; QuietNavError as ``voxels_of`` raises it."""
         self.plan = plan
         self.settings = settings or WaveSettings()
         self.scheme: Scheme = make_scheme(voxels_of(plan, self.settings.cell_m))
@@ -263,8 +263,9 @@ class WaveSolver:
 
     def _restored(self, recorded: np.ndarray) -> np.ndarray:
         """
-        Return responses at LOW_RATE of what ears recorded (E, n): the pulse taken out, the
-        grid's dispersion put right, faded at the crossover.
+        Return responses at LOW_RATE of what ears recorded, (E, n).
+
+        The pulse is taken out, the grid's dispersion put right; they fade at the crossover.
         """
         step_s, cell_m = self.scheme.step_s, self.settings.cell_m
         size = 2 ** math.ceil(math.log2(2 * self.samples))
