@@ -1,15 +1,19 @@
-# setup, test, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
+# setup, test, fuzz, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test demo bench lint docs model model-vision clean
+.PHONY: setup test fuzz demo bench lint docs model model-vision clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL
+export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
 
 setup:
 	@sh tools/setup.sh
 
 test: setup
 	@. ./env.sh && sh tools/test.sh $(ARGS)
+
+# Every parser of files, a minute each: SECONDS=10 ARGS='-k rig' is shorter. With new inputs each time.
+fuzz: setup
+	@. ./env.sh && QUIET_NAV_FUZZ_SECONDS=$${SECONDS:-60} python -m pytest -q test/fuzz $(ARGS)
 
 demo: setup
 	@. ./env.sh && quiet_nav demo $(ARGS)

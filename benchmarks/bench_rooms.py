@@ -3,7 +3,8 @@ Rooms a minute: quiet_nav's acoustics beside the straightforward pyroomacoustics
 
 Every room has 20 microphones and 3 sources of 3 s. The loop is ``pyroomacoustics`` (its own
 defaults) and ``scipy.signal.fftconvolve`` for each microphone and source, on one core. Both get
-the same source signals; printed are rooms a minute, how far the samples differ, and the memory.
+the same source signals; printed are rooms a minute, how far the samples differ, the memory, and how
+much a robot that is heard itself adds to the listening poses of a campus.
 
     OMP_NUM_THREADS=1 python benchmarks/bench_rooms.py [--rooms 6] [--workers 2]
 """
@@ -23,10 +24,11 @@ import numpy as np
 from scipy import signal
 
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.rig import Ear, Rig
+from quiet_nav.perception.rig import Ear, find_rig, Rig
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics
 from quiet_nav.simulation.sound.hearing import Hearing
+from quiet_nav.simulation.sound.own_sound import draw_own_sound, draw_profile
 from quiet_nav.simulation.sound.scenes import draw_point, draw_scene, Scene, SceneRanges
 from quiet_nav.simulation.sound.sources import source_samples
 
@@ -110,6 +112,31 @@ def rig_seconds(seed: int) -> float:
     return float(np.median(spent))
 
 
+def own_sound_times(seeds: range, cut: float) -> float:
+    """
+    Return how many times the seconds of poses are with robots that are heard themselves.
+
+    Poses as a campus records them: two windows at one heading, one at each of two others; three
+    ears, scenes of 1 to 5 sources, robots of 1 to 3 parts that stand and sound.
+    """
+    rig, spent = find_rig('trio'), np.zeros(2)
+    for seed in seeds:
+        scene = draw_scene(seed, SceneRanges(cut_share=cut))
+        own = draw_own_sound(draw_profile(seed), seed, 10.0)
+        both = [Hearing(scene), Hearing(replace(scene, own=own))]
+        rng = np.random.default_rng(seed)
+        for place in range(4):
+            x, y = draw_point(scene.room, rng, 0.3)
+            start = 4 * place * SAMPLES
+            for kind, hearing in enumerate(both):  # in turns, so that both have a busy machine
+                begin = time.perf_counter()
+                for turn, later in ((0.0, 0), (0.0, 1), (np.pi, 1), (np.pi / 2, 1)):
+                    hearing.rig(rig, Pose2D(x, y, turn), start + 2 * later * SAMPLES, SAMPLES)
+                if place:  # the first compiles, and calibrates
+                    spent[kind] += time.perf_counter() - begin
+    return float(spent[1] / spent[0])
+
+
 def memory_mb() -> float:
     """Return the most memory this process has held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -150,6 +177,11 @@ def main() -> None:
         print(f'{name:52s} {rate:8.0f} rooms/min  {rate / reference:6.1f} x')
     print(f'largest difference of the samples: {max(differences):.1f} dB (latency {LATENCY})')
     print(f'three ears, three sources, 3 s, all included: {rig_seconds(0) * 1000:.0f} ms')
+    for name, cut in (('boxes', 0.0), ('rooms of other shapes', 1.0)):
+        times = own_sound_times(seeds, cut)
+        print(f"with the robots' own sound, {name}: {times:.2f} times the time without")
+        if times > 1.5:
+            sys.exit('own sound costs more than 1.5 times the rendering without it')
     print(f'memory of a worker: {memory:.0f} MB')
     if max(differences) > -60:
         sys.exit('the samples differ by more than -60 dB')

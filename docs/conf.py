@@ -23,7 +23,7 @@ suppress_warnings = ['ref.python']
 toc_object_entries = False
 linkcheck_timeout = 20
 
-myst_enable_extensions = ['attrs_block', 'colon_fence', 'deflist', 'dollarmath', 'fieldlist']
+myst_enable_extensions = ['attrs_block', 'colon_fence', 'deflist', 'fieldlist']
 myst_heading_anchors = 3
 
 autodoc_member_order = 'bysource'

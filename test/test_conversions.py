@@ -7,6 +7,8 @@ import pytest
 
 pytest.importorskip('quiet_nav.msg', reason='the messages are not built (make setup does)')
 
+from builtin_interfaces.msg import Time
+
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
@@ -19,6 +21,7 @@ from quiet_nav.nodes.conversions import (
 )
 from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.readings import Context, Modality, NearWallReading
+from quiet_nav.perception.rig import find_rig
 
 READING = NearWallReading(
     Side.RIGHT,
@@ -50,6 +53,14 @@ def test_header_is_the_end_of_the_window_in_the_microphones_frame():
     assert (message.window_start.sec, message.window_start.nanosec) == (1_700_000_000, 1)
 
 
+def test_a_message_says_the_rig_and_rigs_that_differ_say_so():
+    pair, trio = find_rig('pair'), find_rig('trio')
+    assert reading_to_msg(READING, 'mic', pair.identity).rig == pair.identity
+    assert pair.identity.startswith('pair#') and pair.identity == find_rig('pair').identity
+    moved = replace(pair, ears=(replace(pair.ears[0], x=0.01), *pair.ears[1:]))
+    assert len({pair.identity, trio.identity, moved.identity}) == 3
+
+
 def test_invalid_reading_keeps_its_reason_and_has_no_number():
     message = reading_to_msg(NearWallReading.invalid(Side.LEFT, 1, 2, 'audio is stale'), 'mic')
     assert math.isnan(message.probability)
@@ -78,6 +89,15 @@ def test_message_constants_are_the_enums_numbers(side):
         ({'distance_edges': [1.0], 'distance_prior': []}, '12 distance probabilities; expected 2'),
         ({'distance_edges': [0.5, 0.4]}, 'ascend from above 0'),
         ({'distance_prior': [0.5, 0.5]}, 'expected 12 shares'),
+        ({'context': 255}, 'context 255'),
+        ({'spread': math.nan}, 'spread nan'),
+        ({'window_start': Time()}, 'window_start lies'),
+        ({'window_start': Time(sec=1_800_000_000)}, 'window_start lies'),
+        ({'window_start': Time(sec=-1)}, 'window_start: stamp'),
+        ({'distance_probabilities': [0.1]}, '1 distance'),
+        ({'distance_probabilities': [math.nan] * STANDARD_BINS.count}, 'nan'),
+        ({'distance_probabilities': [-1.0] + [0.1] * (STANDARD_BINS.count - 1)}, '-1'),
+        ({'distance_probabilities': [0.5] * STANDARD_BINS.count}, 'sum to 6'),
     ],
 )
 def test_messages_that_make_no_sense_are_refused(change, said):

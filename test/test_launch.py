@@ -430,8 +430,7 @@ def ended_in_order(run):
         assert word not in run.said, run.said
 
 
-@pytest.mark.parametrize('again', [0, 2])
-@pytest.mark.parametrize('loaded', [False, True])
+@pytest.mark.parametrize(('loaded', 'again'), [(False, 0), (True, 0), (True, 2)])
 def test_ctrl_c_ends_every_process_in_order(launched, loaded, again):
     """However early and often it comes: launch hands it on, the terminal sends it to all."""
     run = launched(WALL_FOLLOW, 'audio:=none', 'robot:=simulated')

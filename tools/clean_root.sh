@@ -21,6 +21,10 @@ debootstrap --variant=minbase --include=ca-certificates,cmake,g++,make,python3-d
     "$suite" "$root" ${MIRROR:+"$MIRROR"} > /dev/null
 mkdir -p "$root/home/quiet_nav"
 git -C "$checkout" archive --prefix=home/quiet_nav/ HEAD | tar -x -C "$root"
+mkdir -p "$root/root/.config/pip"
+if [ -f "$HOME/.config/pip/pip.conf" ]; then
+    cp "$HOME/.config/pip/pip.conf" "$root/root/.config/pip/"
+fi
 for file in /etc/pip.conf /etc/resolv.conf "${PIP_CERT:-}"; do
     if [ -n "$file" ] && [ -f "$file" ]; then
         mkdir -p "$root$(dirname "$file")"

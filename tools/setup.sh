@@ -76,6 +76,8 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
         major=$("$python" -c 'import numpy; print(numpy.__version__.split(".")[0])' 2> /dev/null) \
             || fail "$python has no NumPy: apt install python3-numpy"
         versions='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
+        # Rerun needs NumPy 2.
+        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove
         { grep -vE "^($versions)==" constraints.txt; echo "numpy==$major.*"; } > "$constraints"
         packages=colcon-common-extensions
     fi

@@ -70,7 +70,7 @@ def draw(rooms: int, path: Path) -> None:
 
 def write_examples(folder: Path) -> None:
     """Write what one room sounds like 0.3 m from a wall and far from it, 5 s each, amplified."""
-    room = plan_room(CampusRequest('static', 1, seed=0, images=False), 0)
+    room = plan_room(CampusRequest('static', 1, seed=0, images=False, plain=True), 0)
     hearing = Hearing(replace(room.scene, gain_spread_db=0.0))
     near = min(room.places, key=lambda place: abs(_distance(room, place) - 0.3))
     far = max(room.places, key=lambda place: _distance(room, place))

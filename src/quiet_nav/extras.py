@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 import sys
+
+import numpy as np
 
 #: The extras of pyproject.toml, each with the modules that its code imports.
 EXTRAS = {
@@ -13,7 +16,7 @@ EXTRAS = {
         ('lightning', 'onnx', 'onnxscript', 'sklearn', 'tensorboard', 'torch', 'torchmetrics',
          'transformers'),
     ),
-    'view': ('foxglove-sdk', ('foxglove',)),
+    'view': ('foxglove-sdk rerun-sdk', ('foxglove', 'rerun', 'rerun_cli')),
 }  # fmt: skip
 
 
@@ -23,7 +26,21 @@ def how_to_get(module: str) -> str:
 
     Empty where no extra brings it.
     """
+    if module.startswith('rerun') and np.__version__.startswith('1.'):
+        # cv_bridge of this ROS is built against NumPy 1, and pip would replace that.
+        own = '~/quiet_nav_view'
+        return (
+            f'{module} is not installed, and needs NumPy 2, which this Python has not; an '
+            f'environment of its own has both: python3 -m venv {own} && {own}/bin/pip install '
+            f"'{_checkout()}[view]', then {own}/bin/quiet_nav view BAG; --foxglove works here"
+        )
     for packages, modules in EXTRAS.values():
         if module.partition('.')[0] in modules:
             return f'{module} is not installed: {sys.executable} -m pip install {packages}'
     return ''
+
+
+def _checkout() -> str:
+    """Return the folder of the sources, or where the README says that they are."""
+    root = Path(__file__).resolve().parents[2]
+    return str(root) if (root / 'pyproject.toml').is_file() else '~/ws/src/quiet_nav'

@@ -32,10 +32,10 @@ from launch.substitution import Substitution
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
-import yaml
 
 from quiet_nav.demo.processes import how
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.navigation.policies import POLICIES
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.resources import find, names, RIG, ROBOT, shared_file
@@ -207,10 +207,7 @@ def topics_of(path: str, *keys: str) -> dict[str, list[str]]:
 
     Raises QuietNavError where it cannot be read or holds something else.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise QuietNavError(f'{path}: cannot be read as YAML ({error})') from error
+    content = read_yaml(path)
     for key in keys:
         listed = content.get(key) if isinstance(content, dict) else None
         if not isinstance(listed, list) or not all(

@@ -135,7 +135,7 @@ def test_pace_stays_where_the_simulation_itself_is_the_limit():
 
 @pytest.fixture
 def sleepers(monkeypatch, tmp_path):
-    """Processes whose `nodes` are short scripts: the module's name is what they do."""
+    """Give processes whose `nodes` are short scripts: the module's name is what they do."""
     scripts = {
         'sleeper': 'import time; time.sleep(60)',
         'dies': "import sys; print('[ERROR] the model is broken'); sys.exit(3)",

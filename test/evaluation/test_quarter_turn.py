@@ -32,7 +32,7 @@ def test_the_predictor_says_of_the_front_what_a_trial_hears(
     kind = get_kind('robot')
     draw = kind.places
     monkeypatch.setattr(type(kind), 'places', lambda _, *asked: draw(*asked)[:1])
-    request = CampusRequest('robot', 1, 3, images=False, rig=str(RIGS / 'trio.yaml'))
+    request = CampusRequest('robot', 1, 3, images=False, rig=str(RIGS / 'trio.yaml'), plain=True)
     root = make_campus(request, tmp_path, workers=1)
     listed = root / 'data-split' / 'obstacle-detection' / 'train.csv'
     rows = list(read_obstacle_list(listed, root))

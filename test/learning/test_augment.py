@@ -69,3 +69,11 @@ def test_short_and_long_events_fill_a_clip():
 def test_folder_without_sounds_is_refused(tmp_path):
     with pytest.raises(QuietNavError, match='no WAV, FLAC or OGG'):
         DistractorBank.from_folder(tmp_path)
+
+
+def test_synthetic_distractors_are_of_every_kind_and_always_the_same():
+    one, other = DistractorBank.of('synthetic'), DistractorBank.of('synthetic')
+    assert one.names == other.names and len({n.rsplit('-')[0] for n in one.names}) >= 20
+    assert all(np.array_equal(a, b) for a, b in zip(one.events, other.events, strict=True))
+    piece = one.draw(np.random.default_rng(1), 16_000)
+    assert piece.shape == (16_000,) and np.abs(piece).max() > 0.0

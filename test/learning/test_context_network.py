@@ -36,6 +36,7 @@ from quiet_nav.perception.context import (  # noqa: E402
     HOP_SAMPLES,
 )
 from quiet_nav.perception.detector import HeardWindow, NearWallDetector  # noqa: E402
+from quiet_nav.perception.distance_bins import STANDARD_BINS  # noqa: E402
 from quiet_nav.perception.readings import Context  # noqa: E402
 from quiet_nav.quiet_campus.lists import load_splits  # noqa: E402
 from quiet_nav.sound.windows import SAMPLE_RATE as RATE  # noqa: E402
@@ -262,7 +263,11 @@ def test_training_learns_and_the_exported_file_reads_alike(robots: Path, tmp_pat
     assert all(0.0 < t < 50.0 for t in outcome.calibration.temperature)
     rng = np.random.default_rng(9)
     colour = np.exp(rng.normal(0, 0.7, 60))
-    session = NearWallDetector.load(tmp_path / 'm.onnx').session()
+    detector = NearWallDetector.load(tmp_path / 'm.onnx')
+    # How often each distance occurred in the validation rooms, not what other rooms had.
+    assert detector.model.metadata.distance_prior != STANDARD_BINS.prior
+    assert len(detector.model.metadata.bins.prior) == STANDARD_BINS.count
+    session = detector.session()
     heard = [
         HeardWindow(Window.from_samples(ear_sound(rng, colour, near)), side, side.yaw_rad, i)
         for i, (side, near) in enumerate(((Side.LEFT, True), (Side.RIGHT, False)))

@@ -96,9 +96,9 @@ def test_settings_are_found_by_their_class_and_the_rest_is_the_default():
 
 
 def test_a_knob_turns_the_policies_that_have_it_and_no_other():
-    values = {'threshold': 0.4, 'dead_band': 0.0, 'gain': 2.0, 'max_turn': 0.5, 'step': 0.1}
+    values = {'threshold': 0.4, 'dead_band': 0.0, 'gain': 2.0, 'max_turn': 30.0, 'step': 0.1}
     first = find_policy('algorithm1').tuned(PolicySettings(), values).of(AlgorithmSettings)
-    assert first == AlgorithmSettings(0.4, 0.0, 2.0, 0.5, 0.1)
+    assert first == AlgorithmSettings(0.4, 0.0, 2.0, math.radians(30.0), 0.1)
     straight = find_policy('straight').tuned(PolicySettings(), values).of(AlgorithmSettings)
     assert straight == AlgorithmSettings(step_length_m=0.1)
     with pytest.raises(QuietNavError, match='gain_rad'):

@@ -28,7 +28,7 @@ def one(left=False, u=0.8, heading=0.0, ahead=np.inf, end=np.inf, far=np.inf, be
 
 
 def says(side, distance_m, sure=0.9):
-    """A reading that puts most of its weight on the bin of a distance."""
+    """Return a reading with most of its weight on the bin of a distance."""
     bins = np.full(STANDARD_BINS.count, (1.0 - sure) / (STANDARD_BINS.count - 1))
     bins[int(STANDARD_BINS.bin_of(distance_m))] = sure
     return NearWallReading(side, float(bins[:4].sum()), 0, 1, distance_probabilities=tuple(bins))

@@ -217,3 +217,35 @@ def test_destroyed_input_hears_no_more_but_keeps_its_sound(ros, publisher, liste
     publisher.sound(end_ns, 0.5)
     ros.spin_for(0.3)
     assert listening.stream.end_ns == end_ns and listening.stream.latest().valid
+
+
+class Volatile(Publisher):
+    """Publishes its info as audio_capture of audio_common 0.3 does: not kept for late ones."""
+
+    def __init__(self, ros):
+        super().__init__(ros, 'old_capture')
+        self.node.destroy_publisher(self._info)
+        self._info = self.node.create_publisher(AudioInfo, 'audio/audio_info', 1)
+
+
+def test_info_that_is_not_kept_is_heard_by_those_who_are_there(ros):
+    listener = ros.node('listener')
+    listening = AudioInput(listener)
+    old = Volatile(ros)
+    assert ros.spin_until(lambda: old._info.get_subscription_count() == 1)
+    old.info()
+    old.sound(now_ns(old.node) - 4 * S)
+    assert ros.spin_until(lambda: listening.stream is not None and listening.stream.has_sound)
+    assert listening.fault == ''
+    listening.destroy()
+
+
+def test_info_that_came_too_early_is_said_with_what_helps(ros):
+    listener = ros.node('listener')
+    listening = AudioInput(listener)
+    old = Volatile(ros)
+    assert ros.spin_until(lambda: old._audio.get_subscription_count() == 1)
+    old.sound(now_ns(old.node) - 4 * S, seconds=0.5)
+    assert ros.spin_until(lambda: 'no audio_info' in listening.fault)
+    assert ros.spin_until(lambda: 'durability VOLATILE' in listening.fault)
+    listening.destroy()

@@ -20,7 +20,7 @@ KINDS = {'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1}
 
 
 def made(encoding, pad=0, extra=0, big=False):
-    """An image of random pixels, its rows padded, its end followed by more bytes."""
+    """Return an image of random pixels, padded rows, more bytes at its end."""
     if encoding in DEPTH_ENCODINGS:
         kind = {'16UC1': 'u2', 'mono16': 'u2', '32FC1': 'f4'}[encoding]
         pixels = RNG.integers(1, 5000, (6, 8)).astype(kind)

@@ -103,7 +103,7 @@ class Robot:
 
 
 def test_map_is_drawn_from_odometry_latched_and_saved(ros, node_process, tmp_path):
-    robot = Robot(ros, node_process, 'drawn', {'file': tmp_path / 'maps' / 'room'})
+    robot = Robot(ros, node_process, 'drawn', {'file': 'maps/room', 'data_folder': tmp_path})
     assert 'empty' in robot.save().message
     robot.stand(Pose2D(1.0, 2.0, math.pi / 2.0), 98.0, 104.0)
     robot.hear(Side.LEFT, 0.8, 103.0)
@@ -136,7 +136,12 @@ def test_map_frame_and_microphone_come_from_tf_and_tf_wins_over_odometry(
     ros, node_process, tmp_path
 ):
     file = tmp_path / 'never'
-    robot = Robot(ros, node_process, 'framed', {'frame': 'map', 'file': file, 'use_sim_time': True})
+    robot = Robot(
+        ros,
+        node_process,
+        'framed',
+        {'frame': 'map', 'file': 'never', 'data_folder': tmp_path, 'use_sim_time': True},
+    )
     clock = robot.node.create_publisher(Clock, '/clock', 1)
     clock.publish(Clock(clock=ns_to_stamp(13 * S)))
     robot.stand(Pose2D(5.0, 5.0, 0.0), 10.0, 12.0)
@@ -171,8 +176,7 @@ def test_nothing_heard_leaves_no_file_and_without_a_name_saving_is_refused(
     assert not refused.success and 'parameter file is empty' in refused.message
     assert robot.process.stop() == 0
 
-    file = tmp_path / 'map'
-    empty = Robot(ros, node_process, 'empty', {'file': file})
+    empty = Robot(ros, node_process, 'empty', {'file': 'map', 'data_folder': tmp_path})
     assert 'empty' in empty.save().message
     assert empty.process.stop() == 0
     assert not list(tmp_path.glob('map*'))

@@ -42,6 +42,12 @@ def test_a_prior_that_is_left_out_is_the_shipped_one_cut_along_the_edges(edges):
     assert bins.near_prior == pytest.approx(STANDARD_BINS.near_prior, abs=2e-3)
 
 
+def test_the_prior_of_a_data_set_is_counted():
+    bins = DistanceBins((0.5, 1.0)).counted(np.array([0, 0, 0, 1, 2, 2, 2, 2, 2, -1]))
+    assert bins.prior == pytest.approx((4 / 12, 2 / 12, 6 / 12), abs=1e-4)
+    assert min(DistanceBins((0.5, 1.0)).counted(np.zeros(10**7, int)).prior) > 0.0
+
+
 @pytest.mark.parametrize(
     ('edges', 'prior', 'said'),
     [

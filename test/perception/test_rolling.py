@@ -10,9 +10,15 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.readings import Context
 from quiet_nav.perception.rig import find_rig
-from quiet_nav.perception.rolling import no_readings, RollingListener, RollingSettings
+from quiet_nav.perception.rolling import (
+    no_readings,
+    RollingListener,
+    RollingSettings,
+    twins_fault,
+)
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.stream import AudioStream
+from quiet_nav.sound.windows import Window
 
 S = 1_000_000_000
 RATE = 16_000
@@ -193,3 +199,14 @@ def test_silence_has_a_reading_an_ear_without_a_number():
 def test_impossible_rates_are_refused(rate_hz):
     with pytest.raises(QuietNavError, match='decisions a second'):
         RollingSettings(rate_hz=rate_hz)
+
+
+def test_two_channels_that_are_equal_to_the_bit_are_not_two_ears():
+    rng = np.random.default_rng(0)
+    samples = 0.02 * rng.standard_normal(48_000).astype(np.float32)
+    one, twin = (Window(samples.copy(), 0, 3 * 10**9, channel, True) for channel in (0, 1))
+    assert 'channels 0 and 1 are equal' in twins_fault((one, twin))
+    other = Window(rng.standard_normal(48_000).astype(np.float32), 0, 3 * 10**9, 1, True)
+    assert twins_fault((one, other)) == ''
+    silent = [Window(np.zeros(48_000, np.float32), 0, 3 * 10**9, c, True) for c in (0, 1)]
+    assert twins_fault(tuple(silent)) == ''

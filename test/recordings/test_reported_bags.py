@@ -53,7 +53,7 @@ def labelled(path, out, *options):
 
 
 def said(result):
-    """What a command printed, without the lines and breaks of its table."""
+    """Return what a command printed, without the lines and breaks of its table."""
     return ' '.join(result.output.replace('│', ' ').split())
 
 
@@ -84,7 +84,7 @@ def test_what_was_read_is_compared_with_what_the_bag_declares(tmp_path):
 
 
 def rewritten(source, target, add):
-    """A copy of an mcap bag to whose file `add(writer)` wrote more."""
+    """Return a copy of an mcap bag to whose file `add(writer)` wrote more."""
     from mcap.reader import make_reader
     from mcap.writer import Writer
 
@@ -241,7 +241,7 @@ def test_topics_of_metadata_that_are_none_are_refused(tmp_path, key):
 
 
 def packed(path, data=None):
-    """A bag whose file was compressed as a whole; data: of the file instead of its own."""
+    """Compress the file of a bag as a whole; data: of the file instead of its own."""
     import zstandard
 
     file = next(path.glob('*.mcap'))
@@ -487,3 +487,45 @@ def test_no_traceback_reaches_the_user(tmp_path):
         [*command, '--split', 'train'], capture_output=True, text=True, timeout=200
     )
     assert run.returncode == 2 and run.stderr.count('\n') == 1, run.stderr
+
+
+@pytest.mark.parametrize(('hz', 'shift_s', 'note'), [(20, -900, 'behind'), (2, 0, 'too slow')])
+def test_replay_says_why_odometry_did_not_tell(tmp_path, context_model, hz, shift_s, note):
+    from quiet_nav.recordings.replay import replay, ReplaySettings
+
+    made = Recording().info(channels=1).sound(6.0, channels=1)
+    for i in range(6 * hz + 1):
+        made.pose(i / hz, 0, 0, 0)
+    for time_ns, topic, message in made.messages:
+        if topic == ODOM:
+            stamp = divmod(time_ns + shift_s * S, S)
+            message.header.stamp.sec, message.header.stamp.nanosec = stamp
+    path = made.write(tmp_path / 'drive')
+    found = replay(path, ReplaySettings(model=context_model, rig='single'))
+    [said_of_it] = [text for text in found.notes if 'odometry' in text]
+    assert note in said_of_it and 'decisions count as made while driving' in said_of_it
+
+
+def test_a_bag_that_cannot_be_replayed_does_not_cost_the_others(tmp_path, context_model):
+    full(5.0).write(tmp_path / 'one')
+    Recording().odometry(standing, 1.0).write(tmp_path / 'two')
+    bags = [str(tmp_path / name) for name in ('one', 'two')]
+    arguments = ['replay', *bags, '--out', str(tmp_path / 'out'), '--model', str(context_model)]
+    found = CliRunner().invoke(build_app(), [*arguments, '--rig', 'single', '--jobs', '1'])
+    assert '1 of 2 bags were not replayed: bag' in str(found.exception)
+    assert (tmp_path / 'out' / 'one' / 'readings.csv').is_file()
+    assert not (tmp_path / 'out' / 'two').exists()
+
+
+def test_readings_of_an_earlier_version_are_read():
+    from quiet_nav.recordings.bag_storage import Channel
+    from quiet_nav.recordings.bag_types import bag_typestore, MessageTypes, NEAR_WALL
+
+    text, _ = bag_typestore().generate_msgdef(NEAR_WALL)
+    lines = text.splitlines(keepends=True)
+    new = ('distance_prior', 'rig', 'hears_by')
+    old = ''.join(line for line in lines if not line.rstrip().endswith(new))
+    assert MessageTypes().fault(Channel('/near_wall', NEAR_WALL, 'cdr', old, 'ros2msg', 1)) == ''
+    older = ''.join(line for line in old.splitlines(keepends=True) if 'probability' not in line)
+    channel = Channel('/near_wall', NEAR_WALL, 'cdr', older, 'ros2msg', 1)
+    assert 'no field probability' in MessageTypes().fault(channel)

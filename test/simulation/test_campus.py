@@ -26,7 +26,7 @@ from quiet_nav.simulation.campus.request import CampusRequest
 pytest.importorskip('pyroomacoustics')
 
 RIG = str(Path(__file__).parents[2] / 'config' / 'rigs' / 'pair.yaml')
-ROBOT = CampusRequest('robot', 2, seed=5, images=False, rig=RIG)
+ROBOT = CampusRequest('robot', 2, seed=5, images=False, rig=RIG, plain=True)
 #: What an annotation says of the ears where, by how far the robot has turned.
 TURNS = {'ears': 0.0, 'ears turned': np.pi, 'ears quarter': np.pi / 2}
 
@@ -51,7 +51,7 @@ def static(tmp_path_factory):
     out = tmp_path_factory.mktemp('static')
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(static_kind, 'STATIC_LENGTH_S', 2.0)
-        make_campus(CampusRequest('static', 3, seed=1, images=False), out, workers=1)
+        make_campus(CampusRequest('static', 3, seed=1, images=False, plain=True), out, workers=1)
     return out
 
 
@@ -67,7 +67,7 @@ def wall_ahead(x, y, bearing, length, width):
 
 
 def test_static_places_face_the_nearest_wall_at_the_official_distances():
-    request = CampusRequest('static', 40, seed=2, images=False)
+    request = CampusRequest('static', 40, seed=2, images=False, plain=True)
     near, far = [], []
     for index in range(request.rooms):
         room = plan_room(request, index)
@@ -171,6 +171,7 @@ def test_killed_and_started_again_gives_the_same_bytes(robot, tmp_path):
     command = [
         *(sys.executable, '-m', 'quiet_nav.cli', 'campus', str(tmp_path), '--kind', 'robot'),
         *('--rooms', '2', '--seed', '5', '--no-images', '--rig', 'pair', '--workers', '1'),
+        '--plain',
     ]
     root = tmp_path / 'SFS-Robot'
     running = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -276,6 +277,9 @@ def test_a_folder_of_another_campus_is_refused(robot, tmp_path):
         (lambda: CampusRequest('static', 1, 0, distractors=1.5), 'share'),
         (lambda: CampusRequest('static', 1, 0, most_sources=0), 'at most 0 sources; expected 1'),
         (lambda: plan_room(CampusRequest('static', 1, 0, sounds='/nowhere'), 0), '/nowhere'),
+        (lambda: CampusRequest('robot', 1, 0, own_sound=1.5), 'own_sound 1.5; expected a share'),
+        (lambda: CampusRequest('robot', 1, 0, own_sound=0.2, silent_rooms=0.5), 'heard alone'),
+        (lambda: CampusRequest('robot', 1, 0, own_level_db=(5.0, 0.0)), 'smaller first'),
     ],
 )
 def test_bad_requests_are_one_clear_error(request_of, message):
@@ -285,7 +289,9 @@ def test_bad_requests_are_one_clear_error(request_of, message):
 
 def test_distractors_are_mixed_into_their_share_and_said_so(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 2.0)
-    request = CampusRequest('static', 1, 4, False, distractors=0.5, distractor_snr_db=-5.0)
+    request = CampusRequest(
+        'static', 1, 4, False, distractors=0.5, distractor_snr_db=-5.0, plain=True
+    )
     root = make_campus(request, tmp_path, workers=1)
     quiet_root = make_campus(replace(request, distractors=0.0), tmp_path / 'quiet', workers=1)
     said = {}

@@ -29,7 +29,7 @@ def central(depth):
 
 def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 0.5)
-    root = make_campus(CampusRequest('static', 1, 7), tmp_path, workers=1)
+    root = make_campus(CampusRequest('static', 1, 7, plain=True), tmp_path, workers=1)
     places = sorted((root / 'ProcessedData' / 'SIM-0000').iterdir())
     assert len(places) >= 16
     for place in places[:6]:
@@ -43,7 +43,7 @@ def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
 
 def test_motion_goes_to_the_wall_and_back_with_15_frames_a_second(tmp_path, monkeypatch):
     monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
-    root = make_campus(CampusRequest('motion', 2, 2), tmp_path, workers=1)
+    root = make_campus(CampusRequest('motion', 2, 2, plain=True), tmp_path, workers=1)
     for scene in sorted((root / 'ProcessedData').iterdir()):
         said = json.loads((scene / 'annotation.json').read_text())
         depth = np.array(said['depth'])
@@ -68,7 +68,7 @@ def test_motion_goes_to_the_wall_and_back_with_15_frames_a_second(tmp_path, monk
 def test_motion_spends_time_near_and_far_and_mostly_comes_back():
     near, far, directions = [], [], []
     for index in range(30):
-        room = plan_room(CampusRequest('motion', 30, 0), index)
+        room = plan_room(CampusRequest('motion', 30, 0, plain=True), index)
         place = room.places[0]
         depth = room.scene.room.distance_along(np.array(place.path), place.pose.yaw)
         near.append(np.mean(depth <= 0.56))
@@ -86,11 +86,11 @@ def test_the_motor_is_heard_in_motion_recordings_where_asked_for(tmp_path, monke
     monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
     heard = {}
     for motor in (False, True):
-        request = CampusRequest('motion', 1, 6, images=False, motor=motor)
+        request = CampusRequest('motion', 1, 6, images=False, motor=motor, plain=True)
         root = make_campus(request, tmp_path / str(motor), workers=1)
         assert json.loads((root / 'manifest.json').read_text())['request']['motor'] is motor
         heard[motor] = soundfile.read(root / 'ProcessedData/scene-0000/Audio/sound.wav')[0]
-    scene = plan_room(CampusRequest('motion', 1, 6), 0).scene
+    scene = plan_room(CampusRequest('motion', 1, 6, plain=True), 0).scene
     own = 10 * np.log10(np.mean((heard[True] - heard[False]) ** 2))
     hum = sum(a * a for a in scene.motor.hum_amplitudes) / 2
     # Within the microphone's gain.
@@ -98,7 +98,7 @@ def test_the_motor_is_heard_in_motion_recordings_where_asked_for(tmp_path, monke
 
 
 def test_dense_places_stand_in_every_cell_at_many_headings():
-    room = plan_room(CampusRequest('dense', 1, 3), 0)
+    room = plan_room(CampusRequest('dense', 1, 3, plain=True), 0)
     size = np.ptp(np.array(room.scene.room.footprint), axis=0)
     cells = {tuple(place.notes['cell']) for place in room.places}
     assert len(cells) == np.prod(size // 1.5)

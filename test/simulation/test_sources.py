@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.simulation.sound.ambient_kinds import AMBIENT_KINDS
 from quiet_nav.simulation.sound.clips import list_clips, load_clip
 from quiet_nav.simulation.sound.distractors import Event, EVENT_KINDS, event_samples
 from quiet_nav.simulation.sound.sources import (
@@ -147,3 +148,43 @@ def test_missing_and_broken_recordings_are_one_clear_error(sounds):
     soundfile.write(sounds / 'ambient-still.wav', np.zeros(44_100), 44_100)
     with pytest.raises(QuietNavError, match='silent'):
         load_clip(str(sounds / 'ambient-still.wav'))
+
+
+def test_esc_50_is_taken_as_published(tmp_path):
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / 'audio').mkdir()
+    rows = ['filename,fold,target,category,esc10,src_file,take']
+    rows += ['1-a.wav,1,0,dog,True,1,A', '1-b.wav,1,10,rain,True,1,A']
+    rows += ['1-c.wav,1,24,coughing,False,1,A', '1-d.wav,1,21,sneezing,True,1,A']
+    (tmp_path / 'meta' / 'esc50.csv').write_text('\n'.join(rows) + '\n')
+    noise = 0.1 * np.random.default_rng(1).standard_normal(44_100)
+    for name in 'abcd':
+        soundfile.write(tmp_path / 'audio' / f'1-{name}.wav', noise, 44_100)
+    assert list_clips(tmp_path, 'ambient-') == ['audio/1-b.wav']
+    assert list_clips(tmp_path, 'event-sneeze') == ['audio/1-d.wav']
+    assert len(list_clips(tmp_path, 'event-')) == 3
+    source = Source('window', HERE, 1, recording='audio/1-b.wav')
+    assert level_db(source_samples(source, 1, 0, 8000, str(tmp_path))) > -10
+
+
+def test_a_list_that_is_not_esc_50s_is_one_clear_error(tmp_path):
+    (tmp_path / 'meta').mkdir()
+    (tmp_path / 'meta' / 'esc50.csv').write_text('file,kind\na,b\n')
+    with pytest.raises(QuietNavError, match='columns category, filename expected'):
+        list_clips(tmp_path, 'ambient-')
+
+
+@pytest.mark.parametrize('kind', AMBIENT_KINDS)
+def test_ambient_kinds_go_on_and_are_drawn_anew(kind):
+    source = Source(kind, HERE, 3, level_db=-6.0)
+    whole = source_samples(source, 2, 0, 25 * SAMPLE_RATE)
+    part = source_samples(source, 2, 21 * SAMPLE_RATE, SAMPLE_RATE)
+    assert np.array_equal(part, whole[21 * SAMPLE_RATE :][:SAMPLE_RATE])
+    assert level_db(whole) == pytest.approx(-6.0, abs=1.5)
+    assert not np.array_equal(part, source_samples(source, 3, 21 * SAMPLE_RATE, SAMPLE_RATE))
+    shares = source_spectrum(source, np.linspace(0, 8000, 4097), seed=2)
+    assert shares.sum() == pytest.approx(1.0)
+
+
+def test_there_are_twenty_kinds_of_events_at_least():
+    assert len(EVENT_KINDS) >= 20 and len(set(EVENT_KINDS)) == len(EVENT_KINDS)

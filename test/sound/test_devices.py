@@ -123,7 +123,7 @@ def tone(rate, seconds, hz=500.0):
 
 
 def captured(capture, fake, chunks):
-    """What is yielded of chunks (bytes, frames) that are captured one after the other."""
+    """Return what is yielded of chunks (bytes, frames) that are captured one by one."""
     rate, frames_so_far = fake.stream.samplerate, 0
     for data, frames, lost in chunks:
         begin_s = 99.0 + frames_so_far / rate + lost

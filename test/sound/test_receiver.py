@@ -177,3 +177,36 @@ def test_messages_of_other_types_are_an_error_until_an_info_comes():
     receiver.on_foreign('another audio_common')
     receiver.on_info(*INFO)
     assert receiver.fault == '' and receiver.stream is not None
+
+
+def test_sound_that_waits_with_stamps_that_stand_still_is_bounded():
+    receiver = AudioReceiver()
+    for _ in range(3000):
+        receiver.on_audio(bytes(10_000), T0)
+    assert sum(len(data) for data, _ in receiver._waiting) <= 16_000_000
+    receiver.on_info(*INFO)
+    assert receiver.stream is not None
+
+
+def test_a_driver_that_is_frozen_gives_no_valid_window():
+    receiver = AudioReceiver()
+    receiver.on_info(*INFO)
+    chunk = noise(0.02)
+    for i in range(200):
+        send(receiver, chunk, T0 + i * S // 50, size=320)
+    window = receiver.stream.latest()
+    assert not window.valid and 'the same sound came again' in window.reason
+    send(receiver, noise(3.2), T0 + 4 * S)
+    assert receiver.stream.latest().valid, 'a driver that has come back is heard again'
+
+
+def test_a_second_microphone_is_told_by_one_cause():
+    receiver = AudioReceiver()
+    receiver.on_info(*INFO)
+    sound = noise(14.0)
+    for i in range(0, len(sound), 160):
+        data = encode_pcm(sound[i : i + 160], 'S16LE')
+        for late_ns in (0, S // 4):
+            receiver.on_audio(data, T0 + i * S // 16_000 + late_ns)
+    causes = [event.cause for event in receiver.take_events()]
+    assert causes and all(causes) and len(set(causes)) <= 5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.sound.levels import level_dbfs, LevelMeter
-from quiet_nav.sound.validity import checked, ValidityLimits, window_fault
+from quiet_nav.sound.validity import checked, FaultKind, find_fault, ValidityLimits, window_fault
 from quiet_nav.sound.windows import Window
 
 NOISE = (0.01 * np.random.default_rng(0).standard_normal(48_000)).astype(np.float32)
@@ -42,6 +42,21 @@ def test_faults_are_named(window, word):
     assert word in window_fault(window)
     after = checked(window)
     assert not after.valid and word in after.reason
+
+
+@pytest.mark.parametrize(
+    'window, now_ns, kind',
+    [
+        (Window.from_samples(np.zeros(48_000)), None, FaultKind.SILENT),
+        (with_samples(77, np.nan), None, FaultKind.NOT_FINITE),
+        (with_samples(slice(0, 480), 1.0), None, FaultKind.CLIPPED),
+        (Window.from_samples(NOISE[:16_000]), None, FaultKind.INCOMPLETE),
+        (Window(NOISE, 0, 1, valid=False, reason='a gap'), None, FaultKind.INCOMPLETE),
+        (Window.from_samples(NOISE, 0), 4_100_000_000, FaultKind.STALE),
+    ],
+)
+def test_faults_have_a_kind_to_count_them_by(window, now_ns, kind):
+    assert find_fault(window, now_ns=now_ns).kind is kind
 
 
 def test_a_few_clipped_samples_do_no_harm():

@@ -29,19 +29,19 @@ def said(network, heard):
 
 
 def test_the_same_sound_and_weights_say_the_same_and_other_weights_something_else():
-    heard = windows(3)
+    heard = windows(2)
     first = said(RandomNetwork(np.random.default_rng(1)), heard)
     assert np.array_equal(first, said(RandomNetwork(np.random.default_rng(1)), heard))
     assert not np.allclose(first, said(RandomNetwork(np.random.default_rng(2)), heard), atol=0.01)
 
 
 def test_what_it_says_depends_on_what_it_hears_and_is_a_probability():
-    heard = windows(8)
-    p = np.array([said(RandomNetwork(np.random.default_rng(seed)), heard) for seed in range(12)])
+    heard = windows(4)
+    p = np.array([said(RandomNetwork(np.random.default_rng(seed)), heard) for seed in range(6)])
     assert ((p > 0.0) & (p < 1.0)).all()
     assert np.median(np.ptp(p, axis=1)) > 0.02
     # Neither near nor far is favoured over many networks.
-    assert 0.25 < p.mean() < 0.75
+    assert 0.2 < p.mean() < 0.8
 
 
 def test_a_window_that_may_not_be_used_gives_no_reading():

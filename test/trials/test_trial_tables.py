@@ -82,7 +82,8 @@ def test_figure_10_is_told_with_the_classroom_and_without_it():
     other = replace(DONE, room='lounge', track='straight', distance_m=0.0, length_m=6.0)
     parts = fig_10_parts([DONE, other])
     assert parts == {'the three additional rooms': [other], 'the classroom counted': [DONE, other]}
-    assert list(fig_10_parts([DONE])) == ['rooms driven in']
+    assert fig_10_parts([DONE]) == {}
+    assert list(fig_10_parts([other])) == ['rooms driven in']
     text = text_of([DONE, other])
     assert 'Fig. 10, the three additional rooms' in text
     assert 'Fig. 10, the classroom counted' in text
@@ -203,6 +204,23 @@ def test_trials_run_from_any_folder(tmp_path, monkeypatch):
     assert {r.detector_name for r in requests} == {'near_wall', 'near_wall_vision'}
     for request in requests:
         assert request.detector.startswith('/') and request.vision.startswith('/')
+
+
+def test_a_file_that_is_there_is_not_written_over_unasked(tmp_path):
+    out = tmp_path / 'mine.json'
+    out.write_text('mine')
+    asked = ['trials', '--policy', 'straight', '--detector', 'ideal', '--trials', '1', '--workers',
+             '1', '--json', str(out)]  # fmt: skip
+    assert isinstance(CliRunner().invoke(build_app(), asked).exception, QuietNavError)
+    assert out.read_text() == 'mine'
+    assert CliRunner().invoke(build_app(), [*asked, '--overwrite']).exit_code == 0
+    assert len(read_trials(out)) == 1
+
+
+def test_policies_are_listed_with_what_may_be_set_of_them():
+    done = CliRunner().invoke(build_app(), ['trials', '--list-policies'])
+    assert done.exit_code == 0
+    assert 'algorithm1: ' in done.output and '--dead-band: alpha' in done.output
 
 
 def test_figures_that_are_none_are_refused():

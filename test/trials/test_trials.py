@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.navigation.algorithms import Algorithm2Settings
 from quiet_nav.navigation.listening import listen_stops
+from quiet_nav.navigation.policies import PolicySettings
 from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.drive import RobotSettings
@@ -24,7 +26,7 @@ from quiet_nav.trials.ears import check_ears, ErrorProneEars, IdealEars
 from quiet_nav.trials.eyes import fault_of_trial
 from quiet_nav.trials.hearing import HearingEars, scene_of_trial
 from quiet_nav.trials.plots import plot_trials
-from quiet_nav.trials.protocol import run_trial, run_trials, TrialRequest
+from quiet_nav.trials.protocol import run_trial, run_trials, TrialOutcome, TrialRequest
 from quiet_nav.trials.tables import (
     PAPER_FIG_10,
     share_of,
@@ -129,7 +131,7 @@ def straight_results():
 
 
 def test_tables_hold_our_figures_with_intervals_and_the_papers():
-    results = straight_results()
+    results = [replace(r, room='lounge') for r in straight_results()]
     console = Console(record=True, width=200, file=open('/dev/null', 'w'))  # noqa: SIM115
     console.print(trial_tables(results))
     text = console.export_text()
@@ -143,7 +145,7 @@ def test_json_holds_every_trial():
     results = straight_results()
     content = json.loads(json.dumps(trials_to_json(results)))
     assert [t['index'] for t in content['trials']] == [0, 4, 5]
-    told = content['tables']['fig_10']['rooms driven in']['straight, pair']['all']
+    told = content['tables']['rooms']['straight, pair']['classroom']
     assert told['share'] == pytest.approx(np.mean([r.share for r in results]))
     assert (told['trials'], told['completed']) == (3, 0)
     assert content['tables']['fig_9']['straight, pair']['0.40 m off']['length_m'] == 8.0
@@ -151,7 +153,7 @@ def test_json_holds_every_trial():
 
 def test_drawings_are_written(tmp_path):
     files = plot_trials(tmp_path, straight_results())
-    assert {f.name for f in files} == {'classroom_corner_straight_pair.png', 'fig_10.png'}
+    assert {f.name for f in files} == {'classroom_corner_straight_pair.png', 'by_heading.png'}
     assert all(f.read_bytes().startswith(b'\x89PNG') for f in files)
 
 
@@ -315,11 +317,20 @@ def test_auto_by_sight_changes_to_sound_when_the_camera_fails_and_back():
     assert switches_of(camera_fault='back') == 2
 
 
-@pytest.mark.parametrize('policy', ['tracker', 'algorithm2'])
-def test_an_idealised_camera_alone_reaches_the_destination(policy):
+AHEAD = PolicySettings(Algorithm2Settings(ahead=0.1))
+
+
+@pytest.mark.parametrize(('policy', 'settings'), [('tracker', None), ('algorithm2', AHEAD)])
+def test_an_idealised_camera_alone_reaches_the_destination(policy, settings):
     request = replace(BY_SIGHT, policy=policy, modality='vision', max_duration_s=1800.0)
-    result = run_trial(request)
+    result = run_trial(replace(request, settings=settings or PolicySettings()))
     assert (result.outcome, result.rig, result.switches) == ('destination', 'camera', 0)
+
+
+def test_algorithm2_as_printed_does_not_look_at_what_is_ahead():
+    request = replace(BY_SIGHT, policy='algorithm2', modality='vision', max_duration_s=1800.0)
+    result = run_trial(request)
+    assert result.outcome == TrialOutcome.COLLISION
 
 
 def test_a_camera_fault_is_one_that_there_is_and_falls_at_a_drawn_time():

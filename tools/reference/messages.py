@@ -27,6 +27,9 @@ def definition(text: str) -> tuple[str, list[tuple[str, ...]], list[tuple[str, .
         if line.startswith('#'):
             comment.append(line.lstrip('#').strip())
         elif not line:
+            if comment and comment[0].startswith('Copyright'):
+                comment = []
+                continue
             if not started and comment and not head:
                 head = comment
             comment, shared = [], ''

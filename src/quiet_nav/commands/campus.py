@@ -115,7 +115,8 @@ def main(
         cut,
         hard,
         most_sources,
-        plain,
+        # Images alone have no sound that could be plain.
+        plain or kind == 'views',
         own_sound,
         own_level,
         silent_rooms,

@@ -33,9 +33,14 @@ def main(
         int, typer.Option(min=0, max=99, help="Which of the track's start poses.")
     ] = 4,
     seed: Annotated[int, typer.Option(min=0, help='Of sources, slip and drift.')] = 0,
+    own_sound: Annotated[
+        str,
+        typer.Option(help='What the robot itself emits: none, dB over the ambience at its ears, or '
+                     'a robot profile (turtlebot4 ...).'),
+    ] = 'none',
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
-) -> None:
+) -> None:  # fmt: skip
     """
     Start robot, detector and follower as processes, show how it goes, stop them, draw the run.
 
@@ -49,7 +54,7 @@ def main(
     from quiet_nav.demo.output import Output
 
     factor = _factor(speed)
-    _check(room, track, rig, algorithm, start)
+    _check(room, track, rig, algorithm, start, own_sound)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.
     console.width = console.width if console.is_terminal else 160
@@ -58,7 +63,7 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     place = {'room': room, 'track': track, 'start': start, 'rig': rig}
     with Output(out) as output:
-        code = _drive(console, output, place, algorithm, seed, model, factor, audio)
+        code = _drive(console, output, place, algorithm, seed, model, factor, audio, own_sound)
         if code is None:
             console.print('interrupted: every node was stopped')
         if code is not None or (out / 'run.json').is_file():
@@ -75,6 +80,7 @@ def _drive(
     model: str,
     factor: float | None,
     audio: bool,
+    own_sound: str,
 ) -> int | None:
     """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
     import os
@@ -91,7 +97,7 @@ def _drive(
         environment = domains.private_environment(domain, os.environ)
         with Processes(output.logs, environment, domains.private_names()) as processes:
             try:
-                _start_nodes(processes, place, seed, model, factor)
+                _start_nodes(processes, place, seed, model, factor, own_sound)
                 run = _start_run(processes, place, algorithm, audio, factor is None, output.folder)
                 with RunView(console, title) as view:
                     for progress in _watch(processes, run):
@@ -118,7 +124,7 @@ def _factor(speed: str) -> float | None:
     return factor
 
 
-def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
+def _check(room: str, track: str, rig: str, algorithm: str, start: int, own_sound: str) -> None:
     """Raise QuietNavError for what does not exist before anything is started."""
     import importlib.util
 
@@ -127,6 +133,7 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     from quiet_nav.navigation.policies import POLICIES
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.simulation.rooms.plan_files import load_plan
+    from quiet_nav.simulation.sound.own_sound import own_sound_of
 
     if importlib.util.find_spec('rclpy') is None:
         raise QuietNavError(
@@ -140,12 +147,13 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int) -> None:
     if start >= len(starts):
         raise QuietNavError(f'--start {start}: the track has start poses 0 to {len(starts) - 1}')
     find_rig(rig)
+    own_sound_of(own_sound, 0)
     if algorithm not in POLICIES:
         raise QuietNavError(f'--algorithm {algorithm}: expected one of {", ".join(POLICIES)}')
 
 
 def _start_nodes(
-    processes: Processes, place: dict, seed: int, model: str, factor: float | None
+    processes: Processes, place: dict, seed: int, model: str, factor: float | None, own_sound: str
 ) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
     from quiet_nav.demo.pace import PaceSettings
@@ -153,7 +161,7 @@ def _start_nodes(
     pace = PaceSettings()
     timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
     fastest = max(factor or pace.fastest, 1.0)
-    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin}
+    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, 'own_sound': own_sound}
     processes.start('simulated_robot', robot)
     processes.start('near_wall', {**timed, 'model': model})
     processes.start(
@@ -164,6 +172,10 @@ def _start_nodes(
             'odometry_timeout_s': min(0.2 * fastest, 1.0),
             'jump_margin_m': min(0.1 * fastest, 1.0),
             'jump_margin_rad': min(0.35 * fastest, 1.5),
+            'motion_delay_s': min(0.2 * fastest, 2.0),
+            'motion_margin_m': min(0.04 * fastest, 1.0),
+            'motion_margin_rad': min(0.3 * fastest, 3.0),
+            'reading_ahead_s': min(0.5 * fastest, 10.0),
         },
     )
 

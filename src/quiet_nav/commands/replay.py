@@ -67,6 +67,7 @@ def main(
     from rich.console import Console
     from rich.progress import Progress
 
+    from quiet_nav.errors import QuietNavError
     from quiet_nav.evaluation.replay_files import refuse_existing, replay_all, write_all
     from quiet_nav.evaluation.replay_report import judged, parse_side, table
     from quiet_nav.recordings.bags import Bag, BagTopics
@@ -104,7 +105,11 @@ def main(
             for task, share in zip(tasks, shares, strict=True):
                 bar.update(task, completed=share)
 
-        found = replay_all(bags, settings, wavs, jobs, tell, cluster)
+        every = replay_all(bags, settings, wavs, jobs, tell, cluster)
+    failed = [one for one in every if isinstance(one, QuietNavError)]
+    found = [one for one in every if not isinstance(one, QuietNavError)]
+    if not found:
+        raise failed[0]
     report = write_all(out, found, side)
     console = Console()
     console.width = console.width if console.is_terminal else 160
@@ -123,3 +128,8 @@ def main(
             for reason, count in judged(one, side).left_out.most_common():
                 console.print(f'{one.name}: {count} readings not judged: {reason}')
     console.print(f'predictions, readings and plots: {out}')
+    if failed:
+        others = f' (and {len(failed) - 1} more)' if len(failed) > 1 else ''
+        raise QuietNavError(
+            f'{len(failed)} of {len(bags)} bags were not replayed: {failed[0]}{others}'
+        )

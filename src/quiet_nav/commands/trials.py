@@ -11,6 +11,21 @@ import typer
 from quiet_nav.commands._output_options import Overwrite
 
 
+def _list_policies(asked: bool) -> None:
+    """Print every policy with what may be set of it, and end the command."""
+    if not asked:
+        return
+    from quiet_nav.navigation.policies import KNOBS, policy_kinds
+
+    for kind in policy_kinds().values():
+        print(f'{kind.name}: {kind.what}')
+        for name, field in kind.knobs.items():
+            flag = '--' + name.replace('_', '-')
+            default = getattr(kind.settings(), field) / KNOBS[name].scale
+            print(f'    {flag}: {KNOBS[name].what}; {default:.4g} by default')
+    raise typer.Exit()
+
+
 def main(
     room: Annotated[
         str,
@@ -18,9 +33,13 @@ def main(
     ] = 'classroom',
     policy: Annotated[
         list[str] | None,
-        typer.Option(help='tracker, algorithm1, algorithm2, straight, random, or "all"; again for '
-                     'more. tracker by default.'),
+        typer.Option(help='A policy (--list-policies tells them), or "all"; again for more. '
+                     'tracker by default.'),
     ] = None,
+    list_policies: Annotated[
+        bool, typer.Option('--list-policies', callback=_list_policies, is_eager=True,
+                           help='Print the policies with their settings, and end.')
+    ] = False,
     figure: Annotated[
         int | None,
         typer.Option(help='9 or 10: the rows of that figure of the paper, whatever room, policy, '
@@ -123,7 +142,6 @@ def main(
     overwrite: Overwrite = False,
 ) -> None:  # fmt: skip
     """Drive trials and print the tables of the paper's Figs. 9 and 10."""
-    import math
     import time
 
     from quiet_nav.errors import QuietNavError
@@ -136,7 +154,7 @@ def main(
         'threshold': threshold,
         'dead_band': dead_band,
         'gain': gain,
-        'max_turn': None if max_turn is None else math.radians(max_turn),
+        'max_turn': max_turn,
         'step': step,
         'ahead': ahead,
     }
@@ -181,7 +199,7 @@ def main(
     if plots is not None:
         from quiet_nav.trials.plots import plot_trials
 
-        for file in plot_trials(plots, results[len(before) :]):
+        for file in plot_trials(plots, results):
             print(file)
 
 

@@ -136,9 +136,9 @@ def _show_in_rerun(
     from quiet_nav.view.rerun_serve import file_page, has_display, into_rrd, window
     from quiet_nav.view.serve import ended
 
+    view, ears = _opened(asked)
     if out is None and not web and not has_display():
         raise QuietNavError('view: no display for a window here: --web shows it in a browser')
-    view, ears = _opened(asked)
 
     def write(path: Path) -> str:
         views = layout(root_of(view, asked[-1]), view.has)

@@ -77,7 +77,7 @@ class TrackRun:
         return (self.time_ns - self._began_ns) * 1e-9 if self._began_ns else 0.0
 
     def begin(self) -> None:
-        """The goal was accepted: from now on the way counts."""
+        """Note that the goal was accepted: from now on the way counts."""
         self._began_ns = self.time_ns
 
     def moved(self, time_ns: int, pose: Pose2D) -> None:

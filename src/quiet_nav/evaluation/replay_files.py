@@ -37,16 +37,16 @@ def replay_all(
     jobs: int,
     progress: Progress,
     cluster: str = '',
-) -> list[Replayed]:
+) -> list[Replayed | QuietNavError]:
     """
     Replay bags, ``jobs`` at a time (0: one a core) in processes of their own, or on a cluster.
 
     cluster: as ``engine`` takes it; its workers must see bags and model under the same paths, and
     a bag's share is known when it is done. The result depends on neither.
-    Raises what a bag that fails raises.
+    A bag that cannot be replayed gives its error; the others are not lost.
     """
     shared = get_context('spawn').Array('d', len(bags), lock=False)
-    found: dict[int, Replayed] = {}
+    found: dict[int, Replayed | QuietNavError] = {}
 
     def tell() -> None:
         progress(list(shared))
@@ -74,21 +74,23 @@ def _share(shares: object, progress: Progress | None = None) -> None:
     _shares, _progress = shares, progress
 
 
-def _replay_one(index: int, bag: Path, settings: ReplaySettings, wav: Wav | None) -> Replayed:
+def _replay_one(
+    index: int, bag: Path, settings: ReplaySettings, wav: Wav | None
+) -> Replayed | QuietNavError:
     def tell(share: float) -> None:
         if _shares is not None:
             _shares[index] = share
         if _progress is not None:
             _progress(list(_shares))
 
-    return replay(bag, settings, wav, progress=tell)
+    try:
+        return replay(bag, settings, wav, progress=tell)
+    except QuietNavError as error:
+        return error
 
 
 def refuse_existing(out: Path, names: Sequence[str]) -> None:
-    """
-    Raise QuietNavError where results are there already, two bags share a name or no folder can
-    be made.
-    """
+    """Raise QuietNavError where results are there, bags share a name, or OUT is not writable."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise QuietNavError(f'two bags are called {", ".join(twice)}: replay them one at a time')

@@ -37,7 +37,7 @@ def read_csv(
             if len(values) != len(columns):
                 raise QuietNavError(
                     f'{where}: line {reader.line_num} has {len(values)} values, expected '
-                    f'{len(columns)}: {", ".join(columns)}'
+                    f'{len(columns)}: {_listed(columns)}'
                 )
             if (len(rows) + 1) * len(columns) > _MOST_VALUES:
                 raise QuietNavError(f'{where}: more than {_MOST_VALUES} values')
@@ -45,6 +45,11 @@ def read_csv(
     except csv.Error as error:
         raise QuietNavError(f'{where}: line {reader.line_num} is no CSV ({error})') from error
     return rows
+
+
+def _listed(columns: list[str]) -> str:
+    text = ', '.join(columns)
+    return text if len(text) <= 200 else short(columns)
 
 
 def _check_columns(columns: list[str], needed: Collection[str], where: str) -> None:

@@ -45,15 +45,17 @@ class OnnxModel:
         check_graph(path, self.where)
         self._stops: set[onnxruntime.RunOptions] = set()
         try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), _options(threads), providers=['CPUExecutionProvider']
+            # Without the fallback, which would print to the terminal and try the same again.
+            session = onnxruntime.InferenceSession(
+                str(path), _options(threads), providers=['CPUExecutionProvider'], enable_fallback=0
             )
+            self.inputs = tuple(item.name for item in session.get_inputs())
+            self.outputs = tuple(item.name for item in session.get_outputs())
+            self.properties: dict[str, str] = session.get_modelmeta().custom_metadata_map
         except Exception as error:
             # onnxruntime raises a dozen classes of its own without a common base.
             raise QuietNavError(f'{self.where}: {_unopened(error)}') from error
-        self.inputs = tuple(item.name for item in self._session.get_inputs())
-        self.outputs = tuple(item.name for item in self._session.get_outputs())
-        self.properties: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
+        self._session = session
 
     def run(
         self, feeds: Mapping[str, np.ndarray], outputs: Sequence[str] | None = None

@@ -54,8 +54,11 @@ class Policy(Protocol):
     wall_distance_m: its estimate of the distance to the followed wall, NaN where it has none.
     """
 
-    name: str
-    sides: frozenset[Side]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sides(self) -> frozenset[Side]: ...
 
     @property
     def wall_distance_m(self) -> float: ...

@@ -10,7 +10,7 @@ import time
 import traceback
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 
 from quiet_nav.errors import QuietNavError
@@ -22,6 +22,7 @@ from quiet_nav.nodes.logs import NodeLog
 _MOST_FAILURES, _FAILURES_S = 3, 60.0
 #: A transition that is asked for while another is made waits so long.
 _TRANSITION_WAIT_S = 2.0
+_TRANSITIONS = ('on_configure', 'on_activate', 'on_deactivate', 'on_cleanup', 'on_shutdown')
 _SUCCESS = TransitionCallbackReturn.SUCCESS
 
 
@@ -102,6 +103,22 @@ class ManagedNode(_Care, LifecycleNode):
         if service is not None:
             self._change_state = service.callback
             service.callback = self._on_change_state
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Guard every transition, also one whose author forgot to."""
+        super().__init_subclass__(**options)
+        for name in _TRANSITIONS:
+            callback = cls.__dict__.get(name)
+            if callback is not None and not hasattr(callback, '__wrapped__'):
+                setattr(cls, name, transition(callback))
+
+    @transition
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return super().on_deactivate(state)
+
+    @transition
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return super().on_cleanup(state)
 
     def release(self) -> None:
         """Make the robot stand and let go of everything that configuring made; never raises."""

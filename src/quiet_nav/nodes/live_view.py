@@ -1,4 +1,4 @@
-"""Node `live_view`: shows what the other nodes say in Foxglove, over a WebSocket."""
+"""Node `live_view`: shows what the other nodes say, in Foxglove or in a browser by Rerun."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from sensor_msgs.msg import Image, Range
 from tf2_msgs.msg import TFMessage
 
 from quiet_nav.msg import NearWall
+from quiet_nav.nodes.audio_input import AudioInput
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.camera_messages import image_from_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
@@ -32,6 +33,9 @@ from quiet_nav.perception.messages import (
     reading_from_msg,
 )
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.view.bag import Showing
+from quiet_nav.view.rerun_scene import RerunScene
+from quiet_nav.view.rerun_serve import live_page
 from quiet_nav.view.scene import Scene
 from quiet_nav.view.serve import how_to_look, into_server
 
@@ -53,6 +57,13 @@ class LiveViewParameters:
         read_only=True,
     )
     base_frame: str = parameter('base_link', 'frame whose axes sides are meant in', read_only=True)
+    viewer: str = parameter(
+        'foxglove',
+        "foxglove: a WebSocket for its app; rerun: a page for this machine's browser",
+        choices=('foxglove', 'rerun'),
+        read_only=True,
+    )
+    sound: bool = parameter(True, 'show level and spectrum of the sound, in Rerun', read_only=True)
     images: bool = parameter(True, 'show the colour image, five a second', read_only=True)
 
 
@@ -64,8 +75,17 @@ class LiveView(PlainNode):
         p = Parameters(self, LiveViewParameters).value
         self._base_frame = p.base_frame
         self._open = contextlib.ExitStack()
-        context, self.server = self._open.enter_context(into_server(p.host, p.port))
-        self.scene = Scene(context, find_rig(p.rig), p.base_frame)
+        rig = find_rig(p.rig)
+        self._audio: AudioInput | None = None
+        self.scene: Showing
+        if p.viewer == 'rerun':
+            recording, self.server = self._open.enter_context(live_page(p.host, p.port))
+            self.scene = RerunScene(recording, rig, p.base_frame, live=True)
+            where = f'open {self.server.address} in a browser'
+        else:
+            context, self.server = self._open.enter_context(into_server(p.host, p.port))
+            self.scene = Scene(context, rig, p.base_frame)
+            where = how_to_look(self.server, p.host)
         frames = FrameListener(
             p.base_frame,
             self.scene.placed,
@@ -87,10 +107,14 @@ class LiveView(PlainNode):
                 kind, topic, self.intake.checked(topic, self._counted(handle)), qos
             )
         self._diagnostics = Diagnostics(self, 'view', self._health)
-        self.log.info(how_to_look(self.server, p.host))
+        if p.viewer == 'rerun' and p.sound:
+            self._audio = AudioInput(self, self.scene.sound)
+        self.log.info(where)
 
     def before_shutdown(self) -> None:
         """Close the server."""
+        if self._audio is not None:
+            self._audio.destroy()
         self._open.close()
 
     def _counted(self, handle: Callable[[Any], object]) -> Callable[[Any], None]:

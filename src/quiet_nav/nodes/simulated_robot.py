@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import sys
 import time
@@ -37,6 +37,7 @@ from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera import D415_COLOR_LEFT_M
 from quiet_nav.simulation.sight.camera_faults import CAMERA_FAULTS, CameraFault
+from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 from quiet_nav.sound.pcm import encode_pcm
 from quiet_nav.sound.windows import SAMPLE_RATE
@@ -68,6 +69,12 @@ class SimulatedRobotParameters:
         0, 'of sources, looks, slip and drift', minimum=0, maximum=2**31 - 1, read_only=True
     )
     sounds: str = parameter('', 'folder of recordings to use as sources', read_only=True)
+    own_sound: str = parameter(
+        'none',
+        'what the robot itself emits: none, dB over the ambience at its ears, or a robot profile '
+        '(turtlebot4 ...); its motors are then heard from where they are',
+        read_only=True,
+    )
     perfect: bool = parameter(False, 'no slip and no drift', read_only=True)
     enable_stamped_cmd_vel: bool = parameter(
         True, 'cmd_vel is TwistStamped; false for Twist', read_only=True
@@ -113,7 +120,10 @@ class SimulatedRobot(PlainNode):
         self._start = self._start_pose()
         self._world = SimulatedWorld(
             self._plan,
-            scene_in_plan(self._plan, p.seed, sounds=p.sounds),
+            replace(
+                scene_in_plan(self._plan, p.seed, sounds=p.sounds),
+                own=own_sound_of(p.own_sound, p.seed),
+            ),
             find_rig(p.rig),
             self._start,
             p.seed,

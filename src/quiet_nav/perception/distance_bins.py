@@ -81,6 +81,18 @@ class DistanceBins:
         """Share of near walls where the detector was calibrated."""
         return math.fsum(self.prior_array[self.is_near])
 
+    def counted(self, bins: np.ndarray) -> DistanceBins:
+        """
+        Return these bins with the prior of a data set.
+
+        bins: of its rows, (N,); what is below 0 is not known. One more of each is counted, so that
+        none is impossible.
+        """
+        known = np.asarray(bins)[np.asarray(bins) >= 0].astype(int)
+        share = np.bincount(known, minlength=self.count) + 1.0
+        share = np.maximum(np.round(share / share.sum(), 5), 1e-5)
+        return DistanceBins(self.edges_m, tuple(float(p) for p in share / share.sum()))
+
     def bin_of(self, distance_m: np.ndarray | float) -> np.ndarray | np.intp:
         """Return the bin of each distance; at an edge the farther one."""
         return np.searchsorted(self.edges_m, distance_m, side='right')

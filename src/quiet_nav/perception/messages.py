@@ -108,7 +108,7 @@ def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
         return ()
     if len(probabilities) != bins.count:
         raise QuietNavError(
-            f'NearWall: {len(probabilities)} distance_probabilities, expected {bins.count}'
+            f'NearWall: {len(probabilities)} distance probabilities; expected {bins.count}'
         )
     wrong = next((p for p in probabilities if not 0.0 <= p <= 1.0), None)
     if wrong is not None:

@@ -24,6 +24,7 @@ _MAY_LACK = {'distance_prior'}
 
 
 _MOST_TEXT = 1_000_000
+_MOST_KEY = 80
 _Metres = Annotated[float, Field(gt=0, le=1000)]
 
 
@@ -78,9 +79,10 @@ class ModelMetadata:
         raw = {}
         for key, text in properties.items():
             if key.startswith(PREFIX):
+                name = key if len(key) < _MOST_KEY else short(key)
                 if len(text) > _MOST_TEXT:
-                    raise QuietNavError(f'{where}: metadata {key} is longer than {_MOST_TEXT}')
-                raw[key[len(PREFIX) :]] = parse_json(text, f'{where}: metadata {key}')
+                    raise QuietNavError(f'{where}: metadata {name} is longer than {_MOST_TEXT}')
+                raw[key[len(PREFIX) :]] = parse_json(text, f'{where}: metadata {name}')
         found = raw.pop('format', None)
         if found != FORMAT:
             raise QuietNavError(

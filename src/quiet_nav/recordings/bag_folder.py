@@ -117,15 +117,15 @@ def open_files(path: Path, stack: contextlib.ExitStack) -> tuple[Files, dict[str
     whatever the libraries raise where a file is damaged.
     """
     if path.is_file():
-        storage = Ros1Storage(path)
-        stack.callback(storage.close)
-        return Files([storage]), {}
+        single = Ros1Storage(path)
+        stack.callback(single.close)
+        return Files([single]), {}
     metadata = read_metadata(path)
     files = list(metadata.files)
     if metadata.compression == 'file':
         unpacked = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='quiet_nav-')))
         files = [_unpacked(file, unpacked / file.stem) for file in files]
-    storages = []
+    storages: list[Storage] = []
     for file in files:
         storage = _STORAGES[metadata.storage](file)
         stack.callback(storage.close)

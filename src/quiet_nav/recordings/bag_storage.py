@@ -76,8 +76,12 @@ class McapStorage:
             )
             summary = self._reader.get_summary()
             self._indexed = summary is not None and bool(summary.chunk_indexes)
-            statistics = summary and summary.statistics
-            if not statistics or len(summary.channels) < statistics.channel_count:
+            statistics = summary.statistics if summary is not None else None
+            if (
+                summary is None
+                or statistics is None
+                or len(summary.channels) < statistics.channel_count
+            ):
                 self._scan()
             else:
                 for chunk in summary.chunk_indexes:
@@ -116,7 +120,10 @@ class McapStorage:
     def _scan(self) -> None:
         """Learn from the whole file what a summary would have said."""
         self._indexed = False
-        channels, schemas, counts, times = {}, {}, Counter(), []
+        channels: dict[int, Any] = {}
+        schemas: dict[int, Any] = {}
+        counts: Counter[int] = Counter()
+        times: list[int] = []
         for schema, channel, message in self._through().iter_messages(log_time_order=False):
             channels[channel.id] = channel
             if schema is not None:
@@ -124,7 +131,7 @@ class McapStorage:
             counts[channel.id] += 1
             times = [min([*times[:1], message.log_time]), max([*times[1:], message.log_time])]
         self._list(channels, schemas, counts)
-        self.start_ns, self.end_ns = times or (0, 0)
+        self.start_ns, self.end_ns = (times[0], times[1]) if times else (0, 0)
 
     def _list(self, channels: Any, schemas: Any, counts: Any) -> None:
         self._by_id: dict[int, Channel] = {}
@@ -205,7 +212,8 @@ class SqliteStorage:
                 str(topic),
                 str(msgtype),
                 str(encoding),
-                *map(str, definitions.get(msgtype, ('', ''))),
+                str(definitions.get(msgtype, ('', ''))[0]),
+                str(definitions.get(msgtype, ('', ''))[1]),
                 counts.get(number, 0),
             )
             for number, topic, msgtype, encoding in self._db.execute(

@@ -113,7 +113,7 @@ class MessageTypes:
 #: The types whose fields are read: they must be there by name.
 _READ = frozenset({STAMPED, UNSTAMPED, INFO, ODOMETRY, IMAGE, NEAR_WALL})
 #: Fields that bags of earlier versions do not have; nothing may depend on them.
-_NEWER = {NEAR_WALL: ('rig', 'hears_by')}
+_NEWER = {NEAR_WALL: ('distance_prior', 'rig', 'hears_by')}
 
 
 def _types_of(channel: Channel) -> dict[str, object]:

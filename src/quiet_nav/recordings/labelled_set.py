@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import math
 from pathlib import Path
 import shutil
+from types import TracebackType
 from typing import Literal
 import unicodedata
 
@@ -277,8 +278,13 @@ class _PlaceFolders:
     def __enter__(self) -> _PlaceFolders:
         return self
 
-    def __exit__(self, *failure: object) -> None:
-        self._open.__exit__(*failure)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.__exit__(kind, error, trace)
 
     def sound(self, place: str, samples: np.ndarray) -> None:
         self._folders[place] = self._open.enter_context(whole_folder(self._room / place))

@@ -8,7 +8,7 @@ import io
 import math
 from pathlib import Path
 import struct
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import soundfile
 
@@ -92,7 +92,7 @@ class PcmFile:
                 yield sound
 
 
-class _Forward(soundfile.SoundFile):
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
     """
     A sound file that is read from its beginning to its end alone.
 
@@ -118,9 +118,10 @@ class _Mended(io.RawIOBase):
                     data[i] = byte
         return bytes(data)
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        data = self.read(len(view))
+        view[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:

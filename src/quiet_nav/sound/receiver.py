@@ -11,6 +11,8 @@ from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.timeline import Break, StampTolerance
 
 _WAITING_S = 10.0
+#: Whatever stamps say, no more than this waits for an info: 10 s of eight channels at 48 kHz.
+_MOST_WAITING = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class AudioReceiver:
         self._fault = ''
         self._foreign = ''
         self._waiting: deque[tuple[bytes, int]] = deque()
+        self._waiting_bytes = 0
         self._events: list[AudioEvent] = []
         self._ragged = False
         self._not_finite = 0
@@ -105,6 +108,7 @@ class AudioReceiver:
             self._events.append(AudioEvent(text, cause='audio changed'))
         self.stream = AudioStream(new, self._buffer_s, self._tolerance)
         self._ragged, self._not_finite = False, 0
+        self._waiting_bytes = 0
         while self._waiting:
             self._push(self.stream, *self._waiting.popleft())
 
@@ -115,8 +119,12 @@ class AudioReceiver:
             return None
         if self.stream is None:
             self._waiting.append((bytes(data), stamp_ns))
-            while stamp_ns - self._waiting[0][1] > _WAITING_S * 1e9:
-                self._waiting.popleft()
+            self._waiting_bytes += len(data)
+            while self._waiting and (
+                stamp_ns - self._waiting[0][1] > _WAITING_S * 1e9
+                or self._waiting_bytes > _MOST_WAITING
+            ):
+                self._waiting_bytes -= len(self._waiting.popleft()[0])
             return None
         return self._push(self.stream, data, stamp_ns)
 
@@ -132,6 +140,7 @@ class AudioReceiver:
         self._fault = text
         self.stream = None
         self._waiting.clear()
+        self._waiting_bytes = 0
 
     def _push(self, stream: AudioStream, data: bytes | memoryview, stamp_ns: int) -> Break | None:
         found = stream.push_bytes(data, stamp_ns)

@@ -20,6 +20,8 @@ _EPSILON = 1e-3
 _PRUNE_S = 1.0
 #: More than this of a window that was heard before, to the bit, is no accident of a quiet room.
 _MOST_REPEATED_S = 0.15
+#: A frozen driver repeats a buffer of its own, shorter than this; who loops a file loops more.
+_REPEAT_S = 0.5
 #: Shorter chunks may be equal by chance.
 _SHORTEST_REPEAT = 32
 
@@ -52,7 +54,7 @@ class AudioStream:
         self._clipped = SampleMarks(pcm_format.channels)
         self._not_finite = SampleMarks(pcm_format.channels)
         self._repeated = SampleMarks(pcm_format.channels)
-        self._heard = _Chunks(3 * pcm_format.sample_rate)
+        self._heard = _Chunks(round(_REPEAT_S * pcm_format.sample_rate))
         self._floor = 0
         self._floor_break: Break | None = None
         self._pruned = 0
@@ -307,7 +309,7 @@ class AudioStream:
 
 
 class _Chunks:
-    """The chunks of the last while: no microphone says the same twice, to the bit."""
+    """The chunks of the last moment: no microphone says the same twice, to the bit."""
 
     def __init__(self, memory_frames: int) -> None:
         self._memory = memory_frames

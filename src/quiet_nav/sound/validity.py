@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+import enum
 import math
 
 import numpy as np
@@ -27,27 +28,55 @@ class ValidityLimits:
     silence_dbfs: float = -90.0
 
 
-def window_fault(
+class FaultKind(enum.Enum):
+    """What kind of fault makes a window useless; the values are words to count them by."""
+
+    INCOMPLETE = 'sound that is incomplete'
+    STALE = 'sound that is stale'
+    NOT_FINITE = 'samples that are no numbers'
+    CLIPPED = 'sound that is clipped'
+    SILENT = 'silence'
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a window must not be used: its kind, and in words with numbers."""
+
+    kind: FaultKind
+    text: str
+
+
+def find_fault(
     window: Window, limits: ValidityLimits | None = None, now_ns: int | None = None
-) -> str:
+) -> Fault | None:
     """
-    Return why the window must not be used, or '' where it may; the first reason found counts.
+    Return why the window must not be used, None where it may; the first reason found counts.
 
     Looked at in this order: the window's own reason (gaps, too short), age (only with ``now_ns``),
     non-finite samples, clipping, silence.
     """
     limits = limits or ValidityLimits()
     if not window.valid:
-        return window.reason or 'marked as not valid'
+        return Fault(FaultKind.INCOMPLETE, window.reason or 'marked as not valid')
     if len(window.samples) < WINDOW_SAMPLES:
-        return too_short(len(window.samples))
-    stale = '' if now_ns is None else stale_fault(window.end_ns, now_ns, limits.max_age_s)
-    return (
-        stale
-        or non_finite_fault(window.samples)
-        or clipped_fault(window, limits.max_clipped)
-        or silent_fault(window.samples, limits.silence_dbfs)
-    )
+        return Fault(FaultKind.INCOMPLETE, too_short(len(window.samples)))
+    if now_ns is not None and (text := stale_fault(window.end_ns, now_ns, limits.max_age_s)):
+        return Fault(FaultKind.STALE, text)
+    if text := non_finite_fault(window.samples):
+        return Fault(FaultKind.NOT_FINITE, text)
+    if text := clipped_fault(window, limits.max_clipped):
+        return Fault(FaultKind.CLIPPED, text)
+    if text := silent_fault(window.samples, limits.silence_dbfs):
+        return Fault(FaultKind.SILENT, text)
+    return None
+
+
+def window_fault(
+    window: Window, limits: ValidityLimits | None = None, now_ns: int | None = None
+) -> str:
+    """Return the words of ``find_fault``, or '' where the window may be used."""
+    fault = find_fault(window, limits, now_ns)
+    return '' if fault is None else fault.text
 
 
 def checked(

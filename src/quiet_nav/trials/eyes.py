@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 import functools
-from typing import Protocol
+from typing import Protocol, TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sight.camera import Mount, RoomCamera
 from quiet_nav.simulation.sight.camera_faults import CameraFault, color_image
 from quiet_nav.trials.ears import IdealEars
+
+if TYPE_CHECKING:
+    from quiet_nav.perception.sight.image_detector import ImageDetector
 
 #: Cameras that need no image.
 EYES = ('ideal',)
@@ -73,7 +76,7 @@ class SeeingEyes:
     """A camera in a room whose looks are drawn from ``rng``, read by a detector."""
 
     def __init__(
-        self, plan: Plan, rng: np.random.Generator, fault: CameraFault, detector: object
+        self, plan: Plan, rng: np.random.Generator, fault: CameraFault, detector: ImageDetector
     ) -> None:
         (eye,) = CAMERA_RIG.ears
         self._side = eye.side
@@ -90,7 +93,7 @@ class SeeingEyes:
 
 
 @functools.lru_cache(maxsize=4)
-def _detector(path: str) -> object:
+def _detector(path: str) -> ImageDetector:
     """One detector a process and file; trials run in parallel, so one thread each."""
     from quiet_nav.perception.sight.image_detector import ImageDetector
 

@@ -139,15 +139,12 @@ def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool
 def _events(scene: Scene, rng: np.random.Generator) -> tuple[Event, ...]:
     count = int(_LONGEST_RUN_S / DISTRACTOR_EVERY_S)
     times = np.sort(rng.uniform(0.0, _LONGEST_RUN_S, count))
-    return tuple(
-        Event(
-            str(rng.choice(FIRST_KINDS)),
-            (*map(float, draw_point(scene.room, rng, 0.5)), 1.2),
-            float(time_s),
-            stream,
-        )
-        for stream, time_s in enumerate(times)
-    )
+    events = []
+    for stream, time_s in enumerate(times):
+        kind = str(rng.choice(FIRST_KINDS))
+        x, y = map(float, draw_point(scene.room, rng, 0.5))
+        events.append(Event(kind, (x, y, 1.2), float(time_s), stream))
+    return tuple(events)
 
 
 @functools.lru_cache(maxsize=4)

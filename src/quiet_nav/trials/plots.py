@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +15,18 @@ from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.trials.protocol import HEADINGS, TrialOutcome, TrialResult
 from quiet_nav.trials.tables import (
     by_policy,
+    fig_10_parts,
     HEADING_TITLES,
     PAPER_FIG_10,
     share_of,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
 
-def draw_plan(axes: object, plan: Plan, track: Track | None = None) -> None:
+
+def draw_plan(axes: Axes, plan: Plan, track: Track | None = None) -> None:
     """Draw walls, furniture and a track (strip, middle and destination) to scale."""
     from matplotlib.patches import Polygon
 
@@ -39,7 +45,7 @@ def draw_plan(axes: object, plan: Plan, track: Track | None = None) -> None:
     axes.set_ylabel('y, m')
 
 
-def draw_path(axes: object, result: TrialResult) -> object:
+def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
     """Draw the path of a trial, coloured by the larger P of both sides; return the colours."""
     from matplotlib.collections import LineCollection
 
@@ -57,7 +63,7 @@ def draw_path(axes: object, result: TrialResult) -> object:
         for begin, value in zip(held, louder, strict=True):
             p[begin:] = value
     lines = LineCollection(
-        np.stack([path[:-1], path[1:]], axis=1), array=p, cmap='viridis', clim=(0.0, 1.0),
+        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap='viridis', clim=(0.0, 1.0),
         linewidths=2.0,
     )  # fmt: skip
     axes.add_collection(lines)
@@ -76,8 +82,8 @@ def plot_paths(path: Path, results: Sequence[TrialResult]) -> None:
         lines = [line for line in lines if line is not None]
         if lines:
             drawn.colorbar(lines[0], ax=axes, label='near-wall probability, larger of both sides')
-        share = share_of(results)
-        first = results[0]
+        share, first = share_of(results), results[0]
+        assert share is not None
         axes.set_title(
             f'{first.policy}, {first.rig}: {share.value * 100:.0f} % of {first.length_m:.1f} m, '
             f'{len(results)} trials in {first.room}'
@@ -85,23 +91,25 @@ def plot_paths(path: Path, results: Sequence[TrialResult]) -> None:
 
 
 def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
-    """Write the bars of Fig. 10: share of the track by start heading, the paper's as lines."""
+    """Write bars as in Fig. 10: share of the track by start heading, the paper's as lines."""
     groups = by_policy(results)
     with figure(path, 8.0, 4.5) as (_, axes):
         width = 0.8 / max(len(groups), 1)
         for i, (name, group) in enumerate(groups.items()):
             cells = [[r for r in group if r.heading == heading] for heading in HEADINGS]
             shares = [share_of(cell) for cell in (*cells, group)]
-            at = [k for k, share in enumerate(shares) if share is not None]
-            values = np.array([100 * shares[k].value for k in at])
-            errors = [
-                values - [100 * shares[k].low for k in at],
-                np.array([100 * shares[k].high for k in at]) - values,
+            told = {k: share for k, share in enumerate(shares) if share is not None}
+            values = np.array([100 * share.value for share in told.values()])
+            errors: list[Any] = [
+                values - [100 * share.low for share in told.values()],
+                [100 * share.high for share in told.values()] - values,
             ]
-            x = np.array(at) + (i - (len(groups) - 1) / 2) * width
+            x = np.array(list(told)) + (i - (len(groups) - 1) / 2) * width
             axes.bar(x, values, 0.9 * width, yerr=np.maximum(errors, 0.0), label=name, capsize=3)
-        for (name, values), style in zip(PAPER_FIG_10.items(), ('-', ':'), strict=True):
-            for k, value in enumerate(values):
+        # Their bars are of four rooms (or of three): of the classroom alone they say nothing.
+        paper = PAPER_FIG_10 if fig_10_parts(results) else {}
+        for (name, theirs), style in zip(paper.items(), ('-', ':'), strict=False):
+            for k, value in enumerate(theirs):
                 axes.plot(
                     [k - 0.42, k + 0.42], [value, value], color='black', linestyle=style,
                     linewidth=1.5, label=f'the paper, real robots: {name}' if k == 0 else None,
@@ -113,15 +121,17 @@ def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
 
 
 def plot_trials(folder: Path, results: Sequence[TrialResult]) -> list[Path]:
-    """Write a picture a policy and room, and the bars of Fig. 10; return the files."""
+    """Write a picture a policy and room, for trials with paths, and bars; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for group in by_policy(results).values():
         for room, track in dict.fromkeys((r.room, r.track) for r in group):
-            part = [r for r in group if (r.room, r.track) == (room, track)]
+            part = [r for r in group if (r.room, r.track) == (room, track) and r.path]
+            if not part:
+                continue
             names = (room, track, part[0].policy, part[0].rig, part[0].variant)
             files.append(folder / f'{"_".join(filter(None, names)).replace(", ", "_")}.png')
             plot_paths(files[-1], part)
-    files.append(folder / 'fig_10.png')
+    files.append(folder / 'by_heading.png')
     plot_fig_10(files[-1], results)
     return files

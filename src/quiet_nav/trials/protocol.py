@@ -317,7 +317,7 @@ class _Drive:
 
     def _listen(self, fresh: bool) -> None:
         """Let the time of a window (or image) pass; hand the machine what ears and eyes say."""
-        machine, stop = self._machine, self._machine.current_stop
+        machine, stop = self._machine, self._machine.current_stop or _HERE
         self._robot.command(0.0, 0.0)
         self._heard = True
         if Modality.AUDIO not in machine.senses.used:
@@ -328,6 +328,8 @@ class _Drive:
         looks = 1 if self._eyes is None else max(1, round(whole_s))
         for _ in range(looks):
             self._look(stop, whole_s / looks)
+        if self._ears is None:
+            return
         state = self._robot.state
         end_ns = round(state.time_s * 1e9)
         start_ns = end_ns - round(WINDOW_S * 1e9)
@@ -347,10 +349,10 @@ class _Drive:
             return
         self._heard = False
         said = self._machine.readings
-        p = tuple(
+        left, right = (
             said[s].probability if s in said else float('nan') for s in (Side.LEFT, Side.RIGHT)
         )
-        self.listened.append(Listened(self._robot.state.pose, p))
+        self.listened.append(Listened(self._robot.state.pose, (left, right)))
 
 
 def run_trials(requests: Sequence[TrialRequest], workers: int = 1) -> Iterator[TrialResult]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import math
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from quiet_nav.perception.detector import HeardWindow
 from quiet_nav.perception.readings import NearWallReading
@@ -85,8 +86,9 @@ def _he(rng: np.random.Generator, shape: tuple[int, ...], inputs: int) -> np.nda
 def _convolved(x: np.ndarray, filters: np.ndarray) -> np.ndarray:
     """Return x (N, H, W, C) under filters (3, 3, C, K), edges padded with 0."""
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(1, 2))
-    return np.einsum('nhwcij,ijck->nhwk', views, filters, optimize=True)
+    views = sliding_window_view(padded, (1, 3, 3, 1))[..., 0, :, :, 0]
+    said: np.ndarray = np.einsum('nhwcij,ijck->nhwk', views, filters, optimize=True)
+    return said
 
 
 def _pooled(x: np.ndarray) -> np.ndarray:

@@ -218,11 +218,14 @@ def fig_10_parts(results: Sequence[TrialResult]) -> dict[str, list[TrialResult]]
     """
     Return the trials of Fig. 10 as it may be read: three rooms, and the classroom counted, too.
 
-    The paper leaves open whether its bars hold the classroom. Other rooms alone are one part.
+    The paper leaves open whether its bars hold the classroom. Other rooms alone are one part; the
+    classroom alone is none.
     """
     others = [result for result in results if result.room != CLASSROOM]
-    if not others or len(others) == len(results):
-        return {'rooms driven in': list(results)}
+    if not others:
+        return {}
+    if len(others) == len(results):
+        return {'rooms driven in': others}
     return {'the three additional rooms': others, 'the classroom counted': list(results)}
 
 

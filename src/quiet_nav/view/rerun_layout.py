@@ -39,7 +39,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
             position=(-1.5, -2.5, 3.5), look_target=(1.0, 0.5, 0.0), eye_up=(0.0, 0.0, 1.0)
         ),
     )
-    over_time = []
+    over_time: list[Any] = []
     if 'readings' in has:
         over_time.append(
             rrb.TimeSeriesView(
@@ -75,7 +75,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
                 ),
             )
         )
-    below = []
+    below: list[Any] = []
     if 'camera' in has:
         below.append(rrb.Spatial2DView(origin='/camera', name='Camera'))
     if 'reasons' in has:

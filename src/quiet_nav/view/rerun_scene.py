@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
     colours,
@@ -49,9 +50,7 @@ def need_rerun() -> ModuleType:
     try:
         import rerun
     except ImportError as error:
-        raise QuietNavError(
-            f"this view needs Rerun ({error}): pip install 'rerun-sdk', or quiet_nav[view]"
-        ) from error
+        raise QuietNavError(f'this view needs a library: {how_to_get("rerun")}') from error
     return rerun
 
 
@@ -79,6 +78,7 @@ class RerunScene:
         self._base_frame, self._threshold, self._live = base_frame, threshold, live
         self._ears: dict[Side, Ear] = {ear.side: ear for ear in reversed(rig.ears)}
         self._parents: dict[str, str] = {}
+        self._spaces: dict[str, str] = {}
         self._seen: set[str] = set()
         self._sides: list[Side] = []
         self.begin_again()
@@ -158,8 +158,7 @@ class RerunScene:
         rgb = np.where(known, 255.0 * colours(grid.probability), BACKGROUND)
         self._at(time_ns)
         self._to.log(
-            'map',
-            rr.CoordinateFrame(frame),
+            self._in('map', frame),
             rr.GridMap(
                 # Rows of an image begin at its top.
                 data=np.round(rgb[::-1]).astype(np.uint8).tobytes(),
@@ -223,9 +222,15 @@ class RerunScene:
             has = {name.split()[0] for name in self._seen}
             self._to.send_blueprint(layout(self.root, has, live=True))
 
+    def _in(self, entity: str, frame: str) -> str:
+        """Return the entity, which stands in a frame at all times."""
+        if self._spaces.get(entity) != frame:
+            self._spaces[entity] = frame
+            self._to.log(entity, self._rr.CoordinateFrame(frame), static=True)
+        return entity
+
     def _log_robot(self) -> None:
-        rr = self._rr
-        base = rr.CoordinateFrame(self._base_frame)
+        rr, base = self._rr, self._base_frame
         middle = (0.0, 0.0, 0.5 * _ROBOT_HEIGHT_M)
         body = rr.Cylinders3D(
             lengths=[_ROBOT_HEIGHT_M],
@@ -234,20 +239,20 @@ class RerunScene:
             colors=[(120, 120, 130)],
             fill_mode='solid',
         )
-        self._to.log('robot/body', base, body, static=True)
+        self._to.log(self._in('robot/body', base), body, static=True)
         nose = rr.Arrows3D(
             origins=[(0.0, 0.0, _ROBOT_HEIGHT_M)],
             vectors=[(1.4 * _ROBOT_RADIUS_M, 0.0, 0.0)],
             radii=[0.012],
             colors=[(230, 230, 235)],
         )
-        self._to.log('robot/ahead', base, nose, static=True)
+        self._to.log(self._in('robot/ahead', base), nose, static=True)
         ears = rr.Points3D(
             [(ear.x, ear.y, ear.z) for ear in self._rig.ears],
             radii=[0.02],
             colors=[SIDE_COLOURS[ear.side] for ear in self._rig.ears],
         )
-        self._to.log('robot/ears', base, ears, static=True)
+        self._to.log(self._in('robot/ears', base), ears, static=True)
 
     def _log_spectrum_axes(self) -> None:
         """Draw what a spectrum is read by: lines at round frequencies and levels."""
@@ -274,8 +279,8 @@ class RerunScene:
         x, y, z = (ear.x, ear.y, ear.z) if in_base and ear else (0.0, 0.0, 0.0)
         at = Pose2D(x, y, reading.side.yaw_rad if in_base else 0.0)
         self._at(reading.end_ns)
-        space = rr.CoordinateFrame(frame)
-        self._to.log(f'ears/{name}/fan', space, self._mesh(drawn, at, z, drawn.alpha))
+        fan_mesh = self._mesh(drawn, at, z, drawn.alpha)
+        self._to.log(self._in(f'ears/{name}/fan', frame), fan_mesh)
         text = rr.Points3D(
             [(*at.transform(*drawn.label_at), z + 0.05)],
             radii=[0.0],
@@ -284,14 +289,14 @@ class RerunScene:
             show_labels=True,
             colors=[(255, 255, 255)],
         )
-        self._to.log(f'ears/{name}/label', space, text)
+        self._to.log(self._in(f'ears/{name}/label', frame), text)
         self._fans[reading.side] = reading.end_ns
         where = self._frames.lookup(self.root, frame, reading.end_ns)
         if not reading.valid or still is False or where is None or self.root == frame:
             return
         sheet = self._trace.leave(reading)[0]
         left = self._mesh(drawn, where.pose.compose(at), _TRACE_Z_M, _TRACE_ALPHA)
-        self._to.log(f'trace/{name}/{sheet.number}', rr.CoordinateFrame(self.root), left)
+        self._to.log(self._in(f'trace/{name}/{sheet.number}', self.root), left)
 
     def _mesh(self, drawn: Fan, at: Pose2D, z: float, alpha: float) -> Any:
         corners = [(*at.transform(*corner), z) for corner in drawn.triangles]
@@ -323,7 +328,7 @@ class RerunScene:
         self._points.append(point)
         if len(self._points) > 1:
             line = self._rr.LineStrips3D([self._points], radii=[0.015], colors=[_PATH_COLOUR])
-            self._to.log(f'path/{self._piece}', self._rr.CoordinateFrame(self.root), line)
+            self._to.log(self._in(f'path/{self._piece}', self.root), line)
 
     def _channel_names(self, channels: int) -> Sequence[tuple[str, tuple[int, int, int]]]:
         """Return a name and a colour a channel: the side of its ear, where the rig has one."""
@@ -333,7 +338,7 @@ class RerunScene:
         return [
             (sides[c].name.lower(), SIDE_COLOURS[sides[c]])
             if c in sides
-            else (f'channel {c}', (150, 150, 150))
+            else (f'channel_{c}', (150, 150, 150))
             for c in range(channels)
         ]
 

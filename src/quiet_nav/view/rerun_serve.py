@@ -11,6 +11,7 @@ import ipaddress
 import json
 import os
 from pathlib import Path
+import re
 import socket
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.extras import how_to_get
 from quiet_nav.files.writing import whole_file
 from quiet_nav.view.rerun_scene import need_rerun
 
@@ -30,7 +32,7 @@ _LOOPBACK = '127.0.0.1'
 #: What a viewer that comes later still gets of a live view.
 _LIVE_MEMORY = '512MiB'
 _BLOCK = 2**20
-_PASSED_ON = ('Content-Type', 'Content-Encoding', 'Content-Length')
+_PASSED_ON = ('Content-Type', 'Content-Encoding')
 
 
 @contextlib.contextmanager
@@ -63,7 +65,7 @@ def live_page(host: str, port: int) -> Iterator[tuple[Any, Page]]:
     """
     rerun = need_rerun()
     with contextlib.ExitStack() as stack:
-        viewer = stack.enter_context(_viewer(host, web=True))
+        viewer = stack.enter_context(_viewer(host))
         page = stack.enter_context(Page(host, port, viewer, None))
         recording = rerun.RecordingStream(NAME)
         recording.connect_grpc(f'rerun+http://{_reached(host)}:{viewer.data_port}/proxy')
@@ -74,7 +76,7 @@ def live_page(host: str, port: int) -> Iterator[tuple[Any, Page]]:
 @contextlib.contextmanager
 def file_page(path: Path, host: str, port: int) -> Iterator[Page]:
     """Give the page that shows an .rrd file; as ``live_page``."""
-    with _viewer(host, web=True) as viewer, Page(host, port, viewer, path) as page:
+    with _viewer(host) as viewer, Page(host, port, viewer, path) as page:
         yield page
 
 
@@ -92,12 +94,12 @@ def has_display() -> bool:
 class _Viewer:
     """Rerun's own servers: of the viewer's page (files_port) and of data (data_port)."""
 
-    def __init__(self, process: subprocess.Popen, files_port: int, data_port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], files_port: int, data_port: int) -> None:
         self.process, self.files_port, self.data_port = process, files_port, data_port
 
 
 @contextlib.contextmanager
-def _viewer(host: str, web: bool) -> Iterator[_Viewer]:
+def _viewer(host: str) -> Iterator[_Viewer]:
     need_rerun()
     files_port, data_port = _free_port(host), _free_port(host)
     command = [
@@ -121,7 +123,9 @@ def _viewer(host: str, web: bool) -> Iterator[_Viewer]:
                 process.wait()
 
 
-def _wait_for(process: subprocess.Popen, host: str, ports: tuple[int, ...], said: Any) -> None:
+def _wait_for(
+    process: subprocess.Popen[bytes], host: str, ports: tuple[int, ...], said: Any
+) -> None:
     end = time.monotonic() + _START_S
     for port in ports:
         while True:
@@ -149,11 +153,9 @@ def _no_reports() -> Iterator[dict[str, str]]:
 
 def _program() -> str:
     try:
-        import rerun_cli
+        import rerun_cli  # type: ignore[import-untyped]
     except ImportError as error:
-        raise QuietNavError(
-            f"Rerun's viewer is missing ({error}): pip install rerun-sdk"
-        ) from error
+        raise QuietNavError(f'this view needs a library: {how_to_get("rerun_cli")}') from error
     name = 'rerun.exe' if os.name == 'nt' else 'rerun'
     return str(Path(rerun_cli.__file__).parent / name)
 
@@ -272,10 +274,16 @@ class Page:
         try:
             connection.request('GET', path, headers={'Accept-Encoding': 'identity'})
             found = connection.getresponse()
+            content = found.read()
+            if path == '/':
+                # Fonts of the internet, for a page that waits for its program to load.
+                content = re.sub(rb'<link[^>]*https://[^>]*>', b'', content)
             request.send_response(found.status)
             for header in _PASSED_ON:
-                if found.getheader(header) is not None:
-                    request.send_header(header, found.getheader(header))
+                value = found.getheader(header)
+                if value is not None:
+                    request.send_header(header, value)
+            request.send_header('Content-Length', str(len(content)))
             data = ' '.join(f'http://{n}:{self._viewer.data_port}' for n in {name, own})
             request.send_header(
                 'Content-Security-Policy',
@@ -283,12 +291,8 @@ class Page:
                 "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
                 f"worker-src 'self' blob:; connect-src 'self' blob: data: {data}",
             )
-            if found.getheader('Content-Length') is None:
-                request.send_header('Connection', 'close')
-                request.close_connection = True
             request.end_headers()
-            while block := found.read(_BLOCK):
-                request.wfile.write(block)
+            request.wfile.write(content)
         except (OSError, http.client.HTTPException):
             request.close_connection = True
         finally:

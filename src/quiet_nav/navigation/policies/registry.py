@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 import importlib
+import math
 import pkgutil
 from typing import Any, TypeVar
 
@@ -18,14 +19,27 @@ from quiet_nav.perception.rig import CAMERA_RIG, Rig
 
 Settings = TypeVar('Settings')
 
-#: What users may set of a policy by one name whatever its settings call it, with what it means.
+
+@dataclass(frozen=True)
+class Knob:
+    """
+    Something that users may set of policies: what it means, with its unit.
+
+    scale: what a field of settings holds is the user's number times this.
+    """
+
+    what: str
+    scale: float = 1.0
+
+
+#: By one name, whatever the settings of a policy call it.
 KNOBS = {
-    'threshold': 'p, 0 to 1',
-    'dead_band': 'alpha, 0 to 1',
-    'gain': 'turn in radians per unit of probability (tracker: heading in radians per metre)',
-    'max_turn': 'cap of one turn in radians',
-    'step': 'v: longest drive of one step in metres',
-    'ahead': 'P of a wall ahead that is turned away from; 1: never',
+    'threshold': Knob('p, 0 to 1'),
+    'dead_band': Knob('alpha, 0 to 1'),
+    'gain': Knob('turn in rad per unit of probability; of the tracker heading in rad per metre'),
+    'max_turn': Knob('cap of one turn in degrees', math.pi / 180.0),
+    'step': Knob('v, metres driven between two listens at most'),
+    'ahead': Knob('P of a wall ahead that is turned away from; 1: never'),
 }
 
 
@@ -90,8 +104,12 @@ class PolicyKind:
     random_weights: bool = False
 
     def tuned(self, settings: PolicySettings, values: Mapping[str, float]) -> PolicySettings:
-        """Return settings with the knobs that this policy has set to values."""
-        fields = {self.knobs[name]: value for name, value in values.items() if name in self.knobs}
+        """Return settings with the knobs that this policy has set to values, in users' units."""
+        fields = {
+            self.knobs[name]: value * KNOBS[name].scale
+            for name, value in values.items()
+            if name in self.knobs
+        }
         return settings.but(replace(settings.of(self.settings), **fields)) if fields else settings
 
 

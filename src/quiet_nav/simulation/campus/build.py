@@ -102,7 +102,7 @@ def make_room(request: CampusRequest, index: int, out: str) -> str:
 
 def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, object]:
     """Return the manifest: request, versions, splits and every drawn parameter of every room."""
-    rooms = {}
+    rooms: dict[str, dict[str, object]] = {}
     for index in range(request.rooms):
         room = plan_room(request, index)
         scene = asdict(room.scene)
@@ -129,7 +129,7 @@ def describe(request: CampusRequest, splits: dict[str, list[str]]) -> dict[str, 
 
 
 def _portable(request: CampusRequest) -> dict[str, object]:
-    """The request without this machine's paths."""
+    """Return the request without this machine's paths."""
     named = {
         'sounds': Path(request.sounds).name,
         'rig': Path(request.rig).stem,
@@ -149,7 +149,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
 
 
 def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
-    """What a scene says, without what plain ones had no word for."""
+    """Return what a scene says, without what plain ones had no word for."""
     for name, plain in (('own', None), ('real_microphones', False)):
         if scene[name] == plain:
             scene.pop(name)

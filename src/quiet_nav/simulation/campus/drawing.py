@@ -30,7 +30,7 @@ def facing_nearest(
     room: AcousticRoom, rng: np.random.Generator, table: tuple[float, ...]
 ) -> Pose2D:
     """
-    A pose that faces its nearest wall at a distance drawn from quantiles ``table``.
+    Return a pose that faces its nearest wall at a distance drawn from quantiles ``table``.
 
     Or what stands at that wall there: a shelf's front.
     """

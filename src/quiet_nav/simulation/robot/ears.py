@@ -37,7 +37,7 @@ class StreamingEars:
         self._spectra: dict[int, np.ndarray] = {}
         before = hearing.pad + (hearing.own.history if hearing.own else 0)
         #: How the robot drove just before: walls still answer to that.
-        self._drove = np.zeros(before, np.float32)
+        self._drove: np.ndarray = np.zeros(before, np.float32)
         self._which: tuple[int, ...] = ()
 
     def skip(self, count: int, motor: float | np.ndarray = 0.0) -> None:
@@ -93,7 +93,7 @@ class StreamingEars:
         return fft.rfft(emitted, fft.next_fast_len(emitted.shape[1], real=True), axis=-1)
 
     def _own_sound(self, begin: int, count: int, driving: np.ndarray) -> np.ndarray | None:
-        """What the robot emits, (sources, n), None where it is silent."""
+        """Return what the robot emits, (sources, n), None where it is silent."""
         own = self.hearing.own
         if own is None or not own.sounding(driving):
             return None
@@ -103,10 +103,12 @@ class StreamingEars:
     def _hear(self, sound: np.ndarray, own: np.ndarray | None, count: int) -> np.ndarray:
         """Return what the ears hear by the responses of the place last heard at, (ears, count)."""
         heard = np.zeros((len(self.rig.ears), count), np.float32)
-        if self.hearing.acoustics is not None:
-            heard += self._convolve(sound, count)
-        if own is not None:
-            heard += self.hearing.own.render(self._pose, self._ears, own, self._which)
+        acoustics = self.hearing.acoustics
+        if acoustics is not None:
+            heard += self._convolve(sound, count, acoustics.history)
+        robot, pose = self.hearing.own, self._pose
+        if own is not None and robot is not None and pose is not None:
+            heard += robot.render(pose, self._ears, own, self._which)
         return heard
 
     def _stale(self, pose: Pose2D, moving: bool) -> bool:
@@ -116,8 +118,7 @@ class StreamingEars:
         turned = abs(wrap_angle(pose.yaw - self._pose.yaw))
         return math.hypot(pose.x - self._pose.x, pose.y - self._pose.y) > metres or turned > radians
 
-    def _convolve(self, sound: np.ndarray, count: int) -> np.ndarray:
-        history = self.hearing.acoustics.history
+    def _convolve(self, sound: np.ndarray, count: int, history: int) -> np.ndarray:
         size = fft.next_fast_len(history + count, real=True)
         if size not in self._spectra:
             self._spectra[size] = fft.rfft(self._responses, size, axis=-1)

@@ -14,7 +14,12 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.images import (
+    ImageSources as ImageSources,
+)
+from quiet_nav.simulation.sound.images import (
+    SPEED_OF_SOUND as SPEED_OF_SOUND,
+)
 from quiet_nav.simulation.sound.patch_images import with_patches
 from quiet_nav.sound.windows import SAMPLE_RATE
 

@@ -39,7 +39,7 @@ def _coloured(rng: np.random.Generator, duration_s: float, slope: float) -> np.n
 def _swell(
     rng: np.random.Generator, duration_s: float, depth_db: float, period_s: float
 ) -> np.ndarray:
-    """A random course of gain that changes over about so long, linear, (n,)."""
+    """Return a random course of gain that changes over about so long, linear, (n,)."""
     n = round(duration_s * SAMPLE_RATE)
     knots = rng.normal(0.0, depth_db, max(4, round(duration_s / period_s)))
     at = np.linspace(0, len(knots) - 1, n)

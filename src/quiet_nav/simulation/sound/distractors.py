@@ -91,7 +91,7 @@ def _dog(rng: np.random.Generator) -> np.ndarray:
 
 
 def _sneeze(rng: np.random.Generator) -> np.ndarray:
-    """A drawn breath, then a broad burst that dies away."""
+    """Return a drawn breath, then a broad burst that dies away."""
     breath = int(rng.uniform(0.2, 0.5) * SAMPLE_RATE)
     burst = int(rng.uniform(0.25, 0.45) * SAMPLE_RATE)
     inhale = 0.08 * rng.standard_normal(breath) * np.linspace(0, 1, breath) ** 2

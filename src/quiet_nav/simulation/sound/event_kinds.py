@@ -65,7 +65,9 @@ def voiced(pitch_hz: np.ndarray, harmonics: int = 30, tilt: float = 1.0) -> np.n
     return out
 
 
-def resonant(sound: np.ndarray, formants_hz: Sequence[float], width: float = 90.0) -> np.ndarray:
+def resonant(
+    sound: np.ndarray, formants_hz: np.ndarray | Sequence[float], width: float = 90.0
+) -> np.ndarray:
     """Return a sound through resonances so many Hz wide, the later ones weaker, (n,)."""
     return sum(
         signal.lfilter(*signal.iirpeak(f, f / width, fs=SAMPLE_RATE), sound) / (1 + i)
@@ -210,7 +212,10 @@ def _dishes(rng: np.random.Generator) -> np.ndarray:
 
 
 def _stick_slip(
-    rng: np.random.Generator, duration_s: float, rates_hz: np.ndarray, formants: Sequence[float]
+    rng: np.random.Generator,
+    duration_s: float,
+    rates_hz: np.ndarray,
+    formants: np.ndarray | Sequence[float],
 ) -> np.ndarray:
     """Pulses of a rate that changes and jitters, through resonances: scraping, creaking."""
     jitter = signal.lfilter([0.02], [1.0, -0.98], rng.standard_normal(len(rates_hz)))

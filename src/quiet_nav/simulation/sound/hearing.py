@@ -50,10 +50,11 @@ class Hearing:
         self.acoustics = acoustics
         self._reference = reference_points(scene) if reference is None else reference
         if scene.sources and acoustics is None:
-            self.acoustics = RoomAcoustics(scene.room, [s.position for s in scene.sources])
-        self._level = self._calibrate() if scene.sources else 0.0
+            places = np.array([source.position for source in scene.sources])
+            self.acoustics = RoomAcoustics(scene.room, places)
+        self._level = self._calibrate(self.acoustics) if self.acoustics is not None else 0.0
         self.own: OwnHearing | None = None
-        if not silent(scene.own):
+        if scene.own is not None and not silent(scene.own):
             self.own = OwnHearing(scene.room, scene.own, scene.level_dbfs)
         self._events: dict[int, tuple[RoomAcoustics, float]] = {}
 
@@ -138,12 +139,13 @@ class Hearing:
             raise QuietNavError(f'path of shape {path.shape}; expected (K, 3) with K >= 2')
         begin, total = start - self.pad, count + 2 * self.pad
         emitted = self.emitted_before(begin, total)
-        own = None
-        if robots and self.own is not None:
+        own: np.ndarray | None = None
+        robot = self.own if robots else None
+        if robot is not None:
             looks = np.zeros((1, 3))
             ears = RobotEars.seen_from(robots[0], path[:1], looks, [channel])
-            own = self.own.emitted(ears, begin, total, motor)
-            which = self.own.sounding(motor)
+            own = robot.emitted(ears, begin, total, motor)
+            which = robot.sounding(motor)
         nodes = np.linspace(0, total - 1, len(path)).round().astype(int)
         heard = np.zeros(total, np.float32)
         for k, place in enumerate(path):
@@ -156,9 +158,9 @@ class Hearing:
             if self.acoustics is not None:
                 piece = emitted[:, first : last + self.acoustics.history]
                 heard[first:last] += weight * self.acoustics.render(place, piece)[0]
-            if own is not None:
-                piece = own[:, first : last + self.own.history]
-                heard[first:last] += weight * self.own.render(robots[k], ears, piece, which)[0]
+            if robot is not None and own is not None:
+                piece = own[:, first : last + robot.history]
+                heard[first:last] += weight * robot.render(robots[k], ears, piece, which)[0]
         self.add_events(heard[None], path[len(path) // 2][None], begin)
         self.add_motor(heard[None], begin, motor)
         return self._recorded(heard[None], [channel], start)[0]
@@ -210,7 +212,7 @@ class Hearing:
         return np.stack(rows)
 
     def emitted_before(self, start: int, count: int) -> np.ndarray:
-        """What the sources emit over an interval and the history that it needs, (S, n)."""
+        """Return what the sources emit over an interval and the history that it needs, (S, n)."""
         if self.acoustics is None:
             return np.empty((0, count), np.float32)
         history = self.acoustics.history
@@ -233,8 +235,8 @@ class Hearing:
             own = source_samples(self.scene.motor, self.scene.seed, start, heard.shape[1])
             heard += own * np.asarray(motor, np.float32)
 
-    def _calibrate(self) -> float:
-        responses = self.acoustics.impulse_responses(self._reference)
+    def _calibrate(self, acoustics: RoomAcoustics) -> float:
+        responses = acoustics.impulse_responses(self._reference)
         power = np.abs(np.fft.rfft(responses, 2 ** math.ceil(math.log2(responses.shape[-1])))) ** 2
         frequency = np.linspace(0.0, SAMPLE_RATE / 2, power.shape[-1])
         total = 0.0
@@ -252,7 +254,7 @@ class Hearing:
         emitted = event_samples(event, scene.seed, scene.sounds)
         first = round(event.start_s * SAMPLE_RATE) - start
         if index not in self._events:
-            acoustics = RoomAcoustics(scene.room, [event.position])
+            acoustics = RoomAcoustics(scene.room, np.array([event.position]))
             responses = acoustics.impulse_responses(reference_points(self.scene))[:, 0]
             size = 2 ** math.ceil(math.log2(responses.shape[-1] + len(emitted)))
             energy = np.abs(np.fft.rfft(responses, size) * np.fft.rfft(emitted, size)) ** 2

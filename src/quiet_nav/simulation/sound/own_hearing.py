@@ -289,7 +289,7 @@ class OwnHearing:
         return power
 
     def _colours_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
-        """The body's colouring, linear: of every path (M, S, bins), of the direct one besides."""
+        """Return the body's colouring of every path (M, S, bins), and of the direct one besides."""
         if ears not in self._colours:
             bins = response_bins(self.length)
             every = self._bodies(ears, bins, False).astype(np.float32)

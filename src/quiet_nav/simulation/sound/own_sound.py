@@ -193,7 +193,7 @@ def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
     return RobotProfile(name='drawn', radius_m=radius_m, sources=(*parts, *_motors(rng, radius_m)))
 
 
-def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, SourceProfile]:
+def _motors(rng: np.random.Generator, radius_m: float) -> tuple[SourceProfile, ...]:
     rate, level = float(rng.uniform(40.0, 200.0)), float(rng.uniform(38.0, 52.0))
     out = round(float(rng.uniform(0.5, 0.8)) * radius_m, 3)
     return tuple(
@@ -262,7 +262,7 @@ def body_colouring_db(
 
 @functools.lru_cache(maxsize=256)
 def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[float, ...]:
-    """A smooth curve at EQUALISER_HZ within -1 to 1, its largest excursion at least a half."""
+    """Draw a smooth curve at EQUALISER_HZ within -1 to 1, its largest value at least a half."""
     rng = generator(seed, 'body', source, channel, int(direct))
     walk = rng.normal(size=len(EQUALISER_HZ))
     walk = 0.6 * walk + 0.4 * np.roll(walk, 1)
@@ -316,7 +316,7 @@ def _draw_tones(rng: np.random.Generator, tone: ToneProfile) -> Tones:
 
 
 def _wander(rng: np.random.Generator, deviation: float, periods_s: tuple[float, float]) -> Drift:
-    """A slow change of a standard deviation: three sinusoids."""
+    """Draw a slow change of a standard deviation: three sinusoids."""
     if deviation == 0.0:
         return Drift()
     share = rng.dirichlet((1.0, 1.0, 1.0))

@@ -20,6 +20,7 @@ from quiet_nav.learning.detectors.context.data import context_datasets, ContextD
 from quiet_nav.learning.detectors.context.kind import exportable
 from quiet_nav.learning.detectors.context.network import Calibration, ContextVggish
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.model_file import NEAREST
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Question
@@ -65,15 +66,17 @@ def deploy_context(
     file is too large; no file is left then.
     """
     network = network.eval()
-    calibration, compared = Calibration(), ()
+    calibration, compared, bins = Calibration(), (), STANDARD_BINS
     if data is not None:
         _, val = context_datasets(data, recipe)
-        calibration, compared = calibrate(network, val)
+        calibration, compared, bins = calibrate(network, val)
     item = exportable(network, calibration)
     metadata = ModelMetadata(
         kind='context',
         input_samples=WINDOW_SAMPLES,
         contexts=('reference', 'other_ears', NEAREST),
+        distance_edges_m=bins.edges_m,
+        distance_prior=bins.prior,
         calibration='none'
         if data is None
         else 'temperature and offset per question and context, val rooms',
@@ -93,15 +96,19 @@ def deploy_context(
     return ContextOutcome(calibration, size, difference, tuple(compared))
 
 
-def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration, list[str]]:
+def calibrate(
+    network: ContextVggish, val: ContextDataset
+) -> tuple[Calibration, list[str], DistanceBins]:
     """
-    Return temperatures and offsets with the least log loss for each case, and a report.
+    Return temperatures and offsets with the least log loss for each case, a report, and the bins.
+
+    Their prior is of what robots among walls ask, a direction each.
 
     A question that no room asks is calibrated by the rooms that there are. A unit normal prior on
     both weighs as much as one place: a few that the network tells apart without a mistake would
     otherwise drive every probability to 0 and 1.
     """
-    fits, lines = [], []
+    fits, lines, asked_bins = [], [], STANDARD_BINS
     for name, question, *withheld in _CASES:
         asked = [store for store in val.stores if store.rig == (question == Question.DIRECTION)]
         places = sum(int(store.count.sum()) for store in asked or val.stores)
@@ -116,13 +123,15 @@ def calibrate(network: ContextVggish, val: ContextDataset) -> tuple[Calibration,
 
         best = optimize.minimize(penalised, np.zeros(2), method='Nelder-Mead').x
         spread = fit_class_temperature(distance, bins)
+        if question == Question.DIRECTION:
+            asked_bins = STANDARD_BINS.counted(bins)
         fits.append((float(np.exp(best[0])), float(best[1]), spread))
         lines.append(
             f'{name}: AP {_ap(near, logits):.3f} on val rooms, temperature {fits[-1][0]:.3f}, '
             f'offset {fits[-1][1]:+.3f}, log loss {loss(np.zeros(2)):.4f} before, '
             f'{loss(best):.4f} after'
         )
-    return Calibration(*(tuple(v) for v in zip(*fits, strict=True))), lines
+    return Calibration(*(tuple(v) for v in zip(*fits, strict=True))), lines, asked_bins
 
 
 def _ap(near: np.ndarray, logits: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from quiet_nav.learning.detectors.resnet.kind import exportable, NearWallResnet
 from quiet_nav.learning.detectors.vggish.deploy import describe, export_verified
 from quiet_nav.learning.detectors.vggish.kind import UNCHANGED
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
 
 _BATCH = 64
@@ -49,16 +49,17 @@ def deploy_images(
     PyTorch by more than 1e-4 or the file is too large; no file is left then.
     """
     network = network.eval()
-    fitted, temperature, compared = UNCHANGED, 1.0, ()
+    fitted, temperature, compared, bins = UNCHANGED, 1.0, (), STANDARD_BINS
     if data is not None:
-        fitted, temperature, compared = calibrate(network, image_datasets(data, recipe)[1])
+        fitted, temperature, compared, bins = calibrate(network, image_datasets(data, recipe)[1])
     item = exportable(network, recipe.image.size, fitted, temperature)
     metadata = ModelMetadata(
         kind='resnet',
         input_samples=0,
         sample_rate=0,
         modality='vision',
-        distance_edges_m=STANDARD_BINS.edges_m if recipe.network.distance else (),
+        distance_edges_m=bins.edges_m if recipe.network.distance else (),
+        distance_prior=bins.prior if recipe.network.distance else (),
         calibration='none' if data is None else describe(fitted),
         training=f'recipe {recipe.name}, seed {recipe.seed}',
         version=__version__,
@@ -83,8 +84,10 @@ def deploy_images(
     return ImageOutcome(fitted, temperature, size, difference, tuple(compared))
 
 
-def calibrate(network: NearWallResnet, val: ImageDataset) -> tuple[Platt, float, tuple[str, ...]]:
-    """Return temperature and shift, the distances' temperature, and a report."""
+def calibrate(
+    network: NearWallResnet, val: ImageDataset
+) -> tuple[Platt, float, tuple[str, ...], DistanceBins]:
+    """Return temperature and shift, the distances' temperature, a report, and the bins' prior."""
     near, distance = logits_of(network, val)
     labels = np.array([bool(row.near) for row in val.rows])
     bins = np.array([int(val[i]['distance_bin']) for i in range(len(val))])
@@ -97,7 +100,7 @@ def calibrate(network: NearWallResnet, val: ImageDataset) -> tuple[Platt, float,
         f'{_log_loss(fitted(near), labels):.4f} after; temperature {fitted.temperature:.3f}, '
         f'shift {fitted.shift:+.3f}; of the distances {temperature:.3f}',
     )
-    return fitted, temperature, lines
+    return fitted, temperature, lines, STANDARD_BINS.counted(bins)
 
 
 def logits_of(network: NearWallResnet, images: ImageDataset) -> tuple[np.ndarray, np.ndarray]:

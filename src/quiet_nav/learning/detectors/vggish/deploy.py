@@ -184,6 +184,7 @@ def deploy(
     probability are told for clips, for the dense pass and for the file written.
     """
     fitted, waves, splits = UNCHANGED, np.zeros((0, 0), np.float32), None
+    bins = STANDARD_BINS
     if data is not None:
         splits = load_splits(data)
         length = _input(dense)['input_samples'] / SAMPLE_RATE
@@ -192,9 +193,13 @@ def deploy(
             val = _spread(splits.val, MOST_ROWS)
             logits = _logits(network, _waveforms(val, WINDOW_S), dense)
             fitted = fit_platt(logits, _labels(val))
+            metres = np.array([row.distance_m for row in val], float)
+            known = metres[np.isfinite(metres)]
+            bins = STANDARD_BINS.counted(STANDARD_BINS.bin_of(known))
     metadata = ModelMetadata(
         kind='window',
-        distance_edges_m=STANDARD_BINS.edges_m if recipe.network.distance else (),
+        distance_edges_m=bins.edges_m if recipe.network.distance else (),
+        distance_prior=bins.prior if recipe.network.distance else (),
         calibration=describe(fitted) if splits and calibrate else 'none',
         training=f'recipe {recipe.name}, seed {recipe.seed}, data {data.name if data else "-"}',
         version=__version__,

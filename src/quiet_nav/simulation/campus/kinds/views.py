@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     SUBSETS,
@@ -77,10 +76,7 @@ class ViewsKind(CampusKind):
         self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
     ) -> None:
         """Every image with its label."""
-        listed = {
-            room: listed_places(root, room, lambda distance_m: distance_m <= NEAR_WALL_M)
-            for room in rooms
-        }
+        listed = {room: listed_places(root, room) for room in rooms}
         write_place_lists(root, self.SUBSET, listed, split, False, ROOM_PAIRS, rng)
 
 

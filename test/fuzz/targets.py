@@ -1,0 +1,333 @@
+"""Every parser of files with the seeds it is fuzzed from: a small good file of each form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import functools
+import io
+import json
+from pathlib import Path
+import struct
+
+import numpy as np
+from PIL import Image
+import soundfile
+import yaml
+
+from quiet_nav.geometry import Side
+from quiet_nav.quiet_campus.lists import read_obstacle_list, read_order_list, Row
+from quiet_nav.resources import shared_folders
+
+
+@dataclass(frozen=True)
+class Target:
+    """
+    A parser: what it reads (a path to a file of that name), and good files.
+
+    form: how values are written (yaml, json), '' where only bytes are changed.
+    """
+
+    name: str
+    file: str
+    parse: Callable[[Path], object]
+    seeds: list[bytes]
+    values: list[object] = field(default_factory=list)
+    form: str = ''
+    #: Other files that must lie beside it.
+    beside: dict[str, bytes] = field(default_factory=dict)
+
+
+def targets() -> dict[str, Target]:
+    """Return every target whose libraries are installed, by name."""
+    found = [*_text(), *_lists(), *_robots(), *_bags(), *_media(), *_models()]
+    return {target.name: target for target in found}
+
+
+def _yaml(name: str, parse: Callable[[Path], object], texts: list[str], **more: object) -> Target:
+    values = [yaml.safe_load(text) for text in texts]
+    return Target(name, f'{name}.yaml', parse, [t.encode() for t in texts], values, 'yaml', **more)
+
+
+def _json(name: str, file: str, parse: Callable[[Path], object], *values: object) -> Target:
+    return Target(name, file, parse, [json.dumps(v).encode() for v in values], list(values), 'json')
+
+
+def _shipped(folder: str, names: tuple[str, ...]) -> list[str]:
+    (first, *_) = shared_folders(folder)
+    return [(first / name).read_text() for name in names]
+
+
+MAP = 'image: room.pgm\nmode: raw\nresolution: 0.05\norigin: [-1.5, 2.25, 0.0]\nnegate: 0\n'
+PGM = b'P5\n# made\n3 2\n255\n' + bytes([100, 50, 7, 0, 25, 255])
+
+
+def _text() -> list[Target]:
+    from quiet_nav.perception.maps.files import load_map
+    from quiet_nav.perception.model_metadata import ModelMetadata
+    from quiet_nav.perception.reference import RoomReference
+    from quiet_nav.perception.rig import load_rig
+    from quiet_nav.simulation.rooms.plan_files import load_plan
+
+    def metadata(path: Path) -> object:
+        # One property, as a text that stands in the file's metadata.
+        good = ModelMetadata('window').to_strings()
+        key, _, text = path.read_bytes().decode('utf-8', 'replace').partition('=')
+        return ModelMetadata.from_strings({**good, key: text}, str(path))
+
+    reference = RoomReference()
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        for ear in (0, 1):
+            reference.hear(ear, rng.normal(-12.0, 2.0, 160))
+    kept = json.loads(_saved(reference))
+    entries = ModelMetadata('window').to_strings().items()
+    found = [
+        _yaml('rig', load_rig, _shipped('config/rigs', ('pair.yaml', 'single.yaml'))),
+        _yaml('room', load_plan, _shipped('config/rooms', ('hallway.yaml', 'classroom.yaml'))),
+        _yaml('map', load_map, [MAP], beside={'room.pgm': PGM}),
+        Target('map image', 'room.pgm', lambda p: load_map(p.with_name('map.yaml')), [PGM],
+               beside={'map.yaml': MAP.encode()}),
+        _json('reference', 'reference.json', RoomReference.load, kept),
+        Target('metadata', 'metadata', metadata, [f'{k}={v}'.encode() for k, v in entries]),
+    ]  # fmt: skip
+    with_recipes = _recipes()
+    return found + with_recipes
+
+
+def _saved(reference: object) -> str:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'reference.json')
+        reference.save(path)
+        return path.read_text()
+
+
+def _recipes() -> list[Target]:
+    try:
+        from quiet_nav.learning.recipe import load_recipe
+    except ImportError:
+        return []
+    texts = _shipped('config/learning', ('paper.yaml', 'small.yaml', 'quiet_nav.yaml'))
+    return [_yaml('recipe', load_recipe, texts)]
+
+
+STATIC = 'path,depth,start second,IfObstacle\n./data/SFS-Static/ProcessedData/R/c,0.4,1,1\n'
+ROBOT = (
+    '"path","depth","start second","channel","side","IfObstacle"\n'
+    '"./data/SFS-Robot/ProcessedData/R/p","0.37","0","1","RIGHT","1"\n'
+)
+MOTION = 'path,depth_path_1,IfObstacle\n./data/SFS-Motion/ProcessedData/s,d030.png,1\n'
+ORDER = 'path,clip_1,clip_2,label\nProcessedData/R,a,b,1\n'
+MOVING = 'path,depth_path_1,depth_path_2,distance\nProcessedData/s,d015.png,d100.png,-0.19\n'
+EAR = {'channel': 0, 'side': 'LEFT', 'distance': 0.4, 'near': True}
+ANNOTATION = {
+    'depth': 0.4, 'Audio Length': 10.0, 'cell': [1, 2], 'start': 3.0, 'pose': {'x': 1.0, 'y': 2.0},
+    'ears': [EAR], 'ears turned': [EAR], 'situation': 'any', 'light': 1.0, 'room': 'R', 'bag': 'b',
+}  # fmt: skip
+LABELS = {
+    'rooms': {'kitchen': 'train'},
+    'bags': {'b': {'room': 'kitchen', 'duration': 9.0, 'places': 2, 'kept': 6.0, 'left out': {},
+                   'notes': []}},
+}  # fmt: skip
+
+
+def _lists() -> list[Target]:
+    from quiet_nav.demo.run import load_run
+    from quiet_nav.quiet_campus.annotation import read_annotation
+    from quiet_nav.quiet_campus.rows import motion_distances, with_distance
+    from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
+    from quiet_nav.simulation.campus.build import _claim
+    from quiet_nav.simulation.campus.request import CampusRequest
+
+    def annotation(path: Path) -> object:
+        row = Row('R', path.parent / 'sound.wav')
+        motion_distances(row)
+        return read_annotation(path.parent), with_distance(row)
+
+    def labels(path: Path) -> object:
+        return LabelledSet(path.parents[1])
+
+    def manifest(path: Path) -> object:
+        return _claim(path.parent, CampusRequest('robot', 1, 0))
+
+    def text(name: str, read: Callable[[Path], object], *seeds: str) -> Target:
+        return Target(name, 'list.csv', read, [seed.encode() for seed in seeds])
+
+    run = {
+        'outcome': 'destination', 'time_s': 1.0, 'path': [[0.0, 1.0]], 'listened': [
+            {'pose': {'x': 0.0, 'y': 0.0, 'yaw': 0.0}, 'probabilities': [0.5]}],
+    }  # fmt: skip
+    return [
+        text('near-wall list', lambda p: read_obstacle_list(p, p.parent), STATIC, ROBOT, MOTION),
+        text('order list', lambda p: read_order_list(p, p.parent), ORDER, MOVING),
+        text('assignment list', read_assignment, 'bag,room,split\na,kitchen,train\n'),
+        _json('annotation', 'annotation.json', annotation, ANNOTATION, {'depth': [0.4, 0.5]}),
+        _json('labels', 'SFS-Static/labels.json', labels, LABELS),
+        _json('manifest', 'SFS-Robot/manifest.json', manifest, {'request': {'kind': 'robot'}}),
+        _json('demo run', 'run.json', load_run, run),
+    ]
+
+
+HEARD = {
+    'robot': 'r', 'rig': 'pair', 'ambience': -45.0, 'silent room': False,
+    'ears': [{'channel': 0, 'side': 'LEFT', 'position': [0.0, 0.1, 0.2], 'own level': 3.0}],
+    'sources': [{'name': 'fan', 'position': [0.0, 0.0, 0.1], 'standing': -60.0, 'driving': None,
+                 'switches': False}],
+}  # fmt: skip
+CLIPS = 'filename,fold,target,category,esc10,src_file,take\n1-1-A-0.wav,1,0,dog,True,1,A\n'
+
+
+def _robots() -> list[Target]:
+    from quiet_nav.quiet_campus.folders import ROBOTS
+    from quiet_nav.quiet_campus.robots import read_robot
+    from quiet_nav.simulation.sound import clips
+    from quiet_nav.simulation.sound.robot_profile import find_profile
+
+    def robot(path: Path) -> object:
+        return read_robot(path.parents[2], path.parent.name)
+
+    def listed(path: Path) -> object:
+        clips._esc50.cache_clear()
+        return clips.list_clips(path.parents[1], 'event-')
+
+    names = ('fan.sound.yaml', 'turtlebot4.sound.yaml')
+    return [
+        _yaml('robot profile', find_profile, _shipped('config/robots', names)),
+        _json('heard robot', f'{ROBOTS}/R/annotation.json', robot, HEARD),
+        Target('list of clips', clips.ESC50_LIST, listed, [CLIPS.encode()]),
+    ]
+
+
+def _bags() -> list[Target]:
+    import tempfile
+
+    from bag_recording import Recording, standing
+
+    from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+    from quiet_nav.recordings.playback import events
+
+    def read(path: Path) -> object:
+        with Bag(path.parent) as bag:
+            return sum(1 for _ in events(bag, find_topics(bag, BagTopics())))
+
+    with tempfile.TemporaryDirectory() as folder:
+        made = Recording()
+        made.info(channels=1)
+        made.sound(1.0, channels=1)
+        made.odometry(standing, 1.0)
+        bag = made.write(Path(folder, 'bag'))
+        files = {path.name: path.read_bytes() for path in bag.iterdir()}
+    (data,) = (name for name in files if name != 'metadata.yaml')
+    about = files['metadata.yaml']
+    return [
+        Target('bag', f'bag/{data}', read, [files[data]], beside={'bag/metadata.yaml': about}),
+        Target('bag metadata', 'bag/metadata.yaml', read, [about], [yaml.safe_load(about)], 'yaml',
+               {f'bag/{data}': files[data]}),
+    ]  # fmt: skip
+
+
+def _media() -> list[Target]:
+    from quiet_nav.files.images import read_rgb
+    from quiet_nav.quiet_campus.rows import duration_s, read_audio, with_distance
+
+    def sound(path: Path) -> object:
+        row = Row('R', path, channel=1, side=Side.LEFT)
+        return duration_s(row), read_audio(row, 0.1, 3.0)
+
+    def depth(path: Path) -> object:
+        return with_distance(Row('R', path.parents[1] / 'Audio' / 'sound.wav', frame=0))
+
+    rng = np.random.default_rng(0)
+    samples = 0.02 * rng.standard_normal((3200, 2))
+    sounds = []
+    for form, subtype in (('WAV', 'PCM_16'), ('WAV', 'FLOAT'), ('FLAC', 'PCM_16'), ('OGG', None)):
+        buffer = io.BytesIO()
+        soundfile.write(buffer, samples, 16_000, format=form, subtype=subtype)
+        sounds.append(buffer.getvalue())
+    color = rng.integers(0, 256, (16, 12, 3)).astype(np.uint8)
+    grey = rng.integers(0, 65536, (16, 12)).astype(np.uint16)
+    return [
+        Target('sound', 'sound.wav', sound, sounds),
+        Target('image', 'RGB.png', read_rgb, [_png(color), _png(color, 'JPEG'), _bomb()]),
+        Target('depth image', 'Depth/d007.png', depth, [_png(grey), _png(color), _bomb()]),
+    ]
+
+
+def _png(pixels: np.ndarray, form: str = 'PNG') -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form)
+    return buffer.getvalue()
+
+
+@functools.cache
+def _bomb() -> bytes:
+    import zlib
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        body = name + data
+        return struct.pack('>I', len(data)) + body + struct.pack('>I', zlib.crc32(body))
+
+    side = 13_000
+    header = struct.pack('>IIBBBBB', side, side, 1, 0, 0, 0, 0)
+    rows = zlib.compress(b'\0' * (side * (1 + side // 8)), 9)
+    return b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', header) + chunk(b'IDAT', rows)
+
+
+def _models() -> list[Target]:
+    try:
+        import onnx
+    except ImportError:
+        return []
+    from quiet_nav.perception.detector import NearWallDetector
+    from quiet_nav.perception.model_metadata import ModelMetadata
+
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    nodes = [
+        helper.make_node('ReduceMean', ['waveform', 'axis'], ['mean'], keepdims=0),
+        helper.make_node('Sigmoid', ['mean'], ['probability']),
+        helper.make_node('Unsqueeze', ['probability', 'axis'], ['column']),
+        helper.make_node('Expand', ['column', 'shape'], ['wide']),
+        helper.make_node('Softmax', ['wide'], ['distance_probabilities'], axis=1),
+        helper.make_node('Sub', ['mean', 'mean'], ['spread']),
+    ]
+    constants = {'axis': np.array([1]), 'shape': np.array([1, 12])}
+    graph = helper.make_graph(
+        nodes,
+        'seed',
+        [helper.make_tensor_value_info('waveform', real, ['n', 480])],
+        [helper.make_tensor_value_info(name, real, None)
+         for name in ('probability', 'distance_probabilities', 'spread')],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 18)], ir_version=9)
+    for key, text in ModelMetadata('window', 480).to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
+    found = [Target('model', 'model.onnx', NearWallDetector.load, [model.SerializeToString()])]
+    return found + _checkpoints()
+
+
+def _checkpoints() -> list[Target]:
+    try:
+        import torch
+
+        from quiet_nav.learning.checkpoints import load_checkpoint, task_of
+        from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+    except ImportError:
+        return []
+
+    def load(path: Path) -> object:
+        return task_of(load_checkpoint(path)[2])
+
+    seeds = []
+    plain = {'recipe': recipe_to_dict(Recipe())}
+    task = {'name': 'order', 'variant': '', 'inputs': 'audio', 'state': {}}
+    for parameters in (plain, {**plain, 'task': task}, {'task': 1.5}, 1.5, {'recipe': 2.0}):
+        for new in (True, False):
+            buffer = io.BytesIO()
+            content = {'hyper_parameters': parameters, 'state_dict': {'network.a': torch.zeros(3)}}
+            torch.save(content, buffer, _use_new_zipfile_serialization=new)
+            seeds.append(buffer.getvalue())
+    return [Target('checkpoint', 'x.ckpt', load, seeds)]

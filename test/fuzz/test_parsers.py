@@ -1,0 +1,98 @@
+"""
+No file that others made ends a program: a valid value comes of it, or one line that names it.
+
+Each parser is given thousands of good files put wrong. Here in the tests few, the same ones every
+time; with QUIET_NAV_FUZZ_SECONDS in the environment (`make fuzz`) new ones for so long each.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+import resource
+import signal
+import time
+
+import pytest
+
+pytest.importorskip('hypothesis')
+from hypothesis import given, HealthCheck, settings
+from hypothesis import strategies as st
+
+from quiet_nav.errors import QuietNavError
+
+from .mutations import mutated_bytes, mutated_values, to_json, to_yaml
+from .targets import Target, targets
+
+SECONDS = float(os.environ.get('QUIET_NAV_FUZZ_SECONDS', '0'))
+EXAMPLES = int(os.environ.get('QUIET_NAV_FUZZ_EXAMPLES', '500' if SECONDS else '25'))
+#: What is not done by then hangs, on whatever machine.
+HANG_S = 60
+MOST_MEMORY = 2**30
+TARGETS = targets()
+_WRITERS = {'json': to_json, 'yaml': to_yaml}
+
+
+class Hang(BaseException):
+    """A parser that did not end; no parser catches it."""
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def check(target: Target, folder: Path, data: bytes) -> None:
+    """Parse a file and fail where that gives anything but a value or one line."""
+    path = folder / target.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name, content in target.beside.items():
+        (folder / name).write_bytes(content)
+    path.write_bytes(data)
+
+    def hangs(*_: object) -> None:
+        raise Hang
+
+    before = signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(HANG_S)
+    try:
+        target.parse(path)
+    except QuietNavError as error:
+        said = str(error)
+        assert said and said.count('\n') <= 25, said[:500]
+        assert path.name in said or str(folder) in said, said[:500]
+        assert len(said) < 4000, said[:500]
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize('name', TARGETS)
+@pytest.mark.timeout(SECONDS + 900)
+def test_a_file_put_wrong_gives_a_value_or_one_line_that_names_it(name, tmp_path):
+    target = TARGETS[name]
+    for seed in target.seeds:
+        check(target, tmp_path, seed)
+    memory = _peak()
+    inputs = mutated_bytes(target.seeds)
+    if target.form:
+        write = _WRITERS[target.form]
+        inputs = st.one_of(inputs, mutated_values(target.values).map(write))
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=not SECONDS,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(inputs)
+    def each(data: bytes) -> None:
+        check(target, tmp_path, data)
+
+    end = time.monotonic() + SECONDS
+    rounds = 0
+    while not rounds or time.monotonic() < end:
+        each()
+        rounds += 1
+    taken = _peak() - memory
+    assert taken < MOST_MEMORY, f'{taken / 2**20:.0f} MiB'
