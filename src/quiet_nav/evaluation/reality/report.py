@@ -114,6 +114,7 @@ def wall_said(report: WallReport) -> dict[str, object]:
 def draw_room(path: Path, report: RoomReport) -> None:
     """Draw relative spectra of three places, spread over places and decay times."""
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
 
     drawing = Drawing(figsize=(11, 7), layout='constrained')
     axes = drawing.subplot_mosaic([['a', 'b', 'c'], ['s', 's', 't']])
@@ -137,6 +138,9 @@ def draw_room(path: Path, report: RoomReport) -> None:
             axes[key].fill_between(frequencies, low, high, color=_COLOURS[name], alpha=0.15, lw=0)
         axes[key].set(xlabel='Hz', ylabel=label, ylim=(0, None))
     axes['s'].legend()
+    for axis in axes.values():
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_major_formatter(ScalarFormatter())
     drawing.savefig(path, dpi=110)
 
 
@@ -158,5 +162,5 @@ def draw_wall(path: Path, report: WallReport) -> None:
     levels = wall.magnitude[:, note] / np.nanmean(wall.magnitude[:, note], axis=0)
     over.plot(wall.distance_m, 20.0 * np.log10(levels))
     over.set(xlabel='distance told, m', ylabel='dB over the mean')
-    over.set_title(f'measured, {wall.frequency_hz[note]:.0f} Hz, a line a microphone')
+    over.set_title(f'measured, {wall.frequency_hz[note]:.0f} Hz, by microphone')
     drawing.savefig(path, dpi=110)
