@@ -9,3 +9,4 @@ ruff check .
 ruff format --check .
 lint-imports --no-cache --no-logo
 python tools/headers.py --check
+mypy
