@@ -32,6 +32,8 @@ pytest.importorskip('pyroomacoustics', reason='rooms need the extra simulation')
 from quiet_nav.demo.run import load_run
 from quiet_nav.recordings.bag_types import bag_typestore
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / 'models' / 'near_wall.onnx'
 shipped = pytest.mark.skipif(not MODEL.is_file(), reason='models/near_wall.onnx is not there')

@@ -32,6 +32,8 @@ from quiet_nav.nodes.audio_input import AUDIO_QOS, AudioInput, INFO_QOS
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
 
+pytestmark = pytest.mark.realtime
+
 RATE = 16_000
 
 

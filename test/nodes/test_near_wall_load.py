@@ -28,6 +28,8 @@ from quiet_nav.nodes.diagnostics import Level
 from quiet_nav.nodes.near_wall.node import BACKLOG, NearWallNode
 from quiet_nav.perception.rolling import Decision, no_readings, Tick
 
+pytestmark = pytest.mark.realtime
+
 
 class SlowListener:
     """Hands out the ticks it is given; decisions wait until they may go on."""

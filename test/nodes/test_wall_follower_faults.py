@@ -48,6 +48,8 @@ from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.nodes.runtime import ns_to_stamp, PatientExecutor, read_clocks
 from quiet_nav.nodes.wall_follower.node import WallFollower
 
+pytestmark = pytest.mark.realtime
+
 S = 10**9
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
