@@ -242,7 +242,7 @@ def test_killed_demo_leaves_no_node_behind(tmp_path, room):
         (['--room', 'ballroom'], 'ballroom'),
         (['--start', '99'], 'start poses 0 to'),
         (['--rig', 'quartet'], 'quartet'),
-        (['--algorithm', 'guess'], 'expected one of tracker'),
+        (['--algorithm', 'guess'], 'expected one of algorithm1, algorithm2, random'),
     ],
 )
 def test_what_does_not_exist_is_said_in_one_line_before_anything_starts(

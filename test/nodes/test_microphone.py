@@ -204,7 +204,7 @@ def test_a_file_that_is_no_audio_ends_the_node_with_one_line(ros, node_process, 
         path.write_bytes(content)
     process = node_process('microphone', {'file': path})
     assert process.process.wait(20) == 2
-    expected = 'not audio that can be read' if content is not None else 'there is no such file'
+    expected = 'not audio that can be read' if content is not None else 'No such file'
     assert expected in process.log and 'Traceback' not in process.log
 
 
