@@ -8,9 +8,12 @@
 # users run.
 set -u
 cd "$(dirname "$0")/.."
-if [ $# -gt 0 ]; then
-    exec python -m pytest "$@"
-fi
+case "$*" in
+    '') ;;
+    *'not slow'* | *'not realtime'*) exec env OMP_NUM_THREADS=1 \
+        python -m pytest -q -n logical --dist loadfile "$@" ;;
+    *) exec python -m pytest "$@" ;;
+esac
 began=$(date +%s)
 failed=
 echo '== what does not keep real time'

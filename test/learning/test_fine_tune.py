@@ -48,6 +48,7 @@ def network_in(path):
     return network
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_a_start_and_says_the_same():
     path = shared_file('models/near_wall.onnx')
     shipped = open_model(path)
@@ -62,6 +63,7 @@ def test_the_shipped_model_is_a_start_and_says_the_same():
     assert abs(said - shipped.run(feeds)[0]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_the_shipped_vision_model_is_a_start_and_says_the_same():
     path = shared_file('models/near_wall_vision.onnx')
     shipped = open_model(path)
@@ -106,6 +108,7 @@ def test_a_share_of_the_weights_that_a_training_began_with_is_kept():
         mix_in(network, path, 1.0)
 
 
+@pytest.mark.slow
 def test_norms_folded_by_the_export_stay_out_of_a_training():
     network = network_in(shared_file('models/near_wall.onnx')).train()
     features = torch.randn(8, network.compare.channels, 160)
