@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Runs the tests: with arguments, pytest with them; without, everything, each once.
-# First what does not keep real time, on every core; then what does (marked `realtime`), alone and
-# each file in a process of its own: one process that made hundreds of ROS contexts is not what
-# users run.
+# First what does not keep real time, on every core; then what does (marked `realtime`), which waits
+# more than it computes: two files at a time, each in a process of its own, as one process that made
+# hundreds of ROS contexts is not what users run.
 set -u
 cd "$(dirname "$0")/.."
 case "$*" in
@@ -19,16 +19,12 @@ failed=
 echo '== what does not keep real time'
 OMP_NUM_THREADS=1 python -m pytest -q -n logical --dist loadfile -m 'not realtime' test \
     --cov=quiet_nav --cov-report= || failed=' pure'
-for file in $(grep -rlE 'pytest\.mark\.realtime' test --include='test_*.py' | sort); do
-    echo "== $file"
-    python -m pytest -q -W ignore::DeprecationWarning -m realtime "$file" \
-        --cov=quiet_nav --cov-append --cov-report=
-    code=$?
-    # 5: nothing to run here, for want of ROS.
-    [ $code = 0 ] || [ $code = 5 ] || failed="$failed $file"
-done
+cp .coverage .coverage.pure 2> /dev/null
+grep -rlE 'pytest\.mark\.realtime' test --include='test_*.py' | sort \
+    | xargs -P 2 -I FILE sh tools/test_alone.sh FILE || failed="$failed realtime"
 echo '== coverage, without what runs in processes of its own'
+python -m coverage combine -q .coverage.* 2> /dev/null
 python tools/coverage_by_room.py
 echo "tests took $(($(date +%s) - began)) s"
-[ -z "$failed" ] || { echo "failed:$failed"; exit 1; }
+[ -z "$failed" ] || { echo "failed:$failed (search for FAILED above)"; exit 1; }
 echo 'all tests passed'

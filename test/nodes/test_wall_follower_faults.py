@@ -119,7 +119,10 @@ def test_a_detector_that_dies_stops_the_robot_though_its_readings_are_fresh(
     event_s = time.monotonic()
     if how == 'deactivated':
         request = ChangeState.Request(transition=Transition(id=4))
-        client.call_async(request)
+        answer = client.call_async(request)
+        # The node stands from when it has deactivated, not from when it was asked to.
+        assert bench.ros.spin_until(answer.done, 20.0)
+        event_s = time.monotonic()
     else:
         os.kill(ears.process.pid, signal.SIGKILL if how == 'killed' else signal.SIGSTOP)
     seconds, metres = bench.time_to_rest(event_s)
