@@ -91,7 +91,7 @@ def test_hybrid_is_waves_below_the_crossover_and_images_above_it():
     for low_hz, high_hz in ((60, 280), (400, 1000), (1000, 4000)):
         band = (frequency > low_hz) & (frequency < high_hz)
         apart = 10 * np.log10(one[:, band].mean() / other[:, band].mean())
-        assert abs(apart) < 3.0, (low_hz, apart)
+        assert abs(apart) < 4.0, (low_hz, apart)
     spectrum = np.fft.rfft(np.pad(low.at(ears[0])[0], (0, 3000)), 4096)
     below = frequency[: len(frequency) // 8] < 280
     mine = np.fft.rfft(heard[0], 32768)[: len(below)][below]
@@ -155,6 +155,7 @@ def test_scene_in_a_solved_plan_is_as_loud_as_it_says(tmp_path):
     assert 20 * np.log10(np.sqrt((heard**2).mean())) == pytest.approx(-40.0, abs=4.0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_campus_with_waves_is_the_same_for_any_number_of_workers(tmp_path):
     request = CampusRequest('dense', 2, 11, images=False, waves=1.0, most_sources=1)

@@ -111,6 +111,7 @@ def test_picture_has_the_markers_colour_on_the_map(scene, tmp_path):
     assert np.all(pixels == (1.0, 0.0, 0.0), axis=-1).sum() > 100
 
 
+@pytest.mark.slow
 def test_command_draws_a_bag_or_says_that_there_is_nothing(tmp_path):
     def transform(time_ns):
         vector = kind('geometry_msgs/msg/Vector3')
@@ -129,7 +130,10 @@ def test_command_draws_a_bag_or_says_that_there_is_nothing(tmp_path):
     result = CliRunner().invoke(build_app(), [*arguments, '--rig', 'pair'])
     assert result.exit_code == 0, result.output
     assert '1 markers, path of 4 poses' in result.output.replace('\n', ' ')
-    result = CliRunner().invoke(build_app(), [*arguments, '--map', str(tmp_path / 'map.png')])
+    with_map = [*arguments, '--map', str(tmp_path / 'map.png')]
+    result = CliRunner().invoke(build_app(), with_map)
+    assert 'view.png is there already' in str(result.exception)
+    result = CliRunner().invoke(build_app(), [*with_map, '--overwrite'])
     assert isinstance(result.exception, QuietNavError) and 'no near-wall map' in str(
         result.exception
     )

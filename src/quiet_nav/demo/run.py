@@ -88,7 +88,7 @@ class TrackRun:
 
     @property
     def time_s(self) -> float:
-        """Simulated seconds since ``begin``; 0 before."""
+        """Return simulated seconds since ``begin``; 0 before."""
         return (self.time_ns - self._began_ns) * 1e-9 if self._began_ns else 0.0
 
     def begin(self) -> None:

@@ -59,7 +59,7 @@ class Turn(enum.Enum):
 
     @property
     def file(self) -> tuple[str, float]:
-        """The recording of a place that was heard after the turn, and the turn in radians."""
+        """Return the recording of a place heard after the turn, and the turn in radians."""
         if self == Turn.EACH_EAR:
             return 'turned.wav', math.pi
         return 'quarter.wav', math.pi / 2.0

@@ -74,7 +74,7 @@ class TrainingResult:
 
     @property
     def val_ap(self) -> float:
-        """The score of tasks that are judged by average precision."""
+        """Return the score of tasks that are judged by average precision."""
         return self.val_score
 
 

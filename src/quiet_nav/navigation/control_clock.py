@@ -71,7 +71,7 @@ class ControlClock:
 
     @property
     def now_ns(self) -> int:
-        """The time of control at the last update."""
+        """Return the time of control at the last update."""
         if self._now is None:
             return 0
         return self._now.ros_ns if self.simulated else self._now.steady_ns + self._anchor_ns

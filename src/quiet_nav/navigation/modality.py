@@ -136,7 +136,7 @@ class ModalitySelector:
 
     @property
     def used(self) -> tuple[Modality, ...]:
-        """The modalities whose readings count now."""
+        """Return the modalities whose readings count now."""
         both = self.modality == Modality.FUSION
         return tuple(self._rigs) if both else (self.modality,)
 

@@ -150,7 +150,7 @@ class AudioInput:
 
     @property
     def stream(self) -> AudioStream | None:
-        """The sound, or None while there is a fault; a new object when the format changes."""
+        """Return the sound, None while there is a fault; a new object when the format changes."""
         return self._receiver.stream
 
     @property

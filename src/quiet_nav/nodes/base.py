@@ -145,7 +145,7 @@ class ManagedNode(_Care, LifecycleNode):
 
     @property
     def state(self) -> str:
-        """The lifecycle state's name: unconfigured, inactive, active, finalized."""
+        """Return the lifecycle state's name: unconfigured, inactive, active, finalized."""
         return str(self._state_machine.current_state[1])
 
     def on_error(self, state: object) -> TransitionCallbackReturn:

@@ -243,7 +243,7 @@ class SimulatedRobot(PlainNode):
 
     @property
     def now_ns(self) -> int:
-        """The simulation's time as a stamp, integer nanoseconds."""
+        """Return the simulation's time as a stamp, integer nanoseconds."""
         return self._epoch_ns + self._world.time_ns
 
     def _begin_timing(self) -> None:

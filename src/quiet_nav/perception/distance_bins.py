@@ -88,7 +88,7 @@ class DistanceBins:
 
     @cached_property
     def prior_array(self) -> np.ndarray:
-        """The prior as an array, shape (count,)."""
+        """Return the prior as an array, shape (count,)."""
         return np.array(self.prior, dtype=float)
 
     @cached_property

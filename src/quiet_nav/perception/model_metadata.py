@@ -74,7 +74,7 @@ class ModelMetadata:
 
     @property
     def bins(self) -> DistanceBins:
-        """The bins of its distances; the standard ones where it says none."""
+        """Return the bins of its distances; the standard ones where it says none."""
         if not self.distance_edges_m:
             return STANDARD_BINS
         return DistanceBins(self.distance_edges_m, self.distance_prior)

@@ -89,12 +89,12 @@ class Bag:
 
     @property
     def name(self) -> str:
-        """What the bag is called: its folder, or its file without the ending."""
+        """Return what the bag is called: its folder, or its file without the ending."""
         return self.path.stem if self._version == 1 else self.path.name
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of the bag, as far as it has been read."""
+        """Return what a user should know of the bag, as far as it has been read."""
         return list(self._notes)
 
     def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, object]]:
@@ -188,7 +188,7 @@ class Bag:
 
     @property
     def contents(self) -> str:
-        """The topics there are and their types, in a sentence."""
+        """Return the topics there are and their types, in a sentence."""
         if not self.topics:
             return 'it holds no topics that can be read'
         listed = ', '.join(f'{name} ({kind})' for name, kind in sorted(self.topics.items()))

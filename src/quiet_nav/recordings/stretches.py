@@ -72,7 +72,7 @@ class StillStretches:
 
     @property
     def times_ns(self) -> list[int]:
-        """Times of the poses in the order they came."""
+        """Return times of the poses in the order they came."""
         return self._times
 
     @property

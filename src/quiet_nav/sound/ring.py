@@ -32,7 +32,7 @@ class RingBuffer:
 
     @property
     def oldest(self) -> int:
-        """Number of the oldest sample still held; ``newest`` is one past the last."""
+        """Return the number of the oldest sample still held; ``newest`` is one past the last."""
         return max(0, self.newest - self.capacity)
 
     def append(self, frames: np.ndarray) -> None:

@@ -99,7 +99,7 @@ class AudioStream:
 
     @property
     def not_finite_count(self) -> int:
-        """Samples so far that were not finite numbers."""
+        """Return samples so far that were not finite numbers."""
         return self._not_finite.total
 
     def push_bytes(self, data: bytes | memoryview, stamp_ns: int) -> Break | None:

@@ -52,7 +52,7 @@ class Training:
 
     @property
     def name(self) -> str:
-        """What it is called in folders and messages."""
+        """Return what it is called in folders and messages."""
         parts = [self.task, self.variant, self.inputs, self.subset]
         parts += [f'{key}-{_short(value)}' for key, value in self.options]
         parts += ['distractors'] if self.distractors else []

@@ -131,14 +131,14 @@ class TrialRequest:
 
     @property
     def detector_name(self) -> str:
-        """What says where walls are, for tables: file names without folder and ending."""
+        """Return what says where walls are, for tables: file names without folder and ending."""
         heard, seen = Path(self.detector).stem, Path(self.vision).stem
         name = {Mode.AUDIO: heard, Mode.VISION: seen}
         return name.get(self.mode, f'{heard}+{seen}')
 
     @property
     def senses_name(self) -> str:
-        """What is heard and seen with, for tables."""
+        """Return what is heard and seen with, for tables."""
         both = f'{self.rig.name}+{CAMERA_RIG.name}'
         name = {Mode.AUDIO: self.rig.name, Mode.VISION: CAMERA_RIG.name, Mode.FUSION: both}
         fault = '' if self.camera_fault == 'none' else f', {self.camera_fault}'

@@ -92,12 +92,12 @@ class Cell:
 
     @property
     def told(self) -> str:
-        """The mean in per cent with its interval, and completed tracks of all."""
+        """Return the mean in per cent with its interval, and completed tracks of all."""
         return f'{self._interval(100.0, 1)}\n{self._completed}'
 
     @property
     def told_m(self) -> str:
-        """The mean in meters with its interval, and completed tracks of all."""
+        """Return the mean in meters with its interval, and completed tracks of all."""
         return f'{self._interval(self.length_m or 1.0, 2)}\n{self._completed}'
 
     def to_json(self) -> dict[str, Any]:

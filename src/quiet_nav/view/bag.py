@@ -77,7 +77,7 @@ class BagView:
 
     @property
     def has(self) -> set[str]:
-        """What there is to show over time: 'readings', 'wall', 'camera', 'sound', 'reasons'."""
+        """Return what there is to show: 'readings', 'wall', 'camera', 'sound', 'reasons'."""
         parts = {
             'readings': self.readings,
             'reasons': self.readings,
@@ -267,7 +267,7 @@ class BagPlayer:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know of what was not shown."""
+        """Return what a user should know of what was not shown."""
         return [f'{count} left out: {why}' for why, count in self.left_out.most_common()]
 
     def _on_reading(self, message: object) -> None:

@@ -220,7 +220,7 @@ class RerunScene:
 
     @property
     def root(self) -> str:
-        """The frame in which everything is shown: the one above all others of the robot."""
+        """Return the frame in which everything is shown: the one above all others of the robot."""
         return top_frame(self._base_frame, self._parents)
 
     # Parts

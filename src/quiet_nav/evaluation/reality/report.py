@@ -24,7 +24,7 @@ from rich.table import Table
 
 from quiet_nav.evaluation.reality.room import Figure, RoomReport
 from quiet_nav.evaluation.reality.spectra import BANDS_HZ, OCTAVES_HZ, THIRDS_HZ
-from quiet_nav.evaluation.reality.wall import DEPTH_AT_M, RANGES_HZ, WallReport
+from quiet_nav.evaluation.reality.wall import APART_M, DEPTH_AT_M, RANGES_HZ, WallReport
 
 _COLOURS = {'measured': 'black', 'images': 'tab:orange', 'waves': 'tab:blue'}
 _COLOURS['simulated'] = _COLOURS['images']
@@ -92,6 +92,12 @@ def wall_table(report: WallReport) -> Table:
     )
     median, ninety = report.distance_error_m
     table.add_row('a distance from all others, error', f'{median:.3f} m (90 %: {ninety:.3f} m)', '')
+    median, ninety = report.distance_error_apart_m
+    table.add_row(
+        f'the same, from those over {APART_M:g} m away',
+        f'{median:.3f} m (90 %: {ninety:.3f} m)',
+        '',
+    )
     return table
 
 
@@ -108,12 +114,14 @@ def wall_said(report: WallReport) -> dict[str, object]:
             'simulated': report.simulated.offset_m.round(3).tolist(),
         },
         'distance_error_m': list(report.distance_error_m),
+        'distance_error_apart_m': list(report.distance_error_apart_m),
     }
 
 
 def draw_room(path: Path, report: RoomReport) -> None:
     """Draw relative spectra of three places, spread over places and decay times."""
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
 
     drawing = Drawing(figsize=(11, 7), layout='constrained')
     axes = drawing.subplot_mosaic([['a', 'b', 'c'], ['s', 's', 't']])
@@ -137,6 +145,9 @@ def draw_room(path: Path, report: RoomReport) -> None:
             axes[key].fill_between(frequencies, low, high, color=_COLOURS[name], alpha=0.15, lw=0)
         axes[key].set(xlabel='Hz', ylabel=label, ylim=(0, None))
     axes['s'].legend()
+    for axis in axes.values():
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_major_formatter(ScalarFormatter())
     drawing.savefig(path, dpi=110)
 
 
@@ -158,5 +169,5 @@ def draw_wall(path: Path, report: WallReport) -> None:
     levels = wall.magnitude[:, note] / np.nanmean(wall.magnitude[:, note], axis=0)
     over.plot(wall.distance_m, 20.0 * np.log10(levels))
     over.set(xlabel='distance told, m', ylabel='dB over the mean')
-    over.set_title(f'measured, {wall.frequency_hz[note]:.0f} Hz, a line a microphone')
+    over.set_title(f'measured, {wall.frequency_hz[note]:.0f} Hz, by microphone')
     drawing.savefig(path, dpi=110)

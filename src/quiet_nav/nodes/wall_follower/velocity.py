@@ -36,7 +36,7 @@ class Velocity:
 
     @property
     def kind(self) -> str:
-        """The type's name, as the graph says it."""
+        """Return the type's name, as the graph says it."""
         return f'geometry_msgs/msg/{"TwistStamped" if self._stamped else "Twist"}'
 
     def send(self, twist: Twist2D) -> None:

@@ -45,7 +45,7 @@ class ProbabilityStrip:
 
     @property
     def sides(self) -> tuple[Side, ...]:
-        """The sides heard so far, from the top strip to the bottom one."""
+        """Return the sides heard so far, from the top strip to the bottom one."""
         return tuple(side for side in ORDER if side in self.newest)
 
     @property

@@ -83,7 +83,7 @@ class SimulatedWorld:
 
     @property
     def camera(self) -> RoomCamera:
-        """The camera; the room's looks are drawn when it is first asked for."""
+        """Return the camera; the room's looks are drawn when it is first asked for."""
         if self._camera is None:
             looks = np.random.default_rng(self._room_seed)
             self._camera = RoomCamera(self.plan, looks, self._mount)

@@ -154,7 +154,7 @@ class AcousticRoom:
 
     @property
     def is_shoebox(self) -> bool:
-        """True for four corners on an axis-aligned rectangle that begins lower left."""
+        """Return whether its corners are an axis-aligned rectangle that begins lower left."""
         c = self.footprint
         return (
             len(c) == 4

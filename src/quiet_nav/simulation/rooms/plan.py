@@ -144,12 +144,12 @@ class Plan:
 
     @cached_property
     def wall_segments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and ends of the walls, each of shape (n, 2)."""
+        """Return starts and ends of the walls, each of shape (n, 2)."""
         return self.corners, np.roll(self.corners, -1, axis=0)
 
     @cached_property
     def obstacle_segments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Starts (s, 2), ends (s, 2) and tops (s,) of walls first, then of furniture's sides."""
+        """Return starts (s, 2), ends (s, 2), tops (s,) of walls, then of furniture's sides."""
         starts, ends = [self.corners], [self.wall_segments[1]]
         tops = [np.full(len(self.corners), self.height)]
         for box in self.furniture:

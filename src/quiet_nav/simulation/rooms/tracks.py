@@ -92,7 +92,7 @@ class Track:
 
     @cached_property
     def wall_line(self) -> np.ndarray:
-        """The edge of the strip on the wall's side, shape (n, 2)."""
+        """Return the edge of the strip on the wall's side, shape (n, 2)."""
         return offset_polyline(self._line, self._wall_sign * 0.5 * self.width)
 
     @cached_property
@@ -108,7 +108,7 @@ class Track:
 
     @cached_property
     def destination(self) -> np.ndarray:
-        """The destination line across the strip, shape (2, 2): its right and its left end."""
+        """Return the destination across the strip, shape (2, 2): its right and its left end."""
         across = [offset_polyline(self._line, s * 0.5 * self.width)[-1] for s in (-1.0, 1.0)]
         return np.stack(across)
 

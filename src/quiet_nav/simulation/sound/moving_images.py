@@ -59,7 +59,7 @@ class MovingImages:
 
     @property
     def reach_m(self) -> float:
-        """The farthest that an image can be from a microphone in the room."""
+        """Return the farthest that an image can be from a microphone in the room."""
         extent = np.ptp(np.asarray(self.room.footprint), axis=0)
         size = np.array([*extent, self.room.height])
         if self.room.is_shoebox:

@@ -113,7 +113,7 @@ class WaveSolver:
 
     @cached_property
     def pulse(self) -> np.ndarray:
-        """What the sources emit on the grid: flat to the crossover, nothing far above it."""
+        """Return what the sources emit on the grid: flat to the crossover, nothing far above it."""
         rate = 1.0 / self.scheme.step_s
         begin, end = 1.15 * self.settings.crossover_hz, 2.0 * self.settings.crossover_hz
         taps, beta = signal.kaiserord(_PULSE_DB, (end - begin) / (rate / 2.0))
@@ -126,7 +126,7 @@ class WaveSolver:
 
     @property
     def every(self) -> int:
-        """Steps between the samples that are recorded, without aliases below the crossover."""
+        """Return steps between recorded samples, without aliases below the crossover."""
         rate = 1.0 / self.scheme.step_s
         return max(1, int(rate / (3.15 * self.settings.crossover_hz)))
 
