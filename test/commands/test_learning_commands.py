@@ -95,7 +95,7 @@ optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of near-wall'),
+        (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of av-order'),
         (('train', 'near-wall', '--data', 'nowhere', '--out', 'x'), 'no such folder'),
         (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'No such file'),
         (('evaluate', 'none.onnx', '--data', '.'), 'No such file'),

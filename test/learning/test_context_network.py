@@ -264,7 +264,7 @@ def test_a_recipe_may_train_on_the_test_rooms_and_never_on_those_of_validation(
 
 def test_a_recipe_with_an_unknown_option_is_refused(robots: Path) -> None:
     recipe = recipe_from_dict({**RECIPE, 'network': {'kind': 'context', 'options': {'gane': 1}}})
-    with pytest.raises(QuietNavError, match='unknown keys gane'):
+    with pytest.raises(QuietNavError, match='unknown key gane'):
         Options.of(recipe)
 
 

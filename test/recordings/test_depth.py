@@ -22,7 +22,13 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.recordings.depth import decode_depth, DepthTrack, image_wall_distance, WallDistance
+from quiet_nav.recordings.depth import (
+    decode_depth,
+    DepthTrack,
+    image_wall_distance,
+    parse_depth_mean,
+    WallDistance,
+)
 
 
 def image(pixels, encoding='16UC1', pad=0, big=False):
@@ -53,6 +59,30 @@ def test_pixels_without_a_reading_are_left_out_of_the_mean():
     pixels[:, ::2] = 0
     found = image_wall_distance(image(pixels))
     assert found.distance_m == pytest.approx(0.5) and found.valid_share == 0.5
+
+
+@pytest.mark.parametrize('read', [1.0, 0.5, 0.05])
+def test_the_authors_mean_counts_pixels_without_a_reading_as_zero(read):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(400, 900, (480, 640)).astype(np.uint16)
+    pixels[rng.uniform(size=pixels.shape) > read] = 0
+    # As their read_depth: NumPy's mean over the central half of both axes.
+    expected = np.mean(pixels[120:360, 160:480]) / 1000
+    found = image_wall_distance(image(pixels), mean='authors')
+    assert found.valid and found.distance_m == pytest.approx(expected, rel=1e-9)
+    in_metres = np.where(pixels > 0, pixels / 1000, np.nan).astype(np.float32)
+    found = image_wall_distance(image(in_metres, '32FC1'), mean='authors')
+    assert found.distance_m == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_image_without_any_reading_has_no_distance_by_the_authors_mean_either():
+    found = image_wall_distance(image(np.zeros((480, 640), np.uint16)), mean='authors')
+    assert math.isnan(found.distance_m) and not found.valid
+
+
+def test_other_depth_means_are_refused():
+    with pytest.raises(QuietNavError, match="'zeros'; expected valid or authors"):
+        parse_depth_mean('zeros')
 
 
 def test_metres_as_floats_with_nan_for_no_reading():

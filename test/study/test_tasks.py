@@ -362,7 +362,7 @@ def test_missing_images_are_all_named(tmp_path):
 
 
 def test_unknown_tasks_variants_and_inputs_are_refused():
-    with pytest.raises(QuietNavError, match="'fly' is none of near-wall, distance"):
+    with pytest.raises(QuietNavError, match="'fly' is none of av-order, av-sync"):
         get_task('fly')
     with pytest.raises(QuietNavError, match="variant 'loud' is none of regression"):
         get_task('ratio', 'loud')

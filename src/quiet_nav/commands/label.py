@@ -26,6 +26,7 @@ from quiet_nav.commands._bag_options import (
     AudioFormat,
     AudioTopic,
     Camera,
+    DepthMean,
     DepthTopic,
     InfoTopic,
     OdometryTopic,
@@ -69,6 +70,7 @@ def main(
     audio_info: InfoTopic = '',
     audio_format: AudioFormat = '',
     depth: DepthTopic = '',
+    depth_mean: DepthMean = 'valid',
     color: Annotated[str, typer.Option(help='Topic of color images.')] = '',
     odom: OdometryTopic = '',
 ) -> None:
@@ -86,6 +88,7 @@ def main(
     from quiet_nav.perception.rig import find_rig
     from quiet_nav.recordings.bag_folder import bag_name
     from quiet_nav.recordings.bags import BagTopics
+    from quiet_nav.recordings.depth import parse_depth_mean
     from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment, tidy
     from quiet_nav.recordings.labelling import LabelSettings
     from quiet_nav.recordings.playback import wavs_beside
@@ -106,6 +109,7 @@ def main(
         parse_side(camera),
         BagTopics(audio, audio_info, depth, odom, color, known),
         sides,
+        parse_depth_mean(depth_mean),
     )
     data = LabelledSet(out)
     new = data.claim(assigned)

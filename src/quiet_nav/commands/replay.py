@@ -26,6 +26,7 @@ from quiet_nav.commands._bag_options import (
     AudioFormat,
     AudioTopic,
     Camera,
+    DepthMean,
     DepthTopic,
     InfoTopic,
     OdometryTopic,
@@ -69,6 +70,7 @@ def main(
     audio_info: InfoTopic = '',
     audio_format: AudioFormat = '',
     depth: DepthTopic = '',
+    depth_mean: DepthMean = 'valid',
     odom: OdometryTopic = '',
     jobs: Annotated[int, typer.Option(min=0, help='Bags at a time; 0: one a core.')] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
@@ -86,6 +88,7 @@ def main(
     from quiet_nav.evaluation.replay_files import refuse_existing, replay_all, write_all
     from quiet_nav.evaluation.replay_report import judged, parse_side, table
     from quiet_nav.recordings.bags import Bag, BagTopics
+    from quiet_nav.recordings.depth import parse_depth_mean
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.recordings.replay import ReplaySettings
     from quiet_nav.sound.pcm import parse_format
@@ -104,6 +107,7 @@ def main(
         threads,
         use_odometry,
         reference,
+        depth_mean=parse_depth_mean(depth_mean),
         topics=topics,
     )
     names = []

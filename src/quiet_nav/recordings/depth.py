@@ -32,6 +32,8 @@ from quiet_nav.perception.messages import (
 
 #: The pixels in the middle of the image that are averaged (paper, section 3).
 CENTRAL_WIDTH, CENTRAL_HEIGHT = 320, 240
+#: What becomes of pixels without a reading: left out, or counted as 0 m (the authors' code).
+VALID_PIXELS, AUTHORS = DEPTH_MEANS = ('valid', 'authors')
 #: With a smaller share of pixels that have a reading the mean says little of the wall.
 LEAST_VALID = 0.1
 #: No depth camera reads nearer, none in a room farther: beyond, units were taken for others.
@@ -74,14 +76,26 @@ def decode_depth(image: object) -> tuple[np.ndarray, float]:
     return np.ascontiguousarray(pixel_rows(image, dtype.itemsize)).view(dtype), unit_m
 
 
+def parse_depth_mean(name: str) -> str:
+    """Return one of ``DEPTH_MEANS``; QuietNavError for another name."""
+    if name not in DEPTH_MEANS:
+        raise QuietNavError(f'depth mean {name!r}; expected {" or ".join(DEPTH_MEANS)}')
+    return name
+
+
 def wall_distance(
-    depth: np.ndarray, unit_m: float = 1e-3, least_valid: float = LEAST_VALID
+    depth: np.ndarray,
+    unit_m: float = 1e-3,
+    least_valid: float = LEAST_VALID,
+    mean: str = VALID_PIXELS,
 ) -> WallDistance:
     """
     Return the mean of the central 320x240 pixels; those without a reading are left out.
 
     depth: shape (height, width), 0 or NaN where there is no reading. Images smaller than that in
-    a direction count over all of it. Source: the paper, section 3.
+    a direction count over all of it. mean: with ``AUTHORS`` pixels without a reading count as 0 m,
+    however many they are; an image without any reading still has no distance. Source: the paper,
+    section 3; IFICL/structure-from-silence, data/audio_base_loader.py, ``read_depth``.
     """
     height, width = depth.shape
     tall, wide = min(height, CENTRAL_HEIGHT), min(width, CENTRAL_WIDTH)
@@ -93,6 +107,7 @@ def wall_distance(
     else:
         count, total = read.size, float(read.sum(dtype=np.float64))
     share = count / max(central.size, 1)
+    least_valid = 0.0 if mean == AUTHORS else least_valid
     if not count or share < least_valid:
         reason = (
             f'{100 * share:.0f} % of the central {wide}x{tall} pixels have a depth, at least '
@@ -108,18 +123,20 @@ def wall_distance(
             '16UC1 in millimeters or 32FC1 in meters (REP-118)'
         )
         return WallDistance(math.nan, share, reason)
-    return WallDistance(metres, share)
+    return WallDistance(metres * share if mean == AUTHORS else metres, share)
 
 
-def image_wall_distance(image: object, least_valid: float = LEAST_VALID) -> WallDistance:
+def image_wall_distance(
+    image: object, least_valid: float = LEAST_VALID, mean: str = VALID_PIXELS
+) -> WallDistance:
     """Return the wall distance of a sensor_msgs/Image; raises as ``decode_depth``."""
-    return wall_distance(*decode_depth(image), least_valid)
+    return wall_distance(*decode_depth(image), least_valid, mean)
 
 
-def recorded_wall_distance(image: object) -> WallDistance:
+def recorded_wall_distance(image: object, mean: str = VALID_PIXELS) -> WallDistance:
     """Return the same of one image of many: where it cannot be read there is none."""
     try:
-        return image_wall_distance(image)
+        return image_wall_distance(image, mean=mean)
     except QuietNavError as error:
         return WallDistance(math.nan, 0.0, str(error), damaged=True)
 

@@ -33,7 +33,7 @@ from quiet_nav.perception.odometry import MAX_GAP_S
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.rig import Rig
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import decode_depth, DepthTrack
+from quiet_nav.recordings.depth import decode_depth, DepthTrack, VALID_PIXELS
 from quiet_nav.recordings.playback import events, hear, Moved, Seen, spans_apart, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
@@ -60,6 +60,7 @@ class LabelSettings:
     that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
     kept where the rig has one; without a rig all channels are. sides: a place an ear of the rig
     instead, where the camera saw what that ear faced from the same place, turned.
+    depth_mean: as ``wall_distance``'s mean.
     """
 
     longest_s: float = 30.0
@@ -68,6 +69,7 @@ class LabelSettings:
     camera: Side = Side.FRONT
     topics: BagTopics = field(default_factory=BagTopics)
     sides: bool = False
+    depth_mean: str = VALID_PIXELS
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def label_bag(
         bag.need(topics.depth, 'depth images')
         if not settings.still:
             bag.need(topics.odometry, 'odometry', 'was the robot still? say so by --still')
-        depth, standing = _look(bag, topics)
+        depth, standing = _look(bag, topics, settings.depth_mean)
         if not settings.still and standing.fault:
             raise QuietNavError(
                 f'bag {bag.path}: {standing.fault}; was it still all the time? say so by --still'
@@ -175,10 +177,10 @@ def label_bag(
         return Labelled(bag.name, duration_s, tuple(cut.places), +left, said, bag.start_ns)
 
 
-def _look(bag: Bag, topics: BagTopics) -> tuple[DepthTrack, StillStretches]:
+def _look(bag: Bag, topics: BagTopics, mean: str) -> tuple[DepthTrack, StillStretches]:
     """Return distances and poses; QuietNavError where there is no distance at all."""
     depth, standing = DepthTrack(), StillStretches()
-    for _, event in events(bag, topics, sound=False):
+    for _, event in events(bag, topics, sound=False, depth_mean=mean):
         if isinstance(event, Seen):
             depth.add(event.stamp_ns, event.distance)
         elif isinstance(event, Moved):

@@ -93,7 +93,7 @@ def label_motion(
     """
     with Bag(path) as bag:
         topics = find_topics(bag, settings.topics)
-        depth, moving = _look(bag, topics)
+        depth, moving = _look(bag, topics, settings.depth_mean)
         pieces, left = _pieces(bag.name, moving, depth, settings)
         folders: list[Path] = []
         with contextlib.ExitStack() as stack:
@@ -113,9 +113,9 @@ def label_motion(
     return MotionLabelled(tuple(p.name for p in heard), kept_s, +(left + silent))
 
 
-def _look(bag: Bag, topics: BagTopics) -> tuple[DepthTrack, list[Stretch]]:
+def _look(bag: Bag, topics: BagTopics, mean: str) -> tuple[DepthTrack, list[Stretch]]:
     depth, standing = DepthTrack(), StillStretches()
-    for _, event in events(bag, topics, sound=False):
+    for _, event in events(bag, topics, sound=False, depth_mean=mean):
         if isinstance(event, Seen):
             depth.add(event.stamp_ns, event.distance)
         elif isinstance(event, Moved):

@@ -26,7 +26,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.recordings.bags import Bag, BagTopics, need_audio, UNSTAMPED
-from quiet_nav.recordings.depth import recorded_wall_distance, WallDistance
+from quiet_nav.recordings.depth import recorded_wall_distance, VALID_PIXELS, WallDistance
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.receiver import AudioReceiver, format_from_info
 
@@ -81,20 +81,26 @@ Event = Info | Sound | Moved | Seen
 
 
 def events(
-    bag: Bag, topics: BagTopics, wav: Wav | None = None, depth: bool = True, sound: bool = True
+    bag: Bag,
+    topics: BagTopics,
+    wav: Wav | None = None,
+    depth: bool = True,
+    sound: bool = True,
+    depth_mean: str = VALID_PIXELS,
 ) -> Iterator[tuple[int, Event]]:
     """
     Yield what happened with the time at which it was recorded (ns), in order of that time.
 
+    depth_mean: as ``wall_distance``'s mean.
     Raises QuietNavError where there is no audio (neither in the bag nor beside it), and whatever
     reading the bag raises.
     """
     if not sound:
-        return _of_bag(bag, topics, depth, False)
+        return _of_bag(bag, topics, depth, False, depth_mean)
     if wav is None:
         need_audio(bag, topics)
-        return _of_bag(bag, topics, depth, True)
-    merged = (_of_bag(bag, topics, depth, False), _of_wav(wav, bag.start_ns))
+        return _of_bag(bag, topics, depth, True, depth_mean)
+    merged = (_of_bag(bag, topics, depth, False, depth_mean), _of_wav(wav, bag.start_ns))
     return heapq.merge(*merged, key=lambda item: item[0])
 
 
@@ -111,7 +117,9 @@ def hear(receiver: AudioReceiver, event: Event) -> bool:
     return receiver.stream is not None
 
 
-def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[tuple[int, Event]]:
+def _of_bag(
+    bag: Bag, topics: BagTopics, depth: bool, sound: bool, depth_mean: str
+) -> Iterator[tuple[int, Event]]:
     wanted = [topics.odometry]
     # A format that the user gives stands above what the bag says.
     wanted += [topics.audio, topics.info if topics.format is None else ''] if sound else []
@@ -125,7 +133,7 @@ def _of_bag(bag: Bag, topics: BagTopics, depth: bool, sound: bool) -> Iterator[t
         if topic == topics.odometry:
             yield time_ns, Moved(stamp_to_ns(message.header.stamp), _pose(message.pose.pose))
         elif topic == topics.depth:
-            distance = recorded_wall_distance(message)
+            distance = recorded_wall_distance(message, depth_mean)
             yield time_ns, Seen(stamp_to_ns(message.header.stamp), distance, message)
         elif topic == topics.info:
             said = Info(

@@ -29,7 +29,7 @@ from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import find_rig, Rig, rig_for
 from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.depth import DepthTrack
+from quiet_nav.recordings.depth import DepthTrack, VALID_PIXELS
 from quiet_nav.recordings.playback import events, hear, Info, Moved, Seen, spans_apart, Wav
 from quiet_nav.resources import shared_file
 from quiet_nav.sound.receiver import AudioReceiver
@@ -61,6 +61,7 @@ class ReplaySettings:
     use_odometry: bool = True
     reference: Path | None = None
     depth: bool = True
+    depth_mean: str = VALID_PIXELS
     topics: BagTopics = field(default_factory=BagTopics)
 
     def anywhere(self) -> ReplaySettings:
@@ -123,7 +124,9 @@ def replay(
             topics = replace(topics, odometry='')
         run = _Run(settings, detector, str(bag.path))
         tell, told = progress or (lambda share: None), bag.start_ns
-        for time_ns, event in events(bag, topics, wav, settings.depth):
+        for time_ns, event in events(
+            bag, topics, wav, settings.depth, depth_mean=settings.depth_mean
+        ):
             run.take(time_ns, event)
             if time_ns - told > _TELL_S * 1e9:
                 told = time_ns
