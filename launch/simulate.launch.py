@@ -57,7 +57,7 @@ ARGUMENTS = [
         description='What befalls the camera half a minute after the start',
     ),
     *shared('namespace', 'params_file', 'modality', 'model', 'vision_model', 'autostart'),
-    *shared('drive', 'algorithm', 'side', 'max_distance', 'map', 'rviz', 'rviz_config'),
+    *shared('drive', 'algorithm', 'side', 'max_distance', 'rviz', 'rviz_config', 'map'),
     *shared('log_level', use_sim_time='true', rig='trio', robot='simulated'),
     *shared(discovery_range=this_machine_alone()),
 ]

@@ -54,7 +54,7 @@ ARGUMENTS = [
         'else publishes camera/camera/color/image_raw',
     ),
     *shared('device', 'channels', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'),
-    *shared('side', 'max_distance', 'map', 'rviz', 'rviz_config', 'log_level'),
+    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'log_level'),
 ]
 
 

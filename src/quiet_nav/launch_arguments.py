@@ -159,9 +159,10 @@ _SHARED: dict[str, dict[str, Any]] = {
         'description': 'Way of that goal in meters; 0: no limit',
     },
     'map': {
-        'default_value': 'false',
+        # RViz shows it; of an argument that is declared before this one.
+        'default_value': LaunchConfiguration('rviz'),
         'choices': _BOOL,
-        'description': 'Start probability_map: the near-wall map',
+        'description': 'Start probability_map: the near-wall map; by default where RViz is',
     },
     'rviz': {'default_value': 'false', 'choices': _BOOL, 'description': 'Start RViz'},
     'rviz_config': {
