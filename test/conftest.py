@@ -276,3 +276,10 @@ def model() -> Path:
     from quiet_nav.resources import shared_file
 
     return shared_file('models/near_wall.onnx')
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what keeps real time among what is slow."""
+    for item in items:
+        if item.get_closest_marker('realtime') is not None:
+            item.add_marker('slow')

@@ -165,6 +165,7 @@ def test_a_command_is_one_module(module):
     assert 'hello' in CliRunner().invoke(build_app(), ['wave']).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('command', ['trials', 'listen', 'replay', 'campus', 'train', 'demo'])
 def test_commands_find_what_ships_from_any_folder(tmp_path, command):
     done = subprocess.run(

@@ -16,8 +16,11 @@
 """What a node says about its health on /diagnostics."""
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+import pytest
 
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
+
+pytestmark = pytest.mark.realtime
 
 
 def listen(ros):

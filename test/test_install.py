@@ -128,6 +128,7 @@ def test_rerun_does_not_replace_the_numpy_of_a_ros_that_has_the_first(monkeypatc
     assert f"/bin/pip install '{ROOT}[view]'" in advice
 
 
+@pytest.mark.slow
 def test_a_missing_library_is_one_line_of_the_command(tmp_path):
     code = (
         'import sys; sys.modules["torch"] = None; sys.argv = ["quiet_nav", "train", "near-wall", '

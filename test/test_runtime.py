@@ -32,6 +32,8 @@ from quiet_nav.nodes import runtime
 from quiet_nav.nodes.runtime import HAND_OUT_AGAIN_S, ns_to_stamp, PatientExecutor
 from quiet_nav.perception.messages import stamp_to_ns
 
+pytestmark = pytest.mark.realtime
+
 PLAIN = """
 import sys
 from rclpy.node import Node

@@ -43,6 +43,7 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_train_export_and_evaluate_one_after_the_other(campus, tmp_path):
     recipe = tmp_path / 'tiny.yaml'
     recipe.write_text(RECIPE)
@@ -64,6 +65,7 @@ def test_train_export_and_evaluate_one_after_the_other(campus, tmp_path):
     assert (tmp_path / 'p' / 'precision_recall.png').is_file()
 
 
+@pytest.mark.slow
 def test_a_task_its_probe_and_its_fine_tuning_train_as_commands(task_campus, tmp_path):
     recipe = tmp_path / 'tiny.yaml'
     recipe.write_text("""
@@ -89,10 +91,11 @@ optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
     assert 'a checkpoint of the task order (audio), expected distance' in str(result.exception)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
-        (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of near-wall'),
+        (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of av-order'),
         (('train', 'near-wall', '--data', 'nowhere', '--out', 'x'), 'no such folder'),
         (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'No such file'),
         (('evaluate', 'none.onnx', '--data', '.'), 'No such file'),

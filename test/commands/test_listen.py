@@ -151,6 +151,7 @@ def test_wrong_input_is_one_line(context_model, write, arguments, said):
     assert said in str(found.value) and '\n' not in str(found.value)
 
 
+@pytest.mark.slow
 def test_process_ends_with_2_on_errors_and_quietly_in_a_closed_pipe(context_model, write):
     command = [sys.executable, '-m', 'quiet_nav.cli', 'listen', '--json']
     wrong = subprocess.run([*command, '/nowhere.wav'], capture_output=True, text=True)

@@ -55,6 +55,7 @@ def bags(tmp_path):
     return paths
 
 
+@pytest.mark.slow
 def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
     found = command(*bags, '--out', tmp_path / 'one', '--jobs', 2)
     assert found.returncode == 0, found.stderr
@@ -77,6 +78,7 @@ def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
     assert again.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_readings(bags, model):
     pytest.importorskip('distributed')
     settings = ReplaySettings(model, threads=1)
@@ -102,12 +104,14 @@ def test_truth_is_the_depth_seen_throughout_the_window(bags, model):
     assert not judged(found, Side.LEFT).rows and report([found], Side.LEFT) is None
 
 
+@pytest.mark.slow
 def test_one_stretch_alone_has_figures_without_intervals(bags, model):
     line = report([replay(bags[0], ReplaySettings(model, threads=1))]).section('all')[0]
     assert line.rooms == 1 and np.isfinite(line.accuracy.value)
     assert np.isnan(line.accuracy.low) and np.isnan(line.accuracy.high)
 
 
+@pytest.mark.slow
 def test_plot_over_time_shows_every_ear(recording, tmp_path, model):
     recording.info().sound(5.0).odometry(standing, 5.0).depth(approach, 5.0)
     found = replay(recording.write(tmp_path / 'drive'), ReplaySettings(model, threads=1))
@@ -116,6 +120,7 @@ def test_plot_over_time_shows_every_ear(recording, tmp_path, model):
     assert (tmp_path / 'plot.png').read_bytes().startswith(b'\x89PNG')
 
 
+@pytest.mark.slow
 def test_wrong_use_is_one_line(bags, tmp_path):
     found = command(bags[0], '--wav', tmp_path / 'a.wav', '--wav', tmp_path / 'b.wav')
     assert found.returncode == 2

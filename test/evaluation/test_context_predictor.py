@@ -46,6 +46,7 @@ def predictor(context_model: Path) -> ContextPredictor:
     return ContextPredictor(context_model, threads=1, clips=1, places=2)
 
 
+@pytest.mark.slow
 def test_a_context_model_is_evaluated_with_every_context(
     predictor: ContextPredictor, context_model: Path, robots: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_quarter_turn_needs_its_recording(predictor: ContextPredictor, robots:
         predictor.given(2, Turn.QUARTER).predict(away, Context.OTHER_EARS)
 
 
+@pytest.mark.slow
 def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
     splits = load_splits(robots, 'SFS-Robot')
     trees = BoostedTrees(splits.train, places=2)
@@ -126,6 +128,7 @@ def test_boosted_trees_learn_from_other_ears(robots: Path) -> None:
         BoostedTrees([row for row in splits.train if row.near])
 
 
+@pytest.mark.slow
 def test_the_card_has_a_row_a_condition_and_refuses_half_a_campus(
     context_model: Path, robots: Path, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def share_of(picture, colour):
     return (np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).mean()
 
 
+@pytest.mark.slow
 def test_command_draws_known_cells_in_their_colours_and_leaves_the_rest_white(tmp_path):
     from matplotlib.image import imread
 
@@ -60,6 +61,7 @@ def test_command_says_what_is_wrong_with_a_file(tmp_path):
     assert 'none.yaml' in str(done.exception)
 
 
+@pytest.mark.slow
 def test_spectra_are_red_above_the_mean_of_the_room_and_blue_below(tmp_path):
     from matplotlib.image import imread
 

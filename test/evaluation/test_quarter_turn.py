@@ -40,6 +40,7 @@ pytest.importorskip('pyroomacoustics')
 RIGS = Path(__file__).parents[2] / 'config' / 'rigs'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('rig', ['trio', 'pair'])
 def test_the_predictor_says_of_the_front_what_a_trial_hears(
     rig: str, context_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

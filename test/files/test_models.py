@@ -120,6 +120,7 @@ def test_files_that_are_cut_anywhere_are_one_line(tmp_path):
         assert '\n' not in str(found.value)
 
 
+@pytest.mark.slow
 def test_a_message_of_millions_of_fields_is_given_up(tmp_path):
     (tmp_path / 'x.onnx').write_bytes(b'\x08\x01' * 3_000_000)
     with pytest.raises(QuietNavError, match='too large'):

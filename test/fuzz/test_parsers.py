@@ -81,6 +81,7 @@ def check(target: Target, folder: Path, data: bytes) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', TARGETS)
 @pytest.mark.timeout(SECONDS + 900)
 def test_a_file_put_wrong_gives_a_value_or_one_line_that_names_it(name, tmp_path):

@@ -86,6 +86,7 @@ def test_folder_without_sounds_is_refused(tmp_path):
         DistractorBank.from_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_synthetic_distractors_are_of_every_kind_and_always_the_same():
     one, other = DistractorBank.of('synthetic'), DistractorBank.of('synthetic')
     assert one.names == other.names and len({n.rsplit('-')[0] for n in one.names}) >= 20

@@ -199,6 +199,7 @@ def save(path, state: dict, prefix: str = ''):
     return path
 
 
+@pytest.mark.slow
 def test_import_gives_the_same_probabilities(state, waveform, tmp_path):
     path = save(tmp_path / 'static-obstacle-detection.pth.tar', state, 'module.')
     out = tmp_path / 'model.onnx'
@@ -212,6 +213,7 @@ def test_import_gives_the_same_probabilities(state, waveform, tmp_path):
     assert 'MIT' in metadata.licence
 
 
+@pytest.mark.slow
 def test_mel_filters_of_the_file_are_used(state, waveform, tmp_path):
     changed = dict(state)
     changed['spect.0.mel_scale.fb'] = state['spect.0.mel_scale.fb'].roll(3, dims=1)
@@ -222,6 +224,7 @@ def test_mel_filters_of_the_file_are_used(state, waveform, tmp_path):
     assert np.abs(found - reference(state, waveform)).max() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('change', 'said'),
     [
@@ -248,6 +251,7 @@ def test_checkpoint_without_a_state_dict_is_refused(tmp_path):
         read_authors_checkpoint(tmp_path / 'a.pth.tar')
 
 
+@pytest.mark.slow
 def test_sound_pairs_give_the_same_probabilities(state, waveform, tmp_path):
     draw = torch.Generator().manual_seed(1)
     pair = {k: v for k, v in state.items() if not k.startswith('fc.')} | fusion(draw, 'fusion', 1)
@@ -275,6 +279,7 @@ def test_sound_pairs_give_the_same_probabilities(state, waveform, tmp_path):
         import_checkpoint(path, out, '', dense=True)
 
 
+@pytest.mark.slow
 def test_sounds_and_images_give_the_same_probabilities(state, waveform, tmp_path):
     draw = torch.Generator().manual_seed(2)
     sounds = {k: v for k, v in state.items() if not k.startswith('fc.')}

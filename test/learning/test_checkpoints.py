@@ -70,6 +70,7 @@ def test_misfit_weights_are_named():
         load_weights(network, state, 'file')
 
 
+@pytest.mark.slow
 def test_exported_model_is_a_start_for_fine_tuning(tmp_path):
     torch.manual_seed(1)
     network = NearWallVggish(0.0625).eval()
@@ -119,6 +120,7 @@ def test_archives_that_unpack_to_far_more_are_refused(tmp_path):
         read_tensors(tmp_path / 'bomb.ckpt')
 
 
+@pytest.mark.slow
 def test_a_model_that_asks_for_a_huge_network_is_no_start(tmp_path):
     onnx = pytest.importorskip('onnx')
     path = tmp_path / 'wide.onnx'

@@ -48,6 +48,7 @@ def network_in(path):
     return network
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_a_start_and_says_the_same():
     path = shared_file('models/near_wall.onnx')
     shipped = open_model(path)
@@ -62,6 +63,7 @@ def test_the_shipped_model_is_a_start_and_says_the_same():
     assert abs(said - shipped.run(feeds)[0]).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_the_shipped_vision_model_is_a_start_and_says_the_same():
     path = shared_file('models/near_wall_vision.onnx')
     shipped = open_model(path)
@@ -106,6 +108,7 @@ def test_a_share_of_the_weights_that_a_training_began_with_is_kept():
         mix_in(network, path, 1.0)
 
 
+@pytest.mark.slow
 def test_norms_folded_by_the_export_stay_out_of_a_training():
     network = network_in(shared_file('models/near_wall.onnx')).train()
     features = torch.randn(8, network.compare.channels, 160)
@@ -123,9 +126,9 @@ def test_another_projects_model_is_refused_by_name(tmp_path):
     with pytest.raises(QuietNavError, match=r'foreign.onnx: no metadata of quiet_nav format 1'):
         starting_point(path)
     path.write_bytes(b'not onnx at all')
-    with pytest.raises(QuietNavError, match=r'foreign.onnx: cannot be read as ONNX'):
+    with pytest.raises(QuietNavError, match=r'foreign.onnx: corrupt or not ONNX'):
         starting_point(path)
-    with pytest.raises(QuietNavError, match=r'none.onnx: no such model'):
+    with pytest.raises(QuietNavError, match=r'none.onnx: cannot be read'):
         starting_point(tmp_path / 'none.onnx')
     torch.save({'state_dict': {}}, tmp_path / 'other.ckpt')
     with pytest.raises(QuietNavError, match=r'other.ckpt: no near-wall checkpoint of quiet_nav'):

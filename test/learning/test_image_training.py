@@ -102,6 +102,7 @@ def test_missing_images_are_named_before_any_training(seen, tmp_path):
         ImageDataset([], recipe, True)
 
 
+@pytest.mark.slow
 def test_a_little_training_learns_what_can_be_seen(seen, tmp_path):
     recipe = recipe_from_dict(RECIPE)
     result = train(recipe, seen, tmp_path, devices=Devices('cpu', 1), progress=False)
@@ -121,6 +122,7 @@ def test_input_that_the_recipe_does_not_take_is_refused(seen, tmp_path):
     assert 'vggish, which takes audio' in str(result.exception)
 
 
+@pytest.mark.slow
 def test_exported_graph_squeezes_images_of_any_size_as_training_does(tmp_path):
     onnxruntime = pytest.importorskip('onnxruntime')
     torch.manual_seed(0)
@@ -144,6 +146,7 @@ def test_exported_graph_squeezes_images_of_any_size_as_training_does(tmp_path):
         assert distance.sum(axis=1) == pytest.approx(np.ones(shape[0]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_export_and_evaluate_print_sound_and_image_together(seen, tmp_path):
     import yaml
 

@@ -53,6 +53,7 @@ def windows(count: int) -> np.ndarray:
     return (level * rng.standard_normal((count, 48000))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('count', [1, 2, 5])
 def test_any_number_of_windows_gives_what_pytorch_gives(network, exported, count):
     found = ort.InferenceSession(str(exported)).run(None, {'waveform': windows(count)})
@@ -126,6 +127,7 @@ def test_only_layers_that_shrink_are_factorised(network):
     assert count == [True, False, True, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('quantise', ['dynamic', 'static'])
 def test_compressed_model_is_smaller_and_says_nearly_the_same(
     network, exported, tmp_path, quantise
@@ -140,6 +142,7 @@ def test_compressed_model_is_smaller_and_says_nearly_the_same(
     assert 0 < difference < 0.05
 
 
+@pytest.mark.slow
 def test_too_large_a_file_is_refused_and_not_left_behind(network, tmp_path):
     out = tmp_path / 'large.onnx'
     with pytest.raises(QuietNavError, match=r'more than 0\.1 MB; lower --rank'):

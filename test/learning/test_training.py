@@ -52,6 +52,7 @@ def trained(campus, tmp_path_factory):
     return out, train(RECIPE, campus, out, **CPU)
 
 
+@pytest.mark.slow
 def test_a_little_training_learns_what_can_be_learnt(trained):
     out, result = trained
     assert result.val_ap > 0.9
@@ -59,6 +60,7 @@ def test_a_little_training_learns_what_can_be_learnt(trained):
     assert any((out / 'tensorboard').iterdir())
 
 
+@pytest.mark.slow
 def test_interrupted_training_goes_on_to_the_same_bits(trained, campus, tmp_path):
     out, _ = trained
     train(RECIPE, campus, tmp_path, limit_epochs=1, **CPU)
@@ -82,6 +84,7 @@ def test_checkpoint_gives_the_network_back(trained):
     assert network(torch.zeros(1, 15360)).near.isfinite().all()
 
 
+@pytest.mark.slow
 def test_fine_tuning_starts_from_the_checkpoint(trained, campus, tmp_path):
     out, result = trained
     optim = dataclasses.replace(RECIPE.optim, learning_rate=1e-9, weight_decay=0.0, epochs=1)

@@ -326,6 +326,7 @@ def test_a_side_that_is_no_side_is_refused():
         tracker(side=Side.BACK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('rig', 'index'), [('pair', 2), ('trio', 8)])
 def test_the_tracker_reaches_the_destination_with_an_idealised_ear(rig, index):
     rig = load_rig(RIGS / f'{rig}.yaml')
@@ -333,6 +334,7 @@ def test_the_tracker_reaches_the_destination_with_an_idealised_ear(rig, index):
     assert result.outcome == 'destination'
 
 
+@pytest.mark.slow
 def test_the_tracker_beats_the_straight_line_with_an_error_prone_ear():
     def share(policy):
         rig = load_rig(RIGS / 'trio.yaml')
@@ -342,6 +344,7 @@ def test_the_tracker_beats_the_straight_line_with_an_error_prone_ear():
     assert share('tracker') > share('straight') + 0.2
 
 
+@pytest.mark.slow
 def test_the_tracker_rounds_an_outer_corner():
     rig = load_rig(RIGS / 'trio.yaml')
     request = TrialRequest('lounge', 'tracker', rig, 'ideal', 4, 79, track='outer_corner')
@@ -397,6 +400,7 @@ def test_a_corner_is_not_turned_at_before_the_front_was_heard_there():
     assert turned.turn_rad > math.radians(60)
 
 
+@pytest.mark.slow
 def test_a_run_takes_every_transition_of_the_table_and_no_other(monkeypatch):
     taken = []
     go = WallTracker._go

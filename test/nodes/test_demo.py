@@ -32,6 +32,8 @@ pytest.importorskip('pyroomacoustics', reason='rooms need the extra simulation')
 from quiet_nav.demo.run import load_run
 from quiet_nav.recordings.bag_types import bag_typestore
 
+pytestmark = pytest.mark.realtime
+
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / 'models' / 'near_wall.onnx'
 shipped = pytest.mark.skipif(not MODEL.is_file(), reason='models/near_wall.onnx is not there')
@@ -240,7 +242,7 @@ def test_killed_demo_leaves_no_node_behind(tmp_path, room):
         (['--room', 'ballroom'], 'ballroom'),
         (['--start', '99'], 'start poses 0 to'),
         (['--rig', 'quartet'], 'quartet'),
-        (['--algorithm', 'guess'], 'expected one of tracker'),
+        (['--algorithm', 'guess'], 'expected one of algorithm1, algorithm2, random'),
     ],
 )
 def test_what_does_not_exist_is_said_in_one_line_before_anything_starts(

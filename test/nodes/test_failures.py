@@ -49,6 +49,8 @@ from quiet_nav.nodes.wall_distance import WallDistanceNode
 from quiet_nav.nodes.wall_follower.node import WallFollower
 from quiet_nav.nodes.wall_follower.runs import Run
 
+pytestmark = pytest.mark.realtime
+
 ENDS = [outcome for outcome in Outcome if outcome != Outcome.UNKNOWN]
 
 

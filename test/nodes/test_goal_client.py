@@ -24,6 +24,8 @@ from rclpy.node import Node
 
 from quiet_nav.nodes.goal_client import run_client
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signal_while_the_node_is_made_ends_the_work_in_order(number):

@@ -38,6 +38,8 @@ from quiet_nav.nodes.wall_follower.node import WallFollower
 from quiet_nav.perception.maps.files import load_map
 from quiet_nav.perception.readings import NearWallReading
 
+pytestmark = pytest.mark.realtime
+
 S = 10**9
 T0 = 1_700_000_000 * S
 MESSAGES = 250

@@ -26,6 +26,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.goal_client import Client
 from quiet_nav.nodes.launch_gate import LaunchGate, wait
 
+pytestmark = pytest.mark.realtime
+
 
 @pytest.fixture
 def gate(ros_context):

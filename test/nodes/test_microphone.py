@@ -32,6 +32,8 @@ from quiet_nav.nodes.audio_input import AUDIO_QOS, AudioInput, INFO_QOS
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
 
+pytestmark = pytest.mark.realtime
+
 RATE = 16_000
 
 
@@ -202,7 +204,7 @@ def test_a_file_that_is_no_audio_ends_the_node_with_one_line(ros, node_process, 
         path.write_bytes(content)
     process = node_process('microphone', {'file': path})
     assert process.process.wait(20) == 2
-    expected = 'not audio that can be read' if content is not None else 'there is no such file'
+    expected = 'not audio that can be read' if content is not None else 'No such file'
     assert expected in process.log and 'Traceback' not in process.log
 
 

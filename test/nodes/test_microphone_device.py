@@ -37,6 +37,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 
 from quiet_nav.nodes.audio_input import AudioInput
 
+pytestmark = pytest.mark.realtime
+
 RATE = 16_000
 SOUND_S = 30
 #: A machine that stands still for longer loses sound, whatever records it.

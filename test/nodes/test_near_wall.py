@@ -40,6 +40,8 @@ from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.sound.pcm import encode_pcm
 
+pytestmark = pytest.mark.realtime
+
 RATE = 16_000
 S = 1_000_000_000
 

@@ -44,6 +44,8 @@ from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig
 from quiet_nav.perception.transforms import Transform
 
+pytestmark = pytest.mark.realtime
+
 S = 1_000_000_000
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 

@@ -45,6 +45,8 @@ from quiet_nav.nodes.near_wall.parameters import NearWallParameters
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.simulation.sight.raycast import Intrinsics
 
+pytestmark = pytest.mark.realtime
+
 FRAME = 'camera_color_optical_frame'
 COLOR = 'camera/camera/color'
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)

@@ -38,6 +38,8 @@ from quiet_nav.perception.maps.files import load_map
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import NearWallReading
 
+pytestmark = pytest.mark.realtime
+
 S = 1_000_000_000
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 CELL = {'resolution_m': 0.1, 'reach_m': 0.0, 'publish_every_s': 0.1}

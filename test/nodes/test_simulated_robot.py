@@ -38,6 +38,8 @@ from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 
+pytestmark = pytest.mark.realtime
+
 LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 FAST = {'time_factor': 4.0, 'perfect': True}
 

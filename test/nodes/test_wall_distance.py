@@ -30,6 +30,8 @@ from sensor_msgs.msg import Image, Range
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.nodes.wall_distance import WallDistanceNode
 
+pytestmark = pytest.mark.realtime
+
 
 class Camera:
     """Publishes depth images as realsense2_camera does and keeps what the node answers."""

@@ -29,6 +29,8 @@ from quiet_nav.action import FollowWall
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.readings import Modality
 
+pytestmark = pytest.mark.realtime
+
 
 def test_a_goal_is_followed_to_its_limit(bench, follower):
     handle = bench.drive(max_distance=0.25)

@@ -28,6 +28,8 @@ from follower_bench import Bench, QUICK
 from quiet_nav.action import FollowWall
 from quiet_nav.navigation.modality import Mode
 
+pytestmark = pytest.mark.realtime
+
 AUTO = {'modality': int(Mode.AUTO), 'algorithm': 'algorithm1'}
 SEEN, HEARD = FollowWall.Goal.MODALITY_VISION, FollowWall.Goal.MODALITY_AUDIO
 

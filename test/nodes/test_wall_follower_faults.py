@@ -48,6 +48,8 @@ from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.nodes.runtime import ns_to_stamp, PatientExecutor, read_clocks
 from quiet_nav.nodes.wall_follower.node import WallFollower
 
+pytestmark = pytest.mark.realtime
+
 S = 10**9
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -117,7 +119,10 @@ def test_a_detector_that_dies_stops_the_robot_though_its_readings_are_fresh(
     event_s = time.monotonic()
     if how == 'deactivated':
         request = ChangeState.Request(transition=Transition(id=4))
-        client.call_async(request)
+        answer = client.call_async(request)
+        # The node stands from when it has deactivated, not from when it was asked to.
+        assert bench.ros.spin_until(answer.done, 20.0)
+        event_s = time.monotonic()
     else:
         os.kill(ears.process.pid, signal.SIGKILL if how == 'killed' else signal.SIGSTOP)
     seconds, metres = bench.time_to_rest(event_s)

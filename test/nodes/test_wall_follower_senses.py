@@ -35,6 +35,8 @@ from quiet_nav.nodes.wall_follower.emergency_stop import EmergencyStop, latch_fi
 from quiet_nav.nodes.wall_follower.senses import Base, Readings
 from quiet_nav.perception.readings import Modality, NearWallReading
 
+pytestmark = pytest.mark.realtime
+
 S = 10**9
 NOW = 1_700_000_000 * S
 OWN = 'pair#12345678'

@@ -37,6 +37,8 @@ from std_srvs.srv import SetBool
 
 from quiet_nav.action import FollowWall
 
+pytestmark = pytest.mark.realtime
+
 
 def test_no_valid_reading_in_time_ends_the_run_at_rest(bench, node_process, space):
     # A machine that stands still for half a second must not pass for a sensor that is lost.

@@ -66,6 +66,7 @@ def heard(seed: int, side: Side, start_ns: int = 0, ear: int | None = None) -> H
 SIDES = (Side.LEFT, Side.RIGHT, Side.FRONT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('ears', [1, 2, 3])
 def test_every_ear_of_a_rig_gets_a_reading(detector, ears):
     asked = [heard(i, side, 7 * S) for i, side in enumerate(SIDES[:ears])]

@@ -78,6 +78,7 @@ def record(path: Path, seed: int) -> Path:
     return made.write(path)
 
 
+@pytest.mark.slow
 def test_record_label_fine_tune_evaluate_replay(tmp_path, model):
     splits = 'train', 'val', 'test'
     bags = [record(tmp_path / f'drive_{i}', i) for i in range(3)]

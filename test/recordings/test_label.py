@@ -175,6 +175,7 @@ def test_mp3_cannot_be_labelled(tmp_path):
         label(made.write(tmp_path / 'drive'))
 
 
+@pytest.mark.slow
 def test_command_makes_a_data_set_that_can_be_read(tmp_path):
     for seed in range(3):
         drive(seed).write(tmp_path / f'drive_{seed}')
@@ -222,6 +223,7 @@ def test_assignment_needs_its_columns(tmp_path):
         read_assignment(tmp_path / 'rooms.csv')
 
 
+@pytest.mark.slow
 def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
     def away(seconds):
         return 0.3 + 0.1 * np.clip(seconds - 4.0, 0.0, 8.0)

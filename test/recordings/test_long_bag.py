@@ -65,6 +65,7 @@ def long_bag(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != 'linux', reason='/proc is of Linux')
 def test_two_hours_are_labelled_in_less_than_a_gigabyte(long_bag, tmp_path):
     found = subprocess.run(

@@ -36,6 +36,8 @@ from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.predictions import near_wall_message
 from quiet_nav.recordings.replay import replay, ReplaySettings
 
+pytestmark = pytest.mark.realtime
+
 KINDS = {AUDIO: AudioDataStamped, INFO: AudioInfo, ODOM: Odometry}
 
 

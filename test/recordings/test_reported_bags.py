@@ -381,6 +381,7 @@ def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
     assert len(list((tmp_path / 'out').rglob('Depth.png'))) == 1
 
 
+@pytest.mark.slow
 def test_a_list_is_labelled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
     full().write(tmp_path / 'one')
     broken = Recording().info(channels=1).sound(8.0, channels=1).odometry(standing, 8.0)
@@ -494,6 +495,7 @@ def test_a_pipe_is_no_list(tmp_path):
         read_assignment(tmp_path / 'rooms.csv')
 
 
+@pytest.mark.slow
 def test_no_traceback_reaches_the_user(tmp_path):
     made = with_images(full(4.0), COLOR, 'rgb8', 3, extra=64)
     path = made.write(tmp_path / 'drive')
@@ -521,6 +523,7 @@ def test_replay_says_why_odometry_did_not_tell(tmp_path, context_model, hz, shif
     assert note in said_of_it and 'decisions count as made while driving' in said_of_it
 
 
+@pytest.mark.slow
 def test_a_bag_that_cannot_be_replayed_does_not_cost_the_others(tmp_path, context_model):
     full(5.0).write(tmp_path / 'one')
     Recording().odometry(standing, 1.0).write(tmp_path / 'two')

@@ -75,6 +75,7 @@ def test_what_is_heard_equals_pyroomacoustics_and_fftconvolve_to_minus_60_db():
     assert np.linalg.norm(ours - theirs) < 10 ** (-60 / 20) * np.linalg.norm(theirs)
 
 
+@pytest.mark.slow
 def test_rendering_is_convolution_with_the_impulse_responses():
     acoustics = RoomAcoustics(our_room(order=4), SOURCES)
     rng = np.random.default_rng(2)

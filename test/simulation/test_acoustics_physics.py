@@ -39,6 +39,7 @@ def hemisphere(count, radius):
     return radius * np.column_stack([x, ring * np.cos(turn), ring * np.sin(turn)])
 
 
+@pytest.mark.slow
 def test_diffuse_field_at_a_rigid_wall_follows_one_plus_sinc():
     # One rigid wall at x = 0, everything else swallows all sound; sources all around.
     room = AcousticRoom.shoebox(45, 80, 80, [1.0, 1.0, 1.0, 0.0], 1.0, 1.0, order=1, air=NO_AIR)

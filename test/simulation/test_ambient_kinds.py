@@ -34,6 +34,7 @@ def test_every_kind_is_a_finite_loop_of_unit_rms_without_rumble(kind):
     assert power[below].sum() < 0.05 * power.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', AMBIENT_KINDS)
 def test_a_kind_is_drawn_by_seed_and_stream(kind):
     first = ambient_loop(kind, 3, 1)

@@ -102,6 +102,7 @@ def test_static_places_face_the_nearest_wall_at_the_official_distances():
     assert np.median(far) == pytest.approx(1.6, abs=0.25)
 
 
+@pytest.mark.slow
 def test_static_folder_is_read_as_quiet_campus(static):
     splits = load_splits(static)
     rows = [row for split in ('train', 'val', 'test') for row in splits[split]]
@@ -131,6 +132,7 @@ def test_no_room_is_in_two_parts_and_shares_are_the_official_ones():
     assert splits == {'train': [], 'val': [], 'test': [0, 1, 2, 3, 4]}
 
 
+@pytest.mark.slow
 def test_every_ear_of_a_robot_is_labelled_as_geometry_says(robot):
     manifest = json.loads((robot / 'SFS-Robot' / 'manifest.json').read_text())
     labels, places = [], 0
@@ -182,6 +184,7 @@ def test_manifest_holds_seed_versions_and_every_drawn_parameter(robot):
     assert str(robot) not in json.dumps(manifest)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_gives_the_same_bytes(robot, tmp_path):
     command = [
         *(sys.executable, '-m', 'quiet_nav.cli', 'campus', str(tmp_path), '--kind', 'robot'),
@@ -213,6 +216,7 @@ def running_still(pid):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path('/proc/self/task').is_dir(), reason='needs /proc')
 def test_workers_end_when_the_command_is_killed(tmp_path):
     command = [
@@ -234,6 +238,7 @@ def test_workers_end_when_the_command_is_killed(tmp_path):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_bytes(robot, tmp_path):
     pytest.importorskip('distributed')
     seen = []
@@ -251,6 +256,7 @@ def test_a_cluster_that_does_not_answer_is_one_clear_error(tmp_path, monkeypatch
         make_campus(ROBOT, tmp_path, 2, 'tcp://127.0.0.1:1')
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
     written = []
     write = campus_files.write_sound
@@ -302,6 +308,7 @@ def test_bad_requests_are_one_clear_error(request_of, message):
         request_of()
 
 
+@pytest.mark.slow
 def test_distractors_are_mixed_into_their_share_and_said_so(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 2.0)
     request = CampusRequest(

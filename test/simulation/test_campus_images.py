@@ -42,6 +42,7 @@ def central(depth):
     return depth[120:360, 160:480]
 
 
+@pytest.mark.slow
 def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 0.5)
     root = make_campus(CampusRequest('static', 1, 7, plain=True), tmp_path, workers=1)
@@ -56,6 +57,7 @@ def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
         assert cv2.imread(str(place / 'RGB.png')).shape == (480, 640, 3)
 
 
+@pytest.mark.slow
 def test_motion_goes_to_the_wall_and_back_with_15_frames_a_second(tmp_path, monkeypatch):
     monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
     root = make_campus(CampusRequest('motion', 2, 2, plain=True), tmp_path, workers=1)
@@ -97,6 +99,7 @@ def test_motion_spends_time_near_and_far_and_mostly_comes_back():
     assert 0.6 < directions.count('there and back') / 30 < 0.95
 
 
+@pytest.mark.slow
 def test_the_motor_is_heard_in_motion_recordings_where_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(motion_kind, 'MOTION_FRAMES', 45)
     heard = {}
@@ -125,6 +128,7 @@ def test_dense_places_stand_in_every_cell_at_many_headings():
         assert room.scene.room.contains(np.array([place.pose.x, place.pose.y]), 0.1)
 
 
+@pytest.mark.slow
 def test_views_hold_images_with_the_distance_along_their_axis(tmp_path):
     request = CampusRequest('views', 3, 5)
     root = make_campus(request, tmp_path, workers=1)

@@ -64,6 +64,7 @@ def level_db(samples):
     return 20 * np.log10(np.sqrt(np.mean(np.square(samples / 32768.0, dtype=float), axis=0)))
 
 
+@pytest.mark.slow
 def test_a_robot_is_written_with_its_fingerprint_ears_and_levels(noisy):
     rooms = sorted(path.name for path in (noisy / 'ProcessedData').iterdir())
     levels, offsets, silent = [], [], []
@@ -107,6 +108,7 @@ def test_in_a_silent_room_the_robot_alone_is_heard():
     assert plan_room(replace(NOISY, own_sound=0.0, silent_rooms=0.0), 0).scene.own is None
 
 
+@pytest.mark.slow
 def test_the_same_bytes_with_two_workers_and_after_a_stop(tmp_path):
     request = replace(NOISY, rooms=2, rig=RIG.replace('trio', 'single'))
     at_once = make_campus(request, tmp_path / 'one', workers=2)
@@ -120,6 +122,7 @@ def test_the_same_bytes_with_two_workers_and_after_a_stop(tmp_path):
     assert contents(stopped) == contents(at_once)
 
 
+@pytest.mark.slow
 def test_a_robot_is_there_before_its_room_says_that_it_is_done(noisy, tmp_path, monkeypatch):
     monkeypatch.setattr(robot_kind, 'WINDOW_S', 0.5)
     written = []
@@ -137,6 +140,7 @@ def test_a_robot_is_there_before_its_room_says_that_it_is_done(noisy, tmp_path, 
     assert contents(root) == contents(noisy)
 
 
+@pytest.mark.slow
 def test_static_places_lie_in_the_gap_too_and_know_their_robot(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 1.0)
     request = CampusRequest('static', 3, 3, False, own_sound=1.0)

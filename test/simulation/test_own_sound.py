@@ -67,6 +67,7 @@ def one_rigid_wall(order=1):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('distance', [0.2, 0.4, 0.8])
 def test_a_rigid_wall_makes_the_ripple_of_the_closed_form(distance):
     hearing = OwnHearing(one_rigid_wall(), draw_own_sound(profile_from(FLAT), 1), -40.0)
@@ -88,6 +89,7 @@ def test_a_rigid_wall_makes_the_ripple_of_the_closed_form(distance):
     assert found[at] == pytest.approx(20 * np.log10(1 - direct / mirrored), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('cut', [0.0, 1.0])
 def test_images_that_move_are_those_of_sources_that_stand(cut):
     for seed in range(4):

@@ -86,6 +86,7 @@ def test_pose_at_turns_with_the_track_and_keeps_its_distance():
     assert pose.yaw == pytest.approx(math.pi / 2.0)
 
 
+@pytest.mark.slow
 def test_the_strip_of_every_track_is_free_of_furniture():
     for name in room_names():
         plan = load_plan(name)

@@ -123,6 +123,7 @@ def test_a_perfect_robot_knows_where_it_is():
     assert (odometry.x, odometry.y, odometry.yaw) == pytest.approx((seen.x, seen.y, seen.yaw))
 
 
+@pytest.mark.slow
 def test_odometry_of_robots_drifts_as_much_as_asked():
     errors, headings = [], []
     for seed in range(200):

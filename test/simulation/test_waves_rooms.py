@@ -155,6 +155,7 @@ def test_scene_in_a_solved_plan_is_as_loud_as_it_says(tmp_path):
     assert 20 * np.log10(np.sqrt((heard**2).mean())) == pytest.approx(-40.0, abs=4.0)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_campus_with_waves_is_the_same_for_any_number_of_workers(tmp_path):
     request = CampusRequest('dense', 2, 11, images=False, waves=1.0, most_sources=1)

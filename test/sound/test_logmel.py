@@ -35,6 +35,7 @@ def noise():
     return (0.05 * np.random.default_rng(0).standard_normal(48_000)).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_filterbank_equals_librosas():
     theirs = librosa.filters.mel(
         sr=16_000, n_fft=512, n_mels=64, fmin=0, fmax=8_000, htk=True, norm=None
@@ -50,6 +51,7 @@ def test_every_band_hears_something():
     assert mel_filterbank().sum(axis=1).min() > 0.5
 
 
+@pytest.mark.slow
 def test_mel_power_equals_librosas(noise):
     # librosa centers the 400-sample window in 512 samples: 56 samples before each of our frames.
     theirs = librosa.feature.melspectrogram(

@@ -135,6 +135,7 @@ def test_no_valid_window_crosses_a_gap(rate, lost):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_whatever_is_lost_valid_windows_are_in_one_piece(data):

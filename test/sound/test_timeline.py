@@ -72,6 +72,7 @@ def test_drift_is_followed(ppm):
     assert abs(timeline.time_ns(29_999 * 160) - stamps[-1]) < 3e6
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     chunk=st.sampled_from([160, 480, 1600]),

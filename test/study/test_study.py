@@ -127,6 +127,7 @@ def test_stopped_studies_go_on_and_other_recipes_start_anew(tmp_path):
     assert len(runner.trained()) == 12
 
 
+@pytest.mark.slow
 def test_networks_trained_over_a_cluster_give_the_same_figures(tmp_path):
     pytest.importorskip('distributed')
     runner, spread = FakeRunner(tmp_path / 'log'), {'workers': 2, 'cluster': 'local'}
@@ -164,6 +165,7 @@ def test_lines_of_imagenet_need_its_weights(tmp_path):
     assert any(line.training.init == IMAGENET for line in probes.lines)
 
 
+@pytest.mark.slow
 def test_tables_figures_and_summary_are_written_with_the_papers_values(tmp_path):
     runner, out = FakeRunner(tmp_path / 'log'), tmp_path / 'o'
     names = ['near-wall-and-order', 'depth-difference', 'energy', 'probes', 'bands']

@@ -61,6 +61,7 @@ def runner(data, tmp_path):
     return TaskRunner(data, str(tmp_path / 'tiny.yaml'))
 
 
+@pytest.mark.slow
 def test_networks_are_trained_kept_and_their_checkpoints_evaluated(data, runner, tmp_path):
     low = Training('order', options=(('band_hz', (0.0, 1000.0)),))
     probe = Training('near-wall', options=(('probe', True),), init=Training('order'))
@@ -81,6 +82,7 @@ def test_networks_are_trained_kept_and_their_checkpoints_evaluated(data, runner,
     assert said['task'] == 'order' and 0 <= said['figures']['AP']['value']['value'] <= 1
 
 
+@pytest.mark.slow
 def test_other_rooms_can_be_judged_than_those_of_the_data(data, runner, tmp_path):
     other = tmp_path / 'other'
     write_task_campus(other / 'SFS-Static', images=False)
@@ -106,6 +108,7 @@ def test_other_rooms_can_be_judged_than_those_of_the_data(data, runner, tmp_path
         TaskRunner.of(data, small=True, rooms=data)
 
 
+@pytest.mark.slow
 def test_what_the_data_cannot_serve_is_refused_first_and_what_trains_nothing_is_measured(
     data, tmp_path
 ):

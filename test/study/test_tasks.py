@@ -85,12 +85,14 @@ def dense(tmp_path_factory):
     return write_task_campus(tmp_path_factory.mktemp('dense') / 'SFS-Dense', cells=True)
 
 
+@pytest.mark.slow
 def test_a_little_training_learns_what_can_be_learnt(trained, task_campus):
     report = score(predict(trained('order'), task_campus))
     assert report.rows == 84
     assert report.main.beats_baselines
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'variant'), [pair for pair in VARIANTS if pair[0] != 'locate'])
 def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_path, name, variant):
     task = get_task(name, variant)
@@ -107,6 +109,7 @@ def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_pat
     assert told == [name for name in task.figures if name != 'top-5']
 
 
+@pytest.mark.slow
 def test_location_is_learnt_in_the_rooms_it_is_tested_in(dense, tmp_path):
     task = get_task('locate')
     best = train_task(task, epochs(2, examples=480), dense, tmp_path, **CPU).best
@@ -131,6 +134,7 @@ def test_location_under_a_time_shift_never_trains_on_the_recordings_it_is_tested
     assert recordings['together']
 
 
+@pytest.mark.slow
 def test_pairs_of_a_drive_are_drawn_anew_far_apart_in_time_and_distance(tmp_path):
     root = write_task_drives(tmp_path / 'SFS-Motion', {'train': 2, 'val': 2, 'test': 2})
     task, data = get_task('ratio', 'regression'), TaskData(root)
@@ -233,6 +237,7 @@ def test_fewer_rooms_are_among_those_of_a_larger_fraction(task_campus):
     assert {row.room for row in data.rows('test')} == set(ROOMS['test'])
 
 
+@pytest.mark.slow
 def test_interrupted_training_goes_on_to_the_same_bits(trained, task_campus, tmp_path):
     whole = read_tensors(trained('order').with_name('last.ckpt'))['state_dict']
     train_task(get_task('order'), RECIPE, task_campus, tmp_path, limit_epochs=1, **CPU)
@@ -309,6 +314,7 @@ def test_fine_tuning_takes_the_trunk_of_another_task_where_it_is_asked_for(
     torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_near_wall_detectors_give_predictions_and_trunks_too(task_campus, tmp_path):
     detector = recipe_from_dict({
         'name': 'detector', 'network': {'width': 0.0625},
@@ -356,7 +362,7 @@ def test_missing_images_are_all_named(tmp_path):
 
 
 def test_unknown_tasks_variants_and_inputs_are_refused():
-    with pytest.raises(QuietNavError, match="'fly' is none of near-wall, distance"):
+    with pytest.raises(QuietNavError, match="'fly' is none of av-order, av-sync"):
         get_task('fly')
     with pytest.raises(QuietNavError, match="variant 'loud' is none of regression"):
         get_task('ratio', 'loud')

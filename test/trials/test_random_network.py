@@ -18,6 +18,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import HeardWindow
@@ -50,6 +51,7 @@ def test_the_same_sound_and_weights_say_the_same_and_other_weights_something_els
     assert not np.allclose(first, said(RandomNetwork(np.random.default_rng(2)), heard), atol=0.01)
 
 
+@pytest.mark.slow
 def test_what_it_says_depends_on_what_it_hears_and_is_a_probability():
     heard = windows(4)
     p = np.array([said(RandomNetwork(np.random.default_rng(seed)), heard) for seed in range(6)])

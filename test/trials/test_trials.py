@@ -71,6 +71,7 @@ def test_a_straight_line_ends_where_geometry_says(index, distance, outcome):
     assert result.share == result.distance_m / 8.0
 
 
+@pytest.mark.slow
 def test_a_trial_repeats_itself_and_seeds_differ():
     request = TrialRequest('seminar_room', 'algorithm1', find_rig('pair'), 'error-prone', 3, 5)
     first = run_trial(request)
@@ -78,6 +79,7 @@ def test_a_trial_repeats_itself_and_seeds_differ():
     assert run_trial(replace(request, seed=6)).path != first.path
 
 
+@pytest.mark.slow
 def test_trials_come_in_order_and_do_not_depend_on_workers():
     requests = [replace(STRAIGHT, index=i) for i in range(4)]
     alone = list(run_trials(requests))
@@ -145,6 +147,7 @@ def straight_results():
     return [run_trial(replace(STRAIGHT, index=i)) for i in (0, 4, 5)]
 
 
+@pytest.mark.slow
 def test_tables_hold_our_figures_with_intervals_and_the_papers():
     results = [replace(r, room='lounge') for r in straight_results()]
     console = Console(record=True, width=200, file=open('/dev/null', 'w'))  # noqa: SIM115
@@ -156,6 +159,7 @@ def test_tables_hold_our_figures_with_intervals_and_the_papers():
     assert share.low <= share.value <= share.high
 
 
+@pytest.mark.slow
 def test_json_holds_every_trial():
     results = straight_results()
     content = json.loads(json.dumps(trials_to_json(results)))
@@ -166,12 +170,14 @@ def test_json_holds_every_trial():
     assert content['tables']['fig_9']['straight, pair']['0.40 m off']['length_m'] == 8.0
 
 
+@pytest.mark.slow
 def test_drawings_are_written(tmp_path):
     files = plot_trials(tmp_path, straight_results())
     assert {f.name for f in files} == {'classroom_corner_straight_pair.png', 'by_heading.png'}
     assert all(f.read_bytes().startswith(b'\x89PNG') for f in files)
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_writes_json(tmp_path):
     out = tmp_path / 'trials.json'
     done = CliRunner().invoke(build_app(), [
@@ -183,6 +189,7 @@ def test_the_command_prints_tables_and_writes_json(tmp_path):
     assert len(json.loads(out.read_text())['trials']) == 3
 
 
+@pytest.mark.slow
 def test_several_seeds_are_several_draws_in_one_table(tmp_path):
     out = tmp_path / 'trials.json'
     done = CliRunner().invoke(build_app(), [
@@ -243,6 +250,7 @@ def test_the_command_refuses_what_does_not_exist(arguments, word):
     assert word in str(done.exception)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not MODEL.is_file(), reason='no model in models/')
 @pytest.mark.parametrize('rig', ['single', 'pair', 'trio'])
 def test_the_shipped_detector_listens_in_a_trial(rig):
@@ -323,6 +331,7 @@ def switches_of(**changes):
     return run_trial(replace(BY_SIGHT, **changes)).switches
 
 
+@pytest.mark.slow
 def test_auto_by_sight_changes_to_sound_when_the_camera_fails_and_back():
     assert switches_of() == 0
     killed = run_trial(replace(BY_SIGHT, camera_fault='killed'))
@@ -335,6 +344,7 @@ def test_auto_by_sight_changes_to_sound_when_the_camera_fails_and_back():
 AHEAD = PolicySettings(Algorithm2Settings(ahead=0.1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('policy', 'settings'), [('tracker', None), ('algorithm2', AHEAD)])
 def test_an_idealised_camera_alone_reaches_the_destination(policy, settings):
     request = replace(BY_SIGHT, policy=policy, modality='vision', max_duration_s=1800.0)
@@ -342,6 +352,7 @@ def test_an_idealised_camera_alone_reaches_the_destination(policy, settings):
     assert (result.outcome, result.rig, result.switches) == ('destination', 'camera', 0)
 
 
+@pytest.mark.slow
 def test_algorithm2_as_printed_does_not_look_at_what_is_ahead():
     request = replace(BY_SIGHT, policy='algorithm2', modality='vision', max_duration_s=1800.0)
     result = run_trial(request)

@@ -111,6 +111,7 @@ def test_picture_has_the_markers_colour_on_the_map(scene, tmp_path):
     assert np.all(pixels == (1.0, 0.0, 0.0), axis=-1).sum() > 100
 
 
+@pytest.mark.slow
 def test_command_draws_a_bag_or_says_that_there_is_nothing(tmp_path):
     def transform(time_ns):
         vector = kind('geometry_msgs/msg/Vector3')

@@ -104,6 +104,7 @@ def test_fans_have_the_colours_places_and_lifetimes_of_the_markers(shown):
     assert dimmed.triangles[0].color.a < 0.5 and 'clipped' in dimmed.texts[0].text
 
 
+@pytest.mark.slow
 def test_map_is_made_of_the_readings_where_the_robot_stood(shown):
     _, grid = shown['/near_wall/map'][-1]
     assert grid.frame_id == 'odom' and [f.name for f in grid.fields] == [

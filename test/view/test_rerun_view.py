@@ -199,6 +199,7 @@ def test_live_views_are_laid_out_as_things_appear(bag):
     assert layout('odom', view.has) is not None
 
 
+@pytest.mark.slow
 def test_a_file_to_share_is_written_whole_or_not_at_all(bag, tmp_path):
     out = tmp_path / 'view.rrd'
     arguments = ['view', str(bag), '--out', str(out)]
@@ -251,6 +252,7 @@ def asked(port, path='/', host=None):
     return answer, answer.read()
 
 
+@pytest.mark.slow
 def test_the_page_comes_from_this_machine_alone(page):
     answer, _ = asked(page)
     where = answer.getheader('Location')
@@ -269,6 +271,7 @@ def test_the_page_comes_from_this_machine_alone(page):
         probe.bind(('127.0.0.2', page))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(CHROMIUM is None, reason='no browser here: apt install chromium')
 def test_a_real_browser_draws_it_and_asks_nobody_else(page):

@@ -35,6 +35,8 @@ from quiet_nav.view.gate import Gate, may_connect
 from quiet_nav.view.scene import Scene
 from quiet_nav.view.serve import into_server
 
+pytestmark = pytest.mark.realtime
+
 S = 1_000_000_000
 WAIT_S = 60.0
 

@@ -90,7 +90,8 @@ def checked(schema: type[S], content: object, where: str) -> S:
     except (TypeError, ValueError, RecursionError) as error:
         raise QuietNavError(f'{where}: holds what no format does ({error})') from error
     try:
-        return _adapter(schema).validate_json(text, strict=True)
+        # mypy takes the hash of a class for that of its objects.
+        return _adapter(schema).validate_json(text, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         raise QuietNavError(f'{where}: {_faults(schema, error)}') from error
 

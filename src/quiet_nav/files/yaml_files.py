@@ -35,7 +35,7 @@ _MOST_MERGED = 1_000
 _Base: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
-class _Loader(_Base):
+class _Loader(_Base):  # type: ignore[misc]  # which of the two it is shows when it runs
     """PyYAML's safe loader, without dates, with numbers as YAML 1.2 writes them."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:

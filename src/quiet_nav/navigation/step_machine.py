@@ -271,8 +271,9 @@ class StepMachine:
         A step that nothing was decided in yet keeps its heading, wherever the robot looked.
         """
         undecided = self.phase not in (Phase.TURN, Phase.DRIVE) or self.step.stays
-        keeps = undecided and self._step_pose is not None
-        heading = self._step_pose.yaw if keeps else None
+        heading = None
+        if undecided and self._step_pose is not None:
+            heading = self._step_pose.yaw
         self._begin_step()
         self._heading_rad = heading
 
@@ -365,12 +366,18 @@ class StepMachine:
     def _stops_for(self, sides: frozenset[Side], turned: bool = False) -> list[ListenStop]:
         return list(listen_stops(self.senses.rig, sides, turned))
 
+    @property
+    def _settled_at(self) -> Pose2D:
+        """Where the step's listening began, at the step's heading; never asked before it."""
+        assert self._step_pose is not None, f'{self.phase.name} before the robot settled'
+        return self._step_pose
+
     def _next_stop(self, pose: Pose2D) -> None:
         """Listen where the next stop's heading is reached, turn there where not."""
         if not self._stops:
             self._enter(Phase.DECIDE)
             return
-        turn = Turn(wrap_angle(self._step_pose.yaw + self._stops[0].turn_rad))
+        turn = Turn(wrap_angle(self._settled_at.yaw + self._stops[0].turn_rad))
         if abs(wrap_angle(turn.yaw_rad - pose.yaw)) <= LISTEN_HEADING_RAD:
             self._heard.append(_Heard(self._stops.pop(0), self._now_ns))
             self._enter(Phase.LISTEN)
@@ -399,13 +406,13 @@ class StepMachine:
         if self._stops:
             self._enter(
                 Phase.TURN_TO_LISTEN,
-                Turn(wrap_angle(self._step_pose.yaw + self._stops[0].turn_rad)),
+                Turn(wrap_angle(self._settled_at.yaw + self._stops[0].turn_rad)),
             )
         else:
             self._enter(Phase.DECIDE)
 
     def _decide(self, pose: Pose2D, twist: Twist2D) -> None:
-        choice = self.policy.decide(self.readings, self._step_pose)
+        choice = self.policy.decide(self.readings, self._settled_at)
         if isinstance(choice, Look):
             if choice.side in self._looked:
                 raise RuntimeError(f'{self.policy.name} asked to look {choice.side.name} twice')
@@ -425,16 +432,18 @@ class StepMachine:
                 self._back_to_heading(pose)
             return
         self._empty_listens, self._waiting_ns = 0, None
-        yaw = wrap_angle(self._step_pose.yaw + choice.turn_rad)
+        yaw = wrap_angle(self._settled_at.yaw + choice.turn_rad)
         self._enter(Phase.TURN, Turn(yaw))
 
     def _back_to_heading(self, pose: Pose2D) -> None:
         """Turn back to the heading of the step before it is listened from anew."""
-        self._enter(Phase.TURN, Turn(self._step_pose.yaw))
+        self._enter(Phase.TURN, Turn(self._settled_at.yaw))
 
     def _move(self, pose: Pose2D, twist: Twist2D) -> None:
         """Follow the motion of TURN_TO_LISTEN, TURN and DRIVE until it is done."""
-        if self._motion.command(pose, self.limits) is not None:
+        motion = self._motion
+        assert motion is not None, f'{self.phase.name} without a motion'
+        if motion.command(pose, self.limits) is not None:
             return
         if self.phase == Phase.TURN_TO_LISTEN:
             self._last = STOP
@@ -444,7 +453,7 @@ class StepMachine:
         elif self.phase == Phase.TURN:
             left_m = max(self.goal.max_distance_m - self.distance_m, 0.0)
             drive_m = max(0.0, min(self.step.drive_m, self.timing.max_step_m, left_m))
-            self._enter(Phase.DRIVE, Drive(pose, self._motion.yaw_rad, drive_m))
+            self._enter(Phase.DRIVE, Drive(pose, motion.yaw_rad, drive_m))
         else:
             self._end_step()
 

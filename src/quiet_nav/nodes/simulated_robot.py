@@ -22,10 +22,12 @@ from dataclasses import dataclass, replace
 import math
 import sys
 import time
+from typing import TypeVar
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
+import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data, QoSDurabilityPolicy, QoSProfile
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -36,6 +38,7 @@ from tf2_msgs.msg import TFMessage
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D
+from quiet_nav.navigation.limits import Twist2D
 from quiet_nav.nodes.base import PlainNode
 from quiet_nav.nodes.camera_messages import (
     camera_info_to_msg,
@@ -48,6 +51,22 @@ from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.drive import RobotSettings, RobotState
+from quiet_nav.simulation.robot.failures import (
+    EXPECTED,
+    FailingLine,
+    Failure,
+    Failures,
+    FalseWay,
+    Motion,
+    spoiled_bump,
+    spoiled_ears,
+    spoiled_image,
+    spoiled_info,
+    spoiled_sound,
+    spoiled_time,
+    spoiled_twist,
+    Stamped,
+)
 from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera import D415_COLOR_LEFT_M
@@ -56,6 +75,8 @@ from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.simulation.sound.scenes import scene_in_plan
 from quiet_nav.sound.pcm import encode_pcm
 from quiet_nav.sound.windows import SAMPLE_RATE
+
+T = TypeVar('T')
 
 ODOMETRY_TICKS = 2
 #: Most ticks in one go, so that commands are heard between them.
@@ -113,6 +134,11 @@ class SimulatedRobotParameters:
         60.0, 'how long a camera that comes back is away (s)', minimum=0.0, maximum=86400.0
     )
     odometry: bool = parameter(True, 'false stops odom and its tf, as a base that fails')
+    failures: tuple[str, ...] = parameter(
+        (),
+        f'what fails: {EXPECTED}; SECONDS from the start of the simulation, at once without; '
+        'the first of a component that holds counts; an empty list ends them all',
+    )
 
     def fault(self) -> CameraFault:
         back = self.camera_fault == 'back'
@@ -122,6 +148,16 @@ class SimulatedRobotParameters:
     def __post_init__(self) -> None:
         if len(self.pose) not in (0, 3):
             raise QuietNavError(f'parameter pose: {len(self.pose)} numbers; expected x, y, yaw')
+        channels = find_rig(self.rig).channels
+        for failure in self.wrong():
+            if failure.base == 'ear' and failure.channel >= channels:
+                raise QuietNavError(
+                    f'parameter failures: {failure.component}; rig {self.rig} has {channels} '
+                    'channels, from ear0'
+                )
+
+    def wrong(self) -> list[Failure]:
+        return [Failure.parse(text) for text in self.failures if text]
 
 
 class SimulatedRobot(PlainNode):
@@ -148,7 +184,10 @@ class SimulatedRobot(PlainNode):
         self._epoch_ns = time.time_ns()
         self._ticks = 0
         self._bump: bool | None = None
+        self._said_info: tuple[int, int] | None = None
         self._next_image_ns = 0
+        self._failures = Failures(p.wrong())
+        self._make_lines(p.seed)
         self._make_interfaces()
         self._publish_static_frames()
         self._publish_audio_info()
@@ -157,6 +196,8 @@ class SimulatedRobot(PlainNode):
         self._begin_timing()
         self._timer = self.create_timer(TICK_NS / NS_PER_S, self._advance, clock=self._steady)
         self._retime(p)
+        # Set at the start, they hold from the simulation's first moment.
+        self._failures = Failures(p.wrong())
 
     def _make_interfaces(self) -> None:
         stamped = self._settings.value.enable_stamped_cmd_vel
@@ -178,7 +219,27 @@ class SimulatedRobot(PlainNode):
         self._depth_pub = self.create_publisher(Image, f'{prefix}/depth/image_rect_raw', 2)
         self._depth_info_pub = self.create_publisher(CameraInfo, f'{prefix}/depth/camera_info', 2)
 
+    def _make_lines(self, seed: int) -> None:
+        """Make the ways of all values on which they may fail."""
+        self._noise = noise = np.random.default_rng([seed, 1])
+        way, frame = FalseWay(), FalseWay()
+        self._odometry_line = FailingLine[Motion](
+            'odom', lambda motion, failure: replace(motion, pose=way(motion.pose, failure))
+        )
+        self._twist_line = FailingLine[Twist2D]('twist', spoiled_twist)
+        self._tf_line = FailingLine[Pose2D]('tf', frame)
+        self._clock_line = FailingLine[int]('clock', spoiled_time(noise))
+        self._audio_line = FailingLine[np.ndarray]('audio', spoiled_sound(noise))
+        self._color_line = FailingLine[np.ndarray]('camera', spoiled_image(noise))
+        self._depth_line = FailingLine[np.ndarray]('depth', spoiled_image(noise))
+        self._bump_line = FailingLine[bool]('bump', spoiled_bump)
+        self._command_line = FailingLine[Twist2D]('cmd_vel', spoiled_twist)
+
     # Time
+
+    @property
+    def _time_s(self) -> float:
+        return self._world.time_ns / NS_PER_S
 
     @property
     def now_ns(self) -> int:
@@ -192,6 +253,9 @@ class SimulatedRobot(PlainNode):
     def _retime(self, parameters: SimulatedRobotParameters) -> None:
         if not hasattr(self, '_timer'):
             return
+        self._failures = Failures(parameters.wrong(), self._time_s)
+        for text in parameters.failures:
+            self.log.warn(f'fails by request: {text}')
         self._begin_timing()
         period_ns = TICK_NS / parameters.time_factor
         self._timer.timer_period_ns = int(min(max(period_ns, 2_000_000), TICK_NS))
@@ -208,12 +272,16 @@ class SimulatedRobot(PlainNode):
     def _tick(self) -> None:
         state = self._world.tick()
         self._ticks += 1
-        self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(self.now_ns)))
+        for time in self._through(self._clock_line, self.now_ns):
+            self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(time.value)))
+        self._command(None)
         if self._ticks % ODOMETRY_TICKS == 0:
             self._publish_motion(state)
-        if state.bump != self._bump:
-            self._bump = state.bump
-            self._bump_pub.publish(Bool(data=state.bump))
+        for bump in self._through(self._bump_line, state.bump):
+            if bump.value != self._bump:
+                self._bump = bump.value
+                self._bump_pub.publish(Bool(data=bump.value))
+        self._publish_audio_info()
         if self._world.chunk_due:
             self._publish_audio()
         if self.now_ns >= self._next_image_ns:
@@ -222,7 +290,15 @@ class SimulatedRobot(PlainNode):
     # Commands
 
     def _on_twist(self, twist: Twist) -> None:
-        self._world.robot.command(twist.linear.x, twist.angular.z)
+        self._command(Twist2D(twist.linear.x, twist.angular.z))
+
+    def _command(self, command: Twist2D | None) -> None:
+        """Let the robot do what comes through of a command; None: of those before."""
+        for item in self._through(self._command_line, command):
+            self._world.robot.command(item.value.linear_mps, item.value.angular_rps)
+
+    def _through(self, line: FailingLine[T], value: T | None) -> list[Stamped[T]]:
+        return line.through(self._failures, self._time_s, self.now_ns, value)
 
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -253,29 +329,50 @@ class SimulatedRobot(PlainNode):
     def _publish_motion(self, state: RobotState) -> None:
         now_ns = self.now_ns
         self._truth_pub.publish(_odometry(state.pose, state, now_ns, 'map'))
-        if self._settings.value.odometry:
-            self._odom_pub.publish(_odometry(state.odometry, state, now_ns, 'odom'))
-            transform = transform_to_msg(state.odometry, now_ns, 'odom', 'base_link')
+        if not self._settings.value.odometry:
+            return
+        # A twist that does not come is one that odometry does not know: zero.
+        twists = self._through(self._twist_line, Twist2D(state.linear_mps, state.angular_rps))
+        twist = twists[-1].value if twists else Twist2D(0.0, 0.0)
+        for item in self._through(self._odometry_line, Motion(state.odometry, twist)):
+            self._odom_pub.publish(_odometry_of(item.value, item.stamp_ns, 'odom'))
+        for frame in self._through(self._tf_line, state.odometry):
+            transform = transform_to_msg(frame.value, frame.stamp_ns, 'odom', 'base_link')
             self._tf_pub.publish(TFMessage(transforms=[transform]))
 
     def _publish_audio(self) -> None:
         if not (self._settings.value.audio and self._audio_pub.get_subscription_count()):
             self._world.pass_over()
             return
-        chunk = self._world.listen()
-        message = AudioDataStamped()
-        message.header.stamp = ns_to_stamp(self._epoch_ns + chunk.start_ns)
-        message.audio.data = array('B', encode_pcm(chunk.samples.T, 'S16LE'))
-        self._audio_pub.publish(message)
+        chunk, ears = self._world.listen(), self._failures.ears(self._time_s)
+        samples = spoiled_ears(chunk.samples, ears, self._time_s, self._noise)
+        start_ns = self._epoch_ns + chunk.start_ns
+        for item in self._audio_line.through(self._failures, self._time_s, start_ns, samples):
+            message = AudioDataStamped()
+            message.header.stamp = ns_to_stamp(item.stamp_ns)
+            message.audio.data = array('B', encode_pcm(item.value.T, 'S16LE'))
+            self._audio_pub.publish(message)
 
     def _publish_audio_info(self) -> None:
-        channels = self._world.rig.channels
+        """Say what the sound is, at the start and whenever a failure says something else."""
+        info, failure = (
+            (self._world.rig.channels, SAMPLE_RATE),
+            self._failures.now('audio_info', self._time_s),
+        )
+        if failure is not None:
+            if failure.kind == 'off':
+                return
+            info = spoiled_info(info, failure)
+        if info == self._said_info:
+            return
+        self._said_info = info
+        channels, rate = info
         self._info_pub.publish(
             AudioInfo(
                 channels=channels,
-                sample_rate=SAMPLE_RATE,
+                sample_rate=rate,
                 sample_format='S16LE',
-                bitrate=channels * SAMPLE_RATE * 16 // 1000,
+                bitrate=channels * rate * 16 // 1000,
                 coding_format='wave',
             )
         )
@@ -291,10 +388,13 @@ class SimulatedRobot(PlainNode):
         stamp = ns_to_stamp(self.now_ns)
         if self._color_pub.get_subscription_count():
             image = self._world.color_image(p.light, wrong)
-            self._color_pub.publish(image_to_msg(image, 'rgb8', stamp, COLOR_FRAME))
+            for item in self._through(self._color_line, image):
+                message = image_to_msg(item.value, 'rgb8', ns_to_stamp(item.stamp_ns), COLOR_FRAME)
+                self._color_pub.publish(message)
         if self._depth_pub.get_subscription_count():
-            image = self._world.depth_image()
-            self._depth_pub.publish(image_to_msg(image, '16UC1', stamp, DEPTH_FRAME))
+            for item in self._through(self._depth_line, self._world.depth_image()):
+                message = image_to_msg(item.value, '16UC1', ns_to_stamp(item.stamp_ns), DEPTH_FRAME)
+                self._depth_pub.publish(message)
         if self._color_info_pub.get_subscription_count():
             camera = self._world.camera.color_intrinsics
             self._color_info_pub.publish(camera_info_to_msg(camera, stamp, COLOR_FRAME))
@@ -339,12 +439,17 @@ class SimulatedRobot(PlainNode):
 
 
 def _odometry(pose: Pose2D, state: RobotState, now_ns: int, frame: str) -> Odometry:
+    twist = Twist2D(state.linear_mps, state.angular_rps)
+    return _odometry_of(Motion(pose, twist), now_ns, frame)
+
+
+def _odometry_of(motion: Motion, now_ns: int, frame: str) -> Odometry:
     message = Odometry(child_frame_id='base_link')
     message.header.stamp = ns_to_stamp(now_ns)
     message.header.frame_id = frame
-    message.pose.pose = pose_to_msg(pose)
-    message.twist.twist.linear.x = state.linear_mps
-    message.twist.twist.angular.z = state.angular_rps
+    message.pose.pose = pose_to_msg(motion.pose)
+    message.twist.twist.linear.x = motion.twist.linear_mps
+    message.twist.twist.angular.z = motion.twist.angular_rps
     return message
 
 

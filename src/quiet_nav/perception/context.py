@@ -75,8 +75,8 @@ def fill_slots(
     count = len(bearings_rad)
     others = np.full((count, len(SLOTS)), -1, np.int64)
     for ear in range(count):
-        order = sorted(range(count), key=lambda i, e=ear: abs(starts_ns[i] - starts_ns[e]))
-        for other in order:
+        apart_ns = [abs(start_ns - starts_ns[ear]) for start_ns in starts_ns]
+        for other in sorted(range(count), key=apart_ns.__getitem__):
             slot = None if other == ear else slot_of(bearings_rad[ear], bearings_rad[other])
             if slot is not None and others[ear, slot] < 0:
                 others[ear, slot] = other

@@ -25,6 +25,17 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
 from quiet_nav.perception.maps.probability_grid import GridMap
+from quiet_nav.perception.message_fields import (
+    Image,
+    NearWall,
+    OccupancyGrid,
+    Odometry,
+    Point,
+    Quaternion,
+    Stamp,
+    TFMessage,
+    TransformStamped,
+)
 from quiet_nav.perception.readings import Context, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 
@@ -46,12 +57,12 @@ _SUM_TOLERANCE = 0.02
 _NORM_TOLERANCE = 0.05
 
 
-def stamp_to_ns(stamp: object) -> int:
+def stamp_to_ns(stamp: Stamp) -> int:
     """Return a builtin_interfaces/Time as integer nanoseconds."""
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
-def checked_ns(stamp: object, what: str) -> int:
+def checked_ns(stamp: Stamp, what: str) -> int:
     """Return a stamp as integer nanoseconds; QuietNavError where it is no time since 1970."""
     if stamp.sec < 0 or not 0 <= stamp.nanosec < 1_000_000_000:
         raise QuietNavError(
@@ -60,7 +71,7 @@ def checked_ns(stamp: object, what: str) -> int:
     return stamp_to_ns(stamp)
 
 
-def reading_from_msg(message: object) -> NearWallReading:
+def reading_from_msg(message: NearWall) -> NearWallReading:
     """
     Return the reading of a quiet_nav/NearWall; every field is checked.
 
@@ -105,7 +116,7 @@ def reading_from_msg(message: object) -> NearWallReading:
     )
 
 
-def _bins_of(message: object) -> DistanceBins:
+def _bins_of(message: NearWall) -> DistanceBins:
     """Return the bins of a quiet_nav/NearWall; QuietNavError where they are none."""
     if not len(message.distance_probabilities):
         return STANDARD_BINS
@@ -116,7 +127,7 @@ def _bins_of(message: object) -> DistanceBins:
     return STANDARD_BINS if bins == STANDARD_BINS else bins
 
 
-def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
+def _distances(message: NearWall, bins: DistanceBins) -> tuple[float, ...]:
     """Return the distance probabilities of a NearWall, () where it has none."""
     probabilities = tuple(float(p) for p in message.distance_probabilities)
     if not probabilities:
@@ -135,7 +146,7 @@ def _distances(message: object, bins: DistanceBins) -> tuple[float, ...]:
     return probabilities
 
 
-def grid_from_msg(message: object) -> GridMap:
+def grid_from_msg(message: OccupancyGrid) -> GridMap:
     """
     Return the near-wall map of a nav_msgs/OccupancyGrid, to 0.01; NaN where it says -1.
 
@@ -156,7 +167,7 @@ def grid_from_msg(message: object) -> GridMap:
     return GridMap(np.where(cells >= 0, cells / 100.0, np.nan), at.x, at.y, info.resolution)
 
 
-def pixels_from_msg(message: object) -> np.ndarray:
+def pixels_from_msg(message: Image) -> np.ndarray:
     """
     Return a sensor_msgs/Image of 8 bits a channel as (height, width, 3), red, green, blue.
 
@@ -189,7 +200,7 @@ def pixel_type(encoding: str, big_endian: bool = False) -> np.dtype:
     return np.dtype(np.uint8) if channels == 1 else np.dtype((np.void, channels))
 
 
-def pixel_rows(message: object, pixel_bytes: int) -> np.ndarray:
+def pixel_rows(message: Image, pixel_bytes: int) -> np.ndarray:
     """
     Return the bytes of a sensor_msgs/Image's pixels, uint8 (height, width * pixel_bytes).
 
@@ -229,7 +240,7 @@ class FrameListener:
         self._placed = placed or (lambda *_: None)
         self._refused = refused or (lambda _: None)
 
-    def on_tf(self, message: object) -> None:
+    def on_tf(self, message: TFMessage) -> None:
         """Take a tf2_msgs/TFMessage of /tf; transforms that are none are left out."""
         for item in message.transforms:
             try:
@@ -245,7 +256,7 @@ class FrameListener:
             self.buffer.add(parent, frame, time_ns, transform)
             self._placed(parent, frame, time_ns, transform)
 
-    def on_tf_static(self, message: object) -> None:
+    def on_tf_static(self, message: TFMessage) -> None:
         """Take a tf2_msgs/TFMessage of /tf_static; transforms that are none are left out."""
         for item in message.transforms:
             try:
@@ -257,7 +268,7 @@ class FrameListener:
             self.buffer.add_fixed(parent, frame, transform)
             self._placed(parent, frame, None, transform)
 
-    def on_odom(self, message: object) -> None:
+    def on_odom(self, message: Odometry) -> None:
         """Take a nav_msgs/Odometry, unless tf has the base's frame or it is about another one."""
         frame, parent = message.child_frame_id.lstrip('/'), message.header.frame_id.lstrip('/')
         if self._base_from_tf or frame != self._base_frame or not parent:
@@ -274,7 +285,7 @@ class FrameListener:
         self._placed(parent, frame, time_ns, transform)
 
 
-def checked_transform(t: object, q: object, what: str) -> Transform:
+def checked_transform(t: Point, q: Quaternion, what: str) -> Transform:
     """
     Return a translation and rotation as a Transform.
 
@@ -289,7 +300,7 @@ def checked_transform(t: object, q: object, what: str) -> Transform:
     return Transform(*numbers)
 
 
-def _placing(item: object) -> tuple[str, str, Transform]:
+def _placing(item: TransformStamped) -> tuple[str, str, Transform]:
     frame, parent = item.child_frame_id.lstrip('/'), item.header.frame_id.lstrip('/')
     transform = item.transform
     what = f'transform of {frame}'

@@ -128,7 +128,9 @@ def _silence(file: ModelFile) -> dict[str, np.ndarray]:
     """Return inputs of one window, or one image, with nothing in them."""
     if file.metadata.kind == 'resnet':
         return {'image': np.zeros((1, 64, 64, 3), np.uint8)}
-    feeds = {'waveform': np.zeros((1, file.metadata.input_samples), np.float32)}
+    feeds: dict[str, np.ndarray] = {
+        'waveform': np.zeros((1, file.metadata.input_samples), np.float32)
+    }
     if file.metadata.kind == 'context':
         feeds |= {
             'clip_weights': clip_weights(1),

@@ -155,8 +155,12 @@ class TransformBuffer:
         if not all(map(math.isfinite, values)):
             return
         link = self._links.get(frame)
-        fresh = link is None or link.fixed or link.parent != parent
-        if fresh or time_ns < link.times[-1] - JUMP_BACK_S * 1e9:
+        if (
+            link is None
+            or link.fixed
+            or link.parent != parent
+            or time_ns < link.times[-1] - JUMP_BACK_S * 1e9
+        ):
             link = self._links[frame] = _Link(parent, False)
         i = bisect.bisect_left(link.times, time_ns)
         if i < len(link.times) and link.times[i] == time_ns:

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from quiet_nav.evaluation.reality.room import Figure, RoomReport
 from quiet_nav.evaluation.reality.spectra import BANDS_HZ, OCTAVES_HZ, THIRDS_HZ
-from quiet_nav.evaluation.reality.wall import DEPTH_AT_M, RANGES_HZ, WallReport
+from quiet_nav.evaluation.reality.wall import APART_M, DEPTH_AT_M, RANGES_HZ, WallReport
 
 _COLOURS = {'measured': 'black', 'images': 'tab:orange', 'waves': 'tab:blue'}
 _COLOURS['simulated'] = _COLOURS['images']
@@ -92,6 +92,12 @@ def wall_table(report: WallReport) -> Table:
     )
     median, ninety = report.distance_error_m
     table.add_row('a distance from all others, error', f'{median:.3f} m (90 %: {ninety:.3f} m)', '')
+    median, ninety = report.distance_error_apart_m
+    table.add_row(
+        f'the same, from those over {APART_M:g} m away',
+        f'{median:.3f} m (90 %: {ninety:.3f} m)',
+        '',
+    )
     return table
 
 
@@ -108,6 +114,7 @@ def wall_said(report: WallReport) -> dict[str, object]:
             'simulated': report.simulated.offset_m.round(3).tolist(),
         },
         'distance_error_m': list(report.distance_error_m),
+        'distance_error_apart_m': list(report.distance_error_apart_m),
     }
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from quiet_nav.evaluation.reality.measurements import MeasuredWall
+from quiet_nav.perception.interference import MeasuredInterference
 from quiet_nav.simulation.rooms.absorption import MATERIALS
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
@@ -38,6 +39,8 @@ DEPTH_AT_M = 0.3
 RANGES_HZ = ((1000.0, 2000.0), (2000.0, 3500.0), (3500.0, 5500.0))
 _OFFSETS_M = np.linspace(-0.1, 0.1, 201)
 _TIMES = 500
+#: In the harder figure, no reference is nearer than this to the distance asked.
+APART_M = 0.1
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class WallReport:
     phase_spread_rad: dict[str, tuple[float, float, float]]
     depth_slope_db_per_octave: dict[str, tuple[float, float, float]]
     distance_error_m: tuple[float, float]
+    distance_error_apart_m: tuple[float, float]
     depth_by: dict[str, list[float]]
 
 
@@ -106,7 +110,7 @@ def wall_report(wall: MeasuredWall, seed: int = 0) -> WallReport:
         level = 20.0 * np.log10(np.maximum(r.depth[rows], 1e-6)).mean(axis=1)
         return float(np.polyfit(octaves[rows], level, 1)[0])
 
-    errors = distance_errors(wall)
+    errors, apart = distance_errors(wall), distance_errors(wall, APART_M)
     return WallReport(
         wall,
         ripples['measured'],
@@ -115,6 +119,7 @@ def wall_report(wall: MeasuredWall, seed: int = 0) -> WallReport:
         figure(lambda r, rows: _spread(r.phase[rows])),
         figure(slope),
         (float(np.median(errors)), float(np.percentile(errors, 90))),
+        (float(np.median(apart)), float(np.percentile(apart, 90))),
         {
             name: _depth_by(wall, magnitude)
             for name, magnitude in (('measured', wall.magnitude), ('simulated', simulated))
@@ -180,24 +185,23 @@ def _ripple_model(distance_m: np.ndarray, frequency_hz: float) -> np.ndarray:
     )
 
 
-def distance_errors(wall: MeasuredWall) -> np.ndarray:
-    """Return for every distance by how much it is missed by a fit on all the others, m."""
+def distance_errors(wall: MeasuredWall, gap_m: float = 0.0) -> np.ndarray:
+    """
+    Return for every distance by how much it is missed by a fit on all the others, m.
+
+    gap_m: distances that lie within so much of the one asked are left out of the fit, too.
+    """
     grid = np.arange(0.10, 0.70, 0.002)
     errors = []
-    for out in range(len(wall.distance_m)):
-        rows = np.delete(np.arange(len(wall.distance_m)), out)
-        misfit = np.zeros(len(grid))
-        for note, mic in np.ndindex(wall.magnitude.shape[1:]):
-            level, heard = wall.magnitude[rows, note, mic], wall.magnitude[out, note, mic]
-            there = np.isfinite(level)
-            if not np.isfinite(heard):
-                continue
-            model = _ripple_model(wall.distance_m[rows][there], float(wall.frequency_hz[note]))
-            solution, *_ = np.linalg.lstsq(model, level[there], rcond=None)
-            spread = (level[there] - model @ solution).std() + 1e-9
-            told = _ripple_model(grid, float(wall.frequency_hz[note])) @ solution
-            misfit += np.minimum(((heard - told) / spread) ** 2, 9.0)
-        errors.append(abs(grid[int(np.argmin(misfit))] - wall.distance_m[out]))
+    for distance, heard in zip(wall.distance_m, wall.magnitude, strict=True):
+        rows = np.abs(wall.distance_m - distance) > gap_m + 1e-6
+        total = np.zeros(len(grid))
+        for mic in range(wall.magnitude.shape[2]):
+            fitted = MeasuredInterference.fit(
+                wall.distance_m[rows], wall.frequency_hz, wall.magnitude[rows][:, :, mic]
+            )
+            total += fitted.log_likelihood(heard[:, mic], grid)
+        errors.append(abs(grid[int(np.argmax(total))] - distance))
     return np.array(errors)
 
 

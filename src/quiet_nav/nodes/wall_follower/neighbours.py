@@ -50,6 +50,10 @@ class Neighbours:
             found = found or sole_fault('/clock', around.publishers('/clock'))
         return found
 
+    def warning(self) -> str:
+        """Return that readings come from two detectors, '' where not: either may be right."""
+        return sole_fault('near_wall', self._around.publishers('near_wall'))
+
     def objection(self) -> str:
         """Return why no goal can be taken: a conflict, or a robot that expects another type."""
         return self.conflict() or type_fault(

@@ -396,6 +396,9 @@ class WallFollower(ManagedNode):
         if neighbours is None or not (driving or self._next or self._time.simulated):
             return
         found = neighbours.conflict() if driving else ''
+        warning = neighbours.warning() if driving else ''
+        if warning:
+            self.log.warn(warning, cause='two near_wall')
         with self._lock:
             active, clocks = self._run, self._clocks()
             self._conflict = found

@@ -89,9 +89,10 @@ def fan(reading: NearWallReading, opening_rad: float = math.pi / 3.0, segments: 
     angles = np.linspace(-opening_rad / 2.0, opening_rad / 2.0, segments + 1)
     rim = [(radius * math.cos(a), radius * math.sin(a)) for a in angles]
     corners = [corner for a, b in itertools.pairwise(rim) for corner in ((0.0, 0.0), a, b)]
+    red, green, blue = map(float, colours(np.array(p)))
     return Fan(
         tuple(corners),
-        tuple(float(v) for v in colours(np.array(p))),
+        (red, green, blue),
         0.9 if reading.valid else _DIMMED,
         label(reading),
         (radius + 0.12, 0.0),

@@ -73,10 +73,11 @@ class ReadingMarkers:
         ear, drawn = self.ear_of(reading), fan(reading)
         place = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
         text_at = Pose2D(*place.transform(*drawn.label_at), 0.0)
-        shared = {'number': int(reading.side), 'time_ns': reading.end_ns}
+        number, time_ns = int(reading.side), reading.end_ns
         text = ShownMarker(
             'probability',
-            **shared,
+            number,
+            time_ns,
             lifetime_s=FAN_LIFETIME_S,
             place=text_at,
             z=ear.z + _TEXT_ABOVE_M,
@@ -85,7 +86,16 @@ class ReadingMarkers:
             text=drawn.label,
             text_m=_TEXT_M if reading.valid else _REASON_M,
         )
-        sector = _sector('near_wall', drawn, drawn.alpha, place, ear.z, FAN_LIFETIME_S, **shared)
+        sector = _sector(
+            'near_wall',
+            drawn,
+            alpha=drawn.alpha,
+            place=place,
+            z=ear.z,
+            lifetime_s=FAN_LIFETIME_S,
+            number=number,
+            time_ns=time_ns,
+        )
         return [sector, text]
 
     def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
@@ -102,10 +112,10 @@ class ReadingMarkers:
             _sector(
                 f'trace/{reading.side.name.lower()}',
                 drawn,
-                sheet.alpha,
-                place,
-                sheet.z,
-                sheet.lifetime_s,
+                alpha=sheet.alpha,
+                place=place,
+                z=sheet.z,
+                lifetime_s=sheet.lifetime_s,
                 number=sheet.number,
                 time_ns=reading.end_ns,
                 frame_locked=False,
@@ -117,19 +127,24 @@ class ReadingMarkers:
 def _sector(
     namespace: str,
     drawn: Fan,
+    *,
     alpha: float,
     place: Pose2D,
     z: float,
     lifetime_s: float,
-    **other: object,
+    number: int,
+    time_ns: int,
+    frame_locked: bool = True,
 ) -> ShownMarker:
     return ShownMarker(
         namespace,
+        number,
+        time_ns,
         lifetime_s=lifetime_s,
         place=place,
         z=z,
         colour=drawn.colour,
         alpha=alpha,
+        frame_locked=frame_locked,
         triangles=drawn.triangles,
-        **other,
     )

@@ -103,7 +103,8 @@ class NearWallMapper:
     def settle(self) -> int:
         """Place the readings whose transforms have come; return how many were placed."""
         newest = max((w.reading.end_ns for w in self._waiting), default=0)
-        kept, placed = deque(), 0
+        kept: deque[_Waiting] = deque()
+        placed = 0
         for item in self._waiting:
             ear, known = self._ear(item)
             if not known:
@@ -128,9 +129,9 @@ class NearWallMapper:
         look_ns = round(_LOOK_EVERY_S * 1e9)
         times = [*range(reading.start_ns, reading.end_ns, look_ns), reading.end_ns]
         looked = [self.frames.lookup(s.fixed_frame, s.base_frame, t) for t in times]
-        if any(found is None for found in looked):
+        poses = [found.pose for found in looked if found is not None]
+        if len(poses) < len(looked):
             return None, False
-        poses = [found.pose for found in looked]
         if not s.moving and not _stood(poses):
             return None, True
         middle = len(poses) // 2

@@ -28,6 +28,8 @@ from quiet_nav.perception.readings import NEAR_WALL_M
 
 #: Cells that the grid grows by at once, so that it does so seldom.
 _GROWTH = 64
+#: No robot drives so far from where its odometry began, in meters.
+FARTHEST_M = 1e6
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class ProbabilityGrid:
             raise QuietNavError(f'probability {probability}; expected 0 to 1')
         if not all(map(math.isfinite, (ear.x, ear.y, ear.yaw))):
             raise QuietNavError(f'ear at {ear}; expected finite numbers')
+        if max(abs(ear.x), abs(ear.y)) > FARTHEST_M:
+            return False
         cells = self.cells(ear)
         if not self._grow(cells):
             return False

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from scipy import optimize
 import torch
 
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.models import OnnxModel
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import fit_class_temperature
 from quiet_nav.learning.detectors.context.data import context_datasets, ContextDataset
@@ -198,7 +198,7 @@ def _difference(item: onnx_export.Exportable, path: Path) -> float:
     feeds[NEAREST] = np.array([0, 0, 1], np.float32)
     with torch.no_grad():
         expected = item.module(*(torch.from_numpy(v) for v in feeds.values()))
-    found = onnxruntime.InferenceSession(str(path)).run(None, feeds)
+    found = OnnxModel(path).run(feeds)
     return max(
         float(np.abs(a.numpy() - b).max()) for a, b in zip(expected[:2], found[:2], strict=True)
     )

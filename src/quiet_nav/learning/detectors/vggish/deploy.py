@@ -25,11 +25,11 @@ from pathlib import Path
 import tempfile
 
 import numpy as np
-import onnxruntime
 import torch
 
 from quiet_nav import __version__
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.models import OnnxModel
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import fit_platt, Platt, to_logit
 from quiet_nav.learning.detectors.vggish.kind import exportable, UNCHANGED
@@ -105,7 +105,7 @@ def export_verified(
     with torch.no_grad():
         expected = item.module(*(torch.from_numpy(value) for value in examples.values()))
     expected = expected if torch.is_tensor(expected) else expected[0]
-    found = onnxruntime.InferenceSession(str(out)).run(None, dict(examples))[0]
+    found = OnnxModel(out).run(dict(examples))[0]
     difference = float(np.abs(found - expected.numpy()).max())
     if not difference <= 1e-4:
         out.unlink()
@@ -155,11 +155,9 @@ def export_compressed(
 
 def run(path: Path, waveforms: np.ndarray, threads: int = 2, batch: int = 16) -> np.ndarray:
     """Return a model's near-wall probabilities, shape (N,), of waveforms (N, samples)."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(path), options)
+    model = OnnxModel(path, threads)
     parts = [
-        session.run(None, {'waveform': waveforms[i : i + batch]})[0]
+        model.run({'waveform': waveforms[i : i + batch]})[0]
         for i in range(0, len(waveforms), batch)
     ]
     return np.concatenate(parts)

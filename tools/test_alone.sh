@@ -1,0 +1,14 @@
+#!/bin/sh
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+
+# Runs the tests of one file that keep real time, and prints what they said when they are done.
+set -u
+log=$(mktemp)
+COVERAGE_FILE=.coverage.$(basename "$1" .py) python -m pytest -q -m realtime "$1" \
+    -W ignore::DeprecationWarning --cov=quiet_nav --cov-report= > "$log" 2>&1
+code=$?
+printf '== %s\n%s\n' "$1" "$(cat "$log")"
+rm -f "$log"
+# 5: nothing to run here, for want of ROS.
+[ $code = 0 ] || [ $code = 5 ]
