@@ -53,7 +53,9 @@ ARGUMENTS = [
         description='realsense: start realsense2_camera with its color stream; none: something '
         'else publishes camera/camera/color/image_raw',
     ),
-    *shared('device', 'channels', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'),
+    *shared(
+        'device', 'channels', 'detector', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'
+    ),
     *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'log_level'),
 ]
 
