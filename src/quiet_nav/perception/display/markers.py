@@ -116,8 +116,7 @@ class ReadingMarkers:
             z=text.z - _BELOW_M,
             triangles=_disc(1.2 * text.text_m),
         )
-        # A reason is longer than any disc.
-        return [backing, sector, plate, text] if reading.valid else [backing, sector, text]
+        return [backing, sector, plate, text]
 
     def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
         """
