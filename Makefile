@@ -1,10 +1,10 @@
 # Copyright 2026 quiet_nav contributors
 # SPDX-License-Identifier: Apache-2.0
 
-# setup, test, fuzz, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
+# setup, test, fuzz, faults, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz demo bench lint docs model model-vision clean
+.PHONY: setup test fuzz faults demo bench lint docs model model-vision clean
 
 export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
 
@@ -17,6 +17,10 @@ test: setup
 # Every parser of files, a minute each: SECONDS=10 ARGS='-k rig' is shorter. With new inputs each time.
 fuzz: setup
 	@. ./env.sh && QUIET_NAV_FUZZ_SECONDS=$${SECONDS:-60} python -m pytest -q test/fuzz $(ARGS)
+
+# Breaks something while the simulated robot drives, over real nodes; ARGS='odom --write' for some, for the page.
+faults: setup
+	@. ./env.sh && python tools/faults.py $(ARGS)
 
 demo: setup
 	@. ./env.sh && quiet_nav demo $(ARGS)

@@ -41,7 +41,16 @@ from quiet_nav.launch_arguments import (
 from quiet_nav.resources import shared_file
 
 ARGUMENTS = [
-    *shared('namespace', 'use_sim_time', 'discovery_range', 'robot', 'params_file', 'rig', 'model'),
+    *shared(
+        'namespace',
+        'use_sim_time',
+        'discovery_range',
+        'robot',
+        'params_file',
+        'rig',
+        'detector',
+        'model',
+    ),
     DeclareLaunchArgument(
         'audio',
         default_value='microphone',

@@ -57,7 +57,8 @@ ARGUMENTS = [
         default_value=str(shared_file('config/replay.yaml')),
         description='YAML with the topics to play',
     ),
-    *shared('robot', 'params_file', 'rig', 'model', 'map', 'rviz', 'rviz_config', 'log_level'),
+    *shared('robot', 'params_file', 'rig', 'detector', 'model', 'rviz', 'rviz_config', 'map'),
+    *shared('log_level'),
     *shared('namespace', use_sim_time='true', discovery_range=this_machine_alone()),
     DeclareLaunchArgument(
         'stay',

@@ -56,8 +56,10 @@ ARGUMENTS = [
         choices=['none', 'dark', 'covered', 'killed', 'back'],
         description='What befalls the camera half a minute after the start',
     ),
-    *shared('namespace', 'params_file', 'modality', 'model', 'vision_model', 'autostart'),
-    *shared('drive', 'algorithm', 'side', 'max_distance', 'map', 'rviz', 'rviz_config'),
+    *shared(
+        'namespace', 'params_file', 'modality', 'detector', 'model', 'vision_model', 'autostart'
+    ),
+    *shared('drive', 'algorithm', 'side', 'max_distance', 'rviz', 'rviz_config', 'map'),
     *shared('log_level', use_sim_time='true', rig='trio', robot='simulated'),
     *shared(discovery_range=this_machine_alone()),
 ]

@@ -53,8 +53,10 @@ ARGUMENTS = [
         description='realsense: start realsense2_camera with its color stream; none: something '
         'else publishes camera/camera/color/image_raw',
     ),
-    *shared('device', 'channels', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'),
-    *shared('side', 'max_distance', 'map', 'rviz', 'rviz_config', 'log_level'),
+    *shared(
+        'device', 'channels', 'detector', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'
+    ),
+    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'log_level'),
 ]
 
 

@@ -119,9 +119,13 @@ _SHARED: dict[str, dict[str, Any]] = {
         'default_value': Derived(lambda rig: find_rig(rig).channels, 'rig'),
         'description': 'Channels to record; as many as the rig needs by default',
     },
-    'model': {
+    'detector': {
         'default_value': '',
-        'description': 'ONNX model of sound; empty: models/near_wall.onnx',
+        'description': 'Model of sound that ships, by name, or an ONNX file; empty: near_wall',
+    },
+    'model': {
+        'default_value': LaunchConfiguration('detector'),
+        'description': 'The same, as the parameter of near_wall is called; detector by default',
     },
     'modality': {
         'default_value': 'audio',
@@ -159,9 +163,10 @@ _SHARED: dict[str, dict[str, Any]] = {
         'description': 'Way of that goal in meters; 0: no limit',
     },
     'map': {
-        'default_value': 'false',
+        # RViz shows it; of an argument that is declared before this one.
+        'default_value': LaunchConfiguration('rviz'),
         'choices': _BOOL,
-        'description': 'Start probability_map: the near-wall map',
+        'description': 'Start probability_map: the near-wall map; by default where RViz is',
     },
     'rviz': {'default_value': 'false', 'choices': _BOOL, 'description': 'Start RViz'},
     'rviz_config': {

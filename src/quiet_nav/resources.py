@@ -112,3 +112,14 @@ def find(kind: Kind, name: str | Path) -> Path:
         f"no {kind.what} '{name}'; {kind.what}s: {', '.join(known) or 'none'}, or a "
         f'{kind.suffix} file'
     )
+
+
+def model_file(name: str | Path, default: str = 'near_wall') -> Path:
+    """
+    Return the model file of a name that ships, or the path that the user gives as it is.
+
+    Raises QuietNavError naming what ships where there is no such name.
+    """
+    path = Path(name or default)
+    is_path = path.suffix == MODEL.suffix or len(path.parts) > 1 or path.is_file()
+    return path if is_path else find(MODEL, path)

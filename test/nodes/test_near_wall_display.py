@@ -131,7 +131,8 @@ def test_old_markers_fade_and_expire(ros):
 def test_invalid_reading_is_dimmed_says_why_and_leaves_nothing_behind(ros):
     bench = Bench(ros, 'dimmed')
     markers = bench.show(deaf(Side.LEFT))
-    assert set(markers) == {('near_wall', Side.LEFT), ('probability', Side.LEFT)}
+    shown = ('outline', 'near_wall', 'plate', 'probability')
+    assert set(markers) == {(name, Side.LEFT) for name in shown}
     assert markers['near_wall', Side.LEFT].colors[0].a < 0.5
     assert 'clipped' in markers['probability', Side.LEFT].text
 
@@ -153,7 +154,7 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
     for i in range(1200):
         bench.display.show([heard(Side.LEFT, 0.5, (200 + 3 * i) * S)], True)
     assert len(collected) == 1200
-    assert len(set().union(*collected)) == 2 + TRACE_LENGTH * len(TRACE_SHEETS_S)
+    assert len(set().union(*collected)) == 4 + TRACE_LENGTH * len(TRACE_SHEETS_S)
     assert len(bench.display._shown._trace) == 1
 
 

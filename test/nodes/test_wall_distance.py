@@ -24,6 +24,7 @@ import pytest
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.parameter import Parameter
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import Image, Range
 
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.realtime
 class Camera:
     """Publishes depth images as realsense2_camera does and keeps what the node answers."""
 
-    def __init__(self, ros, encoding='16UC1'):
+    def __init__(self, ros, encoding='16UC1', without_reading='nan'):
         self.ros, self.encoding = ros, encoding
         self.node = ros.node('camera')
         self.ranges, self.health = [], []
@@ -47,7 +48,8 @@ class Camera:
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', lambda m: self.health.append(m.status[0]), 10
         )
-        ros.add(WallDistanceNode())
+        chosen = Parameter('without_reading', value=without_reading)
+        ros.add(WallDistanceNode(parameter_overrides=[chosen]))
         assert ros.spin_until(
             lambda: (
                 self._publisher.get_subscription_count()
@@ -59,22 +61,25 @@ class Camera:
     def see(self, pixels):
         """Publish an image and return the answer."""
         before = len(self.ranges)
+
+        # Best effort: an image may be lost.
+        def answered():
+            self.send(pixels)
+            self.ros.spin_for(0.1)
+            return len(self.ranges) > before
+
+        assert self.ros.spin_until(answered)
+        return self.ranges[-1]
+
+    def send(self, pixels):
+        """Publish an image."""
         height, width = pixels.shape
         message = Image(height=height, width=width, encoding=self.encoding)
         message.step = width * pixels.itemsize
         message.header.stamp = ns_to_stamp(now_ns(self.node))
         message.header.frame_id = 'camera_depth_optical_frame'
         message.data = array('B', pixels.tobytes())
-
-        # Best effort: an image may be lost.
-        def answered():
-            self._publisher.publish(message)
-            self.ros.spin_for(0.1)
-            return len(self.ranges) > before
-
-        assert self.ros.spin_until(answered)
-        assert self.ranges[-1].header == message.header
-        return self.ranges[-1]
+        self._publisher.publish(message)
 
     def says(self, level, word):
         return self.ros.spin_until(
@@ -110,3 +115,18 @@ def test_images_that_are_no_depth_are_an_error(ros):
 
     assert ros.spin_until(said)
     assert not camera.ranges
+
+
+def test_silent_node_publishes_only_what_navs_message_check_takes(ros):
+    camera = Camera(ros, without_reading='silent')
+    for _ in range(5):
+        camera.send(np.zeros((48, 64), np.uint16))
+        ros.spin_for(0.1)
+    assert ros.spin_until(lambda: any('images without distance' in str(m) for m in camera.health))
+    assert camera.ranges == []
+    message = camera.see(np.full((48, 64), 1200, np.uint16))
+    # nav2_ros_common/validate_messages.hpp, validateMsg(Range); nav2_collision_monitor/range.cpp.
+    assert all(map(math.isfinite, (message.range, message.min_range, message.max_range)))
+    assert 0.0 < message.field_of_view <= math.pi
+    assert 0.0 <= message.min_range < message.max_range
+    assert message.min_range <= message.range <= message.max_range

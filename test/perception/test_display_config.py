@@ -18,12 +18,16 @@
 import ast
 import math
 from pathlib import Path
+import struct
 
+import numpy as np
 import pytest
 import yaml
 
-from quiet_nav.perception.display.display import CLEAR_RANGE_M, RANGE_FIELD_OF_VIEW_RAD
-from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.geometry import Side
+from quiet_nav.perception.display.display import CLEAR_RANGE_M, colours, RANGE_FIELD_OF_VIEW_RAD
+from quiet_nav.perception.display.markers import ReadingMarkers
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.recordings.predictions import MARKERS
 from quiet_nav.resources import shared_file
@@ -108,6 +112,71 @@ def test_rviz_shows_the_topics_that_nodes_publish():
         assert item['Class'].startswith('rviz_default_plugins/')
         assert item['Enabled'] == item['Value'], item['Name']
     assert config['Visualization Manager']['Global Options']['Fixed Frame'] == 'odom'
+
+
+def dock_sizes(state: bytes) -> dict[int, tuple[int, int]]:
+    """Return width and height by area (0 left, 1 right, 3 bottom) of a QMainWindow's state."""
+    # Qt's QMainWindowLayoutState and QDockAreaLayoutInfo: saveState of both.
+    assert struct.unpack_from('>iiBi', state)[:3] == (0xFF, 0, 0xFD)
+    (areas,), at, sizes = struct.unpack_from('>i', state, 9), 13, {}
+    for _ in range(areas):
+        area, width, height, marker, _, count = struct.unpack_from('>iiiBBi', state, at)
+        assert marker == 0xFC, 'docks beside each other, not in tabs'
+        at += 18
+        shown = False
+        for _ in range(count):
+            kind, length = struct.unpack_from('>BI', state, at)
+            assert kind == 0xFB
+            at += 5 + length
+            shown = bool(state[at] & 1) or shown
+            at += 17
+        sizes[area] = (width, height) if shown else (0, 0)
+    return sizes
+
+
+@pytest.mark.parametrize('window_px', [1400, 1920])
+def test_rviz_gives_the_3d_view_seventy_percent_of_the_width(window_px):
+    config = yaml.safe_load(shared_file('config/quiet_nav.rviz').read_text())
+    window = config['Window Geometry']
+    assert window['Width'] == 1400
+    sizes = dock_sizes(bytes.fromhex(window['QMainWindow State']))
+    # Docks keep their width while the window grows; 4 pixels a separator.
+    docks = sum(sizes.get(area, (0, 0))[0] + 4 for area in (0, 1))
+    assert (window_px - docks) / window_px >= 0.7
+    assert sizes[3][1] < 0.1 * window['Height'], 'Time lies flat at the bottom'
+    state = bytes.fromhex(window['QMainWindow State'])
+    names = [item['Name'] for item in config['Panels']]
+    names += [
+        d['Name']
+        for d in displays(config['Visualization Manager'])
+        if d['Class'].endswith('/Image')
+    ]
+    for name in names:
+        assert name.encode('utf-16-be') in state, 'a dock without a place takes one at the left'
+
+
+def contrast(a, b):
+    """WCAG's contrast ratio of two colors from 0 to 1."""
+
+    def luminance(rgb):
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_fans_of_no_wall_and_of_a_near_one_stand_out_from_the_background():
+    config = yaml.safe_load(shared_file('config/quiet_nav.rviz').read_text())
+    said = config['Visualization Manager']['Global Options']['Background Color']
+    background = [int(v) / 255.0 for v in said.split(';')]
+    for p in (0.0, 1.0):
+        assert contrast(colours(np.array(p)), background) > 2.5
+    reading = NearWallReading(Side.LEFT, 0.9, 0, 3_000_000_000)
+    live = {m.namespace: m for m in ReadingMarkers(find_rig('pair')).live(reading)}
+    assert contrast(live['probability'].colour, live['plate'].colour) > 4.5
+    for white in (live['outline'].colour, live['plate'].colour):
+        assert contrast(white, (1.0, 1.0, 1.0)) > 4.5, 'on a light map'
 
 
 def test_map_file_says_every_parameter_and_its_default():

@@ -40,7 +40,10 @@ def main(
     algorithm: Annotated[
         str, typer.Option(help='tracker, algorithm1, algorithm2, straight or random.')
     ] = 'tracker',
-    model: Annotated[str, typer.Option(help='ONNX model; the one that ships by default.')] = '',
+    detector: Annotated[
+        str,
+        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+    ] = 'near_wall',
     speed: Annotated[
         str, typer.Option(help='Times real time, or auto: as fast as every node keeps up.')
     ] = 'auto',
@@ -67,8 +70,10 @@ def main(
     from rich.console import Console
 
     from quiet_nav.demo.output import Output
+    from quiet_nav.resources import model_file
 
     factor = _factor(speed)
+    model = str(model_file(detector))
     _check(room, track, rig, algorithm, start, own_sound)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.

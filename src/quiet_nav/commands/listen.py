@@ -52,9 +52,10 @@ def main(
             help='Rate that the device records at (Hz); 0: 16 kHz where it can, else its own.',
         ),
     ] = 0,
-    model: Annotated[
-        Path | None, typer.Option(help='ONNX model; default: the shipped one.')
-    ] = None,
+    detector: Annotated[
+        str,
+        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+    ] = 'near_wall',
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
     ] = '',
@@ -91,16 +92,16 @@ def main(
     from quiet_nav.perception.readings import parse_context, parse_question
     from quiet_nav.perception.reference import RoomReference
     from quiet_nav.perception.rolling import RollingSettings
-    from quiet_nav.resources import shared_file
+    from quiet_nav.resources import model_file
 
     if file is not None and (device or device_rate):
         option = f'--device {device}' if device else f'--device-rate {device_rate}'
         raise QuietNavError(f'{file} and {option}: give one of them')
     used, pcm_format = _source(file, rig)
-    detector = NearWallDetector.load(model or shared_file('models/near_wall.onnx'), threads, clips)
+    ears = NearWallDetector.load(model_file(detector), threads, clips)
     known = reference is not None and reference.exists()
     asked = question or ('nearest' if len(used.ears) == 1 else 'direction')
-    session = detector.session(
+    session = ears.session(
         parse_context(context),
         RoomReference.load(reference) if known else None,
         seed,

@@ -42,9 +42,10 @@ def main(
     out: Annotated[Path, typer.Option(help='Folder for predictions, tables and plots.')] = Path(
         'replay'
     ),
-    model: Annotated[
-        Path | None, typer.Option(help='ONNX model; default: the shipped one.')
-    ] = None,
+    detector: Annotated[
+        str,
+        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+    ] = 'near_wall',
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
     ] = '',
@@ -91,13 +92,14 @@ def main(
     from quiet_nav.recordings.depth import parse_depth_mean
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.recordings.replay import ReplaySettings
+    from quiet_nav.resources import model_file
     from quiet_nav.sound.pcm import parse_format
 
     side = parse_side(camera)
     known = parse_format(audio_format) if audio_format else None
     topics = BagTopics(audio, audio_info, depth, odom, format=known)
     settings = ReplaySettings(
-        model,
+        model_file(detector),
         rig,
         context,
         question,

@@ -272,8 +272,8 @@ class SimulatedRobot(PlainNode):
     def _tick(self) -> None:
         state = self._world.tick()
         self._ticks += 1
-        for time in self._through(self._clock_line, self.now_ns):
-            self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(time.value)))
+        for item in self._through(self._clock_line, self.now_ns):
+            self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(item.value)))
         self._command(None)
         if self._ticks % ODOMETRY_TICKS == 0:
             self._publish_motion(state)

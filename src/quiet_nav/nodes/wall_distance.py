@@ -45,6 +45,11 @@ class WallDistanceParameters:
         minimum=0.0,
         maximum=1.0,
     )
+    without_reading: str = parameter(
+        'nan',
+        'what is published where too few pixels read: nan (REP-117), or silent: nothing',
+        choices=('nan', 'silent'),
+    )
     field_of_view: float = parameter(
         0.49, 'of the central pixels, for the message (rad)', minimum=0.0, maximum=3.1
     )
@@ -60,7 +65,7 @@ class WallDistanceParameters:
 
 
 class WallDistanceNode(PlainNode):
-    """Publishes `wall_distance` with every depth image; NaN (REP-117) where too few pixels read."""
+    """Publishes `wall_distance` with every depth image; without enough pixels as configured."""
 
     def __init__(self, **options: object) -> None:
         super().__init__('wall_distance', **options)
@@ -89,6 +94,8 @@ class WallDistanceNode(PlainNode):
         self._fault, self._last, self._last_ns = '', found, stamp_ns
         self._images += 1
         self._without += not found.valid
+        if not found.valid and p.without_reading == 'silent':
+            return
         message = Range(
             header=image.header,
             radiation_type=Range.INFRARED,

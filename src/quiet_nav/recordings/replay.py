@@ -31,7 +31,7 @@ from quiet_nav.perception.rolling import channels_fault, Decision, RollingListen
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack, VALID_PIXELS
 from quiet_nav.recordings.playback import Event, events, hear, Info, Moved, Seen, spans_apart, Wav
-from quiet_nav.resources import shared_file
+from quiet_nav.resources import model_file
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 
@@ -72,8 +72,7 @@ class ReplaySettings:
 
     def load(self) -> NearWallDetector:
         """Open the model; QuietNavError where it cannot be used."""
-        model = self.model or shared_file('models/near_wall.onnx')
-        return NearWallDetector.load(model, self.threads, self.clips)
+        return NearWallDetector.load(model_file(self.model or ''), self.threads, self.clips)
 
 
 @dataclass(frozen=True)

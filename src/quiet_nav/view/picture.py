@@ -37,7 +37,7 @@ from quiet_nav.view.scene import PATH_COLOUR
 #: Of visualization_msgs/Marker.
 _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
 _TEXT, _TRIANGLES = 9, 11
-_BACKGROUND, _FLOOR_GRID = '#303030', '#505050'
+_BACKGROUND, _FLOOR_GRID = '#707070', '#7a7a7c'
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ from quiet_nav.perception.rolling import Decision, no_readings, RollingListener,
 from quiet_nav.perception.sight.image_detector import ImageDetector
 from quiet_nav.perception.sight.image_validity import ImageLimits
 from quiet_nav.perception.transforms import Transform
-from quiet_nav.resources import shared_file
+from quiet_nav.resources import model_file, shared_file
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import stale_fault
 
@@ -102,7 +102,7 @@ class NearWallNode(ManagedNode):
             self._kept = _file_of(p)
             if p.hears:
                 self._rig = find_rig(p.rig)
-                model = p.model or shared_file('models/near_wall.onnx')
+                model = model_file(p.model)
                 detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
                 self._session = detector.session(
                     p.context_wanted(), _reference(self._kept), p.seed_or_none(), p.question_asked()

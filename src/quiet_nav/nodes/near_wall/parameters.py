@@ -46,7 +46,7 @@ class NearWallParameters:
     modality: str = parameter(
         'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
     )
-    model: str = parameter('', 'ONNX file of quiet_nav; empty: the one that ships')
+    model: str = parameter('', 'a model that ships, by name, or an ONNX file; empty: near_wall')
     rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
     clips: int = parameter(20, 'clips of a window that are averaged', minimum=1, maximum=100)

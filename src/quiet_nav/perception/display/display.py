@@ -36,8 +36,8 @@ RANGE_FIELD_OF_VIEW_RAD = math.radians(30.0)
 #: So long a fan stays without news, in seconds: what is not renewed must not look alive.
 FAN_LIFETIME_S = 3.0
 #: A fan left behind is as many sheets on each other; as one after the other expires, it fades.
-TRACE_SHEETS_S = (20.0, 40.0, 60.0)
-_SHEET_ALPHA = 0.15
+TRACE_SHEETS_S = (20.0, 120.0, 600.0)
+_SHEET_ALPHA = 0.2
 #: Fans left behind a side; the oldest gives way.
 TRACE_LENGTH = 30
 

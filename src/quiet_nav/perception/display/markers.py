@@ -17,7 +17,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+import itertools
+import math
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import Fan, fan, FAN_LIFETIME_S, Trace
@@ -26,6 +28,9 @@ from quiet_nav.perception.rig import Ear, Rig
 
 _TEXT_M, _REASON_M = 0.12, 0.07
 _TEXT_ABOVE_M = 0.05
+#: Dark, below fans and numbers, so that both stand out from any floor and map.
+_BACKING = (0.07, 0.07, 0.07)
+_RIM, _BELOW_M = 1.08, 0.004
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class ReadingMarkers:
         return self._eyes.get(reading.side, ear) if reading.modality == Modality.VISION else ear
 
     def live(self, reading: NearWallReading) -> list[ShownMarker]:
-        """Return the fan at the ear and its label; both go where the robot goes."""
+        """Return the fan at the ear and its label, on dark backing; they go with the robot."""
         ear, drawn = self.ear_of(reading), fan(reading)
         place = Pose2D(ear.x, ear.y, ear.side.yaw_rad)
         text_at = Pose2D(*place.transform(*drawn.label_at), 0.0)
@@ -96,7 +101,22 @@ class ReadingMarkers:
             number=number,
             time_ns=time_ns,
         )
-        return [sector, text]
+        backing = replace(
+            sector,
+            namespace='outline',
+            colour=_BACKING,
+            z=ear.z - _BELOW_M,
+            triangles=tuple((_RIM * x, _RIM * y) for x, y in drawn.triangles),
+        )
+        plate = replace(
+            backing,
+            namespace='plate',
+            alpha=text.alpha,
+            place=text_at,
+            z=text.z - _BELOW_M,
+            triangles=_disc(1.2 * text.text_m),
+        )
+        return [backing, sector, plate, text]
 
     def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
         """
@@ -122,6 +142,13 @@ class ReadingMarkers:
             )
             for sheet in self._trace.leave(reading)
         ]
+
+
+def _disc(radius_m: float, segments: int = 16) -> tuple[tuple[float, float], ...]:
+    """Return the triangles of a disc: round, as a text turns with the viewer."""
+    angles = [2.0 * math.pi * i / segments for i in range(segments + 1)]
+    rim = [(radius_m * math.cos(a), radius_m * math.sin(a)) for a in angles]
+    return tuple(c for a, b in itertools.pairwise(rim) for c in ((0.0, 0.0), a, b))
 
 
 def _sector(
