@@ -83,7 +83,17 @@ def main(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     place = {'room': room, 'track': track, 'start': start, 'rig': rig}
     with Output(out) as output:
-        code = _drive(console, output, place, algorithm, seed, model, factor, audio, own_sound)
+        code = _drive(
+            console=console,
+            output=output,
+            place=place,
+            algorithm=algorithm,
+            seed=seed,
+            model=model,
+            factor=factor,
+            audio=audio,
+            own_sound=own_sound,
+        )
         if code is None:
             console.print('interrupted: every node was stopped')
         if code is not None or (out / 'run.json').is_file():

@@ -74,7 +74,18 @@ def main(
     refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     kind = '' if model.suffix == '.ckpt' else read_metadata(model).kind
     if model.suffix == '.ckpt' or kind in PAIR_KINDS:
-        _evaluate_task(model, kind, data, split, lists, distractors, seed, json, threads, overwrite)
+        _evaluate_task(
+            model=model,
+            kind=kind,
+            data=data,
+            split=split,
+            lists=lists,
+            distractors=distractors,
+            seed=seed,
+            json=json,
+            threads=threads,
+            overwrite=overwrite,
+        )
         return
 
     from quiet_nav.evaluation.image_predictor import ImagePredictor, with_images

@@ -99,16 +99,16 @@ def main(
     known = parse_format(audio_format) if audio_format else None
     topics = BagTopics(audio, audio_info, depth, odom, format=known)
     settings = ReplaySettings(
-        model_file(detector),
-        rig,
-        context,
-        question,
-        rate,
-        clips,
-        seed,
-        threads,
-        use_odometry,
-        reference,
+        model=model_file(detector),
+        rig=rig,
+        context=context,
+        question=question,
+        rate_hz=rate,
+        clips=clips,
+        seed=seed,
+        threads=threads,
+        use_odometry=use_odometry,
+        reference=reference,
         depth_mean=parse_depth_mean(depth_mean),
         topics=topics,
     )

@@ -138,34 +138,34 @@ class TrackRun:
 
     def progress(self, time_factor: float) -> Progress:
         return Progress(
-            self.phase,
-            dict(self.probabilities),
-            self.distance_m,
-            self.track.length_m,
-            self.steps,
-            self.wall_distance_m,
-            self.time_s,
-            time_factor,
+            phase=self.phase,
+            probabilities=dict(self.probabilities),
+            distance_m=self.distance_m,
+            length_m=self.track.length_m,
+            steps=self.steps,
+            wall_distance_m=self.wall_distance_m,
+            time_s=self.time_s,
+            time_factor=time_factor,
         )
 
     def result(self, room: str, policy: str, rig: str, start: int) -> TrialResult:
         """Return the run as a trial from the track's start pose ``start``."""
         begin = self.track.starts()[start]
         return TrialResult(
-            room,
-            self.track.name,
-            policy,
-            rig,
-            start,
-            begin.offset_m,
-            begin.heading_name,
-            self.distance_m,
-            self.track.length_m,
-            self.outcome,
-            self.steps,
-            self.time_s,
-            tuple(self.path),
-            tuple(self.listened),
+            room=room,
+            track=self.track.name,
+            policy=policy,
+            rig=rig,
+            index=start,
+            offset_m=begin.offset_m,
+            heading=begin.heading_name,
+            distance_m=self.distance_m,
+            length_m=self.track.length_m,
+            outcome=self.outcome,
+            steps=self.steps,
+            duration_s=self.time_s,
+            path=tuple(self.path),
+            listened=tuple(self.listened),
         )
 
 

@@ -49,15 +49,17 @@ def fused(readings: Sequence[NearWallReading]) -> NearWallReading:
     logit = before + sum(_logit(r.probability) - _logit(r.bins.near_prior) for r in readings)
     first = max(readings, key=lambda r: r.end_ns)
     return NearWallReading(
-        first.side,
-        1.0 / (1.0 + math.exp(-max(-_MOST_LOGIT, min(_MOST_LOGIT, logit)))),
-        min(r.start_ns for r in readings),
-        max(r.end_ns for r in readings),
-        max(r.spread for r in readings),
-        sum(r.clips for r in readings),
-        first.context,
-        () if product is None else tuple(map(float, product / product.sum())),
-        Modality.FUSION,
+        side=first.side,
+        probability=1.0 / (1.0 + math.exp(-max(-_MOST_LOGIT, min(_MOST_LOGIT, logit)))),
+        start_ns=min(r.start_ns for r in readings),
+        end_ns=max(r.end_ns for r in readings),
+        spread=max(r.spread for r in readings),
+        clips=sum(r.clips for r in readings),
+        context=first.context,
+        distance_probabilities=()
+        if product is None
+        else tuple(map(float, product / product.sum())),
+        modality=Modality.FUSION,
         bins=bins,
     )
 

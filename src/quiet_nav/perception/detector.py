@@ -209,14 +209,14 @@ class DetectorSession:
         """Return what the whole window decides; its clips say how sure that is."""
         window = heard.window
         reading = NearWallReading(
-            heard.side,
-            float(runs[0]),
-            window.start_ns,
-            window.end_ns,
-            float(np.std(runs[1:])),
-            len(runs) - 1,
-            context,
-            tuple(float(p) for p in distance),
+            side=heard.side,
+            probability=float(runs[0]),
+            start_ns=window.start_ns,
+            end_ns=window.end_ns,
+            spread=float(np.std(runs[1:])),
+            clips=len(runs) - 1,
+            context=context,
+            distance_probabilities=tuple(float(p) for p in distance),
             bins=self.detector.model.metadata.bins,
         )
         return finite(reading)
@@ -248,14 +248,14 @@ class DetectorSession:
         return [
             finite(
                 NearWallReading(
-                    h.side,
-                    float(mean[i]),
-                    h.window.start_ns,
-                    h.window.end_ns,
-                    float(spread[i]),
-                    counts[i],
-                    Context.ALONE,
-                    tuple(float(p) for p in distance[i]),
+                    side=h.side,
+                    probability=float(mean[i]),
+                    start_ns=h.window.start_ns,
+                    end_ns=h.window.end_ns,
+                    spread=float(spread[i]),
+                    clips=counts[i],
+                    context=Context.ALONE,
+                    distance_probabilities=tuple(float(p) for p in distance[i]),
                     bins=self.detector.model.metadata.bins,
                 )
             )

@@ -112,15 +112,15 @@ def wall_report(wall: MeasuredWall, seed: int = 0) -> WallReport:
 
     errors, apart = distance_errors(wall), distance_errors(wall, APART_M)
     return WallReport(
-        wall,
-        ripples['measured'],
-        ripples['simulated'],
-        figure(lambda r, rows: float(np.median(r.depth[rows]))),
-        figure(lambda r, rows: _spread(r.phase[rows])),
-        figure(slope),
-        (float(np.median(errors)), float(np.percentile(errors, 90))),
-        (float(np.median(apart)), float(np.percentile(apart, 90))),
-        {
+        wall=wall,
+        measured=ripples['measured'],
+        simulated=ripples['simulated'],
+        depth=figure(lambda r, rows: float(np.median(r.depth[rows]))),
+        phase_spread_rad=figure(lambda r, rows: _spread(r.phase[rows])),
+        depth_slope_db_per_octave=figure(slope),
+        distance_error_m=(float(np.median(errors)), float(np.percentile(errors, 90))),
+        distance_error_apart_m=(float(np.median(apart)), float(np.percentile(apart, 90))),
+        depth_by={
             name: _depth_by(wall, magnitude)
             for name, magnitude in (('measured', wall.magnitude), ('simulated', simulated))
         },
