@@ -13,3 +13,4 @@ else
     echo "lint: no import-linter (it needs Python 3.11): the direction of imports is not checked"
 fi
 python tools/headers.py --check
+mypy

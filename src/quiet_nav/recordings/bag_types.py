@@ -24,6 +24,7 @@ from quiet_nav.recordings.bag_storage import Channel
 from quiet_nav.resources import shared_file
 
 if TYPE_CHECKING:
+    from rosbags.interfaces.typing import Typesdict
     from rosbags.typesys.store import Typestore
 
 STAMPED = 'audio_common_msgs/msg/AudioDataStamped'
@@ -131,14 +132,14 @@ _READ = frozenset({STAMPED, UNSTAMPED, INFO, ODOMETRY, IMAGE, NEAR_WALL})
 _NEWER = {NEAR_WALL: ('distance_prior', 'rig', 'hears_by')}
 
 
-def _types_of(channel: Channel) -> dict[str, object]:
+def _types_of(channel: Channel) -> Typesdict:
     from rosbags.typesys import get_types_from_idl, get_types_from_msg
 
     if channel.form != 'ros2idl':
         return dict(get_types_from_msg(channel.definition, channel.msgtype))
     # rosbag2 joins the IDL files of all that a type is made of.
     line = '=' * 80 + '\n'
-    types: dict[str, object] = {}
+    types: Typesdict = {}
     for part in channel.definition.split(line):
         text = part.split('\n', 1)[1] if part.startswith('IDL: ') else part
         if text.strip():

@@ -20,10 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bag_types import bag_typestore
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Qos
 
 
 class BagTopic(NamedTuple):
@@ -82,7 +85,7 @@ class BagWriter:
         self.close()
 
 
-def _qos(latched: bool) -> object:
+def _qos(latched: bool) -> Qos:
     from rosbags.interfaces import (
         Qos,
         QosDurability,

@@ -23,6 +23,7 @@ import contextlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bag_folder import bag_path, open_files
@@ -97,9 +98,11 @@ class Bag:
         """Return what a user should know of the bag, as far as it has been read."""
         return list(self._notes)
 
-    def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, object]]:
+    def messages(self, topics: Sequence[str]) -> Iterator[tuple[str, int, Any]]:
         """
         Yield topic, time of recording (ns) and message, in order of that time.
+
+        A message is of the class that rosbags makes of its topic's type.
 
         A message that is none of its type is left out; ``notes`` counts them, and what was read
         against what the bag declares. Raises QuietNavError where the file is damaged.

@@ -23,6 +23,7 @@ import math
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.message_fields import Image
 from quiet_nav.perception.messages import (
     check_encoding,
     DEPTH_ENCODINGS,
@@ -58,13 +59,13 @@ class WallDistance:
         return not self.reason
 
 
-def depth_unit_m(image: object) -> float:
+def depth_unit_m(image: Image) -> float:
     """Return the meters of one unit of a depth image; QuietNavError for other encodings."""
     check_encoding(image.encoding, DEPTH_ENCODINGS)
     return DEPTH_ENCODINGS[image.encoding][1]
 
 
-def decode_depth(image: object) -> tuple[np.ndarray, float]:
+def decode_depth(image: Image) -> tuple[np.ndarray, float]:
     """
     Return the pixels of a sensor_msgs/Image of depth, (height, width), and the meters of one.
 
@@ -127,13 +128,13 @@ def wall_distance(
 
 
 def image_wall_distance(
-    image: object, least_valid: float = LEAST_VALID, mean: str = VALID_PIXELS
+    image: Image, least_valid: float = LEAST_VALID, mean: str = VALID_PIXELS
 ) -> WallDistance:
     """Return the wall distance of a sensor_msgs/Image; raises as ``decode_depth``."""
     return wall_distance(*decode_depth(image), least_valid, mean)
 
 
-def recorded_wall_distance(image: object, mean: str = VALID_PIXELS) -> WallDistance:
+def recorded_wall_distance(image: Image, mean: str = VALID_PIXELS) -> WallDistance:
     """Return the same of one image of many: where it cannot be read there is none."""
     try:
         return image_wall_distance(image, mean=mean)

@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 import math
 from pathlib import Path
@@ -28,6 +28,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side, wrap_angle
+from quiet_nav.perception.message_fields import Image
 from quiet_nav.perception.messages import pixels_from_msg, stamp_to_ns
 from quiet_nav.perception.odometry import MAX_GAP_S
 from quiet_nav.perception.readings import NEAR_WALL_M
@@ -38,7 +39,7 @@ from quiet_nav.recordings.playback import events, hear, Moved, Seen, spans_apart
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
-from quiet_nav.sound.validity import ValidityLimits, window_fault
+from quiet_nav.sound.validity import find_fault
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_S
 
 #: While the robot stands the distance may change by so much (meters): noise of the camera.
@@ -150,19 +151,22 @@ def label_bag(
             )
         cut = _Cut(settings, _stretches(depth, standing, settings), depth, bag.name, keeper)
         receiver = AudioReceiver(settings.longest_s + 2 * _SPARE_S + 10.0)
-        sound, notes, errors = None, {}, []
+        sound: tuple[int, int] | None = None
+        notes: dict[str, None] = {}
+        errors: list[str] = []
         for _, event in events(bag, topics, wav, depth=False):
-            if hear(receiver, event) and receiver.stream.has_sound:
-                cut.take(receiver.stream)
-                first = sound[0] if sound else receiver.stream.start_ns
-                sound = (min(first, receiver.stream.start_ns), receiver.stream.end_ns)
+            stream = hear(receiver, event)
+            if stream is not None and stream.has_sound:
+                cut.take(stream)
+                first = sound[0] if sound else stream.start_ns
+                sound = (min(first, stream.start_ns), stream.end_ns)
             for found in receiver.take_events():
                 notes[found.text] = None
                 errors += [found.text] if found.error else []
         if sound is None:
             reason = errors[0] if errors else receiver.fault
             raise QuietNavError(f'bag {bag.path}: {reason}')
-        times = {'depth': depth.times_ns}
+        times: dict[str, Collection[int]] = {'depth': depth.times_ns}
         times |= {} if settings.still else {'odometry': standing.times_ns}
         for what, those in times.items():
             apart = spans_apart(sound, those, f'bag {bag.path}', what)
@@ -237,7 +241,8 @@ class _Cut:
             before = len(self.places)
             why = self._cut(stream, stretch)
             kept_s = max((place.duration_s for place in self.places[before:]), default=0.0)
-            self.left_out[why] += round(max(stretch.duration_s - kept_s, 0.0), 3)
+            left_s = round(max(stretch.duration_s - kept_s, 0.0), 3)
+            self.left_out[why] += left_s  # type: ignore[assignment]  # seconds
 
     def _until(self, stretch: Stretch) -> int:
         """Sound after this is not looked at: a parked robot would fill the memory."""
@@ -281,17 +286,21 @@ class _Cut:
     def _sides(self, stretch: Stretch, start_ns: int, samples: np.ndarray) -> bool:
         """Keep a place for every ear whose side the camera saw from here, turned there."""
         seen_any, camera = False, self._settings.camera.yaw_rad
-        for ear in self._settings.rig.ears:
-            bearing = stretch.pose.yaw + ear.side.yaw_rad
+        rig, here = self._settings.rig, stretch.pose
+        assert rig is not None and here is not None, 'sides without a rig or odometry'
+        for ear in rig.ears:
+            bearing = here.yaw + ear.side.yaw_rad
             for other in self._stretches:
-                off = wrap_angle(other.pose.yaw + camera - bearing)
-                apart = other.pose.distance_to(stretch.pose)
+                there = other.pose
+                assert there is not None, 'sides without odometry'
+                off = wrap_angle(there.yaw + camera - bearing)
+                apart = there.distance_to(here)
                 if abs(off) > MOST_OFF_RAD or apart > SAME_PLACE_M:
                     continue
                 seen_m, why = self._distance(other.start_ns, other.end_ns)
                 if why:
                     continue
-                ahead_x, ahead_y = other.pose.x - stretch.pose.x, other.pose.y - stretch.pose.y
+                ahead_x, ahead_y = there.x - here.x, there.y - here.y
                 ahead_m = ahead_x * math.cos(bearing) + ahead_y * math.sin(bearing)
                 heard = samples[ear.channel : ear.channel + 1]
                 middle_ns = (other.start_ns + other.end_ns) // 2
@@ -318,10 +327,10 @@ class _Cut:
         end_ns = start_ns + round(seconds * 1e9)
         windows = [stream.ending_at(end_ns, channel, count) for channel in channels]
         for window in windows:
-            fault = window_fault(window, ValidityLimits())
-            if fault:
+            fault = find_fault(window)
+            if fault is not None:
                 # Without what differs from one stretch to the next, so that they count together.
-                return None, fault.split(',')[0].split(':')[0]
+                return None, fault.kind.value
         return np.stack([window.samples for window in windows]), ''
 
     def _distance(self, start_ns: int, end_ns: int) -> tuple[float, str]:
@@ -368,9 +377,9 @@ def nearest_images(
     bag: Bag,
     topic: str,
     times_ns: np.ndarray,
-    check: Callable[[object], object],
+    check: Callable[[Image], object],
     notes: dict[str, None] | None = None,
-) -> Iterator[tuple[list[int], object]]:
+) -> Iterator[tuple[list[int], Image]]:
     """
     Yield every image that is nearest to some of the times, and which; one in memory at a time.
 
@@ -379,7 +388,9 @@ def nearest_images(
     """
     if not topic or not len(times_ns):
         return
-    stamps, places, faults = [], [], Counter()
+    stamps: list[int] = []
+    places: list[int] = []
+    faults: Counter[str] = Counter()
     for place, (_, _, message) in enumerate(bag.messages([topic])):
         try:
             check(message)
@@ -413,7 +424,7 @@ def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return after - (wanted - times[after - 1] <= times[after] - wanted)
 
 
-def millimetres(image: object) -> np.ndarray:
+def millimetres(image: Image) -> np.ndarray:
     """Return a depth image's millimeters, float64, (h, w), 0 where there is no reading."""
     pixels, unit_m = decode_depth(image)
     return np.nan_to_num(pixels.astype(np.float64) * unit_m * 1000.0, posinf=0.0)

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.files.writing import whole_folder
+from quiet_nav.perception.message_fields import Image
 from quiet_nav.perception.messages import pixels_from_msg
 from quiet_nav.quiet_campus.folders import (
     write_annotation,
@@ -47,7 +48,7 @@ from quiet_nav.recordings.playback import events, hear, Moved, Seen, Wav
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
-from quiet_nav.sound.validity import ValidityLimits, window_fault
+from quiet_nav.sound.validity import find_fault
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_S
 
 #: An image stands for a frame where it was taken at most so much before or after it.
@@ -137,13 +138,15 @@ def _pieces(
         frames = stretch.start_ns + np.arange(count) * 1_000_000_000 // MOTION_FPS
         near = nearest(times, frames)
         seen = np.abs(times[near] - frames) <= MOST_OFF_S * 1e9
-        left['no depth while the robot moved'] += round(float((~seen).sum()) / MOTION_FPS, 3)
+        blind_s = round(float((~seen).sum()) / MOTION_FPS, 3)
+        left['no depth while the robot moved'] += blind_s  # type: ignore[assignment]  # seconds
         edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(int)))
         for begin, end in edges.reshape(-1, 2):
             for first in range(begin, end, most):
                 part = slice(first, min(first + most, end))
                 if part.stop - part.start < least:
-                    left['moved too short'] += round((part.stop - part.start) / MOTION_FPS, 3)
+                    short_s = round((part.stop - part.start) / MOTION_FPS, 3)
+                    left['moved too short'] += short_s
                     continue
                 name = f'{bag}-{len(pieces):03d}'
                 pieces.append(_Piece(name, frames[part], distances[near[part]]))
@@ -160,7 +163,9 @@ def _hear(
 ) -> tuple[list[_Piece], Counter[str]]:
     """Give ``write`` the pieces with their sound; return those, and why others have none."""
     receiver = AudioReceiver(settings.longest_s + 10.0)
-    waiting, found, left = list(pieces), [], Counter()
+    waiting = list(pieces)
+    found: list[_Piece] = []
+    left: Counter[str] = Counter()
 
     def take(stream: AudioStream, ended: bool = False) -> None:
         while waiting:
@@ -172,16 +177,17 @@ def _hear(
             waiting.pop(0)
             channels = channels_kept(settings, stream.channels)
             windows = [stream.ending_at(end_ns, channel, count) for channel in channels]
-            faults = [f for f in (window_fault(w, ValidityLimits()) for w in windows) if f]
+            faults = [fault for fault in map(find_fault, windows) if fault is not None]
             if faults:
-                left[faults[0].split(',')[0].split(':')[0]] += piece.duration_s
+                left[faults[0].kind.value] += piece.duration_s  # type: ignore[assignment]  # seconds
                 continue
             write(piece, np.stack([window.samples for window in windows]))
             found.append(piece)
 
     for _, event in events(bag, topics, wav, depth=False):
-        if hear(receiver, event) and receiver.stream.has_sound:
-            take(receiver.stream)
+        stream = hear(receiver, event)
+        if stream is not None and stream.has_sound:
+            take(stream)
     if receiver.stream is not None:
         take(receiver.stream, ended=True)
     return found, left
@@ -205,11 +211,11 @@ def _write(folder: Path, piece: _Piece, samples: np.ndarray, bag: str, room: str
 def _write_images(
     bag: Bag,
     topic: str,
-    check: Callable[[object], object],
+    check: Callable[[Image], object],
     pieces: Sequence[_Piece],
     folders: Sequence[Path],
     name: str,
-    write: Callable[[Path, object], None],
+    write: Callable[[Path, Image], None],
 ) -> None:
     """Write for every frame the nearest image that can be used, one image in memory at a time."""
     if not pieces:
@@ -222,9 +228,9 @@ def _write_images(
             write(folder / f'{name}{i:03d}.png', message)
 
 
-def _depth_png(path: Path, message: object) -> None:
+def _depth_png(path: Path, message: Image) -> None:
     write_motion_depth(path, millimetres(message))
 
 
-def _color_png(path: Path, message: object) -> None:
+def _color_png(path: Path, message: Image) -> None:
     write_color(path, pixels_from_msg(message))

@@ -24,11 +24,14 @@ from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
+from quiet_nav.perception.message_fields import Image, Pose
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.recordings.bags import Bag, BagTopics, need_audio, UNSTAMPED
+from quiet_nav.recordings.bag_types import UNSTAMPED
+from quiet_nav.recordings.bags import Bag, BagTopics, need_audio
 from quiet_nav.recordings.depth import recorded_wall_distance, VALID_PIXELS, WallDistance
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.receiver import AudioReceiver, format_from_info
+from quiet_nav.sound.stream import AudioStream
 
 NS_PER_S = 1_000_000_000
 _CHUNK_S = 0.1
@@ -74,7 +77,7 @@ class Seen:
 
     stamp_ns: int
     distance: WallDistance
-    image: object
+    image: Image
 
 
 Event = Info | Sound | Moved | Seen
@@ -104,17 +107,17 @@ def events(
     return heapq.merge(*merged, key=lambda item: item[0])
 
 
-def hear(receiver: AudioReceiver, event: Event) -> bool:
-    """Give a receiver what concerns it; returns whether there is a stream with new sound."""
+def hear(receiver: AudioReceiver, event: Event) -> AudioStream | None:
+    """Give a receiver what concerns it; returns its stream where there is one with new sound."""
     if isinstance(event, Info):
         receiver.on_info(
             event.channels, event.sample_rate, event.sample_format, event.coding_format
         )
-        return False
+        return None
     if not isinstance(event, Sound):
-        return False
+        return None
     receiver.on_audio(event.data, event.stamp_ns)
-    return receiver.stream is not None
+    return receiver.stream
 
 
 def _of_bag(
@@ -201,7 +204,7 @@ def spans_apart(
     )
 
 
-def _pose(pose: object) -> Pose2D:
+def _pose(pose: Pose) -> Pose2D:
     q = pose.orientation
     yaw = yaw_of_quaternion(q.x, q.y, q.z, q.w)
     return Pose2D(float(pose.position.x), float(pose.position.y), yaw)

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 import math
 from pathlib import Path
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.recordings.bag_types import bag_typestore
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.replay import Replayed
+
+if TYPE_CHECKING:
+    from rosbags.typesys.store import Typestore
 
 NEAR_WALL = '/replay/near_wall'
 MARKERS = '/replay/near_wall/markers'
@@ -74,8 +78,8 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
 
 
 def near_wall_message(
-    store: object, reading: NearWallReading, frame_id: str, rig: str = ''
-) -> object:
+    store: Typestore, reading: NearWallReading, frame_id: str, rig: str = ''
+) -> Any:
     """
     Return a reading as quiet_nav/msg/NearWall of a rosbags type store.
 
@@ -101,13 +105,13 @@ def near_wall_message(
     )
 
 
-def _markers(store: object, shown: Sequence[ShownMarker]) -> bytes:
+def _markers(store: Typestore, shown: Sequence[ShownMarker]) -> bytes:
     messages = [_marker(store, item) for item in shown]
     return bytes(store.serialize_cdr(store.types[_MARKERS_TYPE](markers=messages), _MARKERS_TYPE))
 
 
-def _marker(store: object, shown: ShownMarker) -> object:
-    def make(name: str, **values: object) -> object:
+def _marker(store: Typestore, shown: ShownMarker) -> Any:
+    def make(name: str, **values: Any) -> Any:
         return store.types[name](**values)
 
     point, header = 'geometry_msgs/msg/Point', _header(store, shown.time_ns, _FRAME)
@@ -144,7 +148,7 @@ def _marker(store: object, shown: ShownMarker) -> object:
     )
 
 
-def _range(store: object, time_ns: int, metres: float) -> object:
+def _range(store: Typestore, time_ns: int, metres: float) -> Any:
     return store.types[_RANGE_TYPE](
         header=_header(store, time_ns, _CAMERA_FRAME),
         radiation_type=_INFRARED,
@@ -156,10 +160,10 @@ def _range(store: object, time_ns: int, metres: float) -> object:
     )
 
 
-def _header(store: object, time_ns: int, frame_id: str) -> object:
+def _header(store: Typestore, time_ns: int, frame_id: str) -> Any:
     return store.types['std_msgs/msg/Header'](stamp=_time(store, time_ns), frame_id=frame_id)
 
 
-def _time(store: object, time_ns: int) -> object:
+def _time(store: Typestore, time_ns: int) -> Any:
     sec, nanosec = divmod(time_ns, 1_000_000_000)
     return store.types['builtin_interfaces/msg/Time'](sec=sec, nanosec=nanosec)

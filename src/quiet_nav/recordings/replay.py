@@ -30,7 +30,7 @@ from quiet_nav.perception.rig import find_rig, Rig, rig_for
 from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import DepthTrack, VALID_PIXELS
-from quiet_nav.recordings.playback import events, hear, Info, Moved, Seen, spans_apart, Wav
+from quiet_nav.recordings.playback import Event, events, hear, Info, Moved, Seen, spans_apart, Wav
 from quiet_nav.resources import model_file
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
@@ -159,15 +159,14 @@ class _Run:
         self._sound: tuple[int, int] | None = None
         self._time_ns = 0
 
-    def take(self, time_ns: int, event: object) -> None:
+    def take(self, time_ns: int, event: Event) -> None:
         self._time_ns = time_ns
         if isinstance(event, Moved):
             self._move(event)
         elif isinstance(event, Seen):
             self._images.append(event.stamp_ns)
             self._depth.add(event.stamp_ns, event.distance)
-        elif hear(self._receiver, event):
-            stream = self._receiver.stream
+        elif (stream := hear(self._receiver, event)) is not None:
             self._collect(stream)
             if stream.has_sound:
                 first = self._sound[0] if self._sound else stream.start_ns
@@ -196,16 +195,16 @@ class _Run:
         else:
             notes += [n for n in [spans_apart(self._sound, self._images, bag.name)] if n]
         return Replayed(
-            bag.name,
-            bag.path,
-            detector.model.path.name,
-            self._listener.rig,
-            tuple(self._decisions),
-            self._depth,
-            bool(self._images),
-            tuple(notes),
-            bag.start_ns,
-            self._sound,
+            name=bag.name,
+            path=bag.path,
+            model=detector.model.path.name,
+            rig=self._listener.rig,
+            decisions=tuple(self._decisions),
+            depth=self._depth,
+            has_depth=bool(self._images),
+            notes=tuple(notes),
+            start_ns=bag.start_ns,
+            sound_ns=self._sound,
         )
 
     def _odometry_notes(self) -> list[str]:
@@ -239,5 +238,7 @@ class _Run:
             self._listener.add_odometry(event.stamp_ns, event.pose)
 
     def _collect(self, stream: AudioStream, ended: bool = False) -> None:
-        for tick in self._listener.collect(stream, ended):
-            self._decisions.append((self._time_ns, self._listener.decide(tick)))
+        listener = self._listener
+        assert listener is not None, 'sound before its format'
+        for tick in listener.collect(stream, ended):
+            self._decisions.append((self._time_ns, listener.decide(tick)))

@@ -88,10 +88,11 @@ class StillStretches:
         """Return when it moved: between rests of at least so long, odometry without a pause."""
         every = self._every()
         found: list[Stretch] = []
-        begin = last = None
+        begin: int | None = None
+        last: int | None = None
         for one in every:
             together = last is not None and one.start_ns - last <= MAX_GAP_S * 1e9
-            if begin is not None and not together:
+            if begin is not None and last is not None and not together:
                 found.append(Stretch(begin, last))
                 begin = None
             rests = one.duration_s >= least_s
@@ -101,7 +102,7 @@ class StillStretches:
                 found.append(Stretch(begin, one.start_ns))
                 begin = None
             last = one.end_ns
-        if begin is not None:
+        if begin is not None and last is not None:
             found.append(Stretch(begin, last))
         return [stretch for stretch in found if stretch.end_ns > stretch.start_ns]
 

@@ -228,7 +228,7 @@ def _track(file: _TrackFile, where: str) -> Track:
     side = file.side.upper()
     if side not in ('LEFT', 'RIGHT'):
         raise QuietNavError(f'{where}.side: {short(file.side)} is none of LEFT, RIGHT')
-    headings = PAPER_HEADINGS_RAD
+    headings: tuple[float, ...] = PAPER_HEADINGS_RAD
     if file.headings_deg is not None:
         headings = tuple(math.radians(value) for value in file.headings_deg)
     return Track(file.name, file.centre, file.width, Side[side], file.offsets, headings)

@@ -376,14 +376,14 @@ def block_plan(length: int, samples: int, sources: int) -> tuple[int, int, int]:
 
     length: of the responses. The size less the outputs is the history that they need.
     """
-    best = None
+    best: tuple[float, int, int, int] = (math.inf, 0, 0, 0)
     for size in (
         fft.next_fast_len(length - 1 + int(np.ceil(samples / n)), real=True) for n in range(1, 17)
     ):
         step = size - length + 1
         blocks = -(-samples // step)
         work = (blocks + sources) * size * np.log2(size)
-        if best is None or work < best[0]:
+        if work < best[0]:
             best = (work, size, step, blocks)
     return best[1:]
 

@@ -286,8 +286,8 @@ def _music(rng: np.random.Generator) -> np.ndarray:
     notes = []
     for _ in range(count):
         pitch = root * 2 ** (rng.choice(scale, int(rng.integers(1, 4))) / 12)
-        partials = np.outer(pitch, np.arange(1, 7)).ravel()
-        partials = partials[partials < 0.45 * SAMPLE_RATE]
+        every = np.outer(pitch, np.arange(1, 7)).ravel()
+        partials = every[every < 0.45 * SAMPLE_RATE]
         notes.append(ringing(rng, 0.9, partials, 200.0 / partials, root / partials))
     return laid_out(notes, np.arange(count) * beat)
 

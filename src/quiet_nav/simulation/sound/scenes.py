@@ -105,9 +105,12 @@ def draw_scene(seed: int, ranges: SceneRanges | None = None, sounds: str = '') -
     """
     ranges = ranges or SceneRanges()
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0x5CE4E]))
-    size = [rng.uniform(*r) for r in (ranges.length_m, ranges.width_m, ranges.height_m)]
+    drawn = [rng.uniform(*r) for r in (ranges.length_m, ranges.width_m, ranges.height_m)]
+    length, width, height = (round(float(s), 3) for s in drawn)
     room = AcousticRoom.shoebox(
-        *(round(float(s), 3) for s in size),
+        length,
+        width,
+        height,
         walls=[draw_absorption(rng, *ranges.wall_absorption) for _ in range(4)],
         floor=draw_absorption(rng, *ranges.floor_absorption),
         ceiling=draw_absorption(rng, *ranges.ceiling_absorption),

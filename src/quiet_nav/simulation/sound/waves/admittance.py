@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import functools
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -32,8 +33,8 @@ MOST_DIFFUSE = 0.951
 _OPEN = 0.95
 _FIT_HZ = np.array(BANDS_HZ[:4])
 _LEAST = 1e-5
-_COSINES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
-_COSINES, _WEIGHTS = (_COSINES + 1) / 2, _WEIGHTS / 2
+_NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(48)
+_COSINES, _WEIGHTS = (_NODES + 1) / 2, _NODE_WEIGHTS / 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def fit_admittance(absorption: Sequence[float]) -> Admittance:
         fitted = _of(x)
         return (diffuse_absorption(fitted.at(_FIT_HZ)) - wanted) / (wanted + 0.01)
 
-    best = None
+    best: Any = None
     for middle_hz in (150.0, 350.0, 800.0):
         guess = np.log([begin[0], begin[-1], 1.0 / (2.0 * np.pi * middle_hz)])
         low = np.log([1e-7, 1e-7, 1.0 / (2.0 * np.pi * 4000.0)])

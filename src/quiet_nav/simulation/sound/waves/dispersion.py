@@ -55,8 +55,8 @@ def grid_gain(frequency_hz: np.ndarray, cell_m: float) -> np.ndarray:
 
 def _directions() -> tuple[np.ndarray, np.ndarray]:
     """Directions (n, 3) over an eighth of a sphere with weights that add to 1."""
-    cosine, weight = np.polynomial.legendre.leggauss(8)
-    cosine, weight = (cosine + 1.0) / 2.0, weight / 2.0
+    node, node_weight = np.polynomial.legendre.leggauss(8)
+    cosine, weight = (node + 1.0) / 2.0, node_weight / 2.0
     angle = cosine * np.pi / 2.0
     up, around = np.meshgrid(cosine, angle, indexing='ij')
     flat = np.sqrt(1.0 - up**2)

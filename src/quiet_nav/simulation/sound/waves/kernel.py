@@ -17,10 +17,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
-_FAST = {'error_model': 'numpy', 'boundscheck': False, 'fastmath': True, 'cache': True}
+_FAST: dict[str, Any] = {
+    'error_model': 'numpy',
+    'boundscheck': False,
+    'fastmath': True,
+    'cache': True,
+}
 
 
 @numba.njit(parallel=True, nogil=True, **_FAST)

@@ -280,8 +280,8 @@ def _edge_rows(
         b, c = s * steps[one], t * steps[other]
         weight = mixing * weight_of(one, s) * weight_of(other, t)
         weight = weight * (flat[odd + b] & flat[odd + c] & flat[odd + b + c])
-        for offset, sign in ((0, 1.0), (b, -1.0), (c, -1.0), (b + c, 1.0)):
-            add(offset, sign * weight)
+        for offset, factor in ((0, 1.0), (b, -1.0), (c, -1.0), (b + c, 1.0)):
+            add(offset, factor * weight)
     columns = odd[:, None] + np.array(list(offsets))[None, :]
     weights = np.stack(list(offsets.values()), axis=1)
     used = (weights != 0.0) & flat[columns]

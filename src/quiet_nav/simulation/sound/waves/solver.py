@@ -339,7 +339,7 @@ def _many_may_run() -> bool:
     from quiet_nav.simulation.sound.waves import kernel
 
     kernel.mirror(np.zeros(1, np.float32), np.zeros(1, np.int64), np.zeros(1, np.int64))
-    return numba.threading_layer() != 'workqueue'
+    return str(numba.threading_layer()) != 'workqueue'  # type: ignore[attr-defined]  # no stub
 
 
 def low_share(frequency_hz: np.ndarray, crossover_hz: float) -> np.ndarray:
