@@ -314,15 +314,15 @@ ENDED = (
 
 #: By section: what breaks, and what is allowed of it.
 FAULTS = (
-    Fault('near_wall is killed', signalled('near_wall', signal.SIGKILL), 0.6, 0.1, (), 'no sign of life', forget('near_wall')),
-    Fault('near_wall hangs (SIGSTOP)', signalled('near_wall', signal.SIGSTOP), 0.8, 0.12, (), 'no sign of life', forget('near_wall')),
-    Fault('near_wall is deactivated', transition(4), 0.6, 0.1, (), 'no sign of life', transition(3)),
+    Fault('near_wall is killed', signalled('near_wall', signal.SIGKILL), 0.5, 0.08, (), 'no sign of life', forget('near_wall')),
+    Fault('near_wall hangs (SIGSTOP)', signalled('near_wall', signal.SIGSTOP), 0.7, 0.12, (), 'no sign of life', forget('near_wall')),
+    Fault('near_wall is deactivated', transition(4), 0.5, 0.08, (), 'no sign of life', transition(3)),
     Fault('wall_follower is killed', signalled('wall_follower', signal.SIGKILL), 1.0, 0.15, (), '', forget('wall_follower')),
-    failing('odom:off', 0.6, 0.1, LOST),
-    failing('odom:stuck', 1.0, 0.13, WRONG),
+    failing('odom:off', 0.5, 0.08, LOST),
+    failing('odom:stuck', 1.0, 0.12, WRONG),
     failing('odom:garbage', 0.5, 0.08, LOST),
-    failing('odom:wrong=-1', 1.0, 0.13, WRONG, LOST),
-    failing('odom:wrong=0', 1.0, 0.13, WRONG, LOST),
+    failing('odom:wrong=-1', 1.0, 0.12, WRONG, LOST),
+    failing('odom:wrong=0', 1.0, 0.12, WRONG, LOST),
     failing('odom:wrong=0.2', 2.0, 0.25, WRONG),
     failing('odom:wrong=0.5', *STEP, WRONG),
     failing('odom:slow', 0.8, 0.12, LOST, WRONG),
@@ -354,10 +354,10 @@ FAULTS = (
     failing('cmd_vel:wrong', 1.0, 0.13, WRONG),
     failing('cmd_vel:garbage', 1.2, 0.15, WRONG),
     failing('cmd_vel:intermittent', *STEP),
-    Fault('another publisher of cmd_vel', lambda c: c.other(TwistStamped, 'cmd_vel'), 0.6, 0.08, ('CONFLICT',), 'somebody_else'),
-    Fault('another publisher of odom', lambda c: c.other(Odometry, 'odom'), 0.6, 0.08, ('CONFLICT',), 'somebody_else'),
-    Fault('a second /clock', lambda c: c.other(Clock, '/clock'), 0.6, 0.08, ('CONFLICT',), 'somebody_else'),
-    Fault('emergency stop, best effort', Campaign.press, 0.6, 0.08, ('EMERGENCY_STOP',), '', unlatch),
+    Fault('another publisher of cmd_vel', lambda c: c.other(TwistStamped, 'cmd_vel'), 0.5, 0.08, ('CONFLICT',), 'somebody_else'),
+    Fault('another publisher of odom', lambda c: c.other(Odometry, 'odom'), 0.5, 0.08, ('CONFLICT',), 'somebody_else'),
+    Fault('a second /clock', lambda c: c.other(Clock, '/clock'), 0.5, 0.08, ('CONFLICT',), 'somebody_else'),
+    Fault('emergency stop, best effort', Campaign.press, 0.5, 0.08, ('EMERGENCY_STOP',), '', unlatch),
     Fault('emergency stop, then the follower is killed and started', Campaign.latched, ANY, 0.1, (), 'goal refused', unlatch),
 )  # fmt: skip
 
