@@ -91,7 +91,8 @@ def test_predictions_are_a_bag_with_the_readings_in_it(recording, tmp_path, dete
     assert said[-1].distance_probabilities.tolist() == list(readings[-1].distance_probabilities)
     # A fan and its number an ear, on the robot of the original, as the live node shows them.
     assert len(arrays) == len(found.decisions)
-    left, number = next(m for m in arrays[-1] if m.ns == 'near_wall'), arrays[-1][1]
+    left = next(m for m in arrays[-1] if m.ns == 'near_wall')
+    number = next(m for m in arrays[-1] if m.text)
     ear = found.rig.ears[0]
     assert (left.header.frame_id, left.id, left.type) == ('base_link', int(ear.side), 11)
     assert (left.pose.position.x, left.pose.position.y) == (ear.x, ear.y)
