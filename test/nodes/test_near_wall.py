@@ -70,7 +70,18 @@ class Robot:
 
     def matched(self, odometry=False):
         publishers = [self._audio, self._info, *([self._odom] if odometry else [])]
-        return self.ros.spin_until(lambda: all(p.get_subscription_count() for p in publishers), 60)
+        found = self.ros.spin_until(lambda: all(p.get_subscription_count() for p in publishers), 60)
+        # The node's side of the match may come a little later; what is sent before is lost.
+        self.ros.spin_for(0.5)
+        return found
+
+    def heard(self, seconds=4.0, more_than=0):
+        """Play until there are more valid readings; best-effort sound may be lost on its way."""
+        for _ in range(3):
+            self.play(seconds)
+            if self.ros.spin_until(lambda: len(self.valid()) > more_than, 10):
+                return True
+        return False
 
     def call(self, kind, service, request):
         client = self.node.create_client(kind, service)
@@ -293,8 +304,7 @@ def test_reference_is_saved_on_deactivate_and_taken_up_again(robot, start, tmp_p
     kept = tmp_path / 'room.json'
     node = start(reference_file='room.json', data_folder=tmp_path)
     assert robot.matched()
-    robot.play(4.0)
-    assert robot.ros.spin_until(robot.valid, 30)
+    assert robot.heard()
     assert robot.change(Transition.TRANSITION_DEACTIVATE)
     first = kept.read_text()
     assert '"here": [' in first
@@ -304,8 +314,7 @@ def test_reference_is_saved_on_deactivate_and_taken_up_again(robot, start, tmp_p
     assert robot.change(Transition.TRANSITION_ACTIVATE)
     assert robot.matched()
     count = len(robot.valid())
-    robot.play(4.0)
-    assert robot.ros.spin_until(lambda: len(robot.valid()) > count, 30)
+    assert robot.heard(more_than=count)
     kept.unlink()
     assert node.stop(signal.SIGTERM) == 0
     assert '"here": [' in kept.read_text()
