@@ -37,11 +37,14 @@ def main() -> None:
     data.load()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / 'coverage.json'
-        data.json_report(outfile=str(out), ignore_errors=True)
+        data.json_report(outfile=str(out), include=[f'{ROOT}/*'], ignore_errors=True)
         files = json.loads(out.read_text())['files']
     rooms: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for name, found in files.items():
-        parts = Path(name).resolve().relative_to(ROOT).parts
+        path = Path(name).resolve()
+        if not path.is_relative_to(ROOT):
+            continue
+        parts = path.relative_to(ROOT).parts
         for room in (parts[0].removesuffix('.py'), 'all'):
             rooms[room][0] += found['summary']['covered_lines']
             rooms[room][1] += found['summary']['num_statements']
