@@ -29,6 +29,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.schema import checked, file_format, Name
 from quiet_nav.files.yaml_files import read_yaml
 
+#: Figure of a detector's validation, as it is logged, that picks the best epoch.
+MONITOR = 'val/ap'
 #: Nothing in a recipe is as large.
 _Real = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Whole = Annotated[int, Field(ge=0, le=2**32)]
