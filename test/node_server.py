@@ -168,12 +168,20 @@ def _tell_ended() -> None:
 
 
 def _import(module: str) -> None:
-    """Import what a node consists of; where that fails, the process of its own says so."""
+    """
+    Import what a node consists of, as far as a process can be forked afterwards.
+
+    Not onnxruntime: it starts a thread, which a fork leaves behind and the exit waits for. What
+    imports it fails here, after most of its other imports, and is imported by the node itself.
+    """
+    sys.modules['onnxruntime'] = None
     with contextlib.suppress(Exception):
         found = importlib.import_module(f'quiet_nav.nodes.{module}')
         for info in pkgutil.iter_modules(getattr(found, '__path__', ())):
             if info.name != '__main__':
-                importlib.import_module(f'{found.__name__}.{info.name}')
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(f'{found.__name__}.{info.name}')
+    del sys.modules['onnxruntime']
 
 
 def _become(request: dict) -> None:
@@ -196,4 +204,6 @@ if __name__ == '__main__':
     asked = _serve()
     if asked is not None:
         _become(asked)
+        # A module that is a file is run anew, as the process's main module.
+        sys.modules.pop(f'quiet_nav.nodes.{asked["module"]}', None)
         runpy.run_module(f'quiet_nav.nodes.{asked["module"]}', run_name='__main__', alter_sys=True)
