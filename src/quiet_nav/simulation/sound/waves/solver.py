@@ -30,11 +30,12 @@ from scipy import fft, signal
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.simulation.rooms.plan import Plan
-from quiet_nav.simulation.sound.acoustics import LATENCY, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import LATENCY
 from quiet_nav.simulation.sound.waves.dispersion import grid_frequency, grid_gain
 from quiet_nav.simulation.sound.waves.interpolation import reading_weights
 from quiet_nav.simulation.sound.waves.scheme import make_scheme, Scheme
 from quiet_nav.simulation.sound.waves.voxels import voxels_of
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 CROSSOVER_HZ = 700.0
