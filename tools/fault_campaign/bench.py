@@ -435,18 +435,26 @@ class Bench:
         else:
             handle = self._accepted()
             if handle is None:
-                return Seen(short='no goal was taken', stalled_s=math.inf)
+                return Seen(short='no goal was taken', said=self._logs(), stalled_s=math.inf)
             self.answer = handle.get_result_async()
         if self.spin(lambda: self.truth and self.truth[2] > _DRIVES_MPS, 40.0):
             self.mark()
             fault.act(self)
             seen = self._watch(fault.promise)
         else:
-            seen = Seen(short='it never drove', stalled_s=math.inf)
+            seen = Seen(short='it never drove', said=self._logs(), stalled_s=math.inf)
         if handle is not None and not self.answer.done():
             handle.cancel_goal_async()
             self.spin(self.answer.done, 3.0)
         return seen
+
+    def _logs(self) -> list[str]:
+        """Return the last line that each process logged."""
+        lines = {
+            name: (self.folder / f'{name}.log').read_text(errors='replace').strip().splitlines()
+            for name in self.processes
+        }
+        return [f'{name}: {text[-1]}' for name, text in lines.items() if text]
 
     def _accepted(self) -> Any:
         for _ in range(10):

@@ -84,13 +84,13 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         },
         'tf': dict.fromkeys(KINDS['tf'], goes_on()),
         'clock': {
-            'off': stops(1.0, 0.13, 'stands', says='stood still'),
-            'stuck': stops(1.0, 0.13, 'stands', says='stood still'),
+            'off': stops(*AT_ONCE, 'stands', says='stood still'),
+            'stuck': stops(*AT_ONCE, 'stands', says='stood still'),
             'garbage': stops(*AT_ONCE, 'CLOCK_JUMPED'),
             'wrong': stops(*AT_ONCE, 'CLOCK_JUMPED', says='went back'),
             'slow': goes_on(),
-            'delayed': stops(1.0, 0.13, again=True, says='stood still'),
-            'intermittent': goes_on(drive_m=LATE_M),
+            'delayed': stops(*AT_ONCE, again=True, says='stood still'),
+            'intermittent': stops(*AT_ONCE, LOST, 'stands', again=True),
         },
         'audio': {
             'off': SILENT,
