@@ -45,7 +45,14 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
 
     space = rrb.Spatial3DView(
         origin='/',
-        contents=['+ /robot/**', '+ /ears/**', '+ /trace/**', '+ /path/**', '+ /map/**'],
+        contents=[
+            '+ /robot/**',
+            '+ /ears/**',
+            '+ /trace/**',
+            '+ /path/**',
+            '+ /map/**',
+            '+ /room/**',
+        ],
         name='Walls that are heard',
         spatial_information=rrb.SpatialInformation(target_frame=root, show_axes=False),
         background=BACKGROUND,
@@ -76,7 +83,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
             rrb.Horizontal(
                 rrb.Spatial2DView(
                     origin='/spectrum',
-                    name='Spectrum, dBFS in 8 Hz by Hz',
+                    name='Spectrum, dBFS in 8 Hz by Hz; thin: far from walls',
                     background=BACKGROUND,
                     visual_bounds=rrb.VisualBounds2D(
                         x_range=(-0.12 * SPECTRUM_SIZE[0], 1.05 * SPECTRUM_SIZE[0]),
