@@ -160,17 +160,23 @@ def _show_in_rerun(
     from quiet_nav.simulation.rooms.plan_files import load_plan
     from quiet_nav.view.bag import BagPlayer, root_of
     from quiet_nav.view.rerun_layout import layout
-    from quiet_nav.view.rerun_scene import RerunScene
+    from quiet_nav.view.rerun_scene import PLAN_FRAME, RerunScene
     from quiet_nav.view.rerun_serve import file_page, has_display, into_rrd, window
     from quiet_nav.view.serve import ended
 
     view, ears = _opened(asked)
-    plan = load_plan(room) if room else None
+    plan, root = load_plan(room) if room else None, root_of(view, asked[-1])
+    if plan is not None and root != PLAN_FRAME:
+        print(
+            f'quiet_nav: the plan is not shown: nothing in the bag says where {root} is in the '
+            f'frame {PLAN_FRAME} of floor plans',
+            file=sys.stderr,
+        )
     if out is None and not web and not has_display():
         raise QuietNavError('view: no display for a window here: --web shows it in a browser')
 
     def write(path: Path) -> str:
-        views = layout(root_of(view, asked[-1]), view.has)
+        views = layout(root, view.has)
         with into_rrd(path, views, overwrite) as recording:
             scene = RerunScene(recording, ears, asked[-1])
             if plan is not None:

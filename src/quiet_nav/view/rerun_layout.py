@@ -32,6 +32,7 @@ SIDE_COLOURS: dict[Side, tuple[int, int, int]] = {
 BACKGROUND = (32, 33, 36)
 #: Width and height of a spectrum, in units of its view.
 SPECTRUM_SIZE = (400.0, 250.0)
+_IN_SPACE = ('robot', 'ears', 'trace', 'path', 'map', 'room')
 
 
 def layout(root: str, has: Collection[str], live: bool = False) -> Any:
@@ -45,14 +46,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
 
     space = rrb.Spatial3DView(
         origin='/',
-        contents=[
-            '+ /robot/**',
-            '+ /ears/**',
-            '+ /trace/**',
-            '+ /path/**',
-            '+ /map/**',
-            '+ /room/**',
-        ],
+        contents=[f'+ /{part}/**' for part in _IN_SPACE],
         name='Walls that are heard',
         spatial_information=rrb.SpatialInformation(target_frame=root, show_axes=False),
         background=BACKGROUND,

@@ -230,7 +230,7 @@ class RerunScene:
             for a, b in zip(starts, ends, strict=True)
         ]
         tracks = [
-            [(*map(float, corner), _ROOM_Z_M) for corner in (*track.corners, track.corners[0])]
+            [(*map(float, corner), _ROOM_Z_M) for corner in (*track.boundary, track.boundary[0])]
             for track in plan.tracks
         ]
         for name, lines, colour, radius_m in (
