@@ -256,8 +256,8 @@ def test_a_file_that_is_none_leaves_the_node_unconfigured_with_the_reason(
     viewer = Viewer(ros, images=False)
     process = node_process('realsense', {'file': path})
     level, _ = viewer.until_said('no such file' if content is None else 'not a recording')
-    assert level == b'\2' and process.log.count(str(path)) == 1
-    assert process.stop() == 0 and 'Traceback' not in process.log
+    assert level == b'\2' and process.stop() == 0
+    assert process.log.count(str(path)) == 1 and 'Traceback' not in process.log
 
 
 def test_near_wall_sees_by_the_node_and_its_jpegs(ros, start, node_process, tmp_path):

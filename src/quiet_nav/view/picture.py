@@ -177,7 +177,11 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
     points = np.array(scene.path)
     low, high = points.min(axis=0) - 1.0, points.max(axis=0) + 1.0
     across, up = (high - low) * 7.0 / max(high - low)
+    # Letters in RViz are so many meters high.
+    an_m_pt = 72.0 * across / (high - low)[0]
     with figure(path, across + 0.8 + _BARS_IN, max(up, _LEAST_UP_IN) + 0.8) as (drawn, axes):
+        # Bars keep to axes that keep their shape.
+        drawn.set_layout_engine('compressed')
         axes.set_facecolor(_BACKGROUND)
         if scene.grid is not None and scene.grid.probability.size:
             # RViz's scheme `map`: white is 0, black is 100, what is not known a greenish gray.
@@ -199,7 +203,7 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
                 c = marker.color
                 axes.text(
                     pose.x, pose.y, marker.text, color=(c.r, c.g, c.b, c.a), zorder=6,
-                    ha='center', va='center', fontsize=9, fontweight='bold',
+                    ha='center', va='center', fontsize=marker.scale.z * an_m_pt,
                 )  # fmt: skip
         for frame in scene.frames():
             for (x, y), colour in (((0.12, 0.0), '#ff3030'), ((0.0, 0.12), '#30c030')):

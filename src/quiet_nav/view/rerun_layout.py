@@ -52,7 +52,10 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
         background=BACKGROUND,
         line_grid=rrb.LineGrid3D(visible=True, spacing=1.0, color=(70, 72, 78)),
         eye_controls=rrb.EyeControls3D(
-            position=(-1.5, -2.5, 3.5), look_target=(1.0, 0.5, 0.0), eye_up=(0.0, 0.0, 1.0)
+            position=(-1.5, -2.5, 3.5),
+            look_target=(1.0, 0.5, 0.0),
+            eye_up=(0.0, 0.0, 1.0),
+            tracking_entity='/robot/body',
         ),
     )
     over_time: list[Any] = []
@@ -77,7 +80,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
             rrb.Horizontal(
                 rrb.Spatial2DView(
                     origin='/spectrum',
-                    name='Spectrum, dBFS in 8 Hz by Hz; thin: far from walls',
+                    name='Spectrum, dBFS by Hz',
                     background=BACKGROUND,
                     visual_bounds=rrb.VisualBounds2D(
                         x_range=(-0.12 * SPECTRUM_SIZE[0], 1.05 * SPECTRUM_SIZE[0]),

@@ -338,6 +338,8 @@ class RerunScene:
         self._to.log('spectrum/axes/lines', lines, static=True)
         texts = [f'{h:g}' for h in hz_marks] + [f'{d:g}' for d in db_marks[1:]]
         points = [line[0] for line in across] + [line[0] for line in along[1:]]
+        texts.append('in 8 Hz; dark: far from walls')
+        points.append(spectrum_at(np.array([400.0]), np.array([high - 6.0]))[0])
         marks = rr.Points2D(
             points, radii=[0.0], labels=texts, show_labels=True, colors=[(200, 202, 208)]
         )
