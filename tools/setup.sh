@@ -69,7 +69,7 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     fi
     rm -f "$venv/.set_up"
     constraints=$venv/constraints.txt
-    extras=simulation,cluster,docs,test,view
+    extras=simulation,cluster,docs,test,view,realsense
     if [ "$ros" = wheels ]; then
         cp constraints.txt "$constraints"
         packages='-r requirements-ros.txt'
@@ -80,7 +80,7 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
             || fail "$python has no NumPy: apt install python3-numpy"
         versions='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
         # Rerun needs NumPy 2.
-        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove
+        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove,realsense
         { grep -vE "^($versions)==" constraints.txt; echo "numpy==$major.*"; } > "$constraints"
         packages=colcon-common-extensions
     fi
