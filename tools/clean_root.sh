@@ -35,7 +35,9 @@ esac
 # What the README tells people to install, and no more.
 debootstrap --variant=minbase --components="${COMPONENTS:-main}" $check \
     --include=ca-certificates,cmake,g++,make,python3-dev,python3-venv \
-    "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > /dev/null
+    "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > "$root.log" \
+    || fail "debootstrap: $(tail -n 1 "$root.log")"
+rm "$root.log"
 mkdir -p "$root/home/quiet_nav"
 git -C "$checkout" archive --prefix=home/quiet_nav/ HEAD | tar -x -C "$root"
 mkdir -p "$root/root/.config/pip"
