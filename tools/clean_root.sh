@@ -6,8 +6,8 @@
 # would on a fresh machine. Needs root, debootstrap and the network; the root is left to look at.
 #   sh tools/clean_root.sh SUITE ROOT       # bookworm, trixie, noble, ...; ROOT: a new folder
 #   MIRROR=URL   of the suite's packages (default: debootstrap's own)
-#   COMPONENTS=main,universe    of the suite, where python3-venv is not in main (Ubuntu)
-#   KEYRING=FILE of the mirror's keys, where this machine has none; "none": signatures unchecked
+#   SECTIONS=main,universe      of the suite, where python3-venv is not in main (Ubuntu)
+#   KEYS=FILE    of the mirror's keys, where this machine has none; "none": signatures unchecked
 #   ARGS='...'   of the demo
 # What this machine needs to reach its package index (pip's configuration, certificates, PIP_
 # variables) holds inside, too.
@@ -27,13 +27,13 @@ if [ ! -e "/usr/share/debootstrap/scripts/$suite" ]; then
     [ -n "${MIRROR:-}" ] || fail "this debootstrap does not know $suite: set MIRROR"
     script=gutsy
 fi
-case ${KEYRING:-} in
+case ${KEYS:-} in
     '') check= ;;
     none) check=--no-check-gpg ;;
-    *) check=--keyring=$KEYRING ;;
+    *) check=--keyring=$KEYS ;;
 esac
 # What the README tells people to install, and no more.
-debootstrap --variant=minbase --components="${COMPONENTS:-main}" $check \
+debootstrap --variant=minbase --components="${SECTIONS:-main}" $check \
     --include=ca-certificates,cmake,g++,make,python3-dev,python3-venv \
     "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > "$root.log" \
     || fail "debootstrap: $(tail -n 1 "$root.log")"

@@ -35,7 +35,7 @@ _LEAST_AFTER_S = 0.4
 _DIGITAL_SILENCE_DB = -96.0
 _SETTLED_S = 0.5
 _CELL_S = 0.032
-_FAR_BELOW_DB = -20.0
+_FAR_BELOW_DB, _FAR_ABOVE_DB = -20.0, 10.0
 _CELL_BAND_HZ = (300.0, 7000.0)
 _HUM_BAND_HZ = (30.0, 1000.0)
 _HUM_HARMONICS = 8
@@ -74,9 +74,9 @@ class GainRide:
     stays: float
 
 
-def gain_ride(heard: np.ndarray, rate: int, taps: Taps, quiet: Quiet) -> GainRide:
+def gain_ride(heard: np.ndarray, rate: int, times_s: np.ndarray, quiet: Quiet) -> GainRide:
     """
-    Return how one channel's level above 1 kHz, (n,), follows the taps.
+    Return how one channel's level above 1 kHz, (n,), follows taps at times_s, (K,).
 
     A room gets quieter after a tap until it is as quiet as before, never quieter; a gain that a
     loud sound has turned down is heard as noise that is lower first and comes back.
@@ -86,8 +86,8 @@ def gain_ride(heard: np.ndarray, rate: int, taps: Taps, quiet: Quiet) -> GainRid
                      for a, b in (quiet.first, quiet.last))  # fmt: skip
     pairs = np.convolve(course, [0.5, 0.5], 'valid')
     lowest = []
-    ends = np.append(taps.times_s[1:], quiet.last[1])
-    for time_s, next_s in zip(taps.times_s, ends, strict=True):
+    ends = np.append(times_s, quiet.last[1])[1:]
+    for time_s, next_s in zip(times_s, ends, strict=True):
         begin_s, end_s = time_s + _AFTER_S, min(next_s - 0.1, time_s + _LONGEST_AFTER_S)
         if end_s - begin_s >= _LEAST_AFTER_S:
             part = pairs[int(np.ceil(begin_s * 10)) : int(end_s * 10) - 1]
@@ -103,28 +103,34 @@ class Gate:
     """
     Signs that something removes noise between sounds.
 
-    silent: share of the quiet that is digital silence. holes: share of time-frequency cells of the
-    quiet more than 20 dB below their like; 0.007 for noise as it is. drop_db: by how much the level
-    falls at once, some time after taps, after it had stood still.
+    silent: share of the quiet that is digital silence. ragged: share of time-frequency cells of the
+    quiet more than 20 dB below or 10 dB above their like; 0.008 for noise as it is. drop_db: by how
+    much the level falls at once, some time after taps, after it had stood still.
     """
 
     silent: float
-    holes: float
+    ragged: float
     drop_db: float
 
 
-def gate(samples: np.ndarray, heard: np.ndarray, rate: int, taps: Taps, quiet: Quiet) -> Gate:
-    """Return what one channel, (n,), and what of it is above 1 kHz, (n,), show of suppression."""
+def gate(
+    samples: np.ndarray, heard: np.ndarray, rate: int, times_s: np.ndarray, quiet: Quiet
+) -> Gate:
+    """
+    Return what one channel shows of suppression.
+
+    samples: (n,). heard: what of it is above 1 kHz, (n,). times_s: of taps, (K,).
+    """
     parts = quiet.cut(samples, rate)
     short = np.concatenate([levels(part[:, None], rate, 0.01)[:, 0] for part in parts])
     silent = float(np.mean(short < _DIGITAL_SILENCE_DB)) if len(short) else 0.0
-    return Gate(silent, _holes(parts, rate), _drop(heard, rate, taps))
+    return Gate(silent, _ragged(parts, rate), _drop(heard, rate, times_s))
 
 
-def _holes(parts: list[np.ndarray], rate: int) -> float:
-    """Return the share of cells of spectrograms far below the median of their band and moment."""
+def _ragged(parts: list[np.ndarray], rate: int) -> float:
+    """Return the share of cells of spectrograms far from the median of their band and moment."""
     size = round(_CELL_S * rate)
-    below = cells = 0
+    far = cells = 0
     for part in parts:
         frequencies, _, power = signal.spectrogram(part, rate, 'hann', size, 0)
         band = (frequencies >= _CELL_BAND_HZ[0]) & (
@@ -133,18 +139,18 @@ def _holes(parts: list[np.ndarray], rate: int) -> float:
         level = 10.0 * np.log10(np.maximum(power[band], 1e-24))
         level -= np.median(level, axis=1, keepdims=True)
         level -= np.median(level, axis=0, keepdims=True)
-        below += int(np.sum(level < _FAR_BELOW_DB))
+        far += int(np.sum((level < _FAR_BELOW_DB) | (level > _FAR_ABOVE_DB)))
         cells += level.size
-    return below / max(cells, 1)
+    return far / max(cells, 1)
 
 
-def _drop(heard: np.ndarray, rate: int, taps: Taps) -> float:
+def _drop(heard: np.ndarray, rate: int, times_s: np.ndarray) -> float:
     """Return the largest fall within 40 ms that follows 60 ms without one, mean of taps, dB."""
     course = levels(heard[:, None], rate, _FRAME_S)[:, 0]
     count = round(1.5 / _FRAME_S)
-    ends = np.append(taps.times_s[1:], len(heard) / rate)
+    ends = np.append(times_s, len(heard) / rate)[1:]
     after = []
-    for time_s, next_s in zip(taps.times_s, ends, strict=True):
+    for time_s, next_s in zip(times_s, ends, strict=True):
         first = int(time_s / _FRAME_S) + 2
         if next_s - time_s > 1.6 and first + count <= len(course):
             after.append(course[first : first + count])

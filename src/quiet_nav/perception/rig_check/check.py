@@ -34,6 +34,8 @@ from quiet_nav.perception.rig_check.pairs import (
     Clocks,
     clocks,
     copy_share,
+    Drift,
+    drift,
     low_coherence,
     SPEED_OF_SOUND,
 )
@@ -47,13 +49,12 @@ _SILENT_DBFS = -90.0
 _FAINT_DBFS = -80.0
 #: Dips of the noise after taps: healthy recordings stay below the first (docs/how-to/ears.md).
 _DIP_DB = (3.0, 6.0)
-_HOLES = (0.05, 0.12)
+_RAGGED = (0.05, 0.12)
 _DROP_DB = (8.0, 14.0)
 _SILENT_SHARE = (0.02, 0.2)
 #: Between ears that hear one clock.
 _OFFSET_S = (0.0006, 0.0015)
-_DRIFT_PPM = 10.0
-_DRIFT_ERRORS = 5.0
+_DRIFT_PPM = 5.0
 _COPY_SHARE = 1e-4
 _INVERTED = (-0.4, -0.7)
 _OFFSET_FULL_SCALE = 0.02
@@ -308,8 +309,11 @@ class _Recording:
             apart_m = math.dist((one.x, one.y, one.z), (other.x, other.y, other.z))
             late = self._late(i, j, a, b)
             if late is not None:
-                offset_s, apart_s, drift, error = late
-                unequal = _unsynchronized((a, b), offset_s, drift, error)
+                offset_s, apart_s = late
+                apart = drift(
+                    self.samples[:, a], self.samples[:, b], self.rate, self.taps.at(a), offset_s
+                )
+                unequal = _unsynchronized((a, b), offset_s, apart)
                 found += unequal
                 if not unequal:
                     found += _distance((a, b), apart_s * SPEED_OF_SOUND, apart_m)
@@ -318,28 +322,22 @@ class _Recording:
             signs.append((a, b, low_coherence(quiet[:, a], quiet[:, b], self.rate, apart_m, mains)))
         return _merged(found) + _polarity(signs)
 
-    def _late(self, i: int, j: int, a: int, b: int) -> tuple[float, float, float, float] | None:
-        """Return offset and way (s), drift and its error (ppm) of channel b at j to a at i."""
+    def _late(self, i: int, j: int, a: int, b: int) -> tuple[float, float] | None:
+        """Return offset and way in s of channel b at ear j to channel a at ear i."""
         first, second = self.clocks[a], self.clocks[b]
         if first is None or second is None:
             return None
         late = second.delays_s - first.delays_s
         if not (np.isfinite(late[i]) and np.isfinite(late[j])):
             return None
-        drift, error = second.drift_ppm - first.drift_ppm, first.error_ppm + second.error_ppm
-        return (
-            float(late[i] + late[j]) / 2,
-            float(late[i] - late[j]) / 2,
-            drift,
-            error,
-        )
+        return float(late[i] + late[j]) / 2, float(late[i] - late[j]) / 2
 
     # One channel
 
     def _alone(self, c: int) -> list[Finding]:
         raw, heard = self.raw[:, c], self.heard[:, c]
         found = self._levels(c, raw)
-        ride = gain_ride(heard, self.rate, self.taps, self.quiet)
+        ride = gain_ride(heard, self.rate, self.taps.at(c), self.quiet)
         if ride.dip >= _DIP_DB[0]:
             found.append(
                 finding(
@@ -420,10 +418,10 @@ class _Recording:
         return found
 
     def _suppressed(self, c: int, heard: np.ndarray) -> list[Finding]:
-        signs = gate(self.samples[:, c], heard, self.rate, self.taps, self.quiet)
+        signs = gate(self.samples[:, c], heard, self.rate, self.taps.at(c), self.quiet)
         measures: tuple[tuple[float, tuple[float, float], str], ...] = (
             (signs.silent, _SILENT_SHARE, f'{signs.silent:.0%} of the quiet is digital silence'),
-            (signs.holes, _HOLES, f'{signs.holes:.0%} of its noise is cut out of the spectrum'),
+            (signs.ragged, _RAGGED, f'{signs.ragged:.0%} of the spectrum of its noise is cut up'),
             (signs.drop_db, _DROP_DB,
              f'noise falls by {signs.drop_db:.0f} dB at once, a moment after taps'),
         )  # fmt: skip
@@ -445,7 +443,7 @@ class _Recording:
                 'suppression and echo cancellation of the sound server (`pactl list short modules`'
                 ' must not name module-echo-cancel; record from the card itself)',
                 silent_share=signs.silent,
-                hole_share=signs.holes,
+                ragged_share=signs.ragged,
                 drop_db=signs.drop_db,
             )
         ]  # fmt: skip
@@ -506,16 +504,17 @@ def _second_best(scores: np.ndarray, columns: list[int]) -> float:
 
 
 def _unsynchronized(
-    channels: tuple[int, int], offset_s: float, drift: float, error: float
+    channels: tuple[int, int], offset_s: float, parts: Drift | None
 ) -> list[Finding]:
-    drifts = abs(drift) > max(_DRIFT_PPM, _DRIFT_ERRORS * error)
+    drifts = parts is not None and parts.beyond(_DRIFT_PPM)
+    ppm = 0.0 if parts is None else parts.ppm
     if abs(offset_s) < _OFFSET_S[0] and not drifts:
         return []
     said = []
     if abs(offset_s) >= _OFFSET_S[0]:
         said.append(f'{abs(offset_s) * 1e3:.1f} ms apart')
     if drifts:
-        said.append(f'they part by {abs(drift):.0f} millionths ({abs(drift) * 3.6:.0f} ms an hour)')
+        said.append(f'they part by {abs(ppm):.0f} millionths ({abs(ppm) * 3.6:.0f} ms an hour)')
     sure = abs(offset_s) >= _OFFSET_S[1] or drifts
     return [
         finding(
@@ -526,7 +525,7 @@ def _unsynchronized(
             'record all ears with one device: two USB microphones have two clocks, also where a '
             'sound server joins them',
             offset_ms=offset_s * 1e3,
-            drift_ppm=drift,
+            drift_ppm=ppm,
         )
     ]
 

@@ -21,12 +21,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
+from scipy import fft, signal, stats
 
 from quiet_nav.perception.rig_check.taps import Taps
 
 SPEED_OF_SOUND = 343.0
 _COPY_BAND_HZ = 2000.0
+#: Ambience that ears share, in pieces between taps, shows how clocks part.
+_SHARED_HZ = (100.0, 1000.0)
+_PIECE_S = 1.0
+_AFTER_TAP_S = 0.6
+_MOST_LAG_S = 0.002
+_LEAST_SHARED = 0.3
+_LEAST_PIECES = 8
+_CONFIDENCE = 0.99
 
 
 @dataclass(frozen=True)
@@ -34,14 +42,11 @@ class Clocks:
     """
     How one channel's clock stands to the reference's.
 
-    offset_s: how much later it hears all alike, less what sound takes. drift_ppm: how fast that
-    grows, parts in a million, with its standard error. delays_s: later by so much for taps at each
-    ear, without the drift, NaN where none was heard, (ears,).
+    offset_s: how much later it hears all alike, less what sound takes. delays_s: later by so much
+    for taps at each ear, in the middle of them, NaN where none was heard, (ears,).
     """
 
     offset_s: float
-    drift_ppm: float
-    error_ppm: float
     delays_s: np.ndarray
 
 
@@ -62,17 +67,71 @@ def clocks(taps: Taps, channel: int, ears: int) -> Clocks | None:
     if float(np.abs(spread).max(initial=0.0)) < 2.0:
         matrix = matrix[:, :-1]
     found, *_ = np.linalg.lstsq(matrix, late, rcond=None)
-    rest = late - matrix @ found
-    free = max(len(late) - matrix.shape[1], 1)
-    drift, error = 0.0, np.inf
-    if matrix.shape[1] > len(heard):
-        drift = float(found[-1])
-        # Onsets are read to a fraction of a sample: never trust them to less than 20 us.
-        variance = max(float(rest @ rest) / free, 2e-5**2)
-        error = float(np.sqrt(variance / np.sum(spread**2)))
     delays = np.full(ears, np.nan)
     delays[heard] = found[: len(heard)]
-    return Clocks(float(np.nanmean(delays)), drift * 1e6, error * 1e6, delays)
+    return Clocks(float(np.nanmean(delays)), delays)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How fast two clocks part, parts in a million: the best guess and the interval of 99 %."""
+
+    ppm: float
+    low_ppm: float
+    high_ppm: float
+
+    def beyond(self, ppm: float) -> bool:
+        """Return whether it is surely faster than so much, either way."""
+        return self.low_ppm > ppm or self.high_ppm < -ppm
+
+
+def drift(
+    one: np.ndarray, other: np.ndarray, rate: int, times_s: np.ndarray, late_s: float
+) -> Drift | None:
+    """
+    Return how two channels, (n,), part, by the ambience that both hear between taps.
+
+    times_s: of taps on the first's clock, (K,). late_s: how much later the other is. A room's
+    sources make the delay, and its change is the clocks'. None where they share too little.
+    """
+    sos = signal.butter(2, _SHARED_HZ, 'bandpass', fs=rate, output='sos')
+    a, b = signal.sosfilt(sos, one), signal.sosfilt(sos, other)
+    size, most = round(_PIECE_S * rate), round(_MOST_LAG_S * rate)
+    shift = round(late_s * rate)
+    at, lags = [], []
+    for begin in range(0, min(len(a), len(b) - shift) - size, size // 2):
+        middle = (begin + size / 2) / rate
+        near = (times_s > middle - _PIECE_S / 2 - _AFTER_TAP_S) & (
+            times_s < middle + _PIECE_S / 2 + 0.05
+        )
+        if near.any() or begin + shift < 0:
+            continue
+        found = _lag(a[begin : begin + size], b[begin + shift : begin + shift + size], most)
+        if found is not None:
+            at.append(middle)
+            lags.append(found / rate)
+    if len(lags) < _LEAST_PIECES:
+        return None
+    slope, _, low, high = stats.theilslopes(lags, at, _CONFIDENCE)
+    half = len(lags) // 2
+    parts = [stats.theilslopes(lags[p], at[p])[0] for p in (slice(half), slice(half, None))]
+    if min(part * np.sign(slope) for part in parts) < 0.3 * abs(slope):
+        # A source that came or went moves the delay once; clocks part all the time.
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Drift(float(slope) * 1e6, float(low) * 1e6, float(high) * 1e6)
+
+
+def _lag(one: np.ndarray, other: np.ndarray, most: int) -> float | None:
+    """Return by how many samples one is ahead of the other, None where they hardly agree."""
+    size = fft.next_fast_len(len(one) + most, real=True)
+    across = fft.irfft(fft.rfft(other, size) * fft.rfft(one, size).conj(), size)
+    lags = np.concatenate([across[-most:], across[: most + 1]])
+    power = float(np.sqrt((one @ one) * (other @ other)))
+    k = int(np.argmax(np.abs(lags)))
+    if power <= 0.0 or abs(lags[k]) < _LEAST_SHARED * power or not 0 < k < 2 * most:
+        return None
+    left, middle, right = np.abs(lags[k - 1 : k + 2])
+    return k - most + 0.5 * (left - right) / (left - 2 * middle + right)
 
 
 def _inliers(late: np.ndarray, which: np.ndarray) -> np.ndarray:

@@ -51,7 +51,8 @@ class Taps:
     ears: at which ear it was asked for, (K,). times_s: on the clock of ``reference``, (K,).
     onsets_s: when each channel heard it, (K, C); NaN where it did not. levels_db: how loud, dB
     over full scale in 4 ms, (K, C). floors_db: of each channel's quiet in 1 ms, (C,).
-    reference: the channel that the others are held against.
+    offsets_s: by how much each channel is later, to a few ms, (C,). reference: the channel that
+    the others are held against.
     """
 
     ears: np.ndarray
@@ -59,11 +60,16 @@ class Taps:
     onsets_s: np.ndarray
     levels_db: np.ndarray
     floors_db: np.ndarray
+    offsets_s: np.ndarray
     reference: int
 
     def of(self, ear: int) -> np.ndarray:
         """Return which taps were asked for at an ear, bool (K,)."""
         return self.ears == ear
+
+    def at(self, channel: int) -> np.ndarray:
+        """Return when taps reached a channel on its own clock, to a few ms, (K,)."""
+        return self.times_s + self.offsets_s[channel]
 
 
 def bright(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -92,10 +98,11 @@ def find_taps(heard: np.ndarray, rate: int, script: Script, live: np.ndarray) ->
     rise = np.clip(course - floors - 6.0, 0.0, 40.0) * live
     reference = int(np.argmax(rise.sum(axis=0)))
     offsets_s = _offsets(rise, reference)
+    loudest = np.max(_aligned(course - floors, offsets_s)[:, live], axis=1, initial=0.0)
     found = [
         (slot.ear, time_s)
         for slot in script.slots
-        for time_s in _in_slot(course[:, reference] - floors[reference], slot.start_s, slot.end_s)
+        for time_s in _in_slot(loudest, slot.start_s, slot.end_s)
     ]
     count, channels = len(found), heard.shape[1]
     onsets, loud = np.full((count, channels), np.nan), np.full((count, channels), -200.0)
@@ -111,6 +118,7 @@ def find_taps(heard: np.ndarray, rate: int, script: Script, live: np.ndarray) ->
         onsets,
         loud,
         floors,
+        offsets_s,
         reference,
     )
 
@@ -124,6 +132,12 @@ def _offsets(rise: np.ndarray, reference: int) -> np.ndarray:
     lags = np.concatenate([across[-most:], across[: most + 1]])
     best = np.argmax(lags, axis=0) - most
     return np.where(rise.any(axis=0), best * _HOP_S, 0.0)
+
+
+def _aligned(course: np.ndarray, offsets_s: np.ndarray) -> np.ndarray:
+    """Return levels (frames, C) on the clock of the reference."""
+    at = np.arange(len(course))[:, None] + np.round(offsets_s / _HOP_S).astype(int)
+    return np.take_along_axis(course, np.clip(at, 0, len(course) - 1), axis=0)
 
 
 def _in_slot(over: np.ndarray, start_s: float, end_s: float) -> list[float]:
