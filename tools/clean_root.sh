@@ -35,9 +35,9 @@ esac
 # What the README tells people to install, and no more.
 debootstrap --variant=minbase --components="${SECTIONS:-main}" $check \
     --include=ca-certificates,cmake,g++,make,python3-dev,python3-venv \
-    "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > "$root.log" \
-    || fail "debootstrap: $(tail -n 1 "$root.log")"
-rm "$root.log"
+    "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > "$root.debootstrap" \
+    || fail "debootstrap: $(tail -n 1 "$root.debootstrap")"
+rm "$root.debootstrap"
 mkdir -p "$root/home/quiet_nav"
 git -C "$checkout" archive --prefix=home/quiet_nav/ HEAD | tar -x -C "$root"
 mkdir -p "$root/root/.config/pip"

@@ -66,6 +66,7 @@ _MARGIN_DB = (3.0, 8.0)
 _DB_PER_MS = 20.0
 _MOST_EARLY_MS = 0.6
 _FLAT_TOP = 4
+_CLIPPED_SAMPLES = 3
 
 
 @dataclass(frozen=True)
@@ -89,18 +90,25 @@ class RigCheck:
 
 
 def check_rig(
-    samples: np.ndarray, rate: int, rig: Rig, script: Script | None = None, device: str = ''
+    samples: np.ndarray,
+    rate: int,
+    rig: Rig,
+    script: Script | None = None,
+    device: str = '',
+    known: bool = True,
 ) -> RigCheck:
     """
     Check a rig by a recording that follows the script.
 
     samples: float, (n, C), full scale 1.0; all channels of the device. device: its name, for
-    advice. Raises QuietNavError where the recording is too short, holds what is no number, or has
-    fewer channels than the rig asks for.
+    advice. known: whether the rig's channels are meant; otherwise they are found.
+    Raises QuietNavError where the recording is too short, holds what is no number, or has fewer
+    channels than the rig asks for.
     """
     script = script or Script(len(rig.ears))
     _refuse(samples, rate, rig, script)
-    return _Recording(np.asarray(samples, np.float64), rate, rig, script, device).check()
+    recording = _Recording(np.asarray(samples, np.float64), rate, rig, script, device)
+    return recording.check(known)
 
 
 def _refuse(samples: np.ndarray, rate: int, rig: Rig, script: Script) -> None:
@@ -143,23 +151,27 @@ class _Recording:
             clocks(self.taps, c, script.ears) for c in range(samples.shape[1])
         ]
 
-    def check(self) -> RigCheck:
-        """Return everything that was found."""
+    def check(self, known: bool) -> RigCheck:
+        """Return everything that was found; known: the rig says which channels its ears are."""
         counts = tuple(int(self.taps.of(ear).sum()) for ear in range(self.script.ears))
-        found = [*self._no_taps(counts), *self._dead()]
+        found = self._no_taps(counts)
+        if not known and not found:
+            found += self._too_few()
+        if not known and not found:
+            self.rig = self._best(self._hearing())[0]
+        if known:
+            found += self._dead()
         deaf = {c for f in found if f.kind is Kind.DEAD for c in f.channels}
         copies = self._copies(deaf)
         places: list[Finding] = []
-        judged = False
-        rig = self.rig
+        rig, judged = self.rig, False
         if not found and not copies:
             rig, places, judged = self._places()
         used = [ear.channel for ear in rig.ears if ear.channel not in deaf]
         # A copy's clock, sign and gain are those of its original.
         pairs: list[Finding] = [] if copies or deaf else self._pairs(rig)
         alone = [f for c in used for f in self._alone(c)]
-        hums = self._hums(used)
-        everything = (*found, *copies, *places, *pairs, *alone, *hums)
+        everything = (*found, *copies, *places, *pairs, *alone, *self._hums(used))
         order = sorted(everything, key=lambda f: not f.serious)
         return RigCheck(rig, tuple(order), counts, tuple(self.quiet_dbfs.tolist()), judged)
 
@@ -178,6 +190,28 @@ class _Recording:
                 f'no tap was heard at {names}, by any channel',
                 'snap your fingers a hand away from the ear, louder, when its name is shown; '
                 'nothing is said about places until then',
+            )
+        ]
+
+    def _hearing(self) -> list[int]:
+        """Return the channels that hear taps."""
+        rises = self.taps.levels_db - self.taps.floors_db
+        best = np.max(rises, axis=0, initial=0.0)
+        return [int(c) for c in np.flatnonzero(self.live & (best > LEAST_HEARD_DB))]
+
+    def _too_few(self) -> list[Finding]:
+        hearing = self._hearing()
+        if len(hearing) >= self.script.ears:
+            return []
+        deaf = tuple(c for c in range(self.raw.shape[1]) if c not in hearing)
+        return [
+            finding(
+                Kind.DEAD,
+                deaf,
+                Sure.SURE,
+                f'{self.script.ears} ears, and taps are heard by {len(hearing)} of '
+                f'{self.raw.shape[1]} channels {hearing}',
+                _PLUGS,
             )
         ]
 
@@ -201,9 +235,7 @@ class _Recording:
                     (c,),
                     sure,
                     f'channel {c} ({ear.side.name}) {what}',
-                    'look at plug, cable and mute switch; a stereo socket takes two microphones '
-                    'only with a splitter; `arecord -l` and `quiet_nav devices` list the inputs'
-                    + _or_amixer(self.card, 'set Capture cap'),
+                    _PLUGS + _or_amixer(self.card, 'set Capture cap'),
                     best_rise_db=float(best[c]),
                 )
             )
@@ -226,25 +258,28 @@ class _Recording:
             score[:, k] += _DB_PER_MS * np.clip(early_ms, -_MOST_EARLY_MS, _MOST_EARLY_MS)
         return score
 
+    def _best(self, channels: list[int]) -> tuple[Rig, np.ndarray, float]:
+        """Return the rig with the channels that fit its ears best, all scores, and the sum."""
+        scores = self._scores(channels)
+        rows, columns = optimize.linear_sum_assignment(-scores)
+        ears = tuple(
+            replace(self.rig.ears[e], channel=channels[k])
+            for e, k in zip(rows, columns, strict=True)
+        )
+        return replace(self.rig, ears=ears), scores, float(scores[rows, columns].sum())
+
     def _places(self) -> tuple[Rig, list[Finding], bool]:
         """Return the rig as it was heard, what is wrong with it, and whether that is sure."""
         claimed = [ear.channel for ear in self.rig.ears]
         if len(claimed) == 1:
             return self.rig, [], True
-        rises = self.taps.levels_db - self.taps.floors_db
-        hears = np.max(rises, axis=0, initial=0.0) > LEAST_HEARD_DB
-        channels = [c for c in range(self.raw.shape[1]) if hears[c] or c in claimed]
-        scores = self._scores(channels)
-        rows, columns = optimize.linear_sum_assignment(-scores)
-        best = [channels[k] for k in columns]
-        at_best = float(scores[rows, columns].sum())
+        channels = sorted({*self._hearing(), *claimed})
+        better, scores, at_best = self._best(channels)
+        best = [ear.channel for ear in better.ears]
         at_claim = float(sum(scores[e, channels.index(c)] for e, c in enumerate(claimed)))
-        changed = [e for e in rows if best[e] != claimed[e]]
+        changed = [e for e in range(len(best)) if best[e] != claimed[e]]
         margin = (at_best - at_claim) / max(len(changed), 1)
         if changed and margin >= _MARGIN_DB[0]:
-            ears = tuple(
-                replace(ear, channel=c) for ear, c in zip(self.rig.ears, best, strict=True)
-            )
             said = ', '.join(
                 f'{self.rig.ears[e].side.name} is channel {best[e]} and not {claimed[e]}'
                 for e in changed
@@ -257,7 +292,7 @@ class _Recording:
                 'exchange the channel numbers in the rig file (--out writes it), or the plugs',
                 margin_db=margin,
             )
-            return replace(self.rig, ears=ears), [swapped], True
+            return better, [swapped], True
         second = _second_best(scores, [channels.index(c) for c in claimed])
         if second < _MARGIN_DB[0]:
             unclear = finding(
@@ -386,7 +421,7 @@ class _Recording:
             )
         clipped = float(is_clipped(quiet).mean())
         top = longest_top(raw)
-        if clipped > 0.0 or top >= _FLAT_TOP:
+        if is_clipped(raw).sum() >= _CLIPPED_SAMPLES or top >= _FLAT_TOP:
             everywhere = clipped > 1e-4
             found.append(
                 finding(
@@ -472,6 +507,10 @@ class _Recording:
         return found
 
 
+_PLUGS = (
+    'look at plug, cable and mute switch; a stereo socket takes two microphones only with a '
+    'splitter; `quiet_nav devices` lists the inputs'
+)
 _AGC_OFF = (
     'turn automatic gain control off (`alsamixer`, F4, "Auto Gain Control"; ReSpeaker USB: '
     'tuning.py AGCONOFF 0)'
