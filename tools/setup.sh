@@ -122,7 +122,7 @@ fi
 # --- messages -----------------------------------------------------------------------------------
 wanted=$({ cat "$venv/.set_up" CMakeLists.txt package.xml colcon.meta msg/* action/* cmake/* \
     overlay/*/package.xml overlay/*/CMakeLists.txt overlay/*/msg/*
-    find config $(ls -d launch models 2> /dev/null) -type f -not -name '*.pyc' | sort; } | cksum)
+    find config $(ls -d launch models security 2> /dev/null) -type f -not -name '*.pyc' | sort; } | cksum)
 if [ "$(cat "$built/.set_up" 2> /dev/null || :)" != "$wanted" ] \
     || [ ! -f "$built/install/.ready" ]; then
     say 'building the messages into .ros (about a minute the first time)'
@@ -130,7 +130,7 @@ if [ "$(cat "$built/.set_up" 2> /dev/null || :)" != "$wanted" ] \
     rm -rf "$built/src"
     mkdir -p "$built/src/quiet_nav"
     for item in $(ls -d CMakeLists.txt package.xml LICENSE msg action cmake config launch models \
-        src test 2> /dev/null); do
+        security src test 2> /dev/null); do
         ln -s "../../../$item" "$built/src/quiet_nav/$item"
     done
     for overlay in audio_common_msgs tf2_msgs; do
