@@ -31,8 +31,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-#: Never pinned: the installer itself, this package, and what CI images inject.
-LEFT_OUT = {'pip', 'quiet-nav', 'coverage'}
+#: Never pinned: the installer itself and this package.
+LEFT_OUT = {'pip', 'quiet-nav'}
 
 
 @dataclasses.dataclass(frozen=True)
