@@ -166,7 +166,7 @@ def test_robot_requirements_are_the_pinned_versions():
 
 def test_pip_installs_every_shared_folder():
     text = (ROOT / 'pyproject.toml').read_text()
-    for folder in ('config', 'models', 'launch'):
+    for folder in ('config', 'models', 'launch', 'security'):
         for path in (ROOT / folder).rglob('*'):
             if path.is_file() and path.suffix != '.pyc':
                 where = path.parent.relative_to(ROOT).as_posix()
