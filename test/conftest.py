@@ -26,11 +26,11 @@ from pathlib import Path
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 
-from node_server import NodeServer
 import pytest
 
 from quiet_nav.demo.domain import claim_domain, private_environment
@@ -119,18 +119,25 @@ class Stalls:
 
 
 class NodeProcess:
-    """A node as a process of its own: what `python -m quiet_nav.nodes.X --ros-args ...` runs."""
+    """A node as a process of its own: `python -m quiet_nav.nodes.X --ros-args ...`."""
 
     def __init__(
-        self, server: NodeServer, module: str, log: Path, parameters: dict, arguments: tuple
+        self, module: str, log: Path, parameters: dict, arguments: tuple, program: tuple = ()
     ) -> None:
-        words = ['--ros-args']
+        own = program or ('-m', f'quiet_nav.nodes.{module}')
+        command = [sys.executable, *map(str, own), '--ros-args']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else value
-            words += ['-p', f'{name}:={text}']
+            command += ['-p', f'{name}:={text}']
         self._log = log
-        log.touch()
-        self.process = server.start(module, [*words, *map(str, arguments)], log)
+        with open(log, 'wb') as output:
+            self.process = subprocess.Popen(
+                [*command, *map(str, arguments)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
 
     @property
     def log(self) -> str:
@@ -225,24 +232,20 @@ def stalls() -> Iterator[Stalls]:
     watch.close()
 
 
-@pytest.fixture(scope='session')
-def node_server() -> Iterator[NodeServer]:
-    """Return what starts nodes as processes."""
-    server = NodeServer()
-    yield server
-    server.close()
-
-
 @pytest.fixture
-def node_process(
-    node_server: NodeServer, ros_context: None, tmp_path: Path
-) -> Iterator[Callable[..., NodeProcess]]:
-    """Return what starts a node as a process: name, parameters, further arguments."""
+def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
+    """
+    Return what starts a node as a process: name, parameters, further arguments.
+
+    program: Python's arguments for another program that runs the node.
+    """
     started: list[NodeProcess] = []
 
-    def start(module: str, parameters: dict | None = None, *arguments: object) -> NodeProcess:
+    def start(
+        module: str, parameters: dict | None = None, *arguments: object, program: tuple = ()
+    ) -> NodeProcess:
         log = tmp_path / f'{module}_{len(started)}.log'
-        started.append(NodeProcess(node_server, module, log, parameters or {}, arguments))
+        started.append(NodeProcess(module, log, parameters or {}, arguments, program))
         return started[-1]
 
     yield start

@@ -29,6 +29,7 @@ import time
 from typing import TYPE_CHECKING
 import warnings
 
+from rich.console import Console
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -37,6 +38,7 @@ from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
+from quiet_nav.learning.precision import described, FLOAT32, settled
 from quiet_nav.learning.recipe import MONITOR, Recipe, recipe_to_dict
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class TrainingResult:
     """
     Where the best validation model lies, its figure in validation, and what it took.
 
-    figure: which, as it is logged (``val/ap``).
+    figure: which, as it is logged (``val/ap``). precision: in which it was computed, Lightning's.
     """
 
     best: Path
@@ -77,6 +79,7 @@ class TrainingResult:
     train_rows: int
     val_rows: int
     figure: str = MONITOR
+    precision: str = FLOAT32
 
     @property
     def val_ap(self) -> float:
@@ -158,10 +161,11 @@ def fit(
     callbacks = [best, last, LearningRateMonitor('epoch')]
     if progress:
         callbacks.append(_progress())
+        Console(stderr=True).print(described(recipe.optim.precision, devices.accelerator))
     _quiet_lightning()
     trainer = lightning.Trainer(
         **asdict(devices),
-        precision=recipe.optim.precision,
+        precision=settled(recipe.optim.precision, devices.accelerator),
         max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
         callbacks=callbacks,
         logger=TensorBoardLogger(str(out), name='', version='tensorboard'),
@@ -188,6 +192,7 @@ def fit(
         train_rows=len(train_set),
         val_rows=len(val_set),
         figure=figure,
+        precision=settled(recipe.optim.precision, devices.accelerator),
     )
     if trainer.is_global_zero:
         write_json(out / RESULT, {**asdict(result), 'best': BEST}, overwrite=True, indent=2)
