@@ -201,7 +201,7 @@ def _code_hash() -> str:
 
     digest = hashlib.sha256(importlib.metadata.version('torch').encode())
     for folder in ('learning', 'perception'):
-        for path in sorted((Path(quiet_nav.__file__).parent / folder).glob('*.py')):
+        for path in sorted((Path(quiet_nav.__file__).parent / folder).rglob('*.py')):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
