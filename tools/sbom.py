@@ -123,9 +123,8 @@ def main() -> int:
     out.parent.mkdir(parents=True, exist_ok=True)
     text = bill()
     out.write_text(text, encoding='utf-8')
-    print(
-        f'sbom: {out}, {text.count(chr(34) + "bom-ref" + chr(34))} components, CycloneDX {VERSION.to_version()}'
-    )
+    count = len(json.loads(text)['components'])
+    print(f'sbom: {out}, {count} components, CycloneDX {VERSION.to_version()}')
     return 0
 
 
