@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import functools
 import io
 import json
+import math
 from pathlib import Path
 import struct
 
@@ -149,12 +150,13 @@ LABELS = {
 
 
 def _lists() -> list[Target]:
-    from quiet_nav.demo.run import load_run
     from quiet_nav.quiet_campus.annotation import read_annotation
     from quiet_nav.quiet_campus.rows import motion_distances, with_distance
     from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
     from quiet_nav.simulation.campus.build import _claim
     from quiet_nav.simulation.campus.request import CampusRequest
+    from quiet_nav.trials.result_files import read_run, read_trials
+    from quiet_nav.trials.tables import trials_to_json
 
     def annotation(path: Path) -> object:
         row = Row('R', path.parent / 'sound.wav')
@@ -170,10 +172,18 @@ def _lists() -> list[Target]:
     def text(name: str, read: Callable[[Path], object], *seeds: str) -> Target:
         return Target(name, 'list.csv', read, [seed.encode() for seed in seeds])
 
-    run = {
-        'outcome': 'destination', 'time_s': 1.0, 'path': [[0.0, 1.0]], 'listened': [
-            {'pose': {'x': 0.0, 'y': 0.0, 'yaw': 0.0}, 'probabilities': [0.5]}],
+    trial = {
+        'room': 'classroom', 'track': 'corner', 'policy': 'tracker', 'rig': 'pair', 'index': 4,
+        'offset_m': 0.8, 'heading': 'straight', 'distance_m': 3.5, 'length_m': 8.0,
+        'outcome': 'collision', 'steps': 9, 'duration_s': 71.0, 'seed': 0, 'modality': 'audio',
+        'switches': 0, 'variant': '', 'detector': 'near_wall',
     }  # fmt: skip
+    listened = [{'pose': {'x': 0.0, 'y': 0.0, 'yaw': 0.0}, 'probabilities': [0.5, math.nan]}]
+    run = {**trial, 'path': [[0.0, 1.0]], 'listened': listened}
+
+    def trials(path: Path) -> object:
+        return trials_to_json(read_trials(path))
+
     return [
         text('near-wall list', lambda p: read_obstacle_list(p, p.parent), STATIC, ROBOT, MOTION),
         text('order list', lambda p: read_order_list(p, p.parent), ORDER, MOVING),
@@ -181,7 +191,8 @@ def _lists() -> list[Target]:
         _json('annotation', 'annotation.json', annotation, ANNOTATION, {'depth': [0.4, 0.5]}),
         _json('labels', 'SFS-Static/labels.json', labels, LABELS),
         _json('manifest', 'SFS-Robot/manifest.json', manifest, {'request': {'kind': 'robot'}}),
-        _json('demo run', 'run.json', load_run, run),
+        _json('demo run', 'run.json', read_run, run),
+        _json('trials', 'trials.json', trials, {'tables': {}, 'trials': [{**trial, 'share': 0.4}]}),
     ]
 
 
