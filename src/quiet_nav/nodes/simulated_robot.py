@@ -86,6 +86,8 @@ MOST_TICKS = 10
 MOST_LAG_S = 0.2
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 COLOR_FRAME, DEPTH_FRAME = 'camera_color_optical_frame', 'camera_depth_optical_frame'
+#: What images name that are misframed: tf does not know it.
+NO_FRAME = 'camera_of_another_robot'
 
 
 @dataclass(frozen=True)
@@ -344,7 +346,8 @@ class SimulatedRobot(PlainNode):
         twists = self._through(self._twist_line, Twist2D(state.linear_mps, state.angular_rps))
         twist = twists[-1].value if twists else Twist2D(0.0, 0.0)
         for item in self._through(self._odometry_line, Motion(state.odometry, twist)):
-            self._odom_pub.publish(_odometry_of(item.value, item.stamp_ns, 'odom'))
+            frame_id = self._failures.frame('odom', self._time_s, 'odom', 'map')
+            self._odom_pub.publish(_odometry_of(item.value, item.stamp_ns, frame_id))
         for frame in self._through(self._tf_line, state.odometry):
             transform = transform_to_msg(frame.value, frame.stamp_ns, 'odom', 'base_link')
             self._tf_pub.publish(TFMessage(transforms=[transform]))
@@ -398,11 +401,13 @@ class SimulatedRobot(PlainNode):
         if self._color_pub.get_subscription_count():
             image = self._world.color_image(p.light, wrong)
             for item in self._through(self._color_line, image):
-                message = image_to_msg(item.value, 'rgb8', ns_to_stamp(item.stamp_ns), COLOR_FRAME)
+                frame = self._failures.frame('camera', self._time_s, COLOR_FRAME, NO_FRAME)
+                message = image_to_msg(item.value, 'rgb8', ns_to_stamp(item.stamp_ns), frame)
                 self._color_pub.publish(message)
         if self._depth_pub.get_subscription_count():
             for item in self._through(self._depth_line, self._world.depth_image()):
-                message = image_to_msg(item.value, '16UC1', ns_to_stamp(item.stamp_ns), DEPTH_FRAME)
+                frame = self._failures.frame('depth', self._time_s, DEPTH_FRAME, NO_FRAME)
+                message = image_to_msg(item.value, '16UC1', ns_to_stamp(item.stamp_ns), frame)
                 self._depth_pub.publish(message)
         if self._color_info_pub.get_subscription_count():
             camera = self._world.camera.color_intrinsics
