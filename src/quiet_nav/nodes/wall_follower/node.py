@@ -326,6 +326,8 @@ class WallFollower(ManagedNode):
         else:
             handle.abort()
         active.answered.set()
+        # rclpy keeps handles for a quarter of an hour: not so the policy's particles.
+        handle.run = None
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
     def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
