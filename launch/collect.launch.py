@@ -27,6 +27,7 @@ from quiet_nav.launch_arguments import (
     cameras,
     chosen,
     ends_launch,
+    joined,
     log_level,
     microphones,
     ours,
@@ -86,7 +87,7 @@ ARGUMENTS = [
         choices=['none', 'zstd_fast', 'zstd_small'],
         description="Of mcap's chunks; images shrink, sound hardly does",
     ),
-    *shared('log_level'),
+    *shared('enclaves', 'log_level'),
 ]
 
 
@@ -127,8 +128,9 @@ def record(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if size := _whole(context, argument):
             command += [option, str(size * unit)]
     recorder = ExecuteProcess(
-        cmd=[*command, '--topics', *topics], name='recorder', output='screen', **STOP
-    )
+        cmd=[*command, '--topics', *topics], name='recorder', output='screen',
+        additional_env=joined(context, 'recorder'), **STOP,
+    )  # fmt: skip
     return [ends_launch(recorder, 'the recorder has ended'), recorder]
 
 

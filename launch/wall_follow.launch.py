@@ -58,7 +58,7 @@ ARGUMENTS = [
     *shared(
         'device', 'channels', 'detector', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'
     ),
-    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'log_level'),
+    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'enclaves', 'log_level'),
 ]
 
 
