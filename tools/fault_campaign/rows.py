@@ -105,7 +105,7 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         },
         'audio_info': {
             'off': goes_on(),
-            'garbage': SILENT,
+            'garbage': ends_its_step(*UNHEARD),
             'wrong': ends_its_step(*UNHEARD),
         },
         'camera': {
@@ -140,11 +140,11 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         },
     }
     ear = {
-        'off': goes_on('ear', watched_s=12.0),
-        'stuck': goes_on('ear', watched_s=12.0),
-        'garbage': goes_on('ear', watched_s=12.0),
+        'off': goes_on('standing', watched_s=12.0),
+        'stuck': goes_on('standing', watched_s=12.0),
+        'garbage': goes_on('clipped', watched_s=12.0),
         'wrong': goes_on(),
-        'intermittent': goes_on('ear', watched_s=12.0),
+        'intermittent': goes_on('standing', watched_s=12.0),
     }
     setups = {'audio': EARS, 'audio_info': EARS, 'camera': EYES, 'depth': EYES}
     for component, promises in found.items():
@@ -446,7 +446,8 @@ def _restart_latched(bench: Bench) -> None:
     """Press, kill the follower, begin again."""
     press(bench)
     bench.spin(timeout_s=1.0)
-    bench.kill('wall_follower')
+    bench.send_signal('wall_follower', signal.SIGKILL)
+    bench.end('wall_follower')
     bench.begin(BASE)
     bench.mark()
 
