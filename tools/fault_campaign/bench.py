@@ -78,7 +78,7 @@ STALLED_S = 0.04
 MOST_LOOKS = 3
 #: Diagnostics come once a second.
 _RECENT_S = 1.5
-#: A model is loaded and 3 s of sound are heard in so long; one that says nothing valid is waited for.
+#: A model is loaded and 3 s of sound are heard in so long.
 _FIRST_READING_S = 25.0
 #: A process that is asked to end gets so long.
 _END_S = 6.0
