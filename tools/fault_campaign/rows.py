@@ -112,7 +112,7 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
             'off': SILENT,
             'repeated': SILENT,
             'old': SILENT,
-            'delayed': ends_its_step(*UNHEARD),
+            'delayed': ends_its_step(*UNHEARD, 'stands'),
             'stuck': ends_its_step(*UNHEARD),
             'garbage': ends_its_step(*UNHEARD),
             'wrong': goes_on(),
