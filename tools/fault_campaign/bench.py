@@ -230,7 +230,7 @@ class Bench:
         keep(NearWall, 'near_wall', self._on_near_wall, 10)
         keep(Log, '/rosout', self._on_log, 100)
         keep(DiagnosticArray, '/diagnostics', self._on_diagnostics, 100)
-        self.goals = ActionClient(self.node, FollowWall, 'follow_wall')
+        self.goals = self._goal_client()
         self.reset = self.node.create_client(Trigger, 'reset')
         self.set = self.node.create_client(SetParameters, 'simulated_robot/set_parameters')
         self.release = self.node.create_client(SetBool, 'set_emergency_stop')
@@ -418,6 +418,14 @@ class Bench:
         self.undo.append(lambda: (self.executor.remove_node(node), node.destroy_node()))
         return node
 
+    def _goal_client(self) -> ActionClient:
+        return ActionClient(self.node, FollowWall, 'follow_wall')
+
+    def leave(self) -> None:
+        """Be no client of the follower's until the row is over: who listens counts as one."""
+        self.goals.destroy()
+        self.undo.append(lambda: setattr(self, 'goals', self._goal_client()))
+
     def send(self, client: ActionClient | None = None, timeout_s: float = 20.0) -> Any:
         """Return the handle of a goal that was sent, None where nobody answered."""
         goal = FollowWall.Goal(algorithm=self.setup.algorithm, modality=self.setup.modality)
@@ -449,6 +457,8 @@ class Bench:
     def _drive_and_break(self, fault: Fault) -> Seen:
         if not fault.promise.goal:
             self.mark()
+            # What is wrong was so before, and may have been said before.
+            self._known.clear()
             fault.act(self)
             return self._watch_refusal(fault.promise)
         self.answer, handle = Future(), None

@@ -481,16 +481,17 @@ def _people() -> Iterator[Fault]:
         _signalled('follow_wall', signal.SIGKILL),
         Promise(25.0, 4.0, again=True, ends=('CLIENT_GONE',), watched_s=30.0),
         leaves,
-        sends=lambda bench: bench.start('follow_wall', (*_GOAL, 'use_sim_time:=true')),
+        sends=lambda bench: (bench.leave(), bench.start('follow_wall', _GOAL)),
         anew=again,
     )
 
 
-_GOAL = ('algorithm:=straight',)
+_GOAL = 'algorithm:=straight', 'use_sim_time:=true'
 
 
 def _by_another(bench: Bench) -> None:
     """Send the goal by a client that can leave."""
+    bench.leave()
     bench.client = ActionClient(bench.other('client'), FollowWall, 'follow_wall')
     bench.spin(bench.client.server_is_ready, 20.0)
     bench.send(bench.client)
