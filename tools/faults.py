@@ -99,6 +99,8 @@ def run(faults: list[Fault], keep: Callable[[Fault, Seen], object]) -> None:
     """Measure faults in this process's domain, one after another."""
     with tempfile.TemporaryDirectory(prefix='quiet_nav_faults_') as folder:
         os.environ['ROS_HOME'] = folder
+        # Whoever ends this process must not leave robots behind that drive.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         bench = Bench(Path(folder))
         try:
@@ -127,8 +129,7 @@ def run_beside(parts: int, asked: list[str]) -> dict[str, Seen]:
                 process.wait()
         finally:
             for process in processes:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGINT)
+                process.terminate()
                 process.wait()
         return {
             name: Seen(**seen)
