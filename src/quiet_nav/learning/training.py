@@ -27,6 +27,7 @@ import warnings
 import lightning
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -36,6 +37,7 @@ from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
 from quiet_nav.learning.module import MONITOR, NearWallModule
+from quiet_nav.learning.precision import described, FLOAT32, settled
 from quiet_nav.learning.recipe import Recipe, recipe_to_dict
 
 BEST = 'best.ckpt'
@@ -61,7 +63,7 @@ class TrainingResult:
     """
     Where the best validation model lies, its figure in validation, and what it took.
 
-    figure: which, as it is logged (``val/ap``).
+    figure: which, as it is logged (``val/ap``). precision: in which it was computed, Lightning's.
     """
 
     best: Path
@@ -71,6 +73,7 @@ class TrainingResult:
     train_rows: int
     val_rows: int
     figure: str = MONITOR
+    precision: str = FLOAT32
 
     @property
     def val_ap(self) -> float:
@@ -146,10 +149,12 @@ def fit(
     callbacks = [best, last, LearningRateMonitor('epoch')]
     if progress:
         callbacks.append(_Progress())
+    if progress:
+        Console(stderr=True).print(described(recipe.optim.precision, devices.accelerator))
     _quiet_lightning()
     trainer = lightning.Trainer(
         **asdict(devices),
-        precision=recipe.optim.precision,
+        precision=settled(recipe.optim.precision, devices.accelerator),
         max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
         callbacks=callbacks,
         logger=TensorBoardLogger(str(out), name='', version='tensorboard'),
@@ -176,6 +181,7 @@ def fit(
         train_rows=len(train_set),
         val_rows=len(val_set),
         figure=figure,
+        precision=settled(recipe.optim.precision, devices.accelerator),
     )
     if trainer.is_global_zero:
         write_json(out / RESULT, {**asdict(result), 'best': BEST}, overwrite=True, indent=2)
