@@ -19,7 +19,7 @@ test: setup
 fuzz: setup
 	@. ./env.sh && QUIET_NAV_FUZZ_SECONDS=$${SECONDS:-60} python -m pytest -q test/fuzz $(ARGS)
 
-# Breaks something while the simulated robot drives, over real nodes; ARGS='odom --write' for some, for the page.
+# Breaks something while the simulated robot drives, over real nodes; ARGS=odom: for some, ARGS=--write for the page.
 faults: setup
 	@. ./env.sh && python tools/faults.py $(ARGS)
 

@@ -462,6 +462,8 @@ class WallFollower(ManagedNode):
             if self._watch is None:
                 return  # Cleaned up while the message was on its way.
             clocks = self._clocks()
+            if not clocks.ros_ns:
+                return  # Simulated time has not come yet: no stamp can be judged.
             reading = self._readings.take(message, self._time, clocks.ros_ns)
             self._watch.life.message(clocks.steady_ns, reading.modality)
             if self._run is not None:
