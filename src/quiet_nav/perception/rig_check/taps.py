@@ -38,7 +38,7 @@ _MOST_OFFSET_S = 0.5
 #: A person taps late, and the sound arrives late: a slot is meant this much later.
 _LATE_S = 0.15
 #: Taps that follow each other evenly look alike a tap later: clocks are one where that fits, too.
-_NEAR_FRAMES, _SURELY_APART, _LEAST_ALIKE = 5, 1.3, 0.5
+_NEAR_FRAMES, _SURELY_APART, _LEAST_ALIKE = 5, 1.3, 0.25
 _SEARCH_S = 0.008
 _BEFORE_S, _AFTER_S = 0.001, 0.005
 _ABOUT_AS_HIGH = 0.7
