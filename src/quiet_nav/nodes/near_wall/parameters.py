@@ -18,12 +18,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import functools
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.nodes import parameters
 from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
-from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.readings import (
     Context,
     CONTEXT_NAMES,
@@ -37,11 +38,13 @@ from quiet_nav.perception.sight.looking import LookingSettings
 from quiet_nav.sound.validity import ValidityLimits
 
 MODALITIES = ('audio', 'vision', 'both')
+#: Whatever the detector is made of is read when the node is configured.
+parameter = functools.partial(parameters.parameter, at_configure=True)
 
 
 @dataclass(frozen=True)
 class NearWallParameters:
-    """Set them before configuring; a change later counts from the next configuration on."""
+    """Read when the node is configured; they can be set before, and again after a cleanup."""
 
     modality: str = parameter(
         'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
