@@ -1,12 +1,12 @@
 # Copyright 2026 quiet_nav contributors
 # SPDX-License-Identifier: Apache-2.0
 
-# setup, test, fuzz, faults, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
+# setup, test, fuzz, faults, demo, bench, lint, docs, model, model-vision, model-vggish, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz faults demo bench lint docs model model-vision clean
+.PHONY: setup test fuzz faults demo bench lint docs model model-vision model-vggish clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
+export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS
 
 setup:
 	@sh tools/setup.sh
@@ -43,6 +43,10 @@ model: setup
 # The shipped vision detector from nothing, with the same variables.
 model-vision: setup
 	@. ./env.sh && sh tools/model_vision.sh
+
+# The paper's network from nothing, with the same variables.
+model-vggish: setup
+	@. ./env.sh && sh tools/model_vggish.sh
 
 clean:
 	rm -rf .venv .ros build install log .pytest_cache .ruff_cache .hypothesis src/*.egg-info
