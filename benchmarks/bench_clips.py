@@ -16,8 +16,8 @@
 """
 A model of clips at two decisions a second: what a decision costs with clips reused, and without.
 
-Two ears hear noise; windows of 3 s follow one another by half a second, as in `near_wall`. Told: CPU
-time of a decision, the share of one core that is at two decisions a second, and the largest difference
+Two ears hear noise; windows of 3 s follow one another by half a second, as in `near_wall`. Told:
+CPU time of a decision, the share of a core that it is at two a second, and the largest difference
 of a probability to the mean over 20 clips asked about one by one.
 
 Run: python benchmarks/bench_clips.py [--model vggish] [--seconds 10] [--threads 2]
