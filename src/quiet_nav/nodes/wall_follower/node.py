@@ -65,7 +65,7 @@ from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 ZEROS_AFTER_RUN_S = 1.0
 FEEDBACK_PERIOD_S = 0.5
 #: The steady watch looks so often at simulated time and at who else publishes.
-WATCH_PERIOD_S = 0.1
+WATCH_PERIOD_S = 0.05
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
 HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
