@@ -16,6 +16,7 @@
 """`quiet_nav replay`: files, figures where depth can judge, one line where it cannot begin."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.replay_files import replay_all
 from quiet_nav.evaluation.replay_plots import over_time
-from quiet_nav.evaluation.replay_report import judged, readings_csv, report
+from quiet_nav.evaluation.replay_report import judged, report, write_readings
 from quiet_nav.geometry import Side
 from quiet_nav.recordings.replay import replay, ReplaySettings
 
@@ -86,6 +87,12 @@ def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
     assert 'there already' in str(refused.exception)
 
 
+def _csv(found):
+    file = io.StringIO()
+    write_readings(file, found)
+    return file.getvalue()
+
+
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_readings(bags, model):
     pytest.importorskip('distributed')
@@ -94,7 +101,7 @@ def test_a_cluster_gives_the_same_readings(bags, model):
     spread = replay_all(bags, settings, [None, None], 1, told.append, 'local')
     here = replay_all(bags, settings, [None, None], 1, told.append)
     for one, two in zip(spread, here, strict=True):
-        assert readings_csv(one) == readings_csv(two)
+        assert _csv(one) == _csv(two)
     assert told[-1] == [1.0, 1.0]
 
 

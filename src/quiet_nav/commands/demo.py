@@ -239,9 +239,9 @@ def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
 
 def _report(console: Console, out: Path, took_s: float) -> None:
     from quiet_nav.demo.picture import draw_run
-    from quiet_nav.demo.run import load_run
+    from quiet_nav.trials.result_files import read_run
 
-    result = load_run(out / 'run.json')
+    result = read_run(out / 'run.json')
     draw_run(out / 'demo.png', result)
     speed = result.duration_s / took_s
     console.print(

@@ -167,8 +167,9 @@ def main(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.writing import refuse_existing, write_json
+    from quiet_nav.trials.result_files import read_trials
     from quiet_nav.trials.sweep import FIGURES, Sweep
-    from quiet_nav.trials.tables import read_trials, trials_to_json
+    from quiet_nav.trials.tables import trials_to_json
     from quiet_nav.trials.tuning import tuned
 
     knobs = {

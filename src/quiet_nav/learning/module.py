@@ -83,11 +83,18 @@ class NearWallModule(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict[str, object]:
-        return optimisers(self.network, self.recipe.optim)
+        return optimisers(self.network, self.recipe.optim, self.trainer)
 
 
-def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
-    """Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe."""
+def optimisers(
+    network: nn.Module, optim: OptimRecipe, trainer: lightning.Trainer
+) -> dict[str, object]:
+    """
+    Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe.
+
+    one-cycle: the rate rises to the recipe's over a quarter of the steps of all its epochs, and
+    falls to nearly nothing.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     if optim.name == 'sgd':
         optimizer: torch.optim.Optimizer = torch.optim.SGD(
@@ -99,5 +106,12 @@ def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
         )
     if optim.schedule == 'constant':
         return {'optimizer': optimizer}
+    if optim.schedule == 'one-cycle':
+        # Fewer epochs than the recipe's may be trained at a time.
+        steps = int(trainer.estimated_stepping_batches) // int(trainer.max_epochs) * optim.epochs
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, optim.learning_rate, total_steps=max(steps, 4), pct_start=0.25
+        )
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': cycle, 'interval': 'step'}}
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, optim.epochs)
     return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule}}

@@ -39,6 +39,8 @@ SPLITS = ('train', 'val', 'test')
 MOTION_FPS = 15
 OBSTACLE = 'obstacle-detection'
 ORDER = 'relative-depth'
+#: Subsets that detectors learn from, wherever they lie in a folder (``campuses``).
+LISTENED = ('SFS-Robot', 'SFS-Static')
 #: Missing files named in an error; the rest are counted.
 NAMED_MISSING = 20
 
@@ -112,6 +114,17 @@ class Splits:
 def middle_frame(frame: int) -> int:
     """Return the frame in the middle of the 0.96 s that begin at a motion frame."""
     return frame + int(MOTION_FPS * CLIP_S) // 2
+
+
+def campuses(data: Path) -> list[tuple[Path, str | None]]:
+    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
+    found = [
+        (folder, subset)
+        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
+        for subset in LISTENED
+        if (folder / subset / 'data-split').is_dir()
+    ]
+    return found or [(data, None)]
 
 
 def load_splits(
