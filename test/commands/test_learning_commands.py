@@ -20,15 +20,14 @@ import os
 import subprocess
 import sys
 
+from installed import require
 import pytest
+from typer.testing import CliRunner
 
-torch = pytest.importorskip('torch')
-pytest.importorskip('lightning')
+from quiet_nav.cli import build_app
+from quiet_nav.evaluation.predictors import read_metadata
 
-from typer.testing import CliRunner  # noqa: E402
-
-from quiet_nav.cli import build_app  # noqa: E402
-from quiet_nav.evaluation.predictors import read_metadata  # noqa: E402
+require('torch', 'lightning')
 
 RECIPE = """
 name: tiny

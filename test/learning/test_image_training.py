@@ -17,12 +17,12 @@
 
 import json
 
+from installed import require
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
-pytest.importorskip('lightning')
-pytest.importorskip('transformers')
+require('lightning', 'transformers')
 
 from PIL import Image  # noqa: E402
 from test_learning_commands import run  # noqa: E402

@@ -15,11 +15,12 @@
 
 """Images to learn from: what is read, what augmentation may change, and the ResNet-18 trunk."""
 
+from installed import require
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
-pytest.importorskip('transformers')
+require('transformers')
 
 from PIL import Image  # noqa: E402
 

@@ -21,11 +21,8 @@ from pathlib import Path
 import shutil
 
 from bag_recording import Recording
+from installed import require
 import pytest
-
-pytest.importorskip('torch')
-pytest.importorskip('lightning')
-
 from typer.testing import CliRunner
 
 from quiet_nav.cli import build_app
@@ -36,6 +33,8 @@ from quiet_nav.simulation.robot.drive import RobotSettings
 from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import plan_from_dict
 from quiet_nav.simulation.sound.scenes import scene_in_plan
+
+require('torch', 'lightning')
 
 S = 1_000_000_000
 STAND_S, DRIVE_S, SPEED_MPS = 4.0, 3.1, 0.4

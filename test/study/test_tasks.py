@@ -15,11 +15,12 @@
 
 import dataclasses
 
+from installed import require
 import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch')
-pytest.importorskip('lightning')
+require('lightning')
 
 from task_campus import ROOMS, write_task_campus, write_task_drives  # noqa: E402
 

@@ -1,0 +1,27 @@
+# Copyright 2026 quiet_nav contributors
+# SPDX-License-Identifier: Apache-2.0
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""Whether libraries are installed, found out without importing them, which takes seconds."""
+
+import importlib.util
+
+import pytest
+
+
+def require(*names: str) -> None:
+    """Skip the module that asks where a library is not installed."""
+    for name in names:
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f'{name} is not installed (extra: learn)', allow_module_level=True)
