@@ -64,10 +64,13 @@ class HeardWindow:
 
 
 class Detector(Protocol):
-    """What reads windows: a model file, or what needs none. name: for people and tables."""
+    """What reads windows: a model file, or what needs none. name: for tables; source: the file."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
 
     @property
     def version(self) -> str: ...
@@ -115,6 +118,10 @@ class NearWallDetector:
     @property
     def name(self) -> str:
         return self.model.path.name
+
+    @property
+    def source(self) -> str:
+        return str(self.model.path)
 
     @property
     def version(self) -> str:

@@ -51,7 +51,8 @@ INTERFERENCE = 'interference'
 class InterferenceDetector:
     """Walls from the rig, the robot's profile and its fingerprint; nothing was trained."""
 
-    name, version, uses_context = INTERFERENCE, '1', True
+    name = source = INTERFERENCE
+    version, uses_context = '1', True
 
     def __init__(
         self, limits: ValidityLimits | None = None, settings: RippleSettings | None = None

@@ -96,6 +96,7 @@ class StandingSound:
         self._ears = {ear.channel for ear in rig.ears}
         self._calibration: Fingerprint | None = None
         self._wanted = CALIBRATION_PLACES
+        self._finished = False
         self._last: dict[int, tuple[Pose2D | None, int]] = {}
         self._headings: dict[int, list[float]] = {}
         self._strange = dict.fromkeys(self._ears, 0)
@@ -165,6 +166,7 @@ class StandingSound:
         made = self._calibration
         if made is not None and min(made.places(e) for e in self._ears) >= self._wanted:
             self.fingerprint, self._calibration, self.changed = made, None, False
+            self._finished = True
             self._strange = dict.fromkeys(self._ears, 0)
 
     def end_calibration(self) -> Fingerprint | None:
@@ -173,6 +175,11 @@ class StandingSound:
         if made is None or any(made.get(ear) is None for ear in self._ears):
             return None
         return made
+
+    def just_calibrated(self) -> bool:
+        """Return, once, that a calibration has become the fingerprint."""
+        finished, self._finished = self._finished, False
+        return finished
 
     def progress(self) -> int:
         """Return how many places the calibration has."""

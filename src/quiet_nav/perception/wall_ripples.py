@@ -46,30 +46,21 @@ class RippleSettings:
     """
     How walls are told; tuned on simulated rooms (seeds 7200 to 7299) of drawn robots.
 
-    planes: that may explain what is heard beside the one asked about. reflection, trust: the
-    factor expected of a wall, and how many units of squared ripple that expectation is worth.
+    reflection, trust: the factor expected of a wall, and how many units of squared ripple that
+    expectation is worth. elsewhere: how much walls of other sides explain away.
     temper: bands that count as independent, as a share. bias_nats: of a wall, against the prior.
     smooth: slowest cosines over the bands that are no ripple: tilt, body, ambience.
     covered_nepers: power this far above the fingerprint, and not before, is taken for ambience.
     """
 
-    planes: int = 4
     reflection: float = 0.7
-    trust: float = 1.5
-    temper: float = 0.3
-    bias_nats: float = 1.2
-    smooth: int = 4
+    trust: float = 5.0
+    temper: float = 0.15
+    bias_nats: float = 1.0
+    elsewhere: float = 2.0
+    smooth: int = 3
     covered_nepers: float = 1.5
-    most_nepers: float = 1.5
-
-
-@dataclass(frozen=True)
-class _Heard:
-    """The ripple heard, and what each plane would do to it, with its energy."""
-
-    ripple: np.ndarray
-    ripples: np.ndarray
-    energy: np.ndarray
+    most_nepers: float = 2.0
 
 
 class WallRipples:
@@ -93,6 +84,7 @@ class WallRipples:
             [_ripples(ear, own, frequency_hz, self._smooth) for ear in ears], axis=1
         )
         self._distances = [_distances(ear) for ear in ears]
+        self._near = np.minimum.reduce([_away(ear) for ear in ears]) < _MOST_M
 
     def told(self, over_fingerprint: np.ndarray, bins: DistanceBins = STANDARD_BINS) -> np.ndarray:
         """
@@ -107,48 +99,33 @@ class WallRipples:
         share = np.exp(-np.clip(trend - s.covered_nepers, 0.0, 5.0))
         ripple = ripple - ripple @ self._smooth @ self._smooth.T
         ripples = self._atoms * share.ravel().astype(np.float32)
-        heard = _Heard(ripple.ravel(), ripples, np.einsum('ij,ij->i', ripples, ripples))
-        return np.stack([self._side(heard, distance, bins) for distance in self._distances])
+        weight = self._weights(ripple.ravel(), ripples)
+        return np.stack([self._side(weight, distance, bins) for distance in self._distances])
 
-    def _side(self, heard: _Heard, distance_m: np.ndarray, bins: DistanceBins) -> np.ndarray:
+    def _weights(self, ripple: np.ndarray, ripples: np.ndarray) -> np.ndarray:
+        """Return how much likelier each plane makes what is heard than none, (planes,)."""
         s = self.settings
-        asked = distance_m <= _MOST_M
-        left, cost = self._explained(heard, ~asked)
-        before = float(left @ left) + cost
-        # Each plane of the side in its turn beside them, its factor by its prior: closed form.
-        along = heard.ripples @ left + s.trust * s.reflection
-        whole = heard.energy + s.trust
+        # Each plane's factor by its prior, in closed form.
+        along = ripples @ ripple + s.trust * s.reflection
+        whole = np.einsum('ij,ij->i', ripples, ripples) + s.trust
         factor = np.clip(along / whole, 0.0, 1.5)
         change = factor * (2.0 * along - factor * whole) - s.trust * s.reflection**2
-        after = np.maximum(before - change, 1e-3 * before + 1e-6)
-        nats = 0.5 * s.temper * len(left) * (math.log(before) - np.log(after)) + s.bias_nats
-        weight = np.exp(np.clip(nats, -30.0, 30.0))
+        before = float(ripple @ ripple) + 1e-6
+        after = np.maximum(before - change, 1e-3 * before)
+        nats = 0.5 * s.temper * len(ripple) * np.log(before / after) + s.bias_nats
+        return np.asarray(np.exp(np.clip(nats, -30.0, 30.0)))
+
+    def _side(self, weight: np.ndarray, distance_m: np.ndarray, bins: DistanceBins) -> np.ndarray:
         place = np.asarray(bins.bin_of(distance_m))
         told = np.array(bins.prior_array)
         for k in range(bins.count - 1):
-            within = asked & (place == k)
+            within = place == k
             if within.any():
                 told[k] *= float(weight[within].mean())
+        # A wall elsewhere may make the same ripple.
+        elsewhere = weight[(distance_m > _MOST_M) & self._near]
+        told[-1] *= 1.0 + self.settings.elsewhere * float(elsewhere.mean())
         return np.asarray(told / told.sum())
-
-    def _explained(self, heard: _Heard, allowed: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return what a few planes leave (orthogonal matching pursuit), and their cost."""
-        s = self.settings
-        left, chosen, cost = heard.ripple, [], 0.0
-        size = np.sqrt(heard.energy) + 1e-3
-        for _ in range(s.planes):
-            fit = np.where(allowed, heard.ripples @ left / size, -1.0)
-            best = int(fit.argmax())
-            if fit[best] <= 0.0:
-                break
-            chosen.append(best)
-            some = heard.ripples[chosen]
-            inner = some @ some.T + s.trust * np.eye(len(chosen))
-            factors = np.linalg.solve(inner, some @ heard.ripple + s.trust * s.reflection)
-            factors = np.clip(factors, 0.0, 1.5)
-            left = heard.ripple - factors @ some
-            cost = s.trust * float(np.sum((factors - s.reflection) ** 2))
-        return left, cost
 
 
 class CommonRipples:
