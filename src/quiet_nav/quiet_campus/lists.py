@@ -118,7 +118,7 @@ def middle_frame(frame: int) -> int:
 
 def campuses(data: Path) -> list[tuple[Path, str | None]]:
     """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
-    found = [
+    found: list[tuple[Path, str | None]] = [
         (folder, subset)
         for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
         for subset in LISTENED
