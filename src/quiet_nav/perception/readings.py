@@ -49,6 +49,16 @@ class Context(enum.IntFlag):
         return next(name for name, value in CONTEXT_NAMES.items() if value == self)
 
 
+class HearsBy(enum.StrEnum):
+    """Which sound a reading lives by; words as in NearWall.msg."""
+
+    UNKNOWN = ''
+    AMBIENCE = 'ambience'
+    OWN_SOUND = 'own sound'
+    BOTH = 'both'
+    CHANGED = 'own sound changed'
+
+
 class Question(enum.IntEnum):
     """
     Which wall a reading is about.
@@ -115,6 +125,7 @@ class NearWallReading:
     valid: bool = True
     reason: str = ''
     bins: DistanceBins = STANDARD_BINS
+    hears_by: HearsBy = HearsBy.UNKNOWN
 
     def __post_init__(self) -> None:
         if self.distance_probabilities and len(self.distance_probabilities) != self.bins.count:
