@@ -153,6 +153,17 @@ def test_rows_are_shared_among_domains_each_once():
         assert sorted(f.name for part in parts for f in part) == sorted(f.name for f in FAULTS)
 
 
+def test_the_page_waits_for_every_row(tmp_path, capsys):
+    write_page = load_tool()['write_page']
+    write_page.__globals__['PAGE'] = tmp_path / 'page.md'
+    seen = {fault.name: replace(STOPPED) for fault in FAULTS}
+    missing = seen.pop(FAULTS[3].name)
+    write_page(seen)
+    assert FAULTS[3].name in capsys.readouterr().out and not list(tmp_path.iterdir())
+    write_page({**seen, FAULTS[3].name: missing})
+    assert FAULTS[3].name in (tmp_path / 'page.md').read_text()
+
+
 def load_tool():
     """Return the names of tools/faults.py, which keeps a domain and environment of its own."""
     environment = dict(os.environ)
@@ -178,8 +189,9 @@ def test_the_page_holds_every_row_and_every_cell_left_out():
     assert all(fault.name in text for fault in FAULTS)
     assert text.count('**short: 0.51 s; allowed 0.5 s**') == len(FAULTS)
     assert all(f'`{component}:{kind}`' in text for component, kind in NO_SENSE)
-    row = table([('x', Promise(), Seen(said=['a: b|c']))]).splitlines()[-1]
-    assert row.count('|') == 8
+    said = ['a: b|c /tmp/quiet_nav_faults_ab1/stop.json']
+    row = table([('x', Promise(), Seen(said=said))]).splitlines()[-1]
+    assert row.count('|') == 8 and 'data_folder/stop.json' in row and 'tmp' not in row
 
 
 @pytest.mark.skipif(shutil.which('cc') is None, reason='no C compiler')

@@ -88,6 +88,11 @@ def test_the_sensor_is_judged_by_the_end_of_its_newest_window(watch):
     assert watch.sensor_lost(11 * S + S // 10)
 
 
+def test_a_newest_window_ahead_of_the_clock_is_named_so(watch):
+    watch.reading(reading(30 * S))
+    assert watch.silence(10 * S, 0) == 'the newest reading lies 20.0 s ahead of the clock'
+
+
 def test_a_reading_that_is_not_valid_shows_that_the_sensor_lives_and_no_more(watch):
     watch.reading(reading(10 * S, valid=False))
     assert not watch.sensor_lost(10 * S)

@@ -39,7 +39,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool
 
 from fault_campaign.bench import BASE, Bench, EARS, EYES, Fault, ROBOT, Setup
-from fault_campaign.verdict import ends_its_step, goes_on, Promise, refused, stops
+from fault_campaign.verdict import ends_its_step, GOES_ON, goes_on, Promise, refused, stops
 from quiet_nav.action import FollowWall
 from quiet_nav.msg import NearWall
 from quiet_nav.nodes.runtime import ns_to_stamp
@@ -66,7 +66,8 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
             'stuck': stops(*SOON, WRONG),
             'garbage': stops(*AT_ONCE, LOST),
             'wrong': stops(*SOON, WRONG, LOST),
-            'slow': stops(*SOON, LOST, WRONG),
+            # Every 0.2 s: at the edge of odometry_timeout_s.
+            'slow': replace(goes_on(), ends=(GOES_ON, LOST)),
             'delayed': stops(*SOON, LOST, WRONG),
             'intermittent': stops(*SOON, LOST),
             'repeated': stops(*SOON, WRONG),
@@ -135,7 +136,8 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
             'garbage': stops(*SOON, WRONG),
             'wrong': stops(*SOON, WRONG),
             'slow': goes_on(drive_m=LATE_M),
-            'delayed': stops(2.0, 0.2, WRONG),
+            # What was sent before comes after it was found, too.
+            'delayed': stops(2.0, 0.2, WRONG, again=True),
             'intermittent': goes_on(drive_m=LATE_M),
         },
     }
@@ -160,6 +162,7 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         ('0.5', replace(stops(7.0, 0.87, WRONG, TIMED), drive_m=0.87)),
     ):
         yield f'odom:wrong={share}', BASE, promise
+    yield 'odom:slow=10', BASE, stops(*SOON, LOST)
     yield 'clock:wrong=3600', BASE, stops(*AT_ONCE, 'CLOCK_JUMPED', says='jumped ahead')
     yield 'tf:garbage', EYES, goes_on()
 

@@ -58,7 +58,7 @@ class Promise:
         """Return the limits as the table tells them."""
         if not self.goal:
             return 'no goal taken'
-        if math.isinf(self.seconds) and self.again:
+        if math.isinf(self.seconds) and self.again and math.isfinite(self.drive_m):
             return 'goes on by whole steps'
         if math.isinf(self.seconds):
             return 'says so'

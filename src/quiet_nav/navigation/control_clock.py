@@ -24,7 +24,7 @@ import statistics
 #: Smaller changes of the clock are adjustments (NTP slews it), larger ones were made at a stroke.
 JUMP_S = 0.25
 #: Simulated time that has not moved for so long, and for so many of its own periods, stands still.
-STANDS_S, _PERIODS = 0.2, 4.0
+STANDS_S, _PERIODS = 0.15, 4.0
 #: Simulated time is taken for a jump where it goes ahead so far between two looks, and so much
 #: faster than the steady clock.
 _AHEAD_S, _AHEAD_FACTOR = 5.0, 100.0

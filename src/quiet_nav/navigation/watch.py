@@ -152,7 +152,10 @@ class Watch:
             return dead
         if not self.sensor_lost(now_ns, *modalities):
             return ''
-        return f'no fresh reading for {self.sensor_age_s(now_ns, *modalities):.1f} s'
+        age_s = self.sensor_age_s(now_ns, *modalities)
+        if age_s < 0.0:
+            return f'the newest reading lies {-age_s:.1f} s ahead of the clock'
+        return f'no fresh reading for {age_s:.1f} s'
 
     def fault(self, now_ns: int) -> Fault | None:
         """Return what ends a run now (contact, odometry, motion), None where nothing does."""

@@ -108,7 +108,7 @@ class WallFollower(ManagedNode):
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._time = ControlClock()
-        self._conflict = ''
+        self._conflict = self._warning = ''
         self._entities: list[tuple[Callable, object]] = []
         folder = data_folder(self._declared.value.data_folder)
         latch = EmergencyStop(latch_file(folder, self.get_fully_qualified_name()))
@@ -403,9 +403,9 @@ class WallFollower(ManagedNode):
         if neighbours is None or not (driving or self._next or self._time.simulated):
             return
         found = neighbours.conflict() if driving else ''
-        warning = neighbours.warning() if driving else ''
-        if warning:
-            self.log.warn(warning, cause='two near_wall')
+        self._warning = neighbours.warning() if driving else ''
+        if self._warning:
+            self.log.warn(self._warning, cause='two near_wall')
         with self._lock:
             active, clocks = self._run, self._clocks()
             self._conflict = found
@@ -532,6 +532,7 @@ class WallFollower(ManagedNode):
                     self._readings.fault,
                     self._base.frame_fault or self._base.warning,
                     '' if active is None else active.guarded.hold_reason,
+                    '' if active is None else self._warning,
                 ]
             found = Condition(
                 self._stop.reason, self._last, age_s, tuple(text for text in warnings if text)
