@@ -1,12 +1,12 @@
 # Copyright 2026 quiet_nav contributors
 # SPDX-License-Identifier: Apache-2.0
 
-# setup, test, fuzz, faults, demo, bench, lint, docs, model, model-vision, clean: everything happens inside this folder.
+# setup, test, fuzz, faults, demo, bench, soak, lint, docs, model, model-vision, clean: everything happens inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz faults demo bench lint docs model model-vision clean
+.PHONY: setup test fuzz faults demo bench soak lint docs model model-vision clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
+export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS HOURS
 
 setup:
 	@sh tools/setup.sh
@@ -25,8 +25,12 @@ faults: setup
 demo: setup
 	@. ./env.sh && quiet_nav demo $(ARGS)
 
+# Eight simulated hours, and a bag of four: whether memory grows; HOURS=1 is shorter.
+soak: setup
+	@. ./env.sh && python benchmarks/soak.py --hours $${HOURS:-8} $(ARGS) && python benchmarks/long_bag.py
+
 bench: setup
-	@. ./env.sh && set -e; for script in benchmarks/*.py; do \
+	@. ./env.sh && set -e; for script in benchmarks/bench_*.py; do \
 	    echo "== $$script"; python "$$script"; done
 
 lint: setup
