@@ -23,6 +23,7 @@ from io import BytesIO
 import math
 from pathlib import Path
 import struct
+from typing import Any
 import zipfile
 import zlib
 
@@ -32,9 +33,11 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.opening import MEBIBYTE, read_bytes
 
 MOST_BYTES = 256 * MEBIBYTE
+#: Its stubs leave out what is called here.
+_FORMAT: Any = np.lib.format
 _HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
+    (1, 0): _FORMAT.read_array_header_1_0,
+    (2, 0): _FORMAT.read_array_header_2_0,
 }
 #: A header says type and shape.
 _MOST_HEADER = 4096
@@ -73,10 +76,10 @@ def read_arrays(
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     data = archive.read(member)
     head = BytesIO(data)
-    read = _HEADERS.get(np.lib.format.read_magic(head))
+    read = _HEADERS.get(_FORMAT.read_magic(head))
     if read is None:
         raise ValueError(f'{member.filename}: unknown version')
-    shape, _, kind = read(head, max_header_size=_MOST_HEADER)
+    shape, _, kind = read(head, max_header_size=_MOST_HEADER)  # type: ignore[no-untyped-call, call-arg]
     # Space for what a header says is taken before the data are looked at.
     if kind.hasobject or math.prod(shape) * kind.itemsize > len(data):
         raise ValueError(f'{member.filename}: {kind} of shape {shape} in {len(data)} bytes')

@@ -106,7 +106,7 @@ def near_wall_message(
         distance_prior=np.array(reading.bins.prior if bins else (), np.float64),
         distance_probabilities=np.array(bins, np.float64),
         rig=rig,
-        hears_by='',
+        hears_by=str(reading.hears_by),
         valid=bool(reading.valid),
         reason=reading.reason,
     )

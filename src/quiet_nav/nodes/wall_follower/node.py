@@ -87,7 +87,13 @@ class WallFollower(ManagedNode):
         **options: object,
     ) -> None:
         super().__init__('wall_follower', **options)
-        self._declared = Parameters(self, WallFollowerParameters, locked=self._why_locked)
+        self._velocity: Velocity | None = None
+        self._declared = Parameters(
+            self,
+            WallFollowerParameters,
+            locked=self._why_locked,
+            configured=lambda: self._velocity is not None,
+        )
         self._make_policy = policies
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._clocks = clocks or (lambda: read_clocks(self, self._steady))
@@ -101,7 +107,6 @@ class WallFollower(ManagedNode):
         self._server: ActionServer | None = None
         self._zeros_until_ns = 0
         self._pose, self._twist = Pose2D(), Twist2D()
-        self._velocity: Velocity | None = None
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._time = ControlClock()
@@ -465,6 +470,8 @@ class WallFollower(ManagedNode):
             if self._watch is None:
                 return  # Cleaned up while the message was on its way.
             clocks = self._clocks()
+            if not clocks.ros_ns:
+                return  # Simulated time has not come yet: no stamp can be judged.
             reading = self._readings.take(message, self._time, clocks.ros_ns)
             self._watch.life.message(clocks.steady_ns, reading.modality)
             if self._run is not None:
