@@ -79,7 +79,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     read = _HEADERS.get(_FORMAT.read_magic(head))
     if read is None:
         raise ValueError(f'{member.filename}: unknown version')
-    shape, _, kind = read(head, max_header_size=_MOST_HEADER)  # type: ignore[no-untyped-call, call-arg]
+    shape, _, kind = read(head, max_header_size=_MOST_HEADER)
     # Space for what a header says is taken before the data are looked at.
     if kind.hasobject or math.prod(shape) * kind.itemsize > len(data):
         raise ValueError(f'{member.filename}: {kind} of shape {shape} in {len(data)} bytes')
