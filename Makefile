@@ -1,13 +1,13 @@
 # Copyright 2026 quiet_nav contributors
 # SPDX-License-Identifier: Apache-2.0
 
-# setup, test, fuzz, faults, demo, bench, lint, docs, pins, sbom, audit, model, model-vision, model-vggish, clean: all of it happens
+# setup, test, fuzz, faults, demo, bench, soak, lint, docs, pins, sbom, audit, model, model-vision, model-vggish, clean: all of it happens
 # inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz faults demo bench lint docs pins sbom audit model model-vision model-vggish clean
+.PHONY: setup test fuzz faults demo bench soak lint docs pins sbom audit model model-vision model-vggish clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS
+export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS HOURS
 
 setup:
 	@sh tools/setup.sh
@@ -26,8 +26,12 @@ faults: setup
 demo: setup
 	@. ./env.sh && quiet_nav demo $(ARGS)
 
+# Eight simulated hours, and a bag of four: whether memory grows; HOURS=1 is shorter.
+soak: setup
+	@. ./env.sh && python benchmarks/soak.py --hours $${HOURS:-8} $(ARGS) && python benchmarks/long_bag.py
+
 bench: setup
-	@. ./env.sh && set -e; for script in benchmarks/*.py; do \
+	@. ./env.sh && set -e; for script in benchmarks/bench_*.py; do \
 	    echo "== $$script"; python "$$script"; done
 
 lint: setup

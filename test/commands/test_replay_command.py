@@ -109,10 +109,8 @@ def test_truth_is_the_depth_seen_throughout_the_window(bags, model):
     found = replay(bags[0], ReplaySettings(model, threads=1))
     known = judged(found)
     begin = found.start_ns
-    for row, reading in zip(known.rows, known.readings, strict=True):
-        assert row.distance_m == pytest.approx(
-            0.9 if reading.end_ns < begin + 7e9 else 0.4, abs=0.1
-        )
+    for row, end_ns in zip(known.rows, known.ends_ns, strict=True):
+        assert row.distance_m == pytest.approx(0.9 if end_ns < begin + 7e9 else 0.4, abs=0.1)
         assert row.near == (row.distance_m <= 0.5)
     assert sum(row.near for row in known.rows) >= 5
     assert any('changed by more' in reason for reason in known.left_out)

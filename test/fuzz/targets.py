@@ -31,6 +31,7 @@ from PIL import Image
 import soundfile
 import yaml
 
+from quiet_nav.files.opening import read_bytes
 from quiet_nav.geometry import Side
 from quiet_nav.quiet_campus.lists import read_obstacle_list, read_order_list, Row
 from quiet_nav.resources import shared_folders
@@ -89,7 +90,7 @@ def _text() -> list[Target]:
     def metadata(path: Path) -> object:
         # One property, as a text that stands in the file's metadata.
         good = ModelMetadata('window').to_strings()
-        key, _, text = path.read_bytes().decode('utf-8', 'replace').partition('=')
+        key, _, text = read_bytes(path).decode('utf-8', 'replace').partition('=')
         return ModelMetadata.from_strings({**good, key: text}, str(path))
 
     reference = RoomReference()

@@ -166,7 +166,10 @@ def test_a_latch_outlives_its_process_until_it_is_released(tmp_path):
     assert EmergencyStop(path).reason == ''
 
 
-@pytest.mark.parametrize('content', ['', '{', '[1]', '{"reason": ""}', 'null x'])
+@pytest.mark.parametrize(
+    'content',
+    ['', '{', '[1]', '{"reason": ""}', '{"reason": 5}', 'null x', 'null', '[' * 50_000],
+)
 def test_a_latch_that_cannot_be_read_counts_as_pressed(tmp_path, content):
     path = latch_file(tmp_path, '/wall_follower')
     path.parent.mkdir(parents=True)

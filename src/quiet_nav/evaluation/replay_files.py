@@ -144,7 +144,7 @@ def write_all(out: Path, replays: Sequence[Replayed], camera: Side) -> Report | 
 
 def _plot(out: Path, replays: Sequence[Replayed], camera: Side) -> None:
     parts = [judged(found, camera) for found in replays]
-    p = np.array([r.probability for part in parts for r in part.readings])
+    p = np.concatenate([part.predictions.near for part in parts])
     near = np.array([bool(row.near) for part in parts for row in part.rows])
     plots.reliability(out / 'reliability.png', p, near)
     if not 0 < near.sum() < len(near):

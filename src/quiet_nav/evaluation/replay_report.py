@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 import csv
@@ -37,6 +38,7 @@ from quiet_nav.evaluation.predictors import Predictions
 from quiet_nav.evaluation.report import by_distance, judge, Line, Report
 from quiet_nav.evaluation.tables import metres, percent
 from quiet_nav.geometry import Side
+from quiet_nav.perception.distance_bins import DistanceBins
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.recordings.replay import Replayed
@@ -55,12 +57,13 @@ class Judged:
     """
     Windows of a replay with the distance that the depth camera saw meanwhile.
 
-    rows and readings belong together; still: whether the robot stood, None where unknown.
-    left_out: why the other windows cannot be judged, and how many.
+    rows, predictions and ends_ns (N,), the windows' ends, belong together; still: whether the robot
+    stood, None where unknown. left_out: why the other windows cannot be judged, and how many.
     """
 
     rows: tuple[Row, ...]
-    readings: tuple[NearWallReading, ...]
+    predictions: Predictions
+    ends_ns: np.ndarray
     still: tuple[bool | None, ...]
     left_out: Counter[str]
 
@@ -68,7 +71,11 @@ class Judged:
 def judged(found: Replayed, camera: Side = Side.FRONT) -> Judged:
     """Match the readings of the ears on the camera's side with the distances that it saw."""
     times, distances = found.depth.times_ns, found.depth.distances_m
-    rows, readings, stills = [], [], []
+    rows, stills = [], []
+    # Hours of windows: plain numbers, and what is the same for many but once.
+    near, ends_ns, distance = array('d'), array('q'), array('d')
+    bins: DistanceBins | None = None
+    path, names = Path(found.name), dict[int, str]()
     left: Counter[str] = Counter()
     for _, decision in found.decisions:
         for reading in decision.readings:
@@ -83,18 +90,26 @@ def judged(found: Replayed, camera: Side = Side.FRONT) -> Judged:
                 left[why] += 1
                 continue
             block = int((reading.end_ns - found.start_ns) / (BLOCK_S * 1e9))
+            name = names.setdefault(block, f'{found.name} {block}')
             rows.append(
                 Row(
-                    f'{found.name} {block}',
-                    Path(found.name),
+                    name,
+                    path,
                     near=truth <= NEAR_WALL_M,
                     distance_m=truth,
                     side=reading.side,
                 )
             )
-            readings.append(reading)
+            near.append(reading.probability)
+            ends_ns.append(reading.end_ns)
+            if reading.distance_probabilities:
+                distance.extend(reading.distance_probabilities)
+                bins = bins or reading.bins
             stills.append(decision.still)
-    return Judged(tuple(rows), tuple(readings), tuple(stills), left)
+    predictions = Predictions(np.array(near))
+    if bins is not None and len(distance) == len(near) * bins.count:
+        predictions = Predictions(predictions.near, np.reshape(distance, (-1, bins.count)), bins)
+    return Judged(tuple(rows), predictions, np.array(ends_ns, np.int64), tuple(stills), left)
 
 
 def _truth(times: np.ndarray, distances: np.ndarray, reading: NearWallReading) -> tuple[float, str]:
@@ -120,10 +135,9 @@ def report(replays: Sequence[Replayed], camera: Side = Side.FRONT) -> Report | N
     rows = [row for part in parts for row in part.rows]
     if not rows:
         return None
-    readings = [reading for part in parts for reading in part.readings]
     stills = np.array([s is not None and s for part in parts for s in part.still])
     known = np.array([s is not None for part in parts for s in part.still])
-    predictions = _predictions(readings)
+    predictions = _joined([part.predictions for part in parts if part.rows])
     lines = [judge('all', 'all', rows, predictions)]
     names = np.array([row.audio.name for row in rows])
     groups = [('bag', found.name, names == found.name) for found in replays]
@@ -131,8 +145,8 @@ def report(replays: Sequence[Replayed], camera: Side = Side.FRONT) -> Report | N
     for section, name, mask in groups:
         inside = np.flatnonzero(mask)
         if len(inside):
-            part = _predictions([readings[i] for i in inside])
-            lines.append(judge(section, name, [rows[i] for i in inside], part))
+            chosen = [rows[i] for i in inside]
+            lines.append(judge(section, name, chosen, _chosen(predictions, inside)))
     lines += by_distance(rows, predictions)
     lines = [_without_intervals(line) if line.rooms < 2 else line for line in lines]
     data = ', '.join(found.name for found in replays)
@@ -149,12 +163,17 @@ def _without_intervals(line: Line) -> Line:
     return dataclasses.replace(line, **changed)
 
 
-def _predictions(readings: Sequence[NearWallReading]) -> Predictions:
-    near = np.array([r.probability for r in readings])
-    if not all(r.distance_probabilities for r in readings):
+def _joined(parts: Sequence[Predictions]) -> Predictions:
+    near = np.concatenate([part.near for part in parts])
+    known = [part.distance for part in parts if part.distance is not None]
+    if len(known) < len(parts):
         return Predictions(near)
-    distance = np.array([r.distance_probabilities for r in readings])
-    return Predictions(near, distance, readings[0].bins)
+    return Predictions(near, np.concatenate(known), parts[0].bins)
+
+
+def _chosen(all_: Predictions, rows: np.ndarray) -> Predictions:
+    distance = None if all_.distance is None else all_.distance[rows]
+    return Predictions(all_.near[rows], distance, all_.bins)
 
 
 def table(found: Report) -> Group:

@@ -28,7 +28,7 @@ from quiet_nav.perception.rolling import Decision
 #: Decisions that are kept in memory until they are written together.
 _BLOCK = 256
 #: A file so small stays in memory.
-_MOST_BYTES = 2**22
+_MOST_BYTES = 2**20
 
 Timed = tuple[int, Decision]
 

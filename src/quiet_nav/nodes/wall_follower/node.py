@@ -64,6 +64,8 @@ from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 #: After a run zeros are sent this long, then the topic is left to others.
 ZEROS_AFTER_RUN_S = 1.0
 FEEDBACK_PERIOD_S = 0.5
+#: Clients ask for the result when their goal is accepted; rclpy would keep it 15 minutes.
+RESULT_KEPT_S = 60
 #: The steady watch looks so often at simulated time and at who else publishes.
 WATCH_PERIOD_S = 0.05
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
@@ -215,6 +217,7 @@ class WallFollower(ManagedNode):
             cancel_callback=lambda _: CancelResponse.ACCEPT,
             handle_accepted_callback=self._on_accepted,
             callback_group=ReentrantCallbackGroup(),
+            result_timeout=RESULT_KEPT_S,
         )
 
     def _listen(
@@ -331,7 +334,7 @@ class WallFollower(ManagedNode):
         else:
             handle.abort()
         active.answered.set()
-        # rclpy keeps handles for a quarter of an hour: not so the policy's particles.
+        # The handle is kept with the result: not so the policy's particles.
         handle.run = None
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
