@@ -13,13 +13,14 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Adding a rig, robot, room, recipe, model, campus kind, task or command takes one file."""
+"""Adding a rig, robot, room, sound, recipe, model, campus kind, task or command: one file."""
 
 import importlib
 from pathlib import Path
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from quiet_nav import commands, resources
@@ -135,6 +136,24 @@ KIND = Loft()
         assert kinds.get_kind('loft').SUBSET == 'SFS-Static'
     finally:
         kinds.kinds.cache_clear()
+
+
+def test_a_kind_of_source_is_one_function_and_rooms_are_drawn_with_it(monkeypatch):
+    from quiet_nav.simulation.sound import ambient_kinds
+    from quiet_nav.simulation.sound.lived_in import with_hidden_sources
+    from quiet_nav.simulation.sound.scenes import draw_scene
+    from quiet_nav.simulation.sound.sources import Source, source_samples
+
+    def kettle(rng: np.random.Generator) -> np.ndarray:
+        return rng.standard_normal(round(ambient_kinds.LOOP_S * 16_000))
+
+    monkeypatch.setitem(ambient_kinds._DRAW, 'kettle', kettle)
+    room = draw_scene(0).room
+    fans = [Source('fan', (1.0, 1.0, 1.0), stream) for stream in range(100)]
+    sources = with_hidden_sources(room, fans, np.random.default_rng(0))
+    boiling = next(source for source in sources if source.kind == 'kettle')
+    heard = source_samples(boiling, 0, 0, 16_000)
+    assert 0.5 < np.std(heard) < 2.0
 
 
 def test_a_task_is_one_class(module):

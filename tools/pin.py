@@ -32,8 +32,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-#: Never pinned: the installer itself, this package, and what CI images inject.
-LEFT_OUT = {'pip', 'quiet-nav', 'coverage'}
+#: Never pinned: the installer itself and this package.
+LEFT_OUT = {'pip', 'quiet-nav'}
 #: The oldest release of each Python that a distribution ships: Ubuntu 22.04, Debian 12,
 #: Ubuntu 24.04, Debian 13.
 SHIPPED = {'3.10': '3.10.6', '3.11': '3.11.2', '3.12': '3.12.3', '3.13': '3.13.5'}

@@ -32,10 +32,11 @@ import soundfile
 
 from quiet_nav.evaluation.plots import wall_spectra
 from quiet_nav.simulation.campus.places import CampusRequest, plan_room
-from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.scenes import draw_point, draw_scene
 from quiet_nav.simulation.sound.sources import source_spectrum
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 DISTANCES = np.linspace(0.04, 1.5, 60)

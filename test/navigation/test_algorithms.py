@@ -182,7 +182,7 @@ def test_straight_never_turns_and_never_listens():
 
 def test_random_listens_as_algorithm1_does_and_decides_by_what_a_network_of_random_weights_says():
     heard = {Side.LEFT: reading(Side.LEFT, 0.8), Side.RIGHT: reading(Side.RIGHT, 0.6)}
-    policy = RandomPolicy(np.random.default_rng(0), SETTINGS, by_network=True)
+    policy = RandomPolicy(SETTINGS, rng=np.random.default_rng(0), by_network=True)
     assert policy.sides == Algorithm1Policy().sides
     assert policy.decide(heard, Pose2D()).turn_rad == algorithm1(0.8, 0.6, SETTINGS)
     assert policy.decide({Side.LEFT: heard[Side.LEFT]}, Pose2D()).stays
@@ -192,7 +192,7 @@ def test_random_turns_both_ways_and_is_seeded():
     heard = {side: reading(side, 0.5) for side in (Side.LEFT, Side.RIGHT)}
 
     def turns(seed):
-        policy = RandomPolicy(np.random.default_rng(seed), SETTINGS)
+        policy = RandomPolicy(SETTINGS, rng=np.random.default_rng(seed))
         return [policy.decide(heard, Pose2D()).turn_rad for _ in range(50)]
 
     assert turns(1) == turns(1)

@@ -20,7 +20,8 @@ import pytest
 from scipy import signal
 
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
-from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import LATENCY, RoomAcoustics
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 pytest.importorskip('pyroomacoustics')

@@ -25,7 +25,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.simulation.robot.ears import StreamingEars
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
-from quiet_nav.simulation.sound.acoustics import responses_of, RoomAcoustics, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import responses_of, RoomAcoustics
 from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.moving_images import MovingImages
 from quiet_nav.simulation.sound.own_hearing import OwnHearing, RobotEars
@@ -40,6 +40,7 @@ from quiet_nav.simulation.sound.own_sound import (
 from quiet_nav.simulation.sound.robot_profile import find_profile, profile_from
 from quiet_nav.simulation.sound.scenes import draw_point, draw_scene, SceneRanges
 from quiet_nav.simulation.sound.sources import EQUALISER_HZ
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 SHIPPED = ('fan', 'silent', 'turtlebot3', 'turtlebot4')

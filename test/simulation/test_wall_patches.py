@@ -23,9 +23,10 @@ import pytest
 from quiet_nav.simulation.rooms.absorption import absorption
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom, NO_AIR
 from quiet_nav.simulation.rooms.wall_patches import Patch
-from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics
 from quiet_nav.simulation.sound.lived_in import furnished
 from quiet_nav.simulation.sound.scenes import draw_scene, SceneRanges
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 DEAD = absorption(1.0)

@@ -30,8 +30,8 @@ from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.yaml_files import read_yaml
 from quiet_nav.geometry import Side
 from quiet_nav.perception.rig import Ear
+from quiet_nav.sound.air import SPEED_OF_SOUND
 
-SPEED_OF_SOUND = 343.0
 OWN_SOUND = resources.Kind('robot profile', 'config/robots', '.sound.yaml')
 #: Standard deviation that reflection factors have before anything is heard.
 _FACTOR = 0.7

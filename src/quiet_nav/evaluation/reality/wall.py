@@ -25,7 +25,8 @@ from quiet_nav.evaluation.reality.measurements import MeasuredWall
 from quiet_nav.perception.interference import MeasuredInterference
 from quiet_nav.simulation.rooms.absorption import MATERIALS
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import RoomAcoustics, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import RoomAcoustics
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: The e-puck2's microphones in its own axes, in meters, as the set gives them; the loudspeaker in

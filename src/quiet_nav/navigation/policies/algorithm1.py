@@ -40,11 +40,25 @@ class Algorithm1Policy:
         right = usable_probability(readings, Side.RIGHT)
         if left is None or right is None:
             return Step(reason='a side has no reading')
+        return self.step(left, right)
+
+    def step(self, left: float, right: float, reason: str = '') -> Step:
+        """Return the step for both probabilities; reason: what is said before them."""
         return Step(
             algorithm1(left, right, self.settings),
             self.settings.step_length_m,
-            f'P(L) {left:.2f}, P(R) {right:.2f}',
+            f'{reason}P(L) {left:.2f}, P(R) {right:.2f}',
         )
+
+
+#: The options of commands and what they set.
+OPTIONS = {
+    'threshold': 'threshold',
+    'dead_band': 'dead_band',
+    'gain': 'gain_rad',
+    'max_turn': 'max_turn_rad',
+    'step': 'step_length_m',
+}
 
 
 KIND = PolicyKind(
@@ -52,11 +66,5 @@ KIND = PolicyKind(
     'Algorithm 1 of the paper: both sides, by sound',
     lambda asked: Algorithm1Policy(asked.settings.of(AlgorithmSettings)),
     AlgorithmSettings,
-    {
-        'threshold': 'threshold',
-        'dead_band': 'dead_band',
-        'gain': 'gain_rad',
-        'max_turn': 'max_turn_rad',
-        'step': 'step_length_m',
-    },
+    OPTIONS,
 )

@@ -18,18 +18,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-import math
 
 import numpy as np
 
-from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.navigation.algorithms import algorithm1, AlgorithmSettings
+from quiet_nav.navigation.algorithms import AlgorithmSettings
+from quiet_nav.navigation.policies.algorithm1 import Algorithm1Policy, OPTIONS
 from quiet_nav.navigation.policies.registry import PolicyKind, PolicyRequest
-from quiet_nav.navigation.policy import BOTH_SIDES, Readings, Step, usable_probability
+from quiet_nav.navigation.policy import Step
 
 
 @dataclass
-class RandomPolicy:
+class RandomPolicy(Algorithm1Policy):
     """
     Algorithm 1 on probabilities that know nothing; it turns and listens just as that does.
 
@@ -39,29 +38,20 @@ class RandomPolicy:
     obstacle detection network with random weights".
     """
 
-    rng: np.random.Generator
-    settings: AlgorithmSettings = field(default_factory=AlgorithmSettings)
-    by_network: bool = False
     name: str = 'random'
-    sides: frozenset[Side] = BOTH_SIDES
-    wall_distance_m: float = math.nan
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    by_network: bool = False
 
-    def decide(self, readings: Readings, pose: Pose2D) -> Step:
-        left = usable_probability(readings, Side.LEFT)
-        right = usable_probability(readings, Side.RIGHT)
-        if left is None or right is None:
-            return Step(reason='a side has no reading')
+    def step(self, left: float, right: float, reason: str = 'random ') -> Step:
         if not self.by_network:
             left, right = map(float, self.rng.uniform(size=2))
-        return Step(
-            algorithm1(left, right, self.settings),
-            self.settings.step_length_m,
-            f'random P(L) {left:.2f}, P(R) {right:.2f}',
-        )
+        return super().step(left, right, reason)
 
 
 def _make(asked: PolicyRequest) -> RandomPolicy:
-    return RandomPolicy(asked.rng, asked.settings.of(AlgorithmSettings), asked.random_weights)
+    return RandomPolicy(
+        asked.settings.of(AlgorithmSettings), rng=asked.rng, by_network=asked.random_weights
+    )
 
 
 KIND = PolicyKind(
@@ -69,12 +59,6 @@ KIND = PolicyKind(
     'Algorithm 1 on a network of random weights (on a robot: on random probabilities)',
     _make,
     AlgorithmSettings,
-    {
-        'threshold': 'threshold',
-        'dead_band': 'dead_band',
-        'gain': 'gain_rad',
-        'max_turn': 'max_turn_rad',
-        'step': 'step_length_m',
-    },
+    OPTIONS,
     random_weights=True,
 )

@@ -52,11 +52,18 @@ class NearWallParameters:
     model: str = parameter('', 'a model that ships, by name, or an ONNX file; empty: near_wall')
     rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
-    clips: int = parameter(20, 'clips of a window that are averaged', minimum=1, maximum=100)
+    clips: int = parameter(
+        20,
+        'clips of 0.96 s of a window: a model of clips (vggish) answers with their mean; one that '
+        'reads the whole window (near_wall) decides without them and says by them how sure it is',
+        minimum=1,
+        maximum=100,
+    )
     threads: int = parameter(2, 'threads of onnxruntime', minimum=1, maximum=64)
     seed: int = parameter(
         -1,
-        'clips drawn at random from this seed, as in the paper; -1: evenly spaced',
+        'clips drawn at random from this seed, as in the paper; -1: evenly spaced, which lets a '
+        'model of clips reuse those that the last windows held, too',
         minimum=-1,
         maximum=2**31 - 1,
     )

@@ -65,7 +65,7 @@ from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 ZEROS_AFTER_RUN_S = 1.0
 FEEDBACK_PERIOD_S = 0.5
 #: The steady watch looks so often at simulated time and at who else publishes.
-WATCH_PERIOD_S = 0.1
+WATCH_PERIOD_S = 0.05
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
 HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
@@ -331,6 +331,8 @@ class WallFollower(ManagedNode):
         else:
             handle.abort()
         active.answered.set()
+        # rclpy keeps handles for a quarter of an hour: not so the policy's particles.
+        handle.run = None
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
     def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
@@ -465,6 +467,8 @@ class WallFollower(ManagedNode):
             if self._watch is None:
                 return  # Cleaned up while the message was on its way.
             clocks = self._clocks()
+            if not clocks.ros_ns:
+                return  # Simulated time has not come yet: no stamp can be judged.
             reading = self._readings.take(message, self._time, clocks.ros_ns)
             self._watch.life.message(clocks.steady_ns, reading.modality)
             if self._run is not None:

@@ -32,10 +32,8 @@ from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.sound.images import (
     ImageSources as ImageSources,
 )
-from quiet_nav.simulation.sound.images import (
-    SPEED_OF_SOUND as SPEED_OF_SOUND,
-)
 from quiet_nav.simulation.sound.patch_images import with_patches
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: A wavefront that travels d meters arrives at sample LATENCY + d / 343 * 16000: half the length

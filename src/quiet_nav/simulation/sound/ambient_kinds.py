@@ -145,4 +145,5 @@ _DRAW: dict[str, Draw] = {
     'traffic': _traffic,
     'water': _water,
 }
-AMBIENT_KINDS = tuple(_DRAW)
+#: Names, in the order of the table; what is added to it is among them.
+AMBIENT_KINDS = _DRAW.keys()

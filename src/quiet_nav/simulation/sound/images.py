@@ -21,8 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SPEED_OF_SOUND = 343.0
-
 
 @dataclass(frozen=True)
 class ImageSources:

@@ -88,7 +88,7 @@ def with_hidden_sources(
     for source in sources:
         in_wall, ambient = rng.random(2)
         wall_place = _wall_place(room, rng)
-        kind = str(rng.choice(AMBIENT_KINDS))
+        kind = str(rng.choice(list(AMBIENT_KINDS)))
         if in_wall < _IN_WALL:
             source = replace(source, kind='in_wall', position=wall_place)
         if ambient < _AMBIENT and not source.recording:

@@ -38,7 +38,7 @@ from quiet_nav.simulation.sound.acoustics import (
     response_bins,
     responses_of,
 )
-from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.images import ImageSources
 from quiet_nav.simulation.sound.moving_images import free_field, MovingImages
 from quiet_nav.simulation.sound.own_sound import (
     amplitude_of,
@@ -47,6 +47,7 @@ from quiet_nav.simulation.sound.own_sound import (
     own_spectrum,
     OwnSound,
 )
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: A point source is louder than any real one where an ear all but touches it.

@@ -25,7 +25,8 @@ from scipy.special import ndtr
 from quiet_nav.simulation.rooms.absorption import BANDS_HZ
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 from quiet_nav.simulation.rooms.wall_patches import Patch, WallFrame
-from quiet_nav.simulation.sound.images import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.images import ImageSources
+from quiet_nav.sound.air import SPEED_OF_SOUND
 
 _SAME_M = 2e-3
 

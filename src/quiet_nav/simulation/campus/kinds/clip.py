@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import (
     MOTION_DEPTH_M,
     write_annotation,
@@ -30,7 +31,8 @@ from quiet_nav.quiet_campus.folders import (
     write_sound,
     write_static_depth,
 )
-from quiet_nav.simulation.campus.kinds.kind import CampusKind
+from quiet_nav.quiet_campus.listing import write_place_lists
+from quiet_nav.simulation.campus.kinds.kind import CampusKind, is_near, listed_places
 from quiet_nav.simulation.campus.recording import (
     Camera,
     distractor_said,
@@ -57,6 +59,17 @@ class ClipKind(CampusKind):
         camera = Camera(room) if request.images else None
         for place in room.places:
             write_clip(folder / place.name, place, room, hearing, camera, request.plain)
+
+    def is_near(self, said: Annotation) -> bool | None:
+        """Return how the lists call a place; None leaves it out."""
+        return is_near(said)
+
+    def write_lists(
+        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
+    ) -> None:
+        """Every place with its label, and pairs."""
+        listed = {room: listed_places(root, room, self.is_near) for room in rooms}
+        write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 
 def write_clip(

@@ -17,15 +17,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.quiet_campus.folders import SUBSETS
-from quiet_nav.quiet_campus.listing import write_place_lists
-from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
-from quiet_nav.simulation.campus.kinds.kind import listed_places
+from quiet_nav.simulation.campus.kinds.clip import ClipKind
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -73,13 +69,6 @@ class DenseKind(ClipKind):
                     )
                 )
         return places
-
-    def write_lists(
-        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
-    ) -> None:
-        """Every pose with its label."""
-        listed = {room: listed_places(root, room) for room in rooms}
-        write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
 
 
 KIND = DenseKind()

@@ -17,16 +17,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import SUBSETS
-from quiet_nav.quiet_campus.listing import write_place_lists
 from quiet_nav.simulation.campus.drawing import BETWEEN_M, facing_nearest, FAR_M, NEAR_M
-from quiet_nav.simulation.campus.kinds.clip import ClipKind, ROOM_PAIRS
-from quiet_nav.simulation.campus.kinds.kind import listed_places
+from quiet_nav.simulation.campus.kinds.clip import ClipKind
 from quiet_nav.simulation.campus.request import CampusRequest, Place
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
 
@@ -62,20 +58,13 @@ class StaticKind(ClipKind):
             places.append(Place(f'clip-{i:03d}', pose, height, round(start, 3), STATIC_LENGTH_S))
         return places
 
-    def write_lists(
-        self, root: Path, rooms: list[str], split: str, rng: np.random.Generator
-    ) -> None:
-        """Near and far; of plain rooms as in the official lists, what lies between left out."""
-        listed = {room: listed_places(root, room, _label) for room in rooms}
-        write_place_lists(root, self.SUBSET, listed, split, most_pairs=ROOM_PAIRS, rng=rng)
-
-
-def _label(said: Annotation) -> bool | None:
-    if said.near is not None:
-        return said.near
-    if said.distance_m <= NEAR_M[-1]:
-        return True
-    return None if said.distance_m < FAR_M[0] - 0.01 else False
+    def is_near(self, said: Annotation) -> bool | None:
+        """Near or far; of plain rooms as in the official lists, what lies between left out."""
+        if said.near is not None:
+            return said.near
+        if said.distance_m <= NEAR_M[-1]:
+            return True
+        return None if said.distance_m < FAR_M[0] - 0.01 else False
 
 
 KIND = StaticKind()

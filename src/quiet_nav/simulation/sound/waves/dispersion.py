@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND
+from quiet_nav.sound.air import SPEED_OF_SOUND
 
 
 def grid_operator(k: np.ndarray, cell_m: float) -> np.ndarray:

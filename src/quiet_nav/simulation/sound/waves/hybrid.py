@@ -31,7 +31,6 @@ from quiet_nav.simulation.sound.acoustics import (
     ImageSources,
     RoomAcoustics,
     rumble_filter,
-    SPEED_OF_SOUND,
 )
 from quiet_nav.simulation.sound.waves.scattering import diffuse_tail, mirror_part
 from quiet_nav.simulation.sound.waves.solver import (
@@ -41,6 +40,7 @@ from quiet_nav.simulation.sound.waves.solver import (
     WaveSettings,
     WaveSolver,
 )
+from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
 #: Half the distance over which a cardioid's gradient of pressure is taken, in meters.

@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from quiet_nav.simulation.rooms.acoustic_room import AcousticRoom
-from quiet_nav.simulation.sound.acoustics import ImageSources, SPEED_OF_SOUND
+from quiet_nav.simulation.sound.acoustics import ImageSources
+from quiet_nav.sound.air import SPEED_OF_SOUND
 
 #: Share of the reflected energy that a surface scatters, per band of ``BANDS_HZ``: that of plain
 #: walls with frames, shelves and people in front of them, rising with frequency. An assumption.

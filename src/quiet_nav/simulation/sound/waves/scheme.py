@@ -30,9 +30,9 @@ import itertools
 
 import numpy as np
 
-from quiet_nav.simulation.sound.acoustics import SPEED_OF_SOUND
 from quiet_nav.simulation.sound.waves.admittance import fit_admittance
 from quiet_nav.simulation.sound.waves.voxels import Voxels
+from quiet_nav.sound.air import SPEED_OF_SOUND
 
 _CUBE = list(itertools.product((0, 1), repeat=3))
 _AXES = list(itertools.combinations(range(3), 2))
