@@ -17,11 +17,19 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.rig import Ear, find_rig, load_rig, Rig, rig_from_dict
+from quiet_nav.perception.rolling import RollingListener, RollingSettings
+from quiet_nav.resources import names, RIG
+from quiet_nav.sound.pcm import encode_pcm, PcmFormat
+from quiet_nav.sound.stream import AudioStream
 
 EAR = {'channel': 0, 'position': [0, 0.15, 0.25], 'side': 'left'}
 
@@ -73,3 +81,43 @@ def test_files_that_are_no_rig_are_one_line(tmp_path, data):
     with pytest.raises(QuietNavError, match=r'^rig .*rig\.yaml: ') as found:
         load_rig(tmp_path / 'rig.yaml')
     assert '\n' not in str(found.value)
+
+
+ARRAYS = {'respeaker_usb_4': (6, 0.032), 'respeaker_6': (8, 0.0463), 'uma_8': (8, 0.043)}
+
+
+@pytest.mark.parametrize('name', names(RIG))
+def test_every_rig_that_ships_is_named_as_its_file_and_asks_each_side_once(name):
+    rig = find_rig(name)
+    assert rig.name == name
+    sides = [ear.side for ear in rig.ears]
+    assert len(set(sides)) == len(sides)
+    assert {Side.LEFT, Side.RIGHT} <= set(sides) or (sides == [Side.FRONT] and rig.turns)
+    for ear in rig.ears:
+        # What an ear is asked about lies where it sits.
+        assert Side.nearest(ear.yaw_rad) == ear.side
+
+
+@pytest.mark.parametrize('name', ARRAYS)
+def test_ears_of_arrays_sit_where_their_makers_put_them(name):
+    channels, radius_m = ARRAYS[name]
+    rig = find_rig(name)
+    assert rig.channels <= channels
+    for ear in rig.ears:
+        assert math.hypot(ear.x, ear.y) == pytest.approx(radius_m, abs=0.001)
+
+
+@pytest.mark.parametrize('name', names(RIG))
+def test_every_rig_that_ships_is_read_from_a_stream(name, context_model):
+    rig = find_rig(name)
+    stream = AudioStream(PcmFormat('S16LE', rig.channels, 16_000))
+    sound = 0.02 * np.random.default_rng(0).standard_normal((4 * 16_000, rig.channels))
+    stream.push_bytes(encode_pcm(sound, 'S16LE'), 0)
+    listener = RollingListener(
+        NearWallDetector.load(context_model).session(), rig, RollingSettings(1.0)
+    )
+    decisions = [listener.decide(tick) for tick in listener.collect(stream)]
+    assert decisions
+    for decision in decisions:
+        assert {r.side for r in decision.readings} == {e.side for e in rig.ears}
+        assert all(r.valid for r in decision.readings), decision.readings

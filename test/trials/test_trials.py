@@ -252,7 +252,7 @@ def test_the_command_refuses_what_does_not_exist(arguments, word):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not MODEL.is_file(), reason='no model in models/')
-@pytest.mark.parametrize('rig', ['single', 'pair', 'trio'])
+@pytest.mark.parametrize('rig', ['single', 'pair', 'trio', 'respeaker_usb_4'])
 def test_the_shipped_detector_listens_in_a_trial(rig):
     request = TrialRequest(
         'classroom', 'tracker', find_rig(rig), str(MODEL), 4, 9, max_duration_s=35.0

@@ -53,7 +53,7 @@ _RAGGED = (0.05, 0.12)
 _DROP_DB = (8.0, 14.0)
 _SILENT_SHARE = (0.02, 0.2)
 #: Between ears that hear one clock.
-_OFFSET_S = (0.0006, 0.0015)
+_OFFSET_S = (0.002, 0.004)
 _DRIFT_PPM = 5.0
 _COPY_SHARE = 1e-4
 _INVERTED = (-0.4, -0.7)

@@ -150,8 +150,11 @@ def copy_share(one: np.ndarray, other: np.ndarray, rate: int) -> float:
     """
     sos = signal.butter(4, _COPY_BAND_HZ, 'highpass', fs=rate, output='sos')
     a, b = signal.sosfilt(sos, one), signal.sosfilt(sos, other)
-    power = float(a @ a) * float(b @ b)
-    return 1.0 - float(a @ b) ** 2 / power if power > 0.0 else 1.0
+    powers = float(a @ a), float(b @ b)
+    if min(powers) < 1e-14 * len(a):
+        # Digital silence is alike everywhere.
+        return 1.0
+    return 1.0 - float(a @ b) ** 2 / (powers[0] * powers[1])
 
 
 def low_coherence(
