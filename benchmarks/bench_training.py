@@ -157,8 +157,8 @@ def main():
     print(f'width {args.width:g}, batches of {size}, {args.threads} threads')
     for name, found in rates.items():
         print(
-            f'{name:14} {best[name]:7.1f} clips/s (rounds: {", ".join(f"{r:.1f}" for r in found)}), '
-            f'{best[name] / best["plain"]:.2f} times plain'
+            f'{name:14} {best[name]:7.1f} clips/s, {best[name] / best["plain"]:.2f} times plain '
+            f'(rounds: {", ".join(f"{r:.1f}" for r in found)})'
         )
     print(f'auto here: {described(AUTO)}')
 
