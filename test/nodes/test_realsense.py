@@ -87,7 +87,7 @@ class Viewer:
     def _on_status(self, message):
         self.statuses += [s for s in message.status if s.name == 'realsense: camera']
 
-    def until_said(self, word, timeout_s=30):
+    def until_said(self, word, timeout_s=60):
         self.statuses.clear()
         said = self.ros.spin_until(lambda: any(word in s.message for s in self.statuses), timeout_s)
         assert said, [s.message for s in self.statuses[-3:]]

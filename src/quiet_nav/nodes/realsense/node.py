@@ -54,10 +54,12 @@ class RealSenseNode(ManagedNode):
 
     def __init__(self, **options: object) -> None:
         super().__init__('realsense', **options)
-        self._declared = Parameters(self, RealSenseParameters)
+        self._topics: CameraTopics | None = None
+        self._declared = Parameters(
+            self, RealSenseParameters, configured=lambda: self._topics is not None
+        )
         self._settings: RealSenseParameters = self._declared.value
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._topics: CameraTopics | None = None
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -229,7 +231,7 @@ class RealSenseNode(ManagedNode):
         if self._topics is None:
             level = Level.ERROR if self._fault else Level.OK
             return Status(level, self._fault or 'not configured')
-        p, info, now = self._settings, self._info, self._steady.now().nanoseconds
+        p, info, now = self._declared.value, self._info, self._steady.now().nanoseconds
         with self._lock:
             reports = {stream: meter.report() for stream, meter in self._meters.items()}
             elapsed_s, self._reported_ns = max((now - self._reported_ns) / 1e9, 1e-9), now

@@ -30,27 +30,40 @@ _PROFILE = (
 
 @dataclass(frozen=True)
 class RealSenseParameters:
-    """Set them before configuring; a change later counts from the next configuration on."""
+    """Most are read when the node is configured; the limits of the diagnostics at any time."""
 
     camera_name: str = parameter(
         'camera', 'topics are camera/NAME/..., frames NAME_...', read_only=True
     )
     serial_no: str = parameter(
-        '', 'serial number of the camera; empty: the first one', number_is_text=True
+        '',
+        'serial number of the camera; empty: the first one',
+        number_is_text=True,
+        at_configure=True,
     )
-    file: str = parameter('', 'recording (.bag, .db3) to publish instead of a camera')
-    loop: bool = parameter(False, 'begin the file again at its end')
+    file: str = parameter(
+        '', 'recording (.bag, .db3) to publish instead of a camera', at_configure=True
+    )
+    loop: bool = parameter(False, 'begin the file again at its end', at_configure=True)
     wait_for_subscriber: bool = parameter(
-        True, 'begin the file when one of its images has a subscriber'
+        True, 'begin the file when one of its images has a subscriber', at_configure=True
     )
-    enable_color: bool = parameter(True, 'publish color images')
-    enable_depth: bool = parameter(True, 'publish depth images')
-    color_profile: str = parameter('', _PROFILE.format('color'))
-    depth_profile: str = parameter('', _PROFILE.format('depth'))
-    align_depth: bool = parameter(False, 'publish depth also in the pixels of the color image')
-    publish_tf: bool = parameter(True, 'publish the frames of the camera below NAME_link')
+    enable_color: bool = parameter(True, 'publish color images', at_configure=True)
+    enable_depth: bool = parameter(True, 'publish depth images', at_configure=True)
+    color_profile: str = parameter('', _PROFILE.format('color'), at_configure=True)
+    depth_profile: str = parameter('', _PROFILE.format('depth'), at_configure=True)
+    align_depth: bool = parameter(
+        False, 'publish depth also in the pixels of the color image', at_configure=True
+    )
+    publish_tf: bool = parameter(
+        True, 'publish the frames of the camera below NAME_link', at_configure=True
+    )
     reconnect_timeout: float = parameter(
-        2.0, 'a camera that is gone is looked for every so often (s)', minimum=0.1, maximum=60.0
+        2.0,
+        'a camera that is gone is looked for every so often (s)',
+        minimum=0.1,
+        maximum=60.0,
+        at_configure=True,
     )
     min_rate: float = parameter(
         0.6, "share of the profile's images a second below which to warn", minimum=0.0, maximum=1.0
