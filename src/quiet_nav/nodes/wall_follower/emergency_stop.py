@@ -17,10 +17,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.files.writing import write_json
 
 
 class EmergencyStop:
@@ -73,19 +75,11 @@ class EmergencyStop:
             self.reason = str(reason or f'emergency stop: its file {self._path} says nothing')
 
     def _write(self) -> None:
-        part = self._path.with_name(f'{self._path.name}.{os.getpid()}')
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, 'w') as file:
-                json.dump({'reason': self.reason}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            write_json(self._path, {'reason': self.reason}, overwrite=True)
             self.fault = ''
-        except OSError as error:
-            self.fault = f'{self._path} cannot be written ({error.strerror})'
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        except (QuietNavError, OSError) as error:
+            self.fault = str(error)
 
 
 def latch_file(folder: Path, node_name: str) -> Path:
