@@ -1,13 +1,13 @@
 # Copyright 2026 quiet_nav contributors
 # SPDX-License-Identifier: Apache-2.0
 
-# setup, test, fuzz, faults, demo, bench, lint, docs, pins, sbom, audit, model, model-vision, clean: everything happens
+# setup, test, fuzz, faults, demo, bench, lint, docs, pins, sbom, audit, model, model-vision, model-vggish, clean: all of it happens
 # inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz faults demo bench lint docs pins sbom audit model model-vision clean
+.PHONY: setup test fuzz faults demo bench lint docs pins sbom audit model model-vision model-vggish clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
+export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS
 
 setup:
 	@sh tools/setup.sh
@@ -19,7 +19,7 @@ test: setup
 fuzz: setup
 	@. ./env.sh && QUIET_NAV_FUZZ_SECONDS=$${SECONDS:-60} python -m pytest -q test/fuzz $(ARGS)
 
-# Breaks something while the simulated robot drives, over real nodes; ARGS='odom --write' for some, for the page.
+# Breaks something while the simulated robot drives, over real nodes; ARGS=odom: for some, ARGS=--write for the page.
 faults: setup
 	@. ./env.sh && python tools/faults.py $(ARGS)
 
@@ -56,6 +56,10 @@ model: setup
 # The shipped vision detector from nothing, with the same variables.
 model-vision: setup
 	@. ./env.sh && sh tools/model_vision.sh
+
+# The paper's network from nothing, with the same variables.
+model-vggish: setup
+	@. ./env.sh && sh tools/model_vggish.sh
 
 clean:
 	rm -rf .venv .ros .tools build install log .pytest_cache .ruff_cache .hypothesis src/*.egg-info

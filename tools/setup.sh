@@ -70,7 +70,7 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     fi
     rm -f "$venv/.set_up"
     constraints=$venv/constraints.txt
-    extras=simulation,cluster,docs,test,view
+    extras=simulation,cluster,docs,test,view,realsense
     if [ "$ros" = wheels ]; then
         cp constraints.txt "$constraints"
     else
@@ -80,7 +80,7 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
             || fail "$python has no NumPy: apt install python3-numpy"
         versions='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
         # Rerun needs NumPy 2.
-        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove
+        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove,realsense
         { grep -vE "^($versions)==" constraints.txt; echo "numpy==$major.*"; } > "$constraints"
     fi
     pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }
@@ -177,4 +177,6 @@ fi
 
 "$venv/bin/python" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' \
     || say 'note: no PortAudio: microphones need it (apt install libportaudio2)'
+"$venv/bin/python" -c 'import pyrealsense2' 2> /dev/null \
+    || say 'note: no libusb: the node realsense needs it (apt install libusb-1.0-0)'
 say 'ready: . ./env.sh'

@@ -119,6 +119,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         'default_value': Derived(lambda rig: find_rig(rig).channels, 'rig'),
         'description': 'Channels to record; as many as the rig needs by default',
     },
+    'camera_file': {
+        'default_value': '',
+        'description': 'Recording of a RealSense camera (.bag, .db3) in the place of one, with '
+        'camera:=quiet_nav',
+    },
     'detector': {
         'default_value': '',
         'description': 'Model of sound that ships, by name, or an ONNX file; empty: near_wall',
@@ -423,8 +428,9 @@ def microphones(hears: Callable[[str], Condition], essential: Condition) -> list
     ]
 
 
-def realsense(depth: bool, essential: Condition) -> list:
-    """Return realsense2_camera with the streams that are needed and no more, where chosen."""
+def cameras(depth: bool, essential: Condition) -> list:
+    """Return realsense2_camera and our node of the same topics, each where it is chosen."""
+    # The streams that are needed and no more.
     streams = {
         'enable_color': True,
         'enable_depth': depth,
@@ -443,7 +449,15 @@ def realsense(depth: bool, essential: Condition) -> list:
         ros_arguments=joins('camera'),
         **STOP,
     )
-    return [ends_where(camera, essential), camera]
+    own = ours(
+        'realsense',
+        'realsense.yaml',
+        {'enable_depth': depth, 'file': typed('camera_file')},
+        condition=chosen('camera', 'quiet_nav'),
+        essential=essential,
+        ros_arguments=log_level(),
+    )
+    return [ends_where(camera, essential), camera, own]
 
 
 def ends_where(process: ExecuteProcess, essential: Condition) -> OpaqueFunction:
