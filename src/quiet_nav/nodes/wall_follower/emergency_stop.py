@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +26,7 @@ from pydantic import Field
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.schema import checked, Name, Schema
+from quiet_nav.files.writing import write_json
 
 #: It holds a sentence.
 _MOST_BYTES = 65_536
@@ -34,9 +34,6 @@ _MOST_BYTES = 65_536
 
 class _LatchFile(Schema):
     reason: Annotated[Name, Field(min_length=1)]
-
-from quiet_nav.errors import QuietNavError
-from quiet_nav.files.writing import write_json
 
 
 class EmergencyStop:
