@@ -154,7 +154,8 @@ def executable(folder, script):
     (package / 'nodes').mkdir(parents=True)
     for name in ('__init__.py', 'nodes/__init__.py'):
         (package / name).touch()
-    (package / 'extras.py').write_text((ROOT / 'src/quiet_nav/extras.py').read_text())
+    for name in ('extras.py', 'errors.py'):
+        (package / name).write_text((ROOT / 'src/quiet_nav' / name).read_text())
     (package / 'nodes' / 'sleeper.py').write_text(script)
     template = (ROOT / 'cmake' / 'node.in').read_text()
     made = folder / 'my robots' / 'sleeper'
@@ -194,6 +195,45 @@ def test_a_node_that_lacks_a_library_says_how_to_get_it(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert re.fullmatch(r'sleeper: numba is not installed: .* -m pip install .*\n', done.stderr)
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        'MemoryError',
+        'ImportError("libx.so: failed to map segment from shared object")',
+        'OSError(12, "Cannot allocate memory")',
+    ],
+)
+def test_a_node_without_the_memory_to_load_says_so_in_one_line(tmp_path, error):
+    script = (
+        f'try:\n    raise {error}\nexcept Exception as e:\n    raise ImportError("numpy") from e\n'
+    )
+    command, environment = executable(tmp_path, script)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert re.fullmatch(r'sleeper: no memory is left: close .*\n', done.stderr)
+
+
+def test_an_import_that_fails_for_another_reason_is_not_said_to_lack_memory(tmp_path):
+    command, environment = executable(tmp_path, 'raise ImportError("no such symbol")\n')
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert 'no such symbol' in done.stderr
+    assert 'memory' not in done.stderr
+
+
+@pytest.mark.slow
+def test_a_command_without_the_memory_to_load_says_so_in_one_line():
+    code = (
+        'import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (120_000_000,) * 2);'
+        'sys.argv = ["quiet_nav", "trials", "--help"]; from quiet_nav.cli import main; main()'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, timeout=120,
+        env={**os.environ, 'OPENBLAS_NUM_THREADS': '1'},
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch(r'quiet_nav: no memory is left: close .*\n', done.stderr)
 
 
 def test_the_image_runs_as_a_user_from_a_named_base():

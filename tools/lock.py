@@ -60,7 +60,7 @@ class Pin:
 
     @property
     def line(self) -> str:
-        """The pin as pip reads it, without hashes."""
+        """Return the pin as pip reads it, without hashes."""
         return f'{self.name}=={self.version}' + (f' ; {self.marker}' if self.marker else '')
 
     def holds(self, python: str) -> bool:

@@ -24,7 +24,7 @@ import sys
 import typer
 
 from quiet_nav import __version__, commands
-from quiet_nav.errors import QuietNavError
+from quiet_nav.errors import NO_MEMORY, no_memory, QuietNavError
 from quiet_nav.extras import how_to_get
 
 
@@ -57,7 +57,8 @@ def main() -> None:
     """
     Run the command; a QuietNavError becomes one line on stderr and exit code 2.
 
-    So does an optional library that is missing, with the command that installs it.
+    So does an optional library that is missing, with the command that installs it, and memory that
+    ends.
     """
     try:
         build_app()()
@@ -69,6 +70,11 @@ def main() -> None:
         if not advice:
             raise
         print(f'quiet_nav: {advice}', file=sys.stderr)
+        sys.exit(2)
+    except (MemoryError, ImportError, OSError) as error:
+        if not no_memory(error):
+            raise
+        print(f'quiet_nav: {NO_MEMORY}', file=sys.stderr)
         sys.exit(2)
 
 

@@ -15,6 +15,31 @@
 
 """The one base of errors that a user can mend; each says what was found, expected and to do."""
 
+from __future__ import annotations
+
+import errno
+
+#: What there is to do where memory ends, for people.
+NO_MEMORY = 'no memory is left: close other programs, or give this one more (ulimit -v, cgroup)'
+_SAID = ('cannot allocate memory', 'failed to map segment')
+
 
 class QuietNavError(ValueError):
     """Bad input: a command prints it as one line and exits with 2, a node as a diagnostic."""
+
+
+def no_memory(error: BaseException | None) -> bool:
+    """
+    Return whether an error, or one that it came from, says that there was no memory.
+
+    A library that cannot be loaded for that reason says so in an ImportError.
+    """
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+            return True
+        if any(words in str(error).lower() for words in _SAID):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -156,7 +156,7 @@ def test_rviz_gives_the_3d_view_seventy_percent_of_the_width(window_px):
 
 
 def contrast(a, b):
-    """WCAG's contrast ratio of two colors from 0 to 1."""
+    """Return WCAG's contrast ratio of two colors from 0 to 1."""
 
     def luminance(rgb):
         linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]

@@ -29,7 +29,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from quiet_nav.errors import QuietNavError
+from quiet_nav.errors import NO_MEMORY, QuietNavError
 
 #: A worker that is asked to end gets so long; what computes without end is left behind.
 CLOSE_S = 2.0
@@ -41,7 +41,7 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, QuietNavError):
         return text
     if isinstance(error, MemoryError):
-        text = text or 'out of memory: give the process more, or close others'
+        text = text or NO_MEMORY
     frames = traceback.extract_tb(error.__traceback__)
     at = f' ({Path(frames[-1].filename).name}:{frames[-1].lineno})' if frames else ''
     return f'{type(error).__name__}: {text}{at}'

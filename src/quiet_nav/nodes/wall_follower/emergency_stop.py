@@ -17,8 +17,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -28,6 +26,7 @@ from pydantic import Field
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.schema import checked, Name, Schema
+from quiet_nav.files.writing import write_json
 
 #: It holds a sentence.
 _MOST_BYTES = 65_536
@@ -88,19 +87,11 @@ class EmergencyStop:
             self.reason = f'emergency stop: its file cannot be read ({error})'
 
     def _write(self) -> None:
-        part = self._path.with_name(f'{self._path.name}.{os.getpid()}')
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(part, 'w') as file:
-                json.dump({'reason': self.reason}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._path)
+            write_json(self._path, {'reason': self.reason}, overwrite=True)
             self.fault = ''
-        except OSError as error:
-            self.fault = f'{self._path} cannot be written ({error.strerror})'
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        except (QuietNavError, OSError) as error:
+            self.fault = str(error)
 
 
 def latch_file(folder: Path, node_name: str) -> Path:

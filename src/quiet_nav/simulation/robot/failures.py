@@ -173,12 +173,12 @@ class Failure:
 
     @property
     def base(self) -> str:
-        """The component without an ear's channel."""
+        """Return the component without an ear's channel."""
         return 'ear' if re.fullmatch(r'ear\d', self.component) else self.component
 
     @property
     def channel(self) -> int:
-        """The channel of an ear."""
+        """Return the channel of an ear."""
         return int(self.component[-1])
 
     def active(self, time_s: float) -> bool:
