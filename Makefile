@@ -6,7 +6,7 @@
 
 .PHONY: setup test fuzz faults demo bench lint docs model model-vision model-vggish clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS
+export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS
 
 setup:
 	@sh tools/setup.sh

@@ -63,7 +63,7 @@ ARGUMENTS = [
         'camera',
         default_value='realsense',
         choices=['realsense', 'quiet_nav', 'none'],
-        description="realsense: realsense2_camera; quiet_nav: our node of the same topics, through "
+        description='realsense: realsense2_camera; quiet_nav: our node of the same topics, through '
         'pyrealsense2; none: something else publishes the depth images',
     ),
     *shared('camera_file'),
