@@ -118,7 +118,10 @@ def main() -> None:
             result = check.check_rig(change(sound), tapped.RATE, rig)
             kinds_found = {f.kind for f in result.findings}
             found[name] += kind in kinds_found
-            beside[name] += bool({f.kind for f in result.findings if f.serious} - {kind})
+            others = {f.kind.value for f in result.findings if f.serious} - {kind.value}
+            beside[name] += bool(others)
+            if kind not in kinds_found or others:
+                print(f'# room {seed}: {name}: found {sorted(k.value for k in kinds_found)}')
     print(f'\n{options.rooms} rooms, rig {rig.name}\n\n| healthy, found | rooms |\n|---|---|')
     for name, count in sorted(healthy.items()):
         print(f'| {name} | {count} |')

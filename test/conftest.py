@@ -287,8 +287,22 @@ def model() -> Path:
     return shared_file('models/near_wall.onnx')
 
 
+#: Files with single tests of many seconds: begun first, so that no core is idle in the end.
+LONG = (
+    'test_full_circle.py',
+    'test_long_bag.py',
+    'test_rerun_view.py',
+    'test_campus_robots.py',
+    'test_waves_physics.py',
+    'test_training.py',
+    'test_replay_command.py',
+    'test_authors.py',
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what keeps real time among what is slow."""
+    """Count what keeps real time among what is slow; put what takes long first."""
     for item in items:
         if item.get_closest_marker('realtime') is not None:
             item.add_marker('slow')
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))

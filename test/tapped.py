@@ -172,7 +172,7 @@ def in_room(rig: Rig, seed: int, own: bool = True, lived_in: bool = True) -> np.
         responses = RoomAcoustics(scene.room, source).impulse_responses(mics)[:, 0]
         for k in mine:
             # A response of 1 m distance has amplitude 1/(4 pi), as free space.
-            sound = 0.012 * rng.uniform(0.6, 1.4) * snap(rng)
+            sound = 0.04 * rng.uniform(0.6, 1.4) * snap(rng)
             begin = round(taps[k][1] * RATE)
             for m, one in enumerate(rig.ears):
                 wet = signal.fftconvolve(sound, responses[m])

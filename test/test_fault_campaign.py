@@ -20,6 +20,7 @@ from dataclasses import replace
 import math
 import os
 from pathlib import Path
+import runpy
 import shutil
 import struct
 import subprocess
@@ -142,6 +143,24 @@ def test_the_way_counts_to_the_first_rest_and_then_every_drive():
         way.add(10.0 + 0.1 * step, 0.0 if stands else 0.01, stands)
     assert way.rest == (pytest.approx(0.5), pytest.approx(0.05))
     assert way.drives_m[:2] == [pytest.approx(0.05), pytest.approx(0.2)]
+
+
+def test_rows_are_shared_among_domains_each_once():
+    tool = load_tool()
+    for count in (1, 2, 3):
+        parts = tool['shares'](FAULTS, count)
+        assert len(parts) == count and all(parts)
+        assert sorted(f.name for part in parts for f in part) == sorted(f.name for f in FAULTS)
+
+
+def load_tool():
+    """Return the names of tools/faults.py, which keeps a domain and environment of its own."""
+    environment = dict(os.environ)
+    try:
+        return runpy.run_path(str(Path(__file__).parents[1] / 'tools/faults.py'))
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
 
 
 def test_what_repeats_in_other_numbers_is_said_once():

@@ -13,7 +13,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""SROS 2: the policies in security/ grant what each node creates, and no more; nodes live by them."""
+"""SROS 2: the policies in security/ grant what a node creates and no more; nodes live by them."""
 
 from fnmatch import fnmatchcase
 import json
@@ -234,7 +234,7 @@ rclpy.init(args=['--ros-args', '--enclave', '/quiet_nav/operator'])
 rclpy.create_node('operator')
 print('JOINED')
 """
-#: Joins as an operator, waits until the robot has driven, and tries what it may not; prints findings.
+#: Joins as an operator, waits until the robot has driven, tries what it may not.
 WATCH = """
 import sys, time
 import rclpy

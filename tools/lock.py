@@ -16,8 +16,8 @@
 """
 Write pins/: the versions of constraints.txt with the hashes that the package index has of them.
 
-``python tools/lock.py`` in the environment that `make setup` made, with uv on the PATH (`make
-pins` brings it). Each file is whole: pip installs it with ``--require-hashes --no-deps``.
+``python tools/lock.py`` in the environment that `make setup` made, with uv on the PATH: `make
+pins`. Each file is whole: pip installs it with ``--require-hashes --no-deps``.
 """
 
 from __future__ import annotations
@@ -186,6 +186,18 @@ def text(pins: list[Pin], known: dict[tuple[str, str], list[str]], what: str) ->
     return ''.join(lines)
 
 
+def write_tools() -> None:
+    """Write the pins of the tools that make and look at the others; newest versions each time."""
+    out = PINS / 'tools.txt'
+    command = ['uv', 'pip', 'compile', str(ROOT / 'requirements-tools.txt'), '--quiet']
+    command += ['--universal', '--python-version', PYTHONS[0], '--generate-hashes', '--no-header']
+    done = subprocess.run([*command, '--no-annotate', '--upgrade'], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f'lock: tools: {done.stderr.strip()}')
+    head = '# Made by tools/lock.py from requirements-tools.txt: edits are lost.\n'
+    out.write_text(head + done.stdout)
+
+
 WHAT = {
     'setup': 'What `make setup` installs beside the wheels of ROS, PyTorch and what learns aside.',
     'learn': 'What learning needs besides; PyTorch itself is unhashed, see its index.',
@@ -201,6 +213,7 @@ def main() -> int:
     for name, chosen in groups(pins).items():
         (PINS / f'{name}.txt').write_text(text(chosen, known, WHAT[name]))
         print(f'pins/{name}.txt: {len(chosen)} versions')
+    write_tools()
     return 0
 
 

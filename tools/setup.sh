@@ -177,4 +177,6 @@ fi
 
 "$venv/bin/python" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' \
     || say 'note: no PortAudio: microphones need it (apt install libportaudio2)'
+"$venv/bin/python" -c 'import pyrealsense2' 2> /dev/null \
+    || say 'note: no libusb: the node realsense needs it (apt install libusb-1.0-0)'
 say 'ready: . ./env.sh'

@@ -85,6 +85,7 @@ def rooms_noise(seconds, channels=2):
         ('audio:off', 'no sound'),
         ('audio:stuck', 'frozen'),
         ('audio:garbage', 'clipped'),
+        ('audio:wrong', 'sent twice'),
         ('audio:slow', ''),
         ('audio:intermittent', ''),
         ('audio:old', 'stale'),

@@ -61,6 +61,7 @@ from fault_campaign.verdict import (
     STOOD_M,
 )
 from quiet_nav.action import FollowWall
+from quiet_nav.msg import NearWall
 from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.nodes.conversions import pose_from_msg
 from quiet_nav.perception.messages import stamp_to_ns
@@ -77,6 +78,10 @@ STALLED_S = 0.04
 MOST_LOOKS = 3
 #: Diagnostics come once a second.
 _RECENT_S = 1.5
+#: A model is loaded and 3 s of sound are heard in so long.
+_FIRST_READING_S = 25.0
+#: A process that is asked to end gets so long.
+_END_S = 6.0
 _SIM = 'use_sim_time:=true'
 _FOLLOWER = f'step_length_m:={STEP_M}', 'listen_timeout_s:=5.0', 'algorithm:=straight'
 
@@ -221,9 +226,11 @@ class Bench:
         self._clock: mmap.mmap | None = None
         keep = self.node.create_subscription
         keep(Odometry, 'ground_truth', self._on_truth, 100)
+        self._says_well = False
+        keep(NearWall, 'near_wall', self._on_near_wall, 10)
         keep(Log, '/rosout', self._on_log, 100)
         keep(DiagnosticArray, '/diagnostics', self._on_diagnostics, 100)
-        self.goals = ActionClient(self.node, FollowWall, 'follow_wall')
+        self.goals = self._goal_client()
         self.reset = self.node.create_client(Trigger, 'reset')
         self.set = self.node.create_client(SetParameters, 'simulated_robot/set_parameters')
         self.release = self.node.create_client(SetBool, 'set_emergency_stop')
@@ -239,6 +246,9 @@ class Bench:
             rests = abs(linear) < _REST_MPS and abs(angular) < _REST_RPS
             self.way.add(stamp_s, moved, rests)
         self.truth = stamp_s, pose, linear, angular
+
+    def _on_near_wall(self, message: NearWall) -> None:
+        self._says_well |= message.valid
 
     def _on_log(self, message: Log) -> None:
         if message.level >= 30 and message.name not in ('simulated_robot', 'campaign'):
@@ -298,12 +308,19 @@ class Bench:
                 start_new_session=True, env=environment,
             )  # fmt: skip
 
-    def kill(self, *names: str) -> None:
-        """End processes at once."""
+    def end(self, *names: str) -> None:
+        """End processes; those who are asked leave the graph, where the killed linger for 20 s."""
+        ended = [self.processes.pop(name) for name in names if name in self.processes]
         for name in names:
-            process = self.processes.pop(name, None)
             self._started.pop(name, None)
-            if process is not None and process.poll() is None:
+        for process in ended:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        until = time.monotonic() + _END_S
+        for process in ended:
+            try:
+                process.wait(max(until - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
@@ -315,17 +332,22 @@ class Bench:
 
     def begin(self, setup: Setup) -> None:
         """Let exactly the nodes of a setup run, those that run as they should untouched."""
-        self.setup = setup
+        self.setup, fresh = setup, False
         for name in list(self.processes):
             wanted = setup.nodes.get(name), setup.clock
             if self._started.get(name) != wanted or self.processes[name].poll() is not None:
-                self.kill(name)
+                self.end(name)
         for name, parameters in setup.nodes.items():
             if name not in self.processes:
                 self.start(name, parameters)
                 self._started[name] = parameters, setup.clock
+                fresh = fresh or name == 'near_wall'
         self.killed.clear()
         self.spin(lambda: self.goals.server_is_ready() and self._single(), 60.0)
+        if fresh:
+            # A goal waits for the first reading, but not for a process to begin.
+            self._says_well = False
+            self.spin(lambda: self._says_well, _FIRST_READING_S)
 
     def _single(self) -> bool:
         """Return whether those who were killed are gone from discovery."""
@@ -396,6 +418,14 @@ class Bench:
         self.undo.append(lambda: (self.executor.remove_node(node), node.destroy_node()))
         return node
 
+    def _goal_client(self) -> ActionClient:
+        return ActionClient(self.node, FollowWall, 'follow_wall')
+
+    def leave(self) -> None:
+        """Be no client of the follower's until the row is over: who listens counts as one."""
+        self.goals.destroy()
+        self.undo.append(lambda: setattr(self, 'goals', self._goal_client()))
+
     def send(self, client: ActionClient | None = None, timeout_s: float = 20.0) -> Any:
         """Return the handle of a goal that was sent, None where nobody answered."""
         goal = FollowWall.Goal(algorithm=self.setup.algorithm, modality=self.setup.modality)
@@ -427,6 +457,8 @@ class Bench:
     def _drive_and_break(self, fault: Fault) -> Seen:
         if not fault.promise.goal:
             self.mark()
+            # What is wrong was so before, and may have been said before.
+            self._known.clear()
             fault.act(self)
             return self._watch_refusal(fault.promise)
         self.answer, handle = Future(), None
@@ -462,8 +494,7 @@ class Bench:
             if handle is not None and handle.accepted:
                 return handle
             self.spin(timeout_s=1.0)
-        for name in list(self.processes):
-            self.kill(name)
+        self.end(*self.processes)
         return None
 
     def _watch(self, promise: Promise) -> Seen:
@@ -504,7 +535,10 @@ class Bench:
 
     def _watch_refusal(self, promise: Promise) -> Seen:
         """Send a goal: it must not be taken, or end without a motion."""
-        handle = self.send(timeout_s=10.0)
+        handle = None
+        for _ in range(5):
+            # The dead linger in the graph: a request that goes to one of them is never answered.
+            handle = handle or self.send(timeout_s=6.0)
         taken = handle is not None and handle.accepted
         outcome = 'goal taken' if taken else REFUSED if handle is not None else 'no answer'
         reason = ''
@@ -529,15 +563,15 @@ class Bench:
         self.undo.clear()
         if fault.then is not None:
             fault.then(self)
-        self.kill(*fault.anew)
+        self.end(*fault.anew)
         for name in list(self.processes):
             if name not in self.setup.nodes:
-                self.kill(name)
+                self.end(name)
         if 'simulated_robot' in self.processes:
             self.fail()
         self.spin(timeout_s=0.5)
 
     def close(self) -> None:
         """End all processes."""
-        self.kill(*self.processes)
+        self.end(*self.processes)
         self.node.destroy_node()

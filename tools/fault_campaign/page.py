@@ -32,6 +32,8 @@ The fault counts from when it is asked for, so the times hold its way to the nod
 *May* is what is promised: seconds and meters; or that the step of 0.6 m which was begun is ended
 and none is begun after it; or that the robot goes on by whole steps, because nothing that it drives
 by is wrong.
+A row that falls short while the machine itself kept a thread from running for more than 0.04 s is
+looked at again, three times at most.
 A row that falls short says so, and the campaign ends with 1. `odom:stuck` and the like are
 [failures by component and kind](../how-to/simulated_robot.md#break-something).
 

@@ -105,14 +105,14 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         },
         'audio_info': {
             'off': goes_on(),
-            'garbage': SILENT,
+            'garbage': ends_its_step(*UNHEARD),
             'wrong': ends_its_step(*UNHEARD),
         },
         'camera': {
             'off': SILENT,
             'repeated': SILENT,
             'old': SILENT,
-            'delayed': ends_its_step(*UNHEARD),
+            'delayed': ends_its_step(*UNHEARD, 'stands'),
             'stuck': ends_its_step(*UNHEARD),
             'garbage': ends_its_step(*UNHEARD),
             'wrong': goes_on(),
@@ -140,11 +140,11 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
         },
     }
     ear = {
-        'off': goes_on('ear', watched_s=12.0),
-        'stuck': goes_on('ear', watched_s=12.0),
-        'garbage': goes_on('ear', watched_s=12.0),
+        'off': goes_on('standing', watched_s=12.0),
+        'stuck': goes_on('standing', watched_s=12.0),
+        'garbage': goes_on('clipped', watched_s=12.0),
         'wrong': goes_on(),
-        'intermittent': goes_on('ear', watched_s=12.0),
+        'intermittent': goes_on('standing', watched_s=12.0),
     }
     setups = {'audio': EARS, 'audio_info': EARS, 'camera': EYES, 'depth': EYES}
     for component, promises in found.items():
@@ -446,7 +446,8 @@ def _restart_latched(bench: Bench) -> None:
     """Press, kill the follower, begin again."""
     press(bench)
     bench.spin(timeout_s=1.0)
-    bench.kill('wall_follower')
+    bench.send_signal('wall_follower', signal.SIGKILL)
+    bench.end('wall_follower')
     bench.begin(BASE)
     bench.mark()
 
@@ -480,16 +481,17 @@ def _people() -> Iterator[Fault]:
         _signalled('follow_wall', signal.SIGKILL),
         Promise(25.0, 4.0, again=True, ends=('CLIENT_GONE',), watched_s=30.0),
         leaves,
-        sends=lambda bench: bench.start('follow_wall', (*_GOAL, 'use_sim_time:=true')),
+        sends=lambda bench: (bench.leave(), bench.start('follow_wall', _GOAL)),
         anew=again,
     )
 
 
-_GOAL = ('algorithm:=straight',)
+_GOAL = 'algorithm:=straight', 'use_sim_time:=true'
 
 
 def _by_another(bench: Bench) -> None:
     """Send the goal by a client that can leave."""
+    bench.leave()
     bench.client = ActionClient(bench.other('client'), FollowWall, 'follow_wall')
     bench.spin(bench.client.server_is_ready, 20.0)
     bench.send(bench.client)

@@ -46,6 +46,7 @@ from reference.markdown import cell, code, contents, sentence, table, write
 #: Parameters that bring out what a node creates only when asked to.
 VARIANTS: dict[str, list[dict[str, object]]] = {
     'near_wall': [{'modality': 'both'}],
+    'realsense': [{'align_depth': True}],
     'wall_follower': [{}, {'enable_stamped_cmd_vel': False}],
     'simulated_robot': [{}, {'enable_stamped_cmd_vel': False}],
     'live_view': [{'port': 0}],

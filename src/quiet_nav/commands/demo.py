@@ -42,7 +42,11 @@ def main(
     ] = 'tracker',
     detector: Annotated[
         str,
-        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+        typer.Option(
+            '--detector',
+            '--model',
+            help='A model that ships, by name, an ONNX file, or interference (by own sound).',
+        ),
     ] = 'near_wall',
     speed: Annotated[
         str, typer.Option(help='Times real time, or auto: as fast as every node keeps up.')
@@ -70,10 +74,14 @@ def main(
     from rich.console import Console
 
     from quiet_nav.demo.output import Output
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.perception.interference_detector import INTERFERENCE
     from quiet_nav.resources import model_file
 
     factor = _factor(speed)
-    model = str(model_file(detector))
+    model = detector if detector == INTERFERENCE else str(model_file(detector))
+    if model == INTERFERENCE and own_sound == 'none':
+        raise QuietNavError(f'detector {INTERFERENCE} hears by own sound: give --own-sound, too')
     _check(room, track, rig, algorithm, start, own_sound)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.
@@ -127,7 +135,15 @@ def _drive(
         environment = domains.private_environment(domain, os.environ)
         with Processes(output.logs, environment, domains.private_names()) as processes:
             try:
-                _start_nodes(processes, place, seed, model, factor, own_sound)
+                _start_nodes(
+                    processes,
+                    place,
+                    seed=seed,
+                    model=model,
+                    factor=factor,
+                    own_sound=own_sound,
+                    out=output.folder,
+                )
                 run = _start_run(processes, place, algorithm, audio, factor is None, output.folder)
                 with RunView(console, title) as view:
                     for progress in _watch(processes, run):
@@ -183,7 +199,14 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int, own_soun
 
 
 def _start_nodes(
-    processes: Processes, place: dict, seed: int, model: str, factor: float | None, own_sound: str
+    processes: Processes,
+    place: dict,
+    *,
+    seed: int,
+    model: str,
+    factor: float | None,
+    own_sound: str,
+    out: Path,
 ) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
     from quiet_nav.demo.pace import PaceSettings, patience
@@ -193,7 +216,10 @@ def _start_nodes(
     fastest = max(factor or pace.fastest, 1.0)
     robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, 'own_sound': own_sound}
     processes.start('simulated_robot', robot)
-    processes.start('near_wall', {**timed, 'model': model})
+    hearing = {**timed, 'model': model}
+    if own_sound != 'none':
+        hearing |= _calibrated(place, seed, own_sound, out)
+    processes.start('near_wall', hearing)
     processes.start(
         'wall_follower',
         {
@@ -201,6 +227,30 @@ def _start_nodes(
             **patience(fastest),
         },
     )
+
+
+def _calibrated(place: dict, seed: int, own_sound: str, out: Path) -> dict[str, object]:
+    """Write the simulated robot's fingerprint; returns the parameters that name it."""
+    from dataclasses import replace
+
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.robot.calibrated import calibrated
+    from quiet_nav.simulation.rooms.plan_files import load_plan
+    from quiet_nav.simulation.sound.hearing import Hearing
+    from quiet_nav.simulation.sound.own_sound import own_sound_of, profile_of
+    from quiet_nav.simulation.sound.scenes import scene_in_plan
+
+    scene = scene_in_plan(load_plan(place['room']), seed)
+    scene = replace(scene, own=own_sound_of(own_sound, seed))
+    standing = calibrated(Hearing(scene), find_rig(place['rig']), profile_of(own_sound))
+    if standing is None:
+        return {}
+    standing.fingerprint.save(out / 'fingerprint.json')
+    return {
+        'own_sound': profile_of(own_sound),
+        'data_folder': str(out.resolve()),
+        'fingerprint_file': 'fingerprint.json',
+    }
 
 
 def _start_run(
@@ -239,9 +289,9 @@ def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
 
 def _report(console: Console, out: Path, took_s: float) -> None:
     from quiet_nav.demo.picture import draw_run
-    from quiet_nav.demo.run import load_run
+    from quiet_nav.trials.result_files import read_run
 
-    result = load_run(out / 'run.json')
+    result = read_run(out / 'run.json')
     draw_run(out / 'demo.png', result)
     speed = result.duration_s / took_s
     console.print(

@@ -54,7 +54,11 @@ def main(
     ] = 0,
     detector: Annotated[
         str,
-        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+        typer.Option(
+            '--detector',
+            '--model',
+            help='A model that ships, by name, an ONNX file, or interference (by own sound).',
+        ),
     ] = 'near_wall',
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
@@ -78,6 +82,16 @@ def main(
     reference: Annotated[
         Path | None, typer.Option(help="The room's reference: read where it exists, kept at end.")
     ] = None,
+    own_sound: Annotated[
+        str,
+        typer.Option(
+            help='Profile of the robot whose own standing sound is heard: turtlebot4, a '
+            '.sound.yaml file.'
+        ),
+    ] = '',
+    fingerprint: Annotated[
+        Path | None, typer.Option(help='What its ears hear of it far from walls (calibrate).')
+    ] = None,
     clips: Annotated[
         int,
         typer.Option(
@@ -95,17 +109,17 @@ def main(
     import contextlib
 
     from quiet_nav.errors import QuietNavError
-    from quiet_nav.perception.detector import NearWallDetector
+    from quiet_nav.perception.interference_detector import load_detector
     from quiet_nav.perception.readings import parse_context, parse_question
     from quiet_nav.perception.reference import RoomReference
     from quiet_nav.perception.rolling import RollingSettings
-    from quiet_nav.resources import model_file
+    from quiet_nav.perception.standing_sound import StandingSound
 
     if file is not None and (device or device_rate):
         option = f'--device {device}' if device else f'--device-rate {device_rate}'
         raise QuietNavError(f'{file} and {option}: give one of them')
     used, pcm_format = _source(file, rig)
-    ears = NearWallDetector.load(model_file(detector), threads, clips)
+    ears = load_detector(detector, threads, clips)
     known = reference is not None and reference.exists()
     asked = question or ('nearest' if len(used.ears) == 1 else 'direction')
     session = ears.session(
@@ -113,6 +127,7 @@ def main(
         RoomReference.load(reference) if known else None,
         seed,
         parse_question(asked),
+        StandingSound.of(used, own_sound, fingerprint) if own_sound else None,
     )
     if file is None:
         chunks = _recorded(device, pcm_format, device_rate)
@@ -223,6 +238,7 @@ def _fields(reading) -> dict[str, object]:
         'spread': number(reading.spread) if reading.valid else None,
         'distance_m': number(reading.median_distance_m) if bins else None,
         'context': reading.context.text,
+        'hears_by': str(reading.hears_by),
         'valid': reading.valid,
         'reason': reading.reason,
     }

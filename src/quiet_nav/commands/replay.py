@@ -44,7 +44,11 @@ def main(
     ),
     detector: Annotated[
         str,
-        typer.Option('--detector', '--model', help='A model that ships, by name, or an ONNX file.'),
+        typer.Option(
+            '--detector',
+            '--model',
+            help='A model that ships, by name, an ONNX file, or interference (by own sound).',
+        ),
     ] = 'near_wall',
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
@@ -68,6 +72,16 @@ def main(
     ] = None,
     reference: Annotated[
         Path | None, typer.Option(help="The room's reference to begin with.")
+    ] = None,
+    own_sound: Annotated[
+        str,
+        typer.Option(
+            help='Profile of the robot whose own standing sound is heard: turtlebot4, a '
+            '.sound.yaml file.'
+        ),
+    ] = '',
+    fingerprint: Annotated[
+        Path | None, typer.Option(help='What its ears hear of it far from walls (calibrate).')
     ] = None,
     use_odometry: Annotated[
         bool, typer.Option('--use-odometry/--no-odometry', help='As the node near_wall does.')
@@ -99,14 +113,13 @@ def main(
     from quiet_nav.recordings.depth import parse_depth_mean
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.recordings.replay import ReplaySettings
-    from quiet_nav.resources import model_file
     from quiet_nav.sound.pcm import parse_format
 
     side = parse_side(camera)
     known = parse_format(audio_format) if audio_format else None
     topics = BagTopics(audio, audio_info, depth, odom, format=known)
     settings = ReplaySettings(
-        model=model_file(detector),
+        model=detector,
         rig=rig,
         context=context,
         question=question,
@@ -116,6 +129,8 @@ def main(
         threads=threads,
         use_odometry=use_odometry,
         reference=reference,
+        own_sound=own_sound,
+        fingerprint=fingerprint,
         depth_mean=parse_depth_mean(depth_mean),
         topics=topics,
     )

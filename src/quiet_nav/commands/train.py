@@ -98,6 +98,16 @@ def main(
     OUT receives best.ckpt (best in validation), last.ckpt, result.json and a TensorBoard log.
     """
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.opening import open_regular
+    from quiet_nav.quiet_campus.lists import refuse_no_folder
+    from quiet_nav.study.tasks import refuse_unknown
+
+    # What can be wrong at once is said before torch is imported, which takes seconds.
+    refuse_unknown(task)
+    refuse_no_folder(data)
+    if init is not None:
+        open_regular(init, f'--init {init}').close()
+
     from quiet_nav.learning.checkpoints import of_study
     from quiet_nav.learning.recipe import load_recipe, PRECISIONS, recipe_file
     from quiet_nav.learning.training import Devices, train

@@ -70,8 +70,10 @@ def main(
     track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
         str,
-        typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, or "ideal" or '
-                     '"error-prone": ears without sound.'),
+        typer.Option(
+            help='A model that ships (near_wall, vggish), an ONNX file, "interference": by own '
+            'sound, or "ideal" or "error-prone": ears without sound.'
+        ),
     ] = 'near_wall',
     context: Annotated[
         str, typer.Option(help='What the detector may use: full, other-ears, reference or alone.')
@@ -167,8 +169,9 @@ def main(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.writing import refuse_existing, write_json
+    from quiet_nav.trials.result_files import read_trials
     from quiet_nav.trials.sweep import FIGURES, Sweep
-    from quiet_nav.trials.tables import read_trials, trials_to_json
+    from quiet_nav.trials.tables import trials_to_json
     from quiet_nav.trials.tuning import tuned
 
     knobs = {

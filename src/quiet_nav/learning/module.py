@@ -26,9 +26,7 @@ from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
 from quiet_nav.learning.checkpoints import hold_folded
 from quiet_nav.learning.detectors.vggish.data import UNKNOWN_BIN
 from quiet_nav.learning.detectors.vggish.network import Logits
-from quiet_nav.learning.recipe import OptimRecipe, Recipe, recipe_to_dict
-
-MONITOR = 'val/ap'
+from quiet_nav.learning.recipe import MONITOR, OptimRecipe, Recipe, recipe_to_dict
 
 
 class NearWallModule(lightning.LightningModule):

@@ -29,6 +29,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.schema import checked, file_format, Name
 from quiet_nav.files.yaml_files import read_yaml
 
+#: Figure of a detector's validation, as it is logged, that picks the best epoch.
+MONITOR = 'val/ap'
 #: Nothing in a recipe is as large.
 #: What ``optim.precision`` may be: auto, or one of Lightning's.
 PRECISIONS = ('auto', '32-true', 'bf16-mixed')

@@ -13,7 +13,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Running a training from a recipe: loaders, checkpoints, resume, logs, devices."""
+"""
+Running a training from a recipe: loaders, checkpoints, resume, logs, devices.
+
+Lightning takes seconds to import: it is when a training begins, not before its input was read.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,9 @@ from dataclasses import asdict, dataclass
 import logging
 from pathlib import Path
 import time
+from typing import TYPE_CHECKING
 import warnings
 
-import lightning
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -36,9 +38,13 @@ from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
-from quiet_nav.learning.module import MONITOR, NearWallModule
 from quiet_nav.learning.precision import described, FLOAT32, settled
-from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+from quiet_nav.learning.recipe import MONITOR, Recipe, recipe_to_dict
+
+if TYPE_CHECKING:
+    import lightning
+
+    from quiet_nav.learning.module import NearWallModule
 
 BEST = 'best.ckpt'
 LAST = 'last.ckpt'
@@ -103,6 +109,8 @@ def train(
     train_set, val_set = kind.datasets(Path(data), recipe)
 
     def build(resumed: bool) -> NearWallModule:
+        from quiet_nav.learning.module import NearWallModule
+
         network = kind.network(recipe.network)
         if init is not None and not resumed:
             start_from(network, init)
@@ -138,6 +146,10 @@ def fit(
     build: makes the module, after the seed was set; told whether weights come from ``last.ckpt``.
     monitor: the logged figure that picks ``best.ckpt``, and whether its 'max' or 'min' is best.
     """
+    import lightning
+    from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+    from lightning.pytorch.loggers import TensorBoardLogger
+
     out.mkdir(parents=True, exist_ok=True)
     resume = resume_from(out, recipe)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
@@ -148,8 +160,7 @@ def fit(
     last = ModelCheckpoint(out, 'last', enable_version_counter=False, save_on_train_epoch_end=True)
     callbacks = [best, last, LearningRateMonitor('epoch')]
     if progress:
-        callbacks.append(_Progress())
-    if progress:
+        callbacks.append(_progress())
         Console(stderr=True).print(described(recipe.optim.precision, devices.accelerator))
     _quiet_lightning()
     trainer = lightning.Trainer(
@@ -233,13 +244,17 @@ def refuse_other_task(resume: Path | None, module: lightning.LightningModule) ->
         )
 
 
-class _Progress(RichProgressBar):
-    """Lightning's bar without the log's folder name."""
+def _progress() -> lightning.Callback:
+    """Return Lightning's bar without the log's folder name."""
+    from lightning.pytorch.callbacks import RichProgressBar
 
-    def get_metrics(self, trainer, module):
-        metrics = super().get_metrics(trainer, module)
-        metrics.pop('v_num', None)
-        return metrics
+    class Progress(RichProgressBar):
+        def get_metrics(self, trainer, module):
+            metrics = super().get_metrics(trainer, module)
+            metrics.pop('v_num', None)
+            return metrics
+
+    return Progress()
 
 
 def _quiet_lightning() -> None:

@@ -63,6 +63,7 @@ def reading_to_msg(reading: NearWallReading, frame_id: str, rig: str = '') -> Ne
         message.distance_prior = list(reading.bins.prior)
         message.distance_probabilities = [float(p) for p in reading.distance_probabilities]
     message.rig = rig
+    message.hears_by = str(reading.hears_by)
     message.valid = bool(reading.valid)
     message.reason = reading.reason
     return message

@@ -17,19 +17,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.geometry import Side
+from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.clip_reader import ClipReader
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
 from quiet_nav.perception.model_file import ModelFile, NEAREST, open_model, refuse_other
 from quiet_nav.perception.readings import Context, finite, NearWallReading, Question
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
+from quiet_nav.perception.standing_sound import band_spectrum, Noted, StandingSound
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
     CLIPS_PER_WINDOW,
@@ -50,7 +53,7 @@ class HeardWindow:
     side: what the reading is asked about; bearing_rad: direction from the robot's center to the
     ear, in axes that all windows of a listen share; ear: which microphone (its channel).
     learn: whether the room's reference may learn from it: not from a window heard before, nor
-    from one in which the robot moved.
+    from one in which the robot moved. pose: where the robot stood, by its odometry, if known.
     """
 
     window: Window
@@ -58,6 +61,37 @@ class HeardWindow:
     bearing_rad: float
     ear: int = 0
     learn: bool = True
+    pose: Pose2D | None = None
+
+
+class Detector(Protocol):
+    """What reads windows: a model file, or what needs none. name: for tables; source: the file."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def limits(self) -> ValidityLimits: ...
+
+    @property
+    def uses_context(self) -> bool: ...
+
+    def session(
+        self,
+        context: Context = ...,
+        reference: RoomReference | None = None,
+        seed: int | None = None,
+        question: Question = ...,
+        standing: StandingSound | None = None,
+    ) -> DetectorSession:
+        """Begin to listen in a room; see ``NearWallDetector.session``."""
+        ...
 
 
 class NearWallDetector:
@@ -83,6 +117,18 @@ class NearWallDetector:
         return cls(open_model(path, threads), clips, limits)
 
     @property
+    def name(self) -> str:
+        return self.model.path.name
+
+    @property
+    def source(self) -> str:
+        return str(self.model.path)
+
+    @property
+    def version(self) -> str:
+        return self.model.metadata.version
+
+    @property
     def uses_context(self) -> bool:
         return self.model.metadata.kind == 'context'
 
@@ -98,6 +144,7 @@ class NearWallDetector:
         reference: RoomReference | None = None,
         seed: int | None = None,
         question: Question = Question.DIRECTION,
+        standing: StandingSound | None = None,
     ) -> DetectorSession:
         """
         Begin to listen in a room.
@@ -105,27 +152,30 @@ class NearWallDetector:
         context: what may be used where it is there. reference: what is known of the room.
         seed: clips are drawn at random instead of evenly spaced (the paper, section 4).
         question: which wall is asked about; a model that knows one question answers that.
+        standing: the robot's standing sound, which learns what is heard where readings say far.
         """
-        return DetectorSession(self, context, reference, seed, question)
+        return ModelSession(self, context, reference, seed, question, standing)
 
 
-class DetectorSession:
+class DetectorSession(ABC):
     """One run of listening: readings of it depend on the windows so far and nothing else."""
 
     def __init__(
         self,
-        detector: NearWallDetector,
+        detector: Detector,
         context: Context,
         reference: RoomReference | None,
         seed: int | None,
         question: Question = Question.DIRECTION,
+        standing: StandingSound | None = None,
     ) -> None:
         self.detector = detector
         self.question = question
         self.context = context if detector.uses_context else Context.ALONE
         self.reference = reference or RoomReference(ReferenceSettings())
+        self.standing = standing
         self._rng = None if seed is None else np.random.default_rng(seed)
-        self._clips = ClipReader(detector.model.run, detector.clips, self._rng)
+        self._spectra: dict[tuple[int, int], np.ndarray] = {}
 
     def read(
         self, heard: Sequence[HeardWindow], now_ns: int | None = None
@@ -139,21 +189,63 @@ class DetectorSession:
         """
         faults = [window_fault(h.window, self.detector.limits, now_ns) for h in heard]
         good = [h for h, fault in zip(heard, faults, strict=True) if not fault]
-        if not good:
-            read = []
-        elif self.detector.uses_context:
-            read = self._with_context(good)
-        elif self.detector.model.metadata.kind == 'window':
-            read = self._whole(good)
-        else:
-            read = self._by_clips(good)
-        left = iter(read)
+        self._spectra.clear()
+        left = iter(self._with_standing(good, self._read(good)) if good else ())
         return [
             NearWallReading.invalid(h.side, h.window.start_ns, h.window.end_ns, fault)
             if fault
             else next(left)
             for h, fault in zip(heard, faults, strict=True)
         ]
+
+    @abstractmethod
+    def _read(self, heard: list[HeardWindow]) -> list[NearWallReading]:
+        """Return a reading a window; all may be used, and there is one at least."""
+
+    def spectrum(self, heard: HeardWindow) -> np.ndarray:
+        """Return a window's log power in the bands of fingerprints; computed once a call."""
+        key = heard.ear, heard.window.start_ns
+        if key not in self._spectra:
+            self._spectra[key] = band_spectrum(heard.window.samples)
+        return self._spectra[key]
+
+    def _with_standing(
+        self, heard: list[HeardWindow], read: list[NearWallReading]
+    ) -> list[NearWallReading]:
+        """Return the readings with what they live by; the standing sound learns from them."""
+        standing = self.standing
+        if standing is None:
+            return read
+        spectra = [self.spectrum(h) for h in heard]
+        said = [
+            replace(r, hears_by=standing.hears_by(h.ear, spectrum)) if r.valid else r
+            for h, r, spectrum in zip(heard, read, spectra, strict=True)
+        ]
+        standing.note(
+            [
+                Noted(h.ear, spectrum, r.probability, h.window.end_ns, h.pose, h.learn)
+                for h, r, spectrum in zip(heard, read, spectra, strict=True)
+                if r.valid
+            ]
+        )
+        return said
+
+
+class ModelSession(DetectorSession):
+    """One run of listening by a model file."""
+
+    detector: NearWallDetector
+
+    def __init__(self, detector: NearWallDetector, *of_sessions: Any) -> None:
+        super().__init__(detector, *of_sessions)
+        self._clips = ClipReader(detector.model.run, detector.clips, self._rng)
+
+    def _read(self, heard: list[HeardWindow]) -> list[NearWallReading]:
+        if self.detector.uses_context:
+            return self._with_context(heard)
+        if self.detector.model.metadata.kind == 'window':
+            return self._whole(heard)
+        return self._by_clips(heard)
 
     def _with_context(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         others, simultaneous = fill_slots(

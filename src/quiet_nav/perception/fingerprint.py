@@ -44,6 +44,7 @@ class _File(Schema):
     rig: Name
     robot: Name
     made_ns: Annotated[int, Field(ge=0)]
+    calibrated: bool = False
     frequency_hz: Annotated[
         list[Annotated[float, Field(ge=0, le=1e5)]], Field(min_length=8, max_length=4096)
     ]
@@ -55,12 +56,14 @@ class Fingerprint:
     Median log spectra of a robot's ears over places that readings call far.
 
     rig, robot: whose it is (``Rig.identity``, the profile's name). frequency_hz (F,): of the bands.
+    calibrated: made on purpose, in the open; otherwise learnt among walls and ambience.
     """
 
     def __init__(self, rig: str, robot: str, frequency_hz: np.ndarray) -> None:
         self.rig, self.robot = rig, robot
         self.frequency_hz = np.asarray(frequency_hz, dtype=float)
         self.made_ns = 0
+        self.calibrated = False
         self._places: dict[int, list[np.ndarray]] = {}
 
     def places(self, ear: int) -> int:
@@ -102,12 +105,18 @@ class Fingerprint:
         """Write it as JSON; QuietNavError where it cannot be, what was there is kept then."""
         ears = {str(k): [p.tolist() for p in v] for k, v in sorted(self._places.items())}
         said = {'format': 1, 'rig': self.rig, 'robot': self.robot, 'made_ns': self.made_ns}
-        bands = self.frequency_hz.tolist()
-        write_json(path, {**said, 'frequency_hz': bands, 'ears': ears}, overwrite=True)
+        bands = {'calibrated': self.calibrated, 'frequency_hz': self.frequency_hz.tolist()}
+        write_json(path, {**said, **bands, 'ears': ears}, overwrite=True)
 
     @classmethod
-    def load(cls, path: str | Path, rig: str, robot: str) -> Fingerprint:
-        """Read what ``save`` wrote; QuietNavError for another robot's, rig's or format."""
+    def load(
+        cls, path: str | Path, rig: str, robot: str, frequency_hz: np.ndarray | None = None
+    ) -> Fingerprint:
+        """
+        Read what ``save`` wrote; QuietNavError for another robot's, rig's, bands' or format.
+
+        frequency_hz: of the bands that are wanted, those of the file where None.
+        """
         where = f'fingerprint {path}'
         file = checked(_File, read_json(path, where), where)
         for what, found, wanted in (('rig', file.rig, rig), ('robot', file.robot, robot)):
@@ -116,7 +125,15 @@ class Fingerprint:
                     f'{where}: of {what} {found}, expected {wanted}; make one of this {what}'
                 )
         made = cls(rig, robot, np.array(file.frequency_hz))
-        made.made_ns = file.made_ns
+        wanted_hz = made.frequency_hz if frequency_hz is None else frequency_hz
+        if len(wanted_hz) != len(made.frequency_hz) or np.any(
+            np.abs(wanted_hz - made.frequency_hz) > 0.1
+        ):
+            raise QuietNavError(
+                f'{where}: of the {len(made.frequency_hz)} bands of another model, expected '
+                f'{len(wanted_hz)} from {wanted_hz[0]:.0f} to {wanted_hz[-1]:.0f} Hz; make it again'
+            )
+        made.made_ns, made.calibrated = file.made_ns, file.calibrated
         for key, known in file.ears.items():
             if not key.isdecimal() or any(len(p) != len(file.frequency_hz) for p in known):
                 raise QuietNavError(f'{where}: ear {key} does not fit; make it again')

@@ -59,10 +59,21 @@ class _ProfileFile(Schema):
 
 @dataclass(frozen=True)
 class OwnSoundPlaces:
-    """Where a robot sounds while it stands: its name and places (S, 3) in base_link, m."""
+    """
+    Where a robot sounds while it stands: its name and places (S, 3) in base_link, m.
+
+    levels_db (S,): of each source at 1 m; what counts is how they differ.
+    """
 
     robot: str
     places_m: np.ndarray
+    levels_db: np.ndarray
+
+    def shares(self, ear_m: np.ndarray) -> np.ndarray:
+        """Return each source's share of the power that an ear at (3,) hears directly, (S,)."""
+        apart = np.maximum(np.linalg.norm(self.places_m - ear_m, axis=1), 0.01)
+        power = 10.0 ** ((self.levels_db - self.levels_db.max()) / 10.0) / apart**2
+        return np.asarray(power / power.sum())
 
 
 def load_places(name: str | Path) -> OwnSoundPlaces:
@@ -74,13 +85,15 @@ def load_places(name: str | Path) -> OwnSoundPlaces:
     path = resources.find(OWN_SOUND, name)
     where = f'robot profile {path}'
     file = checked(_ProfileFile, read_yaml(path, where), where)
-    places = [source.position for source in file.sources if source.standing_db is not None]
-    if not places:
+    standing = [source for source in file.sources if source.standing_db is not None]
+    if not standing:
         raise QuietNavError(
             f'{where}: no source with standing_db; a robot silent while it stands hears no wall '
             'by its own sound'
         )
-    return OwnSoundPlaces(file.name, np.array(places, dtype=float))
+    places = np.array([source.position for source in standing], dtype=float)
+    levels = np.array([float(np.mean(source.standing_db or 0.0)) for source in standing])
+    return OwnSoundPlaces(file.name, places, levels)
 
 
 def ripple_basis(

@@ -36,7 +36,7 @@ from quiet_nav.perception.message_fields import (
     TFMessage,
     TransformStamped,
 )
-from quiet_nav.perception.readings import Context, Modality, NearWallReading
+from quiet_nav.perception.readings import Context, HearsBy, Modality, NearWallReading
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 
 #: Channels of an image's pixel by encoding, and whether blue comes first.
@@ -113,7 +113,14 @@ def reading_from_msg(message: NearWall) -> NearWallReading:
         valid=message.valid,
         reason=message.reason,
         bins=bins,
+        hears_by=_hears_by(message),
     )
+
+
+def _hears_by(message: NearWall) -> HearsBy:
+    """Return which sound a reading lives by; unknown for words of later versions."""
+    said = getattr(message, 'hears_by', '')
+    return HearsBy(said) if said in set(HearsBy) else HearsBy.UNKNOWN
 
 
 def _bins_of(message: NearWall) -> DistanceBins:

@@ -76,7 +76,9 @@ class ListeningPlace:
         if self._origin is None or pose.distance_to(self._origin) > self._max_distance_m:
             self.forget()
             self._origin = pose
-        newest = heard_windows(self._rig, windows, pose.yaw, sides)
+        newest = tuple(
+            replace(h, pose=pose) for h in heard_windows(self._rig, windows, pose.yaw, sides)
+        )
         now_ns = max(window.end_ns for window in windows)
         away = [(wrap_angle(yaw - pose.yaw), yaw, heard) for yaw, heard in self._stands]
         again = any(abs(angle) < SAME_HEADING_RAD for angle, _, _ in away)

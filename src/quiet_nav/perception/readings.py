@@ -49,6 +49,16 @@ class Context(enum.IntFlag):
         return next(name for name, value in CONTEXT_NAMES.items() if value == self)
 
 
+class HearsBy(enum.StrEnum):
+    """Which sound a reading lives by; words as in NearWall.msg."""
+
+    UNKNOWN = ''
+    AMBIENCE = 'ambience'
+    OWN_SOUND = 'own sound'
+    BOTH = 'both'
+    CHANGED = 'own sound changed'
+
+
 class Question(enum.IntEnum):
     """
     Which wall a reading is about.
@@ -115,6 +125,7 @@ class NearWallReading:
     valid: bool = True
     reason: str = ''
     bins: DistanceBins = STANDARD_BINS
+    hears_by: HearsBy = HearsBy.UNKNOWN
 
     def __post_init__(self) -> None:
         if self.distance_probabilities and len(self.distance_probabilities) != self.bins.count:
@@ -153,6 +164,8 @@ def finite(reading: NearWallReading) -> NearWallReading:
         fault = f'{MODEL_GAVE} NaN'
     elif not 0.0 <= reading.probability <= 1.0:
         fault = f'{MODEL_GAVE} {reading.probability:g} as a probability'
+    elif not 0.0 <= reading.spread <= 1.0:
+        fault = f'{MODEL_GAVE} {reading.spread:g} as a spread'
     elif not is_distribution(reading.distance_probabilities):
         fault = f'{MODEL_GAVE} no distribution of the distance'
     if not fault:
@@ -160,6 +173,7 @@ def finite(reading: NearWallReading) -> NearWallReading:
     return replace(
         reading,
         probability=math.nan,
+        spread=0.0,
         distance_probabilities=(),
         valid=False,
         reason=fault,

@@ -118,7 +118,7 @@ def middle_frame(frame: int) -> int:
 
 def campuses(data: Path) -> list[tuple[Path, str | None]]:
     """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
-    found = [
+    found: list[tuple[Path, str | None]] = [
         (folder, subset)
         for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
         for subset in LISTENED
@@ -172,8 +172,7 @@ def load_pairs(
 
 def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
     """Return the folder above ``ProcessedData`` and the subset's name."""
-    if not data.is_dir():
-        raise QuietNavError(f'{data}: no such folder of recordings')
+    refuse_no_folder(data)
     if (data / 'ProcessedData').is_dir():
         return data, subset or data.name
     found = [name for name in SUBSETS.values() if (data / name / 'ProcessedData').is_dir()]
@@ -188,6 +187,12 @@ def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
             f'{", ".join(SUBSETS.values())}; {what}'
         )
     return data / found[0], found[0]
+
+
+def refuse_no_folder(data: Path) -> None:
+    """Raise QuietNavError where the folder of a data set is not there."""
+    if not data.is_dir():
+        raise QuietNavError(f'{data}: no such folder of recordings')
 
 
 def find_lists(root: Path, task: str, lists: str | Path | None = None) -> Path:

@@ -17,21 +17,25 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.perception.detector import NearWallDetector
+from quiet_nav.perception.detector import Detector, DetectorSession
+from quiet_nav.perception.interference_detector import load_detector
+from quiet_nav.perception.odometry import OdometryFaultKind
 from quiet_nav.perception.readings import parse_context, parse_question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import find_rig, Rig, rig_for
-from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
+from quiet_nav.perception.rolling import channels_fault, RollingListener, RollingSettings
+from quiet_nav.perception.standing_sound import StandingSound
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+from quiet_nav.recordings.decisions import Decisions
 from quiet_nav.recordings.depth import DepthTrack, VALID_PIXELS
 from quiet_nav.recordings.playback import Event, events, hear, Info, Moved, Seen, spans_apart, Wav
-from quiet_nav.resources import model_file
 from quiet_nav.sound.receiver import AudioReceiver
 from quiet_nav.sound.stream import AudioStream
 
@@ -45,12 +49,14 @@ class ReplaySettings:
     """
     What a replay does; the defaults are those of the node near_wall.
 
-    model: None for the one that ships. rig: name or YAML file, '' for the one that fits the
-    number of channels. reference: file of the room's reference to begin with. depth: whether
+    model: a name, a path, or None for the one that ships. rig: name or YAML file, '' for the one
+    that fits the number of channels. reference: file of the room's reference to begin with.
+    own_sound: profile of the robot whose standing sound is heard, '' for none; fingerprint: file of
+    it. depth: whether
     depth images are read.
     """
 
-    model: Path | None = None
+    model: Path | str | None = None
     rig: str = ''
     context: str = 'both'
     question: str = 'direction'
@@ -60,6 +66,8 @@ class ReplaySettings:
     threads: int = 2
     use_odometry: bool = True
     reference: Path | None = None
+    own_sound: str = ''
+    fingerprint: Path | None = None
     depth: bool = True
     depth_mean: str = VALID_PIXELS
     topics: BagTopics = field(default_factory=BagTopics)
@@ -67,12 +75,17 @@ class ReplaySettings:
     def anywhere(self) -> ReplaySettings:
         """Return the same with whole paths: a worker may stand in another folder."""
         rig = str(Path(self.rig).absolute()) if Path(self.rig).is_file() else self.rig
-        model, reference = (p and p.absolute() for p in (self.model, self.reference))
-        return replace(self, model=model, rig=rig, reference=reference)
+        own = self.own_sound
+        own = str(Path(own).absolute()) if Path(own).is_file() else own
+        reference, fingerprint = (p and p.absolute() for p in (self.reference, self.fingerprint))
+        model = self.model.absolute() if isinstance(self.model, Path) else self.model
+        return replace(
+            self, model=model, rig=rig, reference=reference, own_sound=own, fingerprint=fingerprint
+        )
 
-    def load(self) -> NearWallDetector:
+    def load(self) -> Detector:
         """Open the model; QuietNavError where it cannot be used."""
-        return NearWallDetector.load(model_file(self.model or ''), self.threads, self.clips)
+        return load_detector(self.model or '', self.threads, self.clips)
 
 
 @dataclass(frozen=True)
@@ -80,17 +93,16 @@ class Replayed:
     """
     What a replay found.
 
-    decisions: oldest first, each with the time at which its sound was recorded (ns). depth: wall
-    distances that the depth camera saw. has_depth: whether there are depth images at all. notes:
-    what a user should know (gaps, changed formats, depth that never overlaps). sound_ns: time of
-    the first and the last sound.
+    depth: wall distances that the depth camera saw. has_depth: whether there are depth images at
+    all. notes: what a user should know (gaps, changed formats, depth that never overlaps).
+    sound_ns: time of the first and the last sound.
     """
 
     name: str
     path: Path
     model: str
     rig: Rig
-    decisions: tuple[tuple[int, Decision], ...]
+    decisions: Decisions
     depth: DepthTrack
     has_depth: bool
     notes: tuple[str, ...]
@@ -107,7 +119,7 @@ def replay(
     path: str | Path,
     settings: ReplaySettings,
     wav: Wav | None = None,
-    detector: NearWallDetector | None = None,
+    detector: Detector | None = None,
     progress: Progress | None = None,
 ) -> Replayed:
     """
@@ -138,22 +150,21 @@ def replay(
 class _Run:
     """One pass: what the node near_wall holds, without the node."""
 
-    def __init__(self, settings: ReplaySettings, detector: NearWallDetector, where: str) -> None:
+    def __init__(self, settings: ReplaySettings, detector: Detector, where: str) -> None:
         self._settings = settings
         self._where = where
-        reference = RoomReference.load(settings.reference) if settings.reference else None
-        self._session = detector.session(
-            parse_context(settings.context),
-            reference,
-            settings.seed,
-            parse_question(settings.question),
-        )
+        self._detector = detector
+        self._reference = RoomReference.load(settings.reference) if settings.reference else None
+        if settings.fingerprint and not settings.own_sound:
+            raise QuietNavError(f'fingerprint {settings.fingerprint}: whose? give its robot, too')
         self._receiver = AudioReceiver()
         self._listener: RollingListener | None = None
         self._early: list[Moved] = []
-        self._decisions: list[tuple[int, Decision]] = []
+        self._decisions = Decisions()
+        self._faults: Counter[OdometryFaultKind] = Counter()
+        self._first_faults: dict[OdometryFaultKind, str] = {}
         self._depth = DepthTrack()
-        self._images: list[int] = []
+        self._images = array('q')
         self._notes: dict[str, None] = {}
         self._errors: list[str] = []
         self._sound: tuple[int, int] | None = None
@@ -184,7 +195,7 @@ class _Run:
         if stream is not None and self._listener is not None:
             self._collect(stream, ended=True)
 
-    def result(self, bag: Bag, detector: NearWallDetector) -> Replayed:
+    def result(self, bag: Bag, detector: Detector) -> Replayed:
         if self._sound is None or self._listener is None:
             reason = self._errors[0] if self._errors else self._receiver.fault
             raise QuietNavError(f'bag {bag.path}: {reason or "holds no sound"}')
@@ -197,9 +208,9 @@ class _Run:
         return Replayed(
             name=bag.name,
             path=bag.path,
-            model=detector.model.path.name,
+            model=detector.name,
             rig=self._listener.rig,
-            decisions=tuple(self._decisions),
+            decisions=self._decisions,
             depth=self._depth,
             has_depth=bool(self._images),
             notes=tuple(notes),
@@ -209,13 +220,10 @@ class _Run:
 
     def _odometry_notes(self) -> list[str]:
         """Return why odometry did not tell of how many decisions; the first of each kind."""
-        faults = [d.odometry_fault for _, d in self._decisions if d.odometry_fault is not None]
-        first = {fault.kind: fault.text for fault in reversed(faults)}
-        counts = Counter(fault.kind for fault in faults)
         return [
-            f'{text} ({counts[kind]} of {len(self._decisions)} decisions count as made while '
+            f'{text} ({self._faults[kind]} of {len(self._decisions)} decisions count as made while '
             'driving)'
-            for kind, text in first.items()
+            for kind, text in self._first_faults.items()
         ]
 
     def _check(self, stream: AudioStream) -> None:
@@ -224,12 +232,25 @@ class _Run:
             rig = self._settings.rig
             chosen = find_rig(rig) if rig else rig_for(stream.channels, self._where)
             rolling = RollingSettings(self._settings.rate_hz)
-            self._listener = RollingListener(self._session, chosen, rolling)
+            self._listener = RollingListener(self._begin(chosen), chosen, rolling)
             for event in self._early:
                 self._move(event)
         fault = channels_fault(self._listener.rig, stream.channels)
         if fault:
             raise QuietNavError(f'bag {self._where}: {fault}')
+
+    def _begin(self, rig: Rig) -> DetectorSession:
+        settings = self._settings
+        standing = None
+        if settings.own_sound:
+            standing = StandingSound.of(rig, settings.own_sound, settings.fingerprint)
+        return self._detector.session(
+            parse_context(settings.context),
+            self._reference,
+            settings.seed,
+            parse_question(settings.question),
+            standing,
+        )
 
     def _move(self, event: Moved) -> None:
         if self._listener is None:
@@ -241,4 +262,9 @@ class _Run:
         listener = self._listener
         assert listener is not None, 'sound before its format'
         for tick in listener.collect(stream, ended):
-            self._decisions.append((self._time_ns, listener.decide(tick)))
+            decision = listener.decide(tick)
+            self._decisions.append(self._time_ns, decision)
+            fault = decision.odometry_fault
+            if fault is not None:
+                self._faults[fault.kind] += 1
+                self._first_faults.setdefault(fault.kind, fault.text)

@@ -28,6 +28,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side, wrap_angle
 from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.perception.interference_detector import INTERFERENCE
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
 from quiet_nav.simulation.robot.failures import Failures
@@ -71,7 +72,7 @@ def make_ears(
     failures: Failures | None = None,
 ) -> Ears:
     """
-    Return the ears that ``detector`` names: 'ideal', 'error-prone' or an ONNX file.
+    Return the ears of a detector: 'ideal', 'error-prone', 'interference' or an ONNX file.
 
     waves: what they hear below 700 Hz is solved by waves, furniture and all. failures: what fails
     of sound and ears that hear any.
@@ -105,6 +106,11 @@ def check_ears(
         if name not in known:
             raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
     own_sound_of(own_sound, 0)
+    if detector == INTERFERENCE and own_sound == 'none':
+        raise QuietNavError(
+            f'the detector {INTERFERENCE} hears by the own sound alone, and there is none; give '
+            'own sound: dB over the ambience, or a robot profile'
+        )
     heard = waves or (disturbance, context, own_sound) != ('none', 'full', 'none')
     if detector in DETECTORS and heard:
         raise QuietNavError(

@@ -19,6 +19,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 import math
 
 import numpy as np
@@ -28,6 +29,7 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.limits import SafetyLimits, Twist2D
 from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.watch import Fault, Watch
+from quiet_nav.perception.rolling import twins_fault
 from quiet_nav.simulation.robot.drive import RobotState
 from quiet_nav.simulation.robot.failures import (
     FailingLine,
@@ -146,5 +148,8 @@ class FailingSound:
             heard = spoiled_ears(samples[:, begin : begin + _CHUNK], ears, time_s, self._rng)
             for item in line.through(self._failures, time_s, stamp_ns, heard):
                 stream.push_bytes(encode_pcm(item.value.T, 'S16LE'), item.stamp_ns)
-        found = [stream.latest(channel) for channel in range(len(samples))]
+        found = tuple(stream.latest(channel) for channel in range(len(samples)))
+        twins = twins_fault(found)
+        if twins:
+            return [replace(window, valid=False, reason=twins) for window in found]
         return [checked(window, now_ns=end_ns) for window in found]

@@ -27,14 +27,16 @@ import numpy as np
 
 from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.listening import ListenStop
-from quiet_nav.perception.detector import HeardWindow, NearWallDetector
+from quiet_nav.perception.detector import Detector, HeardWindow
+from quiet_nav.perception.interference_detector import load_detector
 from quiet_nav.perception.place import ListeningPlace
 from quiet_nav.perception.readings import Context, NearWallReading
 from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.robot.calibrated import calibrated
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.hearing import Hearing
-from quiet_nav.simulation.sound.own_sound import own_sound_of
+from quiet_nav.simulation.sound.own_sound import own_sound_of, profile_of
 from quiet_nav.simulation.sound.scenes import draw_point, Scene, scene_in_plan, SceneRanges
 from quiet_nav.simulation.sound.sources import Schedule
 from quiet_nav.sound.windows import SAMPLE_RATE, Window, WINDOW_SAMPLES
@@ -96,20 +98,23 @@ class HearingEars:
         failing: what fails of ears and sound. waves: the low band of the plan is solved by waves,
         once for all trials with its sources.
         """
+        scene = scene_of_trial(plan, seed, disturbance, rig.turns)
+        robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
+        scene = replace(scene, own=own_sound_of(own_sound, robot_seed))
+        if waves:
+            from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
+
+            heights = tuple(ear.z for ear in rig.ears)
+            hearing = hearing_in_plan(plan, scene, heights, tell=_tell)
+        else:
+            hearing = Hearing(scene)
         session: Reader
         if detector == RANDOM_WEIGHTS:
             session = RandomNetwork(np.random.default_rng([*seed, _WEIGHTS_STREAM]))
         else:
-            session = _detector(detector).session(_CONTEXTS[context])
-        scene = scene_of_trial(plan, seed, disturbance, rig.turns)
-        robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
-        scene = replace(scene, own=own_sound_of(own_sound, robot_seed))
-        if not waves:
-            return cls(Hearing(scene), rig, session, failing)
-        from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
-
-        heights = tuple(ear.z for ear in rig.ears)
-        return cls(hearing_in_plan(plan, scene, heights, tell=_tell), rig, session, failing)
+            standing = calibrated(hearing, rig, profile_of(own_sound))
+            session = _detector(detector).session(_CONTEXTS[context], standing=standing)
+        return cls(hearing, rig, session, failing)
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
         """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
@@ -179,6 +184,6 @@ def _events(scene: Scene, rng: np.random.Generator) -> tuple[Event, ...]:
 
 
 @functools.lru_cache(maxsize=4)
-def _detector(path: str) -> NearWallDetector:
+def _detector(name: str) -> Detector:
     """One detector a process and file; trials run in parallel, so one thread each."""
-    return NearWallDetector.load(path, threads=1)
+    return load_detector(name, threads=1)

@@ -26,6 +26,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
 from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.policies import find_policy, policy_kinds, PolicySettings
+from quiet_nav.perception.interference_detector import INTERFERENCE
 from quiet_nav.perception.rig import find_rig, Rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
@@ -101,7 +102,7 @@ class Sweep:
         detector = self.detector
         if set(self.modalities) != {'vision'}:
             check_ears(detector, self.disturbance, self.context, self.own_sound, self.waves)
-            detector = _model('detector', detector, DETECTORS)
+            detector = _model('detector', detector, (*DETECTORS, INTERFERENCE))
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()
         walls = {name: load_plan(name).track(self.track or None).side for name in rooms}

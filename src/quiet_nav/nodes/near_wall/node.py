@@ -26,6 +26,7 @@ import threading
 from nav_msgs.msg import Odometry
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import qos_profile_sensor_data
+from std_srvs.srv import Trigger
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.msg import NearWall
@@ -38,11 +39,13 @@ from quiet_nav.nodes.failures import Worker
 from quiet_nav.nodes.files import below, data_folder
 from quiet_nav.nodes.heartbeat import Heartbeat
 from quiet_nav.nodes.near_wall.display import NearWallDisplay
+from quiet_nav.nodes.near_wall.own_sound import OwnSound
 from quiet_nav.nodes.near_wall.parameters import NearWallParameters
 from quiet_nav.nodes.near_wall.vision import NearWallVision
 from quiet_nav.nodes.parameters import Parameters
 from quiet_nav.nodes.runtime import now_ns, run
-from quiet_nav.perception.detector import DetectorSession, NearWallDetector
+from quiet_nav.perception.detector import DetectorSession
+from quiet_nav.perception.interference_detector import load_detector
 from quiet_nav.perception.messages import checked_ns
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.reference import RoomReference
@@ -51,7 +54,7 @@ from quiet_nav.perception.rolling import Decision, no_readings, RollingListener,
 from quiet_nav.perception.sight.image_detector import ImageDetector
 from quiet_nav.perception.sight.image_validity import ImageLimits
 from quiet_nav.perception.transforms import Transform
-from quiet_nav.resources import model_file, shared_file
+from quiet_nav.resources import shared_file
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.validity import stale_fault
 
@@ -66,7 +69,10 @@ class NearWallNode(ManagedNode):
 
     def __init__(self, **options: object) -> None:
         super().__init__('near_wall', **options)
-        self._declared = Parameters(self, NearWallParameters)
+        self._publisher = None
+        self._declared = Parameters(
+            self, NearWallParameters, configured=lambda: self._publisher is not None
+        )
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._settings: NearWallParameters = self._declared.value
         self._fault = ''
@@ -74,8 +80,9 @@ class NearWallNode(ManagedNode):
         self._kept: Path | None = None
         self._session: DetectorSession | None = None
         self._eyes: ImageDetector | None = None
-        self._publisher = None
+        self._own: OwnSound | None = None
         self._stop_listening()
+        self.create_service(Trigger, 'near_wall/calibrate', self._on_calibrate)
         self._diagnostics = Diagnostics(self, 'detector', self._health)
 
     def _stop_listening(self) -> None:
@@ -102,10 +109,14 @@ class NearWallNode(ManagedNode):
             self._kept = _file_of(p)
             if p.hears:
                 self._rig = find_rig(p.rig)
-                model = model_file(p.model)
-                detector = NearWallDetector.load(model, p.threads, p.clips, p.limits())
+                detector = load_detector(p.model, p.threads, p.clips, p.limits())
+                self._own = OwnSound.of(self, p, self._rig)
                 self._session = detector.session(
-                    p.context_wanted(), _reference(self._kept), p.seed_or_none(), p.question_asked()
+                    p.context_wanted(),
+                    _reference(self._kept),
+                    p.seed_or_none(),
+                    p.question_asked(),
+                    self._own.standing,
                 )
             if p.sees:
                 make_bridge()
@@ -118,8 +129,7 @@ class NearWallNode(ManagedNode):
         self._publisher = self.create_lifecycle_publisher(NearWall, 'near_wall', 10)
         self._fault = ''
         if self._session is not None:
-            path = self._session.detector.model.path
-            self.log.info(f'{path}, rig {self._rig.name}: ready')
+            self.log.info(f'{self._session.detector.source}, rig {self._rig.name}: ready')
         if self._eyes is not None:
             self.log.info(f'{self._eyes.model.path}, camera {p.image_topic}: ready')
 
@@ -197,7 +207,10 @@ class NearWallNode(ManagedNode):
         self._stop_listening()
         if not finished:
             self.log.error('the detector is still computing: it is left behind')
-        elif self._kept is not None and self._session is not None:
+            return
+        if self._own is not None:
+            self._own.keep_learnt()
+        if self._kept is not None and self._session is not None:
             try:
                 self._kept.parent.mkdir(parents=True, exist_ok=True)
                 self._session.reference.save(self._kept)
@@ -208,6 +221,7 @@ class NearWallNode(ManagedNode):
         if self._publisher is not None:
             self.destroy_lifecycle_publisher(self._publisher)
         self._publisher = self._session = self._rig = self._eyes = None
+        self._own = None
 
     # What arrives
 
@@ -216,6 +230,15 @@ class NearWallNode(ManagedNode):
         pose, _ = motion_from_msg(message)
         if self._listener is not None:
             self._listener.add_odometry(time_ns, pose)
+
+    def _on_calibrate(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        if self._own is None or self._worker is None:
+            response.message = 'near_wall does not listen: activate it first'
+        else:
+            response.success, response.message = self._own.ask()
+        return response
 
     def _on_sound(self, stream: AudioStream) -> None:
         listener, worker = self._listener, self._worker
@@ -249,7 +272,9 @@ class NearWallNode(ManagedNode):
         if tick is None:
             return
         begun = self._steady.now().nanoseconds
+        self._own.before_decision()
         self._publish(self._listener.decide(tick, now_ns(self)))
+        self._own.after_decision()
         self._latency_s = (self._steady.now().nanoseconds - begun) / 1e9
         self._delay_s = (now_ns(self) - tick.end_ns) / 1e9
         self._decisions += 1
@@ -285,13 +310,14 @@ class NearWallNode(ManagedNode):
 
     def _hearing(self) -> Status:
         """Return what there is to say of sound and the readings of it."""
-        meta, reference = self._session.detector.model.metadata, self._session.reference
+        detector, reference = self._session.detector, self._session.reference
         values: dict[str, object] = {
-            'model': self._session.detector.model.path,
-            'model version': meta.version,
+            'model': detector.source,
+            'model version': detector.version,
             'rig': self._rig.name,
             'reference places': reference.places,
             'windows refused by the reference': reference.refused,
+            **self._own.values(),
         }
         audio, last = self._audio, self._last
         if audio is None:
@@ -308,12 +334,14 @@ class NearWallNode(ManagedNode):
         if last is not None:
             values |= {
                 'context': ', '.join(r.context.text for r in last.readings),
+                'hears by': ', '.join(r.hears_by or 'not known' for r in last.readings),
                 'robot': {None: 'no odometry', True: 'still', False: 'moves'}[last.still],
                 'window age s': (now_ns(self) - last.end_ns) / 1e9,
             }
         # Every reason since the last report: one that lasted half a second must not go unsaid.
         with self._lock:
             reasons, self._reasons = sorted(self._reasons - {heard.message}), set()
+        reasons += self._own.warnings()
         if last is not None and last.odometry_fault is not None:
             reasons.append(last.odometry_fault.text)
         if heard.level == Level.ERROR:

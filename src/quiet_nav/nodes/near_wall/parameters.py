@@ -18,12 +18,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import functools
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.nodes import parameters
 from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
-from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.readings import (
     Context,
     CONTEXT_NAMES,
@@ -37,16 +38,22 @@ from quiet_nav.perception.sight.looking import LookingSettings
 from quiet_nav.sound.validity import ValidityLimits
 
 MODALITIES = ('audio', 'vision', 'both')
+#: Whatever the detector is made of is read when the node is configured.
+parameter = functools.partial(parameters.parameter, at_configure=True)
 
 
 @dataclass(frozen=True)
 class NearWallParameters:
-    """Set them before configuring; a change later counts from the next configuration on."""
+    """Read when the node is configured; they can be set before, and again after a cleanup."""
 
     modality: str = parameter(
         'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
     )
-    model: str = parameter('', 'a model that ships, by name, or an ONNX file; empty: near_wall')
+    model: str = parameter(
+        '',
+        'a model that ships, by name, an ONNX file, or interference (by own sound, no model); '
+        'empty: near_wall',
+    )
     rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
     clips: int = parameter(
@@ -100,6 +107,16 @@ class NearWallParameters:
         '',
         "the room's reference below data_folder, read on configure and written on deactivate; "
         'empty: none',
+    )
+    own_sound: str = parameter(
+        '',
+        'profile of the robot whose own standing sound the ears hear: turtlebot4, a .sound.yaml '
+        'file; empty: it is not looked for',
+    )
+    fingerprint_file: str = parameter(
+        '',
+        'what the ears hear of the own sound far from walls, below data_folder, read on configure, '
+        'written after ~/calibrate and, where it was learnt, on deactivate; empty: none',
     )
     frame_id: str = parameter(
         'base_link', "frame of the messages about sound; an image's have the camera's"

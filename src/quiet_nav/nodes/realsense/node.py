@@ -79,6 +79,8 @@ class RealSenseNode(ManagedNode):
         self._forget()
         p = self._settings = self._declared.value
         request = p.request()
+        streams = (*request.streams, *([ALIGNED] if request.align else []))
+        self._topics = CameraTopics(self, p.camera_name, streams)
         try:
             library()
             make_bridge()
@@ -86,11 +88,10 @@ class RealSenseNode(ManagedNode):
                 # A file stays what it is, where a camera may be plugged in later.
                 self._info = RealSense(request).info
         except QuietNavError as error:
+            self._release()
             self._fault = str(error)
             self._diagnostics.publish()
             raise
-        streams = (*request.streams, *([ALIGNED] if request.align else []))
-        self._topics = CameraTopics(self, p.camera_name, streams)
 
     @transition
     def on_activate(self, state: object) -> None:

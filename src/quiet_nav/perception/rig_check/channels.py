@@ -66,12 +66,18 @@ class GainRide:
     """
     How a channel's noise dips after taps, dB.
 
-    dip: below the lower of the quiet before and after, in the median of the slots. stays: how much
-    lower the quiet after the taps is than before.
+    dip: below the lower of the quiet before and after, in the median of the taps. rise: from there
+    until the next tap. stays: how much lower the quiet after all taps is than before.
     """
 
     dip: float
+    rise: float
     stays: float
+
+    @property
+    def rides(self) -> bool:
+        """Whether noise comes back between taps; what falls silent by itself stays so."""
+        return self.rise > 0.7 + 0.1 * self.dip
 
 
 def gain_ride(heard: np.ndarray, rate: int, times_s: np.ndarray, quiet: Quiet) -> GainRide:
@@ -85,7 +91,7 @@ def gain_ride(heard: np.ndarray, rate: int, times_s: np.ndarray, quiet: Quiet) -
     before, after = (float(np.median(course[round(a * 10) : round(b * 10)]))
                      for a, b in (quiet.first, quiet.last))  # fmt: skip
     pairs = np.convolve(course, [0.5, 0.5], 'valid')
-    lowest = []
+    lowest, rises = [], []
     ends = np.append(times_s, quiet.last[1])[1:]
     for time_s, next_s in zip(times_s, ends, strict=True):
         begin_s, end_s = time_s + _AFTER_S, min(next_s - 0.1, time_s + _LONGEST_AFTER_S)
@@ -93,9 +99,13 @@ def gain_ride(heard: np.ndarray, rate: int, times_s: np.ndarray, quiet: Quiet) -
             part = pairs[int(np.ceil(begin_s * 10)) : int(end_s * 10) - 1]
             if len(part):
                 lowest.append(float(part.min()))
+                back = part[int(np.argmin(part)) :]
+                third = max(1, len(back) // 3)
+                rises.append(float(back[-third:].mean() - back[:third].mean()))
     if not lowest:
-        return GainRide(0.0, 0.0)
-    return GainRide(min(before, after) - float(np.median(lowest)), before - after)
+        return GainRide(0.0, 0.0, 0.0)
+    dip = min(before, after) - float(np.median(lowest))
+    return GainRide(dip, float(np.median(rises)), before - after)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,8 @@ _MARGIN_DB = (3.0, 8.0)
 _DB_PER_MS = 20.0
 _MOST_EARLY_MS = 0.6
 _FLAT_TOP = 4
+#: A tap is at least so far above the noise of a microphone that lives, and above one that does not.
+_DEAF_DB = 8.0
 _CLIPPED_SAMPLES = 3
 
 
@@ -224,9 +226,9 @@ class _Recording:
             if not self.live[c]:
                 what = 'is constant: nothing at all comes in'
                 sure = Sure.SURE
-            elif len(rises) and best.max() > 20.0 and best[c] < 9.0:
+            elif len(rises) and best.max() > best[c] + _DEAF_DB and best[c] < _DEAF_DB:
                 what = f'hears no tap (at most {best[c]:.0f} dB over its own noise)'
-                sure = Sure.SURE if best[c] < 6.0 else Sure.LIKELY
+                sure = Sure.SURE if best.max() > best[c] + 2 * _DEAF_DB else Sure.LIKELY
             else:
                 continue
             found.append(
@@ -373,7 +375,7 @@ class _Recording:
         raw, heard = self.raw[:, c], self.heard[:, c]
         found = self._levels(c, raw)
         ride = gain_ride(heard, self.rate, self.taps.at(c), self.quiet)
-        if ride.dip >= _DIP_DB[0]:
+        if ride.dip >= _DIP_DB[0] and ride.rides:
             found.append(
                 finding(
                     Kind.AGC,
@@ -383,6 +385,7 @@ class _Recording:
                     'gain rides',
                     _AGC_OFF + _or_amixer(self.card, "sset 'Auto Gain Control' off"),
                     dip_db=ride.dip,
+                    rise_db=ride.rise,
                 )
             )
         elif ride.stays >= 2 * _DIP_DB[0]:

@@ -37,7 +37,12 @@ _PROMINENCE_DB = 10.0
 _MOST_OFFSET_S = 0.5
 #: A person taps late, and the sound arrives late: a slot is meant this much later.
 _LATE_S = 0.15
+#: Taps that follow each other evenly look alike a tap later: clocks are one where that fits, too.
+_NEAR_FRAMES, _SURELY_APART, _LEAST_ALIKE = 5, 1.3, 0.25
 _SEARCH_S = 0.008
+_BEFORE_S, _AFTER_S = 0.001, 0.005
+_ABOUT_AS_HIGH = 0.7
+_CLEAR = 3.0
 _ONSET_SHARE = 0.25
 #: What of a tap its level is taken of: the direct sound, before the room's.
 _DIRECT_S = 0.004
@@ -107,11 +112,14 @@ def find_taps(heard: np.ndarray, rate: int, script: Script, live: np.ndarray) ->
     count, channels = len(found), heard.shape[1]
     onsets, loud = np.full((count, channels), np.nan), np.full((count, channels), -200.0)
     for k, (_, time_s) in enumerate(found):
-        for c in range(channels):
-            onset, level = _arrival(heard[:, c], rate, time_s + offsets_s[c])
-            loud[k, c] = level
-            if live[c] and level > floors[c] + LEAST_RISE_DB:
-                onsets[k, c] = onset
+        begins = [_onset(heard[:, c], rate, time_s + offsets_s[c]) for c in range(channels)]
+        loud[k] = [level for _, level in begins]
+        nearest = int(np.argmax(np.where(live, loud[k] - floors, -np.inf)))
+        onset_s = begins[nearest][0]
+        template = heard[_window(onset_s, rate, -_BEFORE_S, _AFTER_S), nearest]
+        for c in np.flatnonzero(live):
+            moved_s = offsets_s[c] - offsets_s[nearest]
+            onsets[k, c] = onset_s + _later(template, heard[:, c], rate, onset_s, moved_s)
     return Taps(
         np.array([ear for ear, _ in found], int),
         np.array([time_s for _, time_s in found], float),
@@ -131,7 +139,11 @@ def _offsets(rise: np.ndarray, reference: int) -> np.ndarray:
     across = fft.irfft(spectra * spectra[:, [reference]].conj(), size, axis=0)
     lags = np.concatenate([across[-most:], across[: most + 1]])
     best = np.argmax(lags, axis=0) - most
-    return np.where(rise.any(axis=0), best * _HOP_S, 0.0)
+    together = lags[most - _NEAR_FRAMES : most + _NEAR_FRAMES + 1].max(axis=0)
+    most_alike = np.sqrt((rise**2).sum(axis=0) * (rise[:, reference] ** 2).sum())
+    alike = lags.max(axis=0) > _LEAST_ALIKE * np.maximum(most_alike, 1e-12)
+    apart = lags.max(axis=0) > _SURELY_APART * together
+    return np.where(alike & apart, best * _HOP_S, 0.0)
 
 
 def _aligned(course: np.ndarray, offsets_s: np.ndarray) -> np.ndarray:
@@ -154,19 +166,44 @@ def _in_slot(over: np.ndarray, start_s: float, end_s: float) -> list[float]:
     return [(first + int(peak)) * _HOP_S for peak in peaks]
 
 
-def _arrival(heard: np.ndarray, rate: int, around_s: float) -> tuple[float, float]:
+def _window(at_s: float, rate: int, low_s: float, high_s: float) -> slice:
+    """Return the samples from low to high seconds around a time."""
+    return slice(max(0, round((at_s + low_s) * rate)), max(0, round((at_s + high_s) * rate)))
+
+
+def _onset(heard: np.ndarray, rate: int, around_s: float) -> tuple[float, float]:
     """Return when a tap near a time begins in one channel (s), and how loud it is (dB)."""
-    first = max(0, round((around_s - _SEARCH_S) * rate))
-    part = np.abs(heard[first : round((around_s + _SEARCH_S) * rate)])
+    window = _window(around_s, rate, -_SEARCH_S, _SEARCH_S)
+    part = np.abs(heard[window])
     if len(part) < 4:
         return np.nan, -200.0
     size = max(1, round(0.0002 * rate))
     smooth = np.convolve(part, np.ones(size) / size, 'same')
-    least = _ONSET_SHARE * smooth.max()
-    at = int(np.argmax(smooth >= least)) if least > 0.0 else 0
-    share = 0.0
-    if at and smooth[at] > smooth[at - 1]:
-        share = (smooth[at] - least) / (smooth[at] - smooth[at - 1])
+    at = int(np.argmax(smooth >= _ONSET_SHARE * smooth.max()))
     direct = part[at : at + max(2, round(_DIRECT_S * rate))]
     level = 10.0 * np.log10(np.maximum(np.mean(direct**2), 1e-20))
-    return (first + at - share) / rate, float(level)
+    return (window.start + at) / rate, float(level)
+
+
+def _later(
+    template: np.ndarray, heard: np.ndarray, rate: int, onset_s: float, moved_s: float
+) -> float:
+    """
+    Return by how much later (s) a channel hears what another heard at a time; NaN where unclear.
+
+    template: what the other heard, from 1 ms before on, (n,). moved_s: what is known of it. Found
+    by correlation, which needs less than an onset in noise; the first of several peaks that are
+    about as high is the direct sound.
+    """
+    part = heard[_window(onset_s + moved_s, rate, -_BEFORE_S - _SEARCH_S, _AFTER_S + _SEARCH_S)]
+    if len(part) <= len(template) or not len(template):
+        return np.nan
+    across = np.abs(signal.hilbert(signal.correlate(part, template, 'valid')))
+    least = _ABOUT_AS_HIGH * across.max()
+    peaks, _ = signal.find_peaks(across, height=least)
+    if not len(peaks) or across.max() < _CLEAR * np.median(across):
+        return np.nan
+    k = int(peaks[0])
+    left, middle, right = across[k - 1 : k + 2]
+    share = 0.5 * (left - right) / min(left - 2 * middle + right, -1e-30)
+    return (k + share) / rate - _SEARCH_S + moved_s

@@ -158,6 +158,17 @@ def own_sound_of(text: str, seed: int) -> OwnSound | None:
     return draw_own_sound(find_profile(USUAL), seed, level_db)
 
 
+def profile_of(text: str) -> str:
+    """Return the profile that a text for ``own_sound_of`` means, '' for none."""
+    if text == 'none':
+        return ''
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return USUAL
+
+
 def draw_profile(seed: int, radius_m: float = 0.17) -> RobotProfile:
     """
     Return a robot that might be: one to three noisy parts anywhere on it, and two motors.
