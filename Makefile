@@ -7,7 +7,7 @@
 
 .PHONY: setup test fuzz faults demo bench soak lint docs pins sbom audit model model-vision model-vggish clean
 
-export PYTHON TORCH_INDEX LEARN ROOMS ROBOTS EPOCHS MODEL SECONDS HOURS
+export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS HOURS
 
 setup:
 	@sh tools/setup.sh

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from quiet_nav.evaluation.baseline import BoostedTrees
-from quiet_nav.evaluation.card import every_row, Measured, refuse_without, SIDES, STATIC_STARTS
+from quiet_nav.evaluation.card import every_row, Measured, refuse_without, SIDES
 from quiet_nav.evaluation.predictors import ClipPredictor, Predictions
 from quiet_nav.evaluation.report import judge
 from quiet_nav.geometry import Side
@@ -75,11 +75,10 @@ def measure_clips(
 def _static(
     model: str | Path, train: Sequence[Row], test: Sequence[Row], say: Callable[[str], None]
 ) -> list[Measured]:
-    rows = [row for row in test if row.start_s is None or row.start_s in STATIC_STARTS]
-    # Training lists name a place once: every window of it teaches the trees.
-    windows = [dataclasses.replace(row, start_s=s) for row in train for s in STATIC_STARTS
-               if row.start_s is None] or list(train)  # fmt: skip
-    return _lines(STATIC, 'static', model, windows, rows, say)
+    # The first window of a place: further ones of the same sound tell little more.
+    first = [dataclasses.replace(row, start_s=0.0) for row in train]
+    rows = [row for row in test if row.start_s in (None, 0.0)]
+    return _lines(STATIC, 'static', model, first, rows, say)
 
 
 def _robot(
