@@ -70,8 +70,8 @@ def main(
     track: Annotated[str, typer.Option(help='A track of the room; its first by default.')] = '',
     detector: Annotated[
         str,
-        typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, "interference": by '
-                     'own sound, or "ideal" or "error-prone": ears without sound.'),
+        typer.Option(help='A model that ships (near_wall, vggish), an ONNX file, "interference" '
+                     '(by own sound), or "ideal" or "error-prone": ears without sound.'),
     ] = 'near_wall',
     context: Annotated[
         str, typer.Option(help='What the detector may use: full, other-ears, reference or alone.')
