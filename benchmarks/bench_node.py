@@ -148,6 +148,12 @@ class Counter:
         end = message.header.stamp.sec + message.header.stamp.nanosec * 1e-9
         self.delays_s.append(time.time() - end)
 
+    def expect_sound(self) -> None:
+        """Let ``spin_until_valid`` wait for a reading of sound once more."""
+        from quiet_nav.msg import NearWall
+
+        self._waits = {NearWall.MODALITY_AUDIO}
+
     def spin(self, seconds: float) -> None:
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -19,13 +19,15 @@ Training clips per second: `quiet_nav train` beside a plain PyTorch loop on the 
 Both train VGGish of one width on the near-wall rows of a data set with AdamW. The plain loop reads
 every clip from its WAV and takes its log-mel on the fly, in float32, as the published code does
 (its transform, too, is in the training step). Ours cuts clips out of log-mels made once and trains
-in bfloat16, channels last; the time in which the log-mels are made is told apart.
+channels last, in float32 and in bfloat16; ``auto`` takes the one that the processor has units for.
+The time in which the log-mels are made is told apart.
 
 Run: python benchmarks/bench_training.py --data DIR [--width 0.25] [--threads 2]
 """
 
 import argparse
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -37,6 +39,7 @@ from torch.utils.data import DataLoader, Dataset
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
 from quiet_nav.learning.detectors.vggish.network import EMBEDDING, Vggish
 from quiet_nav.learning.frontend import LogMel
+from quiet_nav.learning.precision import AUTO, described
 from quiet_nav.learning.recipe import load_recipe, recipe_file
 from quiet_nav.sound.windows import CLIP_SAMPLES
 from quiet_nav.study.tasks import get_task
@@ -129,8 +132,8 @@ def main():
         f'{time.perf_counter() - began:.1f} s'
     )
 
-    def our_step(network, batch):
-        with torch.autocast('cpu', torch.bfloat16):
+    def our_step(network, batch, bfloat16):
+        with torch.autocast('cpu', torch.bfloat16, enabled=bfloat16):
             output = network(batch)
         return task.loss(output.float(), batch)
 
@@ -141,19 +144,23 @@ def main():
             ours, size, sampler=EpochSampler(len(ours), recipe.seed, True), drop_last=True
         ),
     }
-    rates = {'plain': [], 'ours': []}
+    precisions = {'ours, float32': False, 'ours, bfloat16': True}
+    rates = {'plain': [], **{name: [] for name in precisions}}
     for _ in range(args.rounds):
         network = PlainNetwork(args.width)
         rates['plain'].append(clips_per_second(loaders['plain'], network, plain_step, args.seconds))
-        network = TaskNetwork(task, recipe).train()
-        rates['ours'].append(clips_per_second(loaders['ours'], network, our_step, args.seconds))
+        for name, bfloat16 in precisions.items():
+            network = TaskNetwork(task, recipe).train()
+            step = functools.partial(our_step, bfloat16=bfloat16)
+            rates[name].append(clips_per_second(loaders['ours'], network, step, args.seconds))
     best = {name: max(found) for name, found in rates.items()}
     print(f'width {args.width:g}, batches of {size}, {args.threads} threads')
     for name, found in rates.items():
         print(
-            f'{name:6} {best[name]:7.1f} clips/s (rounds: {", ".join(f"{r:.1f}" for r in found)})'
+            f'{name:14} {best[name]:7.1f} clips/s, {best[name] / best["plain"]:.2f} times plain '
+            f'(rounds: {", ".join(f"{r:.1f}" for r in found)})'
         )
-    print(f'ours over plain: {best["ours"] / best["plain"]:.2f}')
+    print(f'auto here: {described(AUTO)}')
 
 
 if __name__ == '__main__':

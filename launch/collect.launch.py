@@ -24,12 +24,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.launch_arguments import (
     ALWAYS,
     beginning,
+    cameras,
     chosen,
     ends_launch,
+    joined,
     log_level,
     microphones,
     ours,
-    realsense,
     shared,
     STOP,
     together,
@@ -61,9 +62,11 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'camera',
         default_value='realsense',
-        choices=['realsense', 'none'],
-        description='none: something else publishes the depth images',
+        choices=['realsense', 'quiet_nav', 'none'],
+        description='realsense: realsense2_camera; quiet_nav: our node of the same topics, through '
+        'pyrealsense2; none: something else publishes the depth images',
     ),
+    *shared('camera_file'),
     DeclareLaunchArgument(
         'record_file',
         default_value=str(shared_file('config/record.yaml')),
@@ -84,7 +87,7 @@ ARGUMENTS = [
         choices=['none', 'zstd_fast', 'zstd_small'],
         description="Of mcap's chunks; images shrink, sound hardly does",
     ),
-    *shared('log_level'),
+    *shared('enclaves', 'log_level'),
 ]
 
 
@@ -125,8 +128,9 @@ def record(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if size := _whole(context, argument):
             command += [option, str(size * unit)]
     recorder = ExecuteProcess(
-        cmd=[*command, '--topics', *topics], name='recorder', output='screen', **STOP
-    )
+        cmd=[*command, '--topics', *topics], name='recorder', output='screen',
+        additional_env=joined(context, 'recorder'), **STOP,
+    )  # fmt: skip
     return [ends_launch(recorder, 'the recorder has ended'), recorder]
 
 
@@ -134,7 +138,7 @@ def generate_launch_description() -> LaunchDescription:
     """Return the arguments, the nodes and the recorder."""
     nodes = [
         *microphones(lambda node: chosen('audio', node), essential=ALWAYS),
-        *realsense(depth=True, essential=ALWAYS),
+        *cameras(depth=True, essential=ALWAYS),
         ours(
             'near_wall',
             'near_wall.yaml',

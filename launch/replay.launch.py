@@ -27,6 +27,7 @@ from quiet_nav.launch_arguments import (
     beginning,
     ends_launch,
     gate,
+    joined,
     log_level,
     map_and_rviz,
     ours,
@@ -58,7 +59,7 @@ ARGUMENTS = [
         description='YAML with the topics to play',
     ),
     *shared('robot', 'params_file', 'rig', 'detector', 'model', 'rviz', 'rviz_config', 'map'),
-    *shared('log_level'),
+    *shared('enclaves', 'log_level'),
     *shared('namespace', use_sim_time='true', discovery_range=this_machine_alone()),
     DeclareLaunchArgument(
         'stay',
@@ -87,7 +88,7 @@ def play(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     command += ['--rate', value(context, 'rate'), '--disable-keyboard-controls']
     player = ExecuteProcess(
         cmd=[*command, '--topics', *moved, '--remap', *rules], name='player', output='screen',
-        **STOP,
+        additional_env=joined(context, 'player'), **STOP,
     )  # fmt: skip
     ends = [ends_launch(player, 'the bag is over')] if value(context, 'stay') == 'false' else []
     return [*ends, player]

@@ -60,7 +60,7 @@ ARGUMENTS = [
         'namespace', 'params_file', 'modality', 'detector', 'model', 'vision_model', 'autostart'
     ),
     *shared('drive', 'algorithm', 'side', 'max_distance', 'rviz', 'rviz_config', 'map'),
-    *shared('log_level', use_sim_time='true', rig='trio', robot='simulated'),
+    *shared('enclaves', 'log_level', use_sim_time='true', rig='trio', robot='simulated'),
     *shared(discovery_range=this_machine_alone()),
 ]
 #: Arguments of wall_follow.launch.py that are handed on as they are.
@@ -82,6 +82,7 @@ SHARED = (
     'map',
     'rviz',
     'rviz_config',
+    'enclaves',
     'log_level',
 )
 

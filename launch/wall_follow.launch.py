@@ -23,13 +23,13 @@ from launch.substitutions import LaunchConfiguration
 from quiet_nav.launch_arguments import (
     ALWAYS,
     beginning,
+    cameras,
     chosen,
     Derived,
     log_level,
     map_and_rviz,
     microphones,
     ours,
-    realsense,
     shared,
     together,
     typed,
@@ -49,14 +49,16 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         'camera',
         default_value='none',
-        choices=['none', 'realsense'],
-        description='realsense: start realsense2_camera with its color stream; none: something '
-        'else publishes camera/camera/color/image_raw',
+        choices=['none', 'realsense', 'quiet_nav'],
+        description='realsense: start realsense2_camera with its color stream; quiet_nav: our node '
+        'of the same topics, through pyrealsense2; none: something else publishes '
+        'camera/camera/color/image_raw',
     ),
+    *shared('camera_file'),
     *shared(
         'device', 'channels', 'detector', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'
     ),
-    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'log_level'),
+    *shared('side', 'max_distance', 'rviz', 'rviz_config', 'map', 'enclaves', 'log_level'),
 ]
 
 
@@ -74,7 +76,7 @@ def generate_launch_description() -> LaunchDescription:
     nodes = [
         # With auto and fusion one sense may fail: the other drives on.
         *microphones(hears_by, essential=chosen('modality', 'audio')),
-        *realsense(depth=False, essential=chosen('modality', 'vision')),
+        *cameras(depth=False, essential=chosen('modality', 'vision')),
         ours(
             'near_wall',
             'near_wall.yaml',

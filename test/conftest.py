@@ -121,8 +121,11 @@ class Stalls:
 class NodeProcess:
     """A node as a process of its own: `python -m quiet_nav.nodes.X --ros-args ...`."""
 
-    def __init__(self, module: str, log: Path, parameters: dict, arguments: tuple) -> None:
-        command = [sys.executable, '-m', f'quiet_nav.nodes.{module}', '--ros-args']
+    def __init__(
+        self, module: str, log: Path, parameters: dict, arguments: tuple, program: tuple = ()
+    ) -> None:
+        own = program or ('-m', f'quiet_nav.nodes.{module}')
+        command = [sys.executable, *map(str, own), '--ros-args']
         for name, value in parameters.items():
             text = str(value).lower() if isinstance(value, bool) else value
             command += ['-p', f'{name}:={text}']
@@ -231,12 +234,18 @@ def stalls() -> Iterator[Stalls]:
 
 @pytest.fixture
 def node_process(ros_context: None, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
-    """Return what starts a node as a process: name, parameters, further arguments."""
+    """
+    Return what starts a node as a process: name, parameters, further arguments.
+
+    program: Python's arguments for another program that runs the node.
+    """
     started: list[NodeProcess] = []
 
-    def start(module: str, parameters: dict | None = None, *arguments: object) -> NodeProcess:
+    def start(
+        module: str, parameters: dict | None = None, *arguments: object, program: tuple = ()
+    ) -> NodeProcess:
         log = tmp_path / f'{module}_{len(started)}.log'
-        started.append(NodeProcess(module, log, parameters or {}, arguments))
+        started.append(NodeProcess(module, log, parameters or {}, arguments, program))
         return started[-1]
 
     yield start
@@ -278,8 +287,22 @@ def model() -> Path:
     return shared_file('models/near_wall.onnx')
 
 
+#: Files with single tests of many seconds: begun first, so that no core is idle in the end.
+LONG = (
+    'test_full_circle.py',
+    'test_long_bag.py',
+    'test_rerun_view.py',
+    'test_campus_robots.py',
+    'test_waves_physics.py',
+    'test_training.py',
+    'test_replay_command.py',
+    'test_authors.py',
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what keeps real time among what is slow."""
+    """Count what keeps real time among what is slow; put what takes long first."""
     for item in items:
         if item.get_closest_marker('realtime') is not None:
             item.add_marker('slow')
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))

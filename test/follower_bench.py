@@ -15,6 +15,7 @@
 
 """A bench for the wall follower: a simulated robot turns cmd_vel into odometry, ears are faked."""
 
+import itertools
 import time
 
 from geometry_msgs.msg import Twist, TwistStamped
@@ -32,6 +33,7 @@ from quiet_nav.navigation.limits import Twist2D
 from quiet_nav.nodes.conversions import pose_to_msg, reading_to_msg
 from quiet_nav.nodes.heartbeat import ALIVE_QOS, ALIVE_TOPIC
 from quiet_nav.nodes.runtime import ns_to_stamp
+from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
 from quiet_nav.simulation.rooms.plan import shoebox
@@ -54,7 +56,9 @@ class Bench:
             np.random.default_rng(0),
             RobotSettings.perfect(),
         )
+        #: When each velocity came, and when it was sent, by its own stamp, on the steady clock.
         self.commands: list[tuple[float, float, float]] = []
+        self.sent: list[tuple[float, float, float]] = []
         self.feedback = []
         self.hears = self.has_odometry = True
         self.valid = True
@@ -91,7 +95,11 @@ class Bench:
 
     def _on_command(self, message):
         twist = message.twist if self._stamped else message
-        self.commands.append((time.monotonic(), twist.linear.x, twist.angular.z))
+        now_s, sent_s = time.monotonic(), 0.0
+        if self._stamped and not self.clock:
+            sent_s = (self.now_ns - stamp_to_ns(message.header.stamp)) * 1e-9
+        self.commands.append((now_s, twist.linear.x, twist.angular.z))
+        self.sent.append((now_s - sent_s, twist.linear.x, twist.angular.z))
         self.robot.command(twist.linear.x, twist.angular.z)
 
     def _step(self):
@@ -174,14 +182,25 @@ class Bench:
 
     def time_to_rest(self, event_s, limit_s=10.0):
         """
-        Spin until the robot stands; return seconds since the event and meters driven since now.
+        Spin until the robot stands; return seconds and meters from the event to its rest.
 
-        What the machine itself stood still meanwhile does not count.
+        Of a robot that obeys when a velocity is sent, and brakes as this one does: what the way to
+        this process and its turns take does not count, nor what the machine stood still meanwhile.
         """
-        begun = self.robot.state.pose
         assert self.ros.spin_until(lambda: self.robot.state.at_rest, limit_s), 'it never stands'
-        rest_s = time.monotonic() - event_s - self.stalls.worst_s(event_s)
-        return rest_s, begun.distance_to(self.robot.state.pose)
+        before = [c for c in self.sent if c[0] < event_s]
+        after = [c for c in self.sent if c[0] >= event_s]
+        zero = next(i for i, (_, v, w) in enumerate(after) if v == 0.0 == w)
+        assert all(v == 0.0 == w for _, v, w in after[zero:]), 'it drove again'
+        driven = [*before[-1:], *after[: zero + 1]]
+        times = [max(when, event_s) for when, _, _ in driven]
+        way_m = sum(
+            abs(v) * (until - since)
+            for (_, v, _), (since, until) in zip(driven, itertools.pairwise(times), strict=False)
+        )
+        speed, brake = abs(driven[-2][1]), self.robot.settings.linear_accel_mps2
+        seconds = times[-1] - event_s + speed / brake - self.stalls.worst_s(event_s)
+        return seconds, way_m + 0.5 * speed**2 / brake
 
     def assert_stops(self, event_s, heard=True):
         """

@@ -49,7 +49,8 @@ def workspace(tmp_path):
     """Make a workspace with a space in its path, and stand-ins for what installs things."""
     package = tmp_path / 'my robots' / 'ws' / 'src' / 'quiet_nav'
     (package / 'tools').mkdir(parents=True)
-    for name in ('tools/robot.sh', 'requirements-robot.txt'):
+    (package / 'pins').mkdir()
+    for name in ('tools/robot.sh', 'pins/robot.txt'):
         (package / name).write_text((ROOT / name).read_text())
     for name in ('ros2', 'rosdep', 'apt-get', 'sudo'):
         program(tmp_path / 'bin' / name, STUB)
@@ -85,7 +86,8 @@ def test_one_command_sets_a_robots_workspace_up_and_again(workspace):
     builds = [line for line in calls.splitlines() if ' -m colcon ' in line]
     assert len([line for line in calls.splitlines() if ' -m venv ' in line]) == 1
     assert len(installs) == len(builds) == 2
-    assert all('quiet_nav/requirements-robot.txt' in line for line in installs)
+    wanted = '--require-hashes --no-deps -r'
+    assert all(wanted in line and 'quiet_nav/pins/robot.txt' in line for line in installs)
     assert all(f'-DPython3_EXECUTABLE={workspace}/.venv/bin/python' in line for line in builds)
     assert (workspace / '.venv' / 'COLCON_IGNORE').is_file()
     assert calls.index('rosdep install') < calls.index(' -m pip ') < calls.index(' -m colcon ')

@@ -166,7 +166,7 @@ def test_robot_requirements_are_the_pinned_versions():
 
 def test_pip_installs_every_shared_folder():
     text = (ROOT / 'pyproject.toml').read_text()
-    for folder in ('config', 'models', 'launch'):
+    for folder in ('config', 'models', 'launch', 'security'):
         for path in (ROOT / folder).rglob('*'):
             if path.is_file() and path.suffix != '.pyc':
                 where = path.parent.relative_to(ROOT).as_posix()
@@ -229,3 +229,21 @@ def test_executables_can_be_run():
     assert (ROOT / 'cmake' / 'node.in').stat().st_mode & 0o111
     installed = ROOT / '.ros' / 'install' / 'lib' / 'quiet_nav'
     assert all(os.access(path, os.X_OK) for path in installed.glob('*'))
+
+
+def test_every_link_between_pages_leads_somewhere():
+    tracked = subprocess.run(
+        ['git', 'ls-files', '*.md', '*.rst'], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    pages = [ROOT / name for name in tracked] or [ROOT / 'README.md', *ROOT.glob('docs/**/*.md')]
+    broken, seen = [], 0
+    for page in pages:
+        text = re.sub(r'```.*?```', '', page.read_text(), flags=re.DOTALL)
+        for target in re.findall(r'\]\(([^)\s#]+)(?:#[^)]*)?\)', text):
+            if re.match(r'[a-z]+:', target) or 'generated/' in target:
+                continue
+            seen += 1
+            if not (page.parent / target).exists():
+                broken.append(f'{page.relative_to(ROOT)}: {target}')
+    assert not broken
+    assert seen > 100

@@ -15,13 +15,55 @@
 
 """Parameters as a dataclass: what is declared, what is refused, what a change does."""
 
+import dataclasses
 from dataclasses import dataclass
+import importlib
+import pkgutil
 
 import pytest
 from rclpy.parameter import Parameter
 
+from quiet_nav import nodes
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.parameters import parameter, Parameters
+
+#: What each node reads anew whenever it needs it; all else is refused once it has been read.
+LIVE = {
+    'MicrophoneParameters': {'max_clipped', 'silence_dbfs'},
+    'SimulatedRobotParameters': {
+        'start', 'pose', 'time_factor', 'camera_rate_hz', 'light', 'audio', 'camera',
+        'camera_fault', 'camera_fault_s', 'camera_away_s', 'odometry', 'failures',
+    },
+    'WallDistanceParameters': {
+        'least_valid', 'without_reading', 'field_of_view', 'min_range', 'max_range', 'max_age_s',
+    },
+    'WallFollowerParameters': {
+        'algorithm', 'patience_s', 'regain_s', 'seed', 'step_length_m', 'threshold', 'threshold2',
+        'dead_band', 'gain_rad', 'gain2_rad', 'max_turn_rad', 'max_turn2_rad', 'ahead2',
+        'ahead_turn2_rad', 'wall_distance_m', 'tracker_step_m', 'particles',
+    },
+}  # fmt: skip
+
+
+def every_class():
+    """Yield the parameters of every node."""
+    for module in pkgutil.walk_packages(nodes.__path__, 'quiet_nav.nodes.'):
+        if not module.name.endswith('__main__'):
+            for name, found in vars(importlib.import_module(module.name)).items():
+                if name.endswith('Parameters') and dataclasses.is_dataclass(found):
+                    yield found
+
+
+def test_what_is_read_once_cannot_be_set_later_in_any_node():
+    classes = {cls.__name__: cls for cls in every_class()}
+    assert len(classes) >= 9
+    for name, cls in classes.items():
+        live = {
+            field.name
+            for field in dataclasses.fields(cls)
+            if not any(field.metadata[mark] for mark in ('read_only', 'at_configure', 'safety'))
+        }
+        assert live == LIVE.get(name, set()), name
 
 
 @dataclass(frozen=True)
@@ -32,6 +74,7 @@ class Options:
     names: tuple[str, ...] = parameter((), 'names to look for')
     low: float = parameter(0.1, 'lower end')
     high: float = parameter(0.9, 'upper end')
+    model: str = parameter('small', 'what to load', at_configure=True)
 
     def __post_init__(self) -> None:
         if self.low >= self.high:
@@ -98,3 +141,23 @@ def test_a_bad_change_is_refused_and_leaves_the_value(ros, name, value):
     assert result.reason
     assert parameters.value == Options()
     assert seen == []
+
+
+def test_what_is_read_at_configure_is_refused_until_the_node_is_cleaned_up(ros):
+    configured = [False]
+    node = ros.node('options')
+    parameters = Parameters(node, Options, configured=lambda: configured[0])
+    assert node.describe_parameter('model').additional_constraints == (
+        'read when the node is configured'
+    )
+    assert set_one(node, 'model', 'large').successful
+    configured[0] = True
+    result = set_one(node, 'model', 'small')
+    assert not result.successful
+    assert result.reason == (
+        'parameter model: read when the node is configured; clean it up (`ros2 lifecycle set NODE '
+        'cleanup`), set it, and configure it again'
+    )
+    assert parameters.value.model == 'large'
+    configured[0] = False
+    assert set_one(node, 'model', 'small').successful

@@ -6,12 +6,14 @@
 # would on a fresh machine. Needs root, debootstrap and the network; the root is left to look at.
 #   sh tools/clean_root.sh SUITE ROOT       # bookworm, trixie, noble, ...; ROOT: a new folder
 #   MIRROR=URL   of the suite's packages (default: debootstrap's own)
+#   SECTIONS=main,universe      of the suite, where python3-venv is not in main (Ubuntu)
+#   KEYS=FILE    of the mirror's keys, where this machine has none; "none": signatures unchecked
 #   ARGS='...'   of the demo
 # What this machine needs to reach its package index (pip's configuration, certificates, PIP_
 # variables) holds inside, too.
 set -eu
 
-[ $# = 2 ] || { sed -n '2,8s/^# //p' "$0" >&2; exit 2; }
+[ $# = 2 ] || { sed -n '5,13s/^# //p' "$0" >&2; exit 2; }
 suite=$1 root=$2
 checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 fail() { echo "clean_root: $*" >&2; exit 1; }
@@ -19,9 +21,23 @@ fail() { echo "clean_root: $*" >&2; exit 1; }
 command -v debootstrap > /dev/null || fail "no debootstrap: apt install debootstrap"
 [ ! -e "$root" ] || fail "$root is there already"
 
+# Suites that this debootstrap has not heard of are made like others of theirs: Ubuntu's.
+script=
+if [ ! -e "/usr/share/debootstrap/scripts/$suite" ]; then
+    [ -n "${MIRROR:-}" ] || fail "this debootstrap does not know $suite: set MIRROR"
+    script=gutsy
+fi
+case ${KEYS:-} in
+    '') check= ;;
+    none) check=--no-check-gpg ;;
+    *) check=--keyring=$KEYS ;;
+esac
 # What the README tells people to install, and no more.
-debootstrap --variant=minbase --include=ca-certificates,cmake,g++,make,python3-dev,python3-venv \
-    "$suite" "$root" ${MIRROR:+"$MIRROR"} > /dev/null
+debootstrap --variant=minbase --components="${SECTIONS:-main}" $check \
+    --include=ca-certificates,cmake,g++,make,python3-dev,python3-venv \
+    "$suite" "$root" ${MIRROR:+"$MIRROR" $script} > "$root.debootstrap" \
+    || fail "debootstrap: $(tail -n 1 "$root.debootstrap")"
+rm "$root.debootstrap"
 mkdir -p "$root/home/quiet_nav"
 git -C "$checkout" archive --prefix=home/quiet_nav/ HEAD | tar -x -C "$root"
 mkdir -p "$root/root/.config/pip"

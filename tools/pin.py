@@ -17,7 +17,8 @@
 Print constraints.txt: the versions installed in one environment for each Python, merged.
 
 ``python tools/pin.py .venv OTHER_VENV ... > constraints.txt`` with environments that `make setup
-PYTHON=...` made. A version that holds in all of them gets no marker.
+PYTHON=...` made. A version that holds in all of them gets no marker. A version that the Python of
+a distribution does not take is an error: install an older one into the environment, then again.
 """
 
 from __future__ import annotations
@@ -31,8 +32,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-#: Never pinned: the installer itself, this package, and what CI images inject.
-LEFT_OUT = {'pip', 'quiet-nav', 'coverage'}
+#: Never pinned: the installer itself and this package.
+LEFT_OUT = {'pip', 'quiet-nav'}
+#: The oldest release of each Python that a distribution ships: Ubuntu 22.04, Debian 12,
+#: Ubuntu 24.04, Debian 13.
+SHIPPED = {'3.10': '3.10.6', '3.11': '3.11.2', '3.12': '3.12.3', '3.13': '3.13.5'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +59,16 @@ def installed(environment: Path) -> Installed:
             versions[name] = distribution.version.split('+')[0]
             requires[name] = distribution.metadata.get('Requires-Python') or ''
     return Installed(site.parent.name.removeprefix('python'), versions, requires)
+
+
+def refused(environment: Installed) -> list[str]:
+    """Return what a distribution's release of this Python does not take, a line each."""
+    shipped = SHIPPED.get(environment.python, environment.python + '.0')
+    return [
+        f'{name}=={environment.versions[name]} needs Python {requires}, there is {shipped}'
+        for name, requires in sorted(environment.requires.items())
+        if not SpecifierSet(requires).contains(shipped)
+    ]
 
 
 def merged(environments: list[Installed]) -> list[str]:
@@ -83,6 +97,10 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     environments = [installed(Path(path)) for path in sys.argv[1:]]
+    problems = [line for environment in environments for line in refused(environment)]
+    if problems:
+        print('\n'.join(problems), file=sys.stderr)
+        return 1
     pythons = sorted((e.python for e in environments), key=Version)
     print('# The versions that are tested together, for Python ' + ', '.join(pythons))
     print('# on x86-64 Linux. Made by tools/pin.py.')

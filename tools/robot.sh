@@ -49,8 +49,8 @@ if [ ! -x "$venv/bin/python" ]; then
 fi
 touch "$venv/COLCON_IGNORE"
 say "installing the rest into .venv"
-"$venv/bin/python" -m pip --disable-pip-version-check install -q \
-    -r "$package/requirements-robot.txt"
+"$venv/bin/python" -m pip --disable-pip-version-check install -q --require-hashes --no-deps \
+    -r "$package/pins/robot.txt"
 
 # --- the build ----------------------------------------------------------------------------------
 "$venv/bin/python" -m colcon build --packages-select quiet_nav \

@@ -50,7 +50,8 @@ header=$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/
 
 # --- Python packages ----------------------------------------------------------------------------
 wanted=$(printf '%s\n' "$root" "$version" "$ros" "${TORCH_INDEX:-}" "${LEARN:-}" \
-    | cat - constraints.txt requirements-ros.txt pyproject.toml tools/setup.sh | cksum)
+    | cat - constraints.txt pins/setup.txt pins/learn.txt requirements-ros.txt pyproject.toml \
+        tools/setup.sh | cksum)
 if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     if [ -x "$venv/bin/python" ]; then
         has=$("$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -69,10 +70,9 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
     fi
     rm -f "$venv/.set_up"
     constraints=$venv/constraints.txt
-    extras=simulation,cluster,docs,test,view
+    extras=simulation,cluster,docs,test,view,realsense
     if [ "$ros" = wheels ]; then
         cp constraints.txt "$constraints"
-        packages='-r requirements-ros.txt'
     else
         # apt's cv_bridge is built against apt's NumPy: 1 on Ubuntu 24.04, 2 on 26.04. What is
         # pinned for one NumPy is not for another.
@@ -80,13 +80,13 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
             || fail "$python has no NumPy: apt install python3-numpy"
         versions='numpy|scipy|matplotlib|contourpy|scikit-learn|numba|llvmlite|opencv[^=]*'
         # Rerun needs NumPy 2.
-        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove
+        [ "$major" -ge 2 ] || extras=simulation,cluster,docs,test,foxglove,realsense
         { grep -vE "^($versions)==" constraints.txt; echo "numpy==$major.*"; } > "$constraints"
-        packages=colcon-common-extensions
     fi
     pip() { "$venv/bin/python" -m pip --disable-pip-version-check -q "$@"; }
     index=${TORCH_INDEX:+--extra-index-url=$TORCH_INDEX}
 
+    learn=
     if [ "${LEARN:-}" = 0 ]; then
         say 'without PyTorch, as asked: tests of learning will be skipped'
     elif [ "${LEARN:-}" != 1 ] && ! command -v nvidia-smi > /dev/null \
@@ -97,14 +97,24 @@ if [ "$(cat "$venv/.set_up" 2> /dev/null || :)" != "$wanted" ]; then
         say "going on without: tests of learning will be skipped. TORCH_INDEX=URL names an index"
         say "with CPU builds (see README), LEARN=1 takes what there is."
     else
-        extras=$extras,learn
+        learn=yes
     fi
     say "installing Python packages into .venv (some minutes the first time)"
-    pip install -c "$constraints" setuptools
-    # shellcheck disable=SC2086
-    pip install --no-compile -c "$constraints" $index $packages --no-build-isolation -e ".[$extras]"
     if [ "$ros" = wheels ]; then
+        # All that is needed is in these files, each with its hashes: pip takes nothing else. First
+        # setuptools, by which what comes as source is built.
+        sed -n '/^setuptools==/,/[^\\]$/p' pins/setup.txt > "$venv/setuptools.txt"
+        pip install --require-hashes --no-deps -r "$venv/setuptools.txt"
+        pip install --require-hashes --no-deps --no-compile --no-build-isolation \
+            -r pins/setup.txt ${learn:+-r pins/learn.txt}
+        # Each index of PyTorch has builds of its own, so no hash of them holds everywhere.
+        [ -z "$learn" ] || pip install --no-compile -c "$constraints" $index torch
+        pip install --no-deps --no-compile --no-build-isolation -e .
         "$venv/bin/python" tools/relocate_wheels.py
+    else
+        pip install -c "$constraints" setuptools
+        pip install --no-compile -c "$constraints" $index colcon-common-extensions \
+            --no-build-isolation -e ".[$extras${learn:+,learn}]"
     fi
     echo "$wanted" > "$venv/.set_up"
 fi
@@ -112,7 +122,7 @@ fi
 # --- messages -----------------------------------------------------------------------------------
 wanted=$({ cat "$venv/.set_up" CMakeLists.txt package.xml colcon.meta msg/* action/* cmake/* \
     overlay/*/package.xml overlay/*/CMakeLists.txt overlay/*/msg/*
-    find config $(ls -d launch models 2> /dev/null) -type f -not -name '*.pyc' | sort; } | cksum)
+    find config $(ls -d launch models security 2> /dev/null) -type f -not -name '*.pyc' | sort; } | cksum)
 if [ "$(cat "$built/.set_up" 2> /dev/null || :)" != "$wanted" ] \
     || [ ! -f "$built/install/.ready" ]; then
     say 'building the messages into .ros (about a minute the first time)'
@@ -120,7 +130,7 @@ if [ "$(cat "$built/.set_up" 2> /dev/null || :)" != "$wanted" ] \
     rm -rf "$built/src"
     mkdir -p "$built/src/quiet_nav"
     for item in $(ls -d CMakeLists.txt package.xml LICENSE msg action cmake config launch models \
-        src test 2> /dev/null); do
+        security src test 2> /dev/null); do
         ln -s "../../../$item" "$built/src/quiet_nav/$item"
     done
     for overlay in audio_common_msgs tf2_msgs; do
@@ -167,4 +177,6 @@ fi
 
 "$venv/bin/python" -c 'import ctypes.util, sys; sys.exit(not ctypes.util.find_library("portaudio"))' \
     || say 'note: no PortAudio: microphones need it (apt install libportaudio2)'
+"$venv/bin/python" -c 'import pyrealsense2' 2> /dev/null \
+    || say 'note: no libusb: the node realsense needs it (apt install libusb-1.0-0)'
 say 'ready: . ./env.sh'

@@ -4,24 +4,25 @@
 
 # Runs the tests: with arguments, pytest with them; without, everything, each once.
 # First what does not keep real time, on every core; then what does (marked `realtime`), which waits
-# more than it computes: two files at a time, each in a process of its own, as one process that made
-# hundreds of ROS contexts is not what users run.
+# more than it computes: three files at a time, each in a process of its own, as one process that
+# made hundreds of ROS contexts is not what users run. REALTIME_JOBS=1 runs one file at a time.
 set -u
 cd "$(dirname "$0")/.."
 case "$*" in
     '') ;;
     *'not slow'* | *'not realtime'*) exec env OMP_NUM_THREADS=1 \
-        python -m pytest -q -n logical --dist loadfile "$@" ;;
+        python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder "$@" ;;
     *) exec python -m pytest "$@" ;;
 esac
 began=$(date +%s)
 failed=
 echo '== what does not keep real time'
-OMP_NUM_THREADS=1 python -m pytest -q -n logical --dist loadfile -m 'not realtime' test \
-    --cov=quiet_nav --cov-report= || failed=' pure'
+OMP_NUM_THREADS=1 python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder \
+    -m 'not realtime' test --cov=quiet_nav --cov-report= || failed=' pure'
 cp .coverage .coverage.pure 2> /dev/null
-grep -rlE 'pytest\.mark\.realtime' test --include='test_*.py' | sort \
-    | xargs -P 2 -I FILE sh tools/test_alone.sh FILE || failed="$failed realtime"
+sh tools/realtime_files.sh \
+    | xargs -P "${REALTIME_JOBS:-3}" -I FILE sh tools/test_alone.sh FILE \
+    || failed="$failed realtime"
 echo '== coverage, without what runs in processes of its own'
 python -m coverage combine -q .coverage.* 2> /dev/null
 python tools/coverage_by_room.py

@@ -4,10 +4,14 @@
 
 # Runs the tests of one file that keep real time, and prints what they said when they are done.
 set -u
+name=$(basename "$1" .py)
 log=$(mktemp)
-COVERAGE_FILE=.coverage.$(basename "$1" .py) python -m pytest -q -m realtime "$1" \
+began=$(date +%s)
+COVERAGE_FILE=.coverage.$name python -m pytest -q -m realtime "$1" \
     -W ignore::DeprecationWarning --cov=quiet_nav --cov-report= > "$log" 2>&1
 code=$?
+mkdir -p .pytest_cache/seconds
+echo $(($(date +%s) - began)) > ".pytest_cache/seconds/$name"
 printf '== %s\n%s\n' "$1" "$(cat "$log")"
 rm -f "$log"
 # 5: nothing to run here, for want of ROS.

@@ -31,6 +31,7 @@ EXTRAS = {
         ('lightning', 'onnx', 'onnxscript', 'sklearn', 'tensorboard', 'torch', 'torchmetrics',
          'transformers'),
     ),
+    'realsense': ('pyrealsense2', ('pyrealsense2',)),
     'view': ('foxglove-sdk rerun-sdk', ('foxglove', 'rerun', 'rerun_cli')),
 }  # fmt: skip
 

@@ -119,6 +119,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         'default_value': Derived(lambda rig: find_rig(rig).channels, 'rig'),
         'description': 'Channels to record; as many as the rig needs by default',
     },
+    'camera_file': {
+        'default_value': '',
+        'description': 'Recording of a RealSense camera (.bag, .db3) in the place of one, with '
+        'camera:=quiet_nav',
+    },
     'detector': {
         'default_value': '',
         'description': 'Model that ships, by name, an ONNX file, or interference; empty: near_wall',
@@ -172,6 +177,11 @@ _SHARED: dict[str, dict[str, Any]] = {
     'rviz_config': {
         'default_value': str(shared_file('config/quiet_nav.rviz')),
         'description': 'What RViz shows',
+    },
+    'enclaves': {
+        'default_value': '',
+        'description': 'Where the SROS 2 enclaves of the nodes are, each named as its executable: '
+        '/quiet_nav for those of security/; empty: ROS chooses',
     },
     'log_level': {
         'default_value': 'info',
@@ -247,6 +257,9 @@ def beginning() -> list[LaunchDescriptionEntity]:
     def check(context: LaunchContext) -> None:
         _parameter_files(context, '')
         find_rig(value(context, 'rig'))
+        root = value(context, 'enclaves')
+        if root and not (root.startswith('/') and _TOPIC.fullmatch(root)):
+            raise QuietNavError(f'enclaves {root}: expected names after slashes, as /quiet_nav')
 
     return [
         OpaqueFunction(function=check),
@@ -276,6 +289,7 @@ def ours(
     name: str = '',
     essential: Condition | None = None,
     condition: Condition | None = None,
+    ros_arguments: Iterable[Any] = (),
     **options: Any,
 ) -> OpaqueFunction:
     """
@@ -292,6 +306,7 @@ def ours(
             name=name or executable,
             output='screen',
             parameters=[*_parameter_files(context, defaults), parameters or {}],
+            ros_arguments=[*joins(executable), *ros_arguments],
             **STOP,
             **options,
         )
@@ -354,8 +369,20 @@ def gate(parameters: dict) -> Node:
         output='screen',
         parameters=[parameters],
         namespace=Derived(lambda space: space.strip('/'), 'namespace'),
+        ros_arguments=joins('launch_gate'),
         **STOP,
     )
+
+
+def joins(name: str) -> list:
+    """Return the ROS arguments by which a node joins its enclave."""
+    return ['--enclave', Derived(lambda root: f'{root}/{name}' if root else '/', 'enclaves')]
+
+
+def joined(context: LaunchContext, name: str) -> dict[str, str]:
+    """Return the variables by which a command that takes no ROS arguments joins its enclave."""
+    root = value(context, 'enclaves')
+    return {'ROS_SECURITY_ENCLAVE_OVERRIDE': f'{root}/{name}'} if root else {}
 
 
 def log_level() -> list:
@@ -384,6 +411,7 @@ def microphones(hears: Callable[[str], Condition], essential: Condition) -> list
             }
         ],
         condition=hears('audio_capture'),
+        ros_arguments=joins('audio_capture'),
         **STOP,
     )
     return [
@@ -400,8 +428,9 @@ def microphones(hears: Callable[[str], Condition], essential: Condition) -> list
     ]
 
 
-def realsense(depth: bool, essential: Condition) -> list:
-    """Return realsense2_camera with the streams that are needed and no more, where chosen."""
+def cameras(depth: bool, essential: Condition) -> list:
+    """Return realsense2_camera and our node of the same topics, each where it is chosen."""
+    # The streams that are needed and no more.
     streams = {
         'enable_color': True,
         'enable_depth': depth,
@@ -417,9 +446,18 @@ def realsense(depth: bool, essential: Condition) -> list:
         output='screen',
         parameters=[{**streams, 'depth_module.depth_profile': '640x480x6'} if depth else streams],
         condition=chosen('camera', 'realsense'),
+        ros_arguments=joins('camera'),
         **STOP,
     )
-    return [ends_where(camera, essential), camera]
+    own = ours(
+        'realsense',
+        'realsense.yaml',
+        {'enable_depth': depth, 'file': typed('camera_file')},
+        condition=chosen('camera', 'quiet_nav'),
+        essential=essential,
+        ros_arguments=log_level(),
+    )
+    return [ends_where(camera, essential), camera, own]
 
 
 def ends_where(process: ExecuteProcess, essential: Condition) -> OpaqueFunction:
@@ -446,6 +484,7 @@ def map_and_rviz() -> list:
             output='screen',
             arguments=['-d', LaunchConfiguration('rviz_config')],
             condition=IfCondition(LaunchConfiguration('rviz')),
+            ros_arguments=joins('rviz'),
             **STOP,
         ),
     ]

@@ -16,6 +16,7 @@
 """The commands as a user runs them: train, export, evaluate, one after the other."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -91,21 +92,26 @@ optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
     assert 'a checkpoint of the task order (audio), expected distance' in str(result.exception)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
         (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of av-order'),
         (('train', 'near-wall', '--data', 'nowhere', '--out', 'x'), 'no such folder'),
+        (('train', 'order', '--data', '.', '--out', 'x', '--init', 'no.ckpt'), 'No such file'),
         (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'No such file'),
         (('evaluate', 'none.onnx', '--data', '.'), 'No such file'),
+        (('evaluate', 'none.ckpt', '--data', '.'), 'No such file'),
         (('export', 'none.ckpt', '--out', 'x.onnx'), 'No such file'),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path):
+def test_bad_input_is_one_line_and_exit_code_2_before_torch_is_imported(arguments, said, tmp_path):
+    # A torch that cannot be imported: a command that needs it to say so fails here.
+    (tmp_path / 'torch.py').write_text('raise AssertionError("torch was imported")')
     done = subprocess.run(
         [sys.executable, '-m', 'quiet_nav.cli', *arguments],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': f'{tmp_path}:{os.environ.get("PYTHONPATH", "")}'},
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.returncode == 2
+    assert done.returncode == 2, done.stderr
     assert said in done.stderr and done.stderr.count('\n') == 1

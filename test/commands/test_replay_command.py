@@ -16,6 +16,7 @@
 """`quiet_nav replay`: files, figures where depth can judge, one line where it cannot begin."""
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -23,10 +24,13 @@ import sys
 from bag_recording import Recording, standing
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from quiet_nav.cli import build_app
+from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.replay_files import replay_all
 from quiet_nav.evaluation.replay_plots import over_time
-from quiet_nav.evaluation.replay_report import judged, readings_csv, report
+from quiet_nav.evaluation.replay_report import judged, report, write_readings
 from quiet_nav.geometry import Side
 from quiet_nav.recordings.replay import replay, ReplaySettings
 
@@ -38,6 +42,10 @@ def command(*arguments):
         text=True,
         timeout=200,
     )
+
+
+def in_process(*arguments):
+    return CliRunner().invoke(build_app(), ['replay', *map(str, arguments)])
 
 
 def approach(seconds):
@@ -57,10 +65,11 @@ def bags(tmp_path):
 
 @pytest.mark.slow
 def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
-    found = command(*bags, '--out', tmp_path / 'one', '--jobs', 2)
-    assert found.returncode == 0, found.stderr
-    assert 'AP %' in found.stdout and 'By true distance' in found.stdout
-    again = command(*bags, '--out', tmp_path / 'two', '--jobs', 1)
+    found = in_process(*bags, '--out', tmp_path / 'one', '--jobs', 2)
+    assert found.exit_code == 0, found.output
+    assert 'AP %' in found.output and 'By true distance' in found.output
+    again = in_process(*bags, '--out', tmp_path / 'two', '--jobs', 1)
+    assert again.exit_code == 0, again.output
     files = sorted(p.relative_to(tmp_path / 'one') for p in (tmp_path / 'one').rglob('*.*'))
     assert {'drive_0/over_time.png', 'drive_1/predictions/predictions.mcap', 'table.csv',
             'reliability.png'} <= {str(p) for p in files}  # fmt: skip
@@ -73,9 +82,15 @@ def test_bags_in_parallel_or_in_turn_give_the_same_files(bags, tmp_path):
     assert float(rows[0]['accuracy']) == whole['accuracy']['value']
     assert whole['rows'] == lines['bag', 'drive_0']['rows'] + lines['bag', 'drive_1']['rows']
     assert 0 < whole['positives'] < whole['rows'] and whole['ap'] is not None
-    refused = command(*bags, '--out', tmp_path / 'two')
-    assert refused.returncode == 2 and 'there already' in refused.stderr
-    assert again.returncode == 0
+    refused = in_process(*bags, '--out', tmp_path / 'two')
+    assert isinstance(refused.exception, QuietNavError)
+    assert 'there already' in str(refused.exception)
+
+
+def _csv(found):
+    file = io.StringIO()
+    write_readings(file, found)
+    return file.getvalue()
 
 
 @pytest.mark.slow
@@ -86,7 +101,7 @@ def test_a_cluster_gives_the_same_readings(bags, model):
     spread = replay_all(bags, settings, [None, None], 1, told.append, 'local')
     here = replay_all(bags, settings, [None, None], 1, told.append)
     for one, two in zip(spread, here, strict=True):
-        assert readings_csv(one) == readings_csv(two)
+        assert _csv(one) == _csv(two)
     assert told[-1] == [1.0, 1.0]
 
 

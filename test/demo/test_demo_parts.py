@@ -26,12 +26,13 @@ from quiet_nav.demo import processes as demo_processes
 from quiet_nav.demo.pace import COMMAND_LAG_S, Pace, PaceSettings, READING_LAG_S
 from quiet_nav.demo.picture import draw_run
 from quiet_nav.demo.processes import Processes
-from quiet_nav.demo.run import load_run, Progress, save_run, TrackRun
+from quiet_nav.demo.run import Progress, save_run, TrackRun
 from quiet_nav.demo.view import one_line
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
+from quiet_nav.trials.result_files import read_run
 
 S = 1_000_000_000
 
@@ -96,13 +97,13 @@ def test_run_survives_its_file_and_draws(tmp_path):
     run.bumped()
     result = run.result('classroom', 'tracker', 'trio', 4)
     save_run(tmp_path / 'run.json', result)
-    assert load_run(tmp_path / 'run.json') == result
+    assert read_run(tmp_path / 'run.json') == result
     assert (result.offset_m, result.heading, result.outcome) == (0.8, 'straight', 'collision')
     draw_run(tmp_path / 'demo.png', result)
     assert (tmp_path / 'demo.png').stat().st_size > 10_000
     (tmp_path / 'run.json').write_text('{"room": 1}')
     with pytest.raises(QuietNavError, match='not a run of the demo'):
-        load_run(tmp_path / 'run.json')
+        read_run(tmp_path / 'run.json')
 
 
 def test_progress_crosses_a_pipe_and_other_lines_are_none():

@@ -124,5 +124,5 @@ def test_robot_at_a_real_wall_hears_a_ripple_that_tells_the_distance():
 def test_file_that_is_no_measurement_is_named(tmp_path):
     file = tmp_path / 'other.npz'
     file.write_bytes(b'nothing')
-    with pytest.raises(QuietNavError, match='no compact file of measurements'):
+    with pytest.raises(QuietNavError, match='no NumPy archive'):
         load_epuck_wall(file)

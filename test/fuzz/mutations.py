@@ -37,6 +37,16 @@ TOKENS = [
     b'\xff\xff\xff\x7f', b'\xff\xff\xff\xff', b'\x00\x00\x00\x80', b'IHDR', b'data', b'RIFF',
 ]  # fmt: skip
 
+#: Whole files of kinds that made parsers of every form fall.
+KINDS = [
+    b'', b'\n', b'\x00' * 64, b'\xff', b'\xff\xfe', b'1', b'""', b'[]', b'{}', b'null', b'true',
+    b'2001-99-99', b'2001-01-01', b'2001-01-01T25:61:61Z', b'[' * 3000, b'[' * 100_000,
+    b'{"a":' * 100_000, b'x: 1\n1: 2', b'? [1]\n: 2', b'? {a: 1}\n: 2', b'1' + b'0' * 400,
+    b'9' * 5000, b'x: 1' + b'0' * 400, b'1:1:1', b'&a [*a]', b'!!binary aGk=', b'a' * 2**20,
+    b'a,b\n' + b'"' * 65_537, b'P5 ' + b'9' * 5000 + b' 1', b'{"a": NaN}', b'NaN',
+    b'a: &b [x, x]\nc: [*b, *b]', b'{"a": 1, "a": 2}',
+]  # fmt: skip
+
 
 def _nested(depth: int) -> object:
     value: object = 1

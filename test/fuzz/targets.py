@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 import functools
 import io
 import json
+import math
 from pathlib import Path
 import struct
 
@@ -55,7 +56,8 @@ class Target:
 
 def targets() -> dict[str, Target]:
     """Return every target whose libraries are installed, by name."""
-    found = [*_text(), *_lists(), *_robots(), *_bags(), *_media(), *_models()]
+    found = [*_text(), *_lists(), *_robots(), *_bags(), *_media(), *_models(), *_measured()]
+    found += _kept()
     return {target.name: target for target in found}
 
 
@@ -149,12 +151,13 @@ LABELS = {
 
 
 def _lists() -> list[Target]:
-    from quiet_nav.demo.run import load_run
     from quiet_nav.quiet_campus.annotation import read_annotation
     from quiet_nav.quiet_campus.rows import motion_distances, with_distance
     from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
     from quiet_nav.simulation.campus.build import _claim
     from quiet_nav.simulation.campus.request import CampusRequest
+    from quiet_nav.trials.result_files import read_run, read_trials
+    from quiet_nav.trials.tables import trials_to_json
 
     def annotation(path: Path) -> object:
         row = Row('R', path.parent / 'sound.wav')
@@ -170,10 +173,18 @@ def _lists() -> list[Target]:
     def text(name: str, read: Callable[[Path], object], *seeds: str) -> Target:
         return Target(name, 'list.csv', read, [seed.encode() for seed in seeds])
 
-    run = {
-        'outcome': 'destination', 'time_s': 1.0, 'path': [[0.0, 1.0]], 'listened': [
-            {'pose': {'x': 0.0, 'y': 0.0, 'yaw': 0.0}, 'probabilities': [0.5]}],
+    trial = {
+        'room': 'classroom', 'track': 'corner', 'policy': 'tracker', 'rig': 'pair', 'index': 4,
+        'offset_m': 0.8, 'heading': 'straight', 'distance_m': 3.5, 'length_m': 8.0,
+        'outcome': 'collision', 'steps': 9, 'duration_s': 71.0, 'seed': 0, 'modality': 'audio',
+        'switches': 0, 'variant': '', 'detector': 'near_wall',
     }  # fmt: skip
+    listened = [{'pose': {'x': 0.0, 'y': 0.0, 'yaw': 0.0}, 'probabilities': [0.5, math.nan]}]
+    run = {**trial, 'path': [[0.0, 1.0]], 'listened': listened}
+
+    def trials(path: Path) -> object:
+        return trials_to_json(read_trials(path))
+
     return [
         text('near-wall list', lambda p: read_obstacle_list(p, p.parent), STATIC, ROBOT, MOTION),
         text('order list', lambda p: read_order_list(p, p.parent), ORDER, MOVING),
@@ -181,7 +192,8 @@ def _lists() -> list[Target]:
         _json('annotation', 'annotation.json', annotation, ANNOTATION, {'depth': [0.4, 0.5]}),
         _json('labels', 'SFS-Static/labels.json', labels, LABELS),
         _json('manifest', 'SFS-Robot/manifest.json', manifest, {'request': {'kind': 'robot'}}),
-        _json('demo run', 'run.json', load_run, run),
+        _json('demo run', 'run.json', read_run, run),
+        _json('trials', 'trials.json', trials, {'tables': {}, 'trials': [{**trial, 'share': 0.4}]}),
     ]
 
 
@@ -222,25 +234,128 @@ def _bags() -> list[Target]:
 
     from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
     from quiet_nav.recordings.playback import events
+    from quiet_nav.view.bag import look_into
 
     def read(path: Path) -> object:
-        with Bag(path.parent) as bag:
+        with Bag(path) as bag:
             return sum(1 for _ in events(bag, find_topics(bag, BagTopics())))
 
+    def looked(path: Path) -> object:
+        return sum(1 for _ in look_into(path).messages(sound=True))
+
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         made = Recording()
         made.info(channels=1)
-        made.sound(1.0, channels=1)
-        made.odometry(standing, 1.0)
-        bag = made.write(Path(folder, 'bag'))
-        files = {path.name: path.read_bytes() for path in bag.iterdir()}
-    (data,) = (name for name in files if name != 'metadata.yaml')
-    about = files['metadata.yaml']
+        made.sound(0.5, channels=1)
+        made.odometry(standing, 0.5)
+        made.depth(lambda _: 0.7, 0.5, size=(4, 6))
+        for storage, parse in (('mcap', read), ('mcap', looked), ('sqlite3', read)):
+            bag = made.write(Path(folder, f'{len(found)}', 'bag'), storage)
+            files = {path.name: path.read_bytes() for path in bag.iterdir()}
+            (data,) = (name for name in files if name != 'metadata.yaml')
+            about = {'bag/metadata.yaml': files['metadata.yaml']}
+            name = f'bag of {storage}' + (', looked at' if parse is looked else '')
+            found.append(Target(name, f'bag/{data}', lambda path, parse=parse: parse(path.parent),
+                                [files[data]], beside=about))  # fmt: skip
+            if len(found) == 1:
+                said = files['metadata.yaml']
+                found.append(
+                    Target('bag metadata', 'bag/metadata.yaml', lambda path: read(path.parent),
+                           [said], [yaml.safe_load(said)], 'yaml', {f'bag/{data}': files[data]})
+                )  # fmt: skip
+        old = made.write(Path(folder, 'old.bag'), 'ros1')
+        found.append(Target('bag of ROS 1', 'old.bag', read, [old.read_bytes()]))
+    return found
+
+
+def _measured() -> list[Target]:
+    """Measured data of others, in the form that they are published in and in ours."""
+    from quiet_nav.evaluation.reality.measurements import load_epuck_wall, load_measured_room
+
+    rng = np.random.default_rng(0)
+
+    def packed(**arrays: np.ndarray) -> list[bytes]:
+        found = []
+        for save in (np.savez, np.savez_compressed):
+            buffer = io.BytesIO()
+            save(buffer, **arrays)
+            found.append(buffer.getvalue())
+        return found
+
+    room = packed(
+        responses=rng.integers(-99, 99, (2, 3, 40)).astype(np.int16),
+        scale=np.full((2, 3, 1), 1e-4, np.float32),
+        absorption_percent=np.array([0, 50]),
+        source=np.array(['S000-100', 'S090-100', 'SBG1']),
+        source_xy_m=rng.uniform(0.0, 5.0, (3, 2)),
+        receiver_xy_m=np.array([6.0, 2.0]),
+        room_m=np.array([9.7, 5.5, 2.7]),
+    )
+    wall = packed(
+        distance_m=np.linspace(0.1, 0.4, 4),
+        frequency_hz=np.linspace(600.0, 2000.0, 5),
+        magnitude=rng.uniform(0.0, 1.0, (4, 5, 2)),
+    )
+    notes = (
+        'frequencies,n_mics,signals_real_vect,signals_imag_vect\n'
+        '[1.0 2.0 3.0],2,[0.1 9.0 0.1 0.2 8.0 0.2],[0.0 0.0 0.0 0.0 0.0 0.0]\n'
+    )
+    names = [f'motors_a_noprops_{10 * number}.csv' for number in range(8)]
+    beside = {f'csv_files/{name}': notes.encode() for name in names[1:]}
     return [
-        Target('bag', f'bag/{data}', read, [files[data]], beside={'bag/metadata.yaml': about}),
-        Target('bag metadata', 'bag/metadata.yaml', read, [about], [yaml.safe_load(about)], 'yaml',
-               {f'bag/{data}': files[data]}),
+        Target('measured room', 'room.npz', load_measured_room, room),
+        Target('measured wall', 'wall.npz', load_epuck_wall, wall),
+        Target('notes at a wall', f'csv_files/{names[0]}',
+               lambda path: load_epuck_wall(path.parent), [notes.encode()], beside=beside),
     ]  # fmt: skip
+
+
+def _kept() -> list[Target]:
+    """Files that quiet_nav itself keeps and reads again."""
+    from quiet_nav.perception.fingerprint import Fingerprint
+    from quiet_nav.perception.interference import load_places
+
+    fingerprint = {
+        'format': 1, 'rig': 'r', 'robot': 'x', 'made_ns': 5,
+        'frequency_hz': [100.0 * number for number in range(1, 9)],
+        'ears': {'0': [[-3.0] * 8] * 3, '1': [[-3.5] * 8]},
+    }  # fmt: skip
+
+    def learnt(path: Path) -> object:
+        found = Fingerprint.load(path, 'r', 'x')
+        return found.get(0), found.get(1)
+
+    found = [
+        _json('fingerprint', 'fingerprint.json', learnt, fingerprint),
+        _yaml('own sound', load_places, _shipped('config/robots', ('turtlebot4.sound.yaml',))),
+    ]
+    return found + _stop() + _scores()
+
+
+def _stop() -> list[Target]:
+    from quiet_nav.nodes.wall_follower.emergency_stop import EmergencyStop
+
+    def latched(path: Path) -> object:
+        # Whatever the file says, the robot stands.
+        assert EmergencyStop(path).reason
+        return None
+
+    return [_json('emergency stop', 'latch.json', latched, {'reason': 'pressed'})]
+
+
+def _scores() -> list[Target]:
+    try:
+        from quiet_nav.study.run import read_scores
+    except ImportError:
+        return []
+    value = {'value': 0.5, 'low': 0.4, 'high': 0.6}
+    figure = {'value': value, 'chance': value, 'no_input': None, 'higher_is_better': True}
+    part = {
+        'low': None, 'high': None, 'task': 'near-wall', 'kind': 'binary', 'rows': 9, 'rooms': 3,
+        'figures': {'AP': figure}, 'draws': {'rooms': ['a'], 'values': [0.5, None]},
+    }  # fmt: skip
+    return [_json('scores', 'scores.json', read_scores, [part])]
 
 
 def _media() -> list[Target]:
@@ -297,6 +412,7 @@ def _models() -> list[Target]:
         return []
     from quiet_nav.perception.detector import NearWallDetector
     from quiet_nav.perception.model_metadata import ModelMetadata
+    from quiet_nav.perception.sight.image_detector import ImageDetector
 
     helper, real = onnx.helper, onnx.TensorProto.FLOAT
     nodes = [
@@ -320,15 +436,20 @@ def _models() -> list[Target]:
     for key, text in ModelMetadata('window', 480).to_strings().items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, text
-    found = [Target('model', 'model.onnx', NearWallDetector.load, [model.SerializeToString()])]
-    return found + _checkpoints()
+    data = model.SerializeToString()
+    return [
+        Target('model', 'model.onnx', NearWallDetector.load, [data]),
+        Target('image model', 'model.onnx', ImageDetector.load, [data]),
+        *_checkpoints(),
+    ]
 
 
 def _checkpoints() -> list[Target]:
     try:
         import torch
 
-        from quiet_nav.learning.checkpoints import load_checkpoint, task_of
+        from quiet_nav.learning.authors.weights import read_authors_checkpoint
+        from quiet_nav.learning.checkpoints import load_checkpoint, starting_point, task_of
         from quiet_nav.learning.recipe import Recipe, recipe_to_dict
     except ImportError:
         return []
@@ -345,4 +466,35 @@ def _checkpoints() -> list[Target]:
             content = {'hyper_parameters': parameters, 'state_dict': {'network.a': torch.zeros(3)}}
             torch.save(content, buffer, _use_new_zipfile_serialization=new)
             seeds.append(buffer.getvalue())
-    return [Target('checkpoint', 'x.ckpt', load, seeds)]
+    return [
+        Target('checkpoint', 'x.ckpt', load, seeds),
+        Target("authors' checkpoint", 'x.pth.tar', read_authors_checkpoint, _published()),
+        Target('network to start from', 'x.onnx', starting_point, [_first_network()]),
+    ]
+
+
+def _first_network() -> bytes:
+    """Return a model with the one layer by which the network that it is of is known."""
+    import onnx
+
+    from quiet_nav.perception.model_metadata import ModelMetadata
+
+    weights = onnx.numpy_helper.from_array(np.zeros((16, 1, 3, 3), np.float32), 'features.0.weight')
+    graph = onnx.helper.make_graph([], 'seed', [], [], [weights])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid('', 18)])
+    for key, text in ModelMetadata('context', 48_000).to_strings().items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, text
+    return bytes(model.SerializeToString())
+
+
+def _published() -> list[bytes]:
+    """Return files with a few of the names that the authors' have."""
+    import torch
+
+    found = []
+    for names in (('net.features.0.weight', 'fc.1.weight'), ('net.features.0.weight', 'x')):
+        buffer = io.BytesIO()
+        torch.save({'state_dict': {f'module.{name}': torch.zeros(3) for name in names}}, buffer)
+        found.append(buffer.getvalue())
+    return found

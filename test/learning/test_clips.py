@@ -24,8 +24,12 @@ from quiet_nav.learning.detectors.vggish.data import (  # noqa: E402
     ClipDataset,
     distance_bin,
     EpochSampler,
+    LogMelDataset,
 )
-from quiet_nav.learning.recipe import Recipe  # noqa: E402
+from quiet_nav.learning.recipe import Recipe, recipe_from_dict  # noqa: E402
+from quiet_nav.quiet_campus.lists import load_splits  # noqa: E402
+from quiet_nav.quiet_campus.rows import read_audio  # noqa: E402
+from quiet_nav.sound.logmel import log_mel  # noqa: E402
 
 
 def test_what_is_drawn_depends_on_seed_epoch_and_index_alone(campus):
@@ -76,3 +80,56 @@ def test_recording_shorter_than_a_clip_is_wrapped(campus):
     audio = train.cache.read(train.rows[0], 0.0, 3 * 48000)
     assert len(audio) == 3 * 48000
     np.testing.assert_array_equal(audio[:48000], audio[48000:96000])
+
+
+LOG_MELS = {'kind': 'vggish', 'width': 0.0625, 'options': {'log_mels': True, 'rank': 8}}
+
+
+def test_clips_of_log_mels_are_those_of_the_waveform_but_for_the_ends(campus):
+    row = load_splits(campus).val[0]
+    data = LogMelDataset([row], recipe_from_dict({'network': LOG_MELS}), False)
+    clip = data[0]['log_mel'].numpy()
+    whole = read_audio(row, 0.0, 3.0)
+    first = (300 - 96) // 2
+    alone = log_mel(whole[160 * first : 160 * first + 15_360], pad=True)
+    assert clip.shape == (96, 64)
+    np.testing.assert_allclose(clip[1:-1], alone[1:-1], atol=0.02)
+
+
+def test_clips_of_log_mels_are_drawn_from_seed_epoch_and_index(campus):
+    rows = load_splits(campus).train
+    options = {**LOG_MELS['options'], 'equaliser_db': 6.0}
+    recipe = recipe_from_dict({'network': {**LOG_MELS, 'options': options}})
+    one, other = (LogMelDataset(rows, recipe, True) for _ in range(2))
+    assert len(one) == 10 * len({row.audio for row in rows})
+    assert torch.equal(one[3, 5]['log_mel'], other[3, 5]['log_mel'])
+    assert not torch.equal(one[3, 5]['log_mel'], other[4, 5]['log_mel'])
+
+
+def test_equaliser_is_the_same_for_every_frame_of_a_clip(campus):
+    rows = load_splits(campus).train[:1]
+    plain = {'amplitude': [1.0, 1.0]}
+    options = {**LOG_MELS['options'], 'equaliser_db': 6.0}
+    made = [
+        LogMelDataset(
+            rows,
+            recipe_from_dict({'network': {**LOG_MELS, 'options': o}, 'augment': plain}),
+            True,
+        )[0, 0]['log_mel']
+        for o in (LOG_MELS['options'], options)
+    ]
+    added = made[1] - made[0]
+    assert float(added.std(dim=0).max()) < 1e-4 < float(added[0].std())
+
+
+def test_log_mels_have_no_distractors(campus):
+    augment = {'distractors': 'synthetic', 'distractor_probability': 0.5}
+    recipe = recipe_from_dict({'network': LOG_MELS, 'augment': augment})
+    with pytest.raises(QuietNavError, match='log_mels: false'):
+        LogMelDataset(load_splits(campus).train, recipe, True)
+
+
+def test_unknown_option_of_the_papers_network_is_named(campus):
+    recipe = recipe_from_dict({'network': {'kind': 'vggish', 'options': {'ranks': 3}}})
+    with pytest.raises(QuietNavError, match='ranks'):
+        clip_datasets(campus, recipe)

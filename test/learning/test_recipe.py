@@ -50,6 +50,7 @@ def test_every_shipped_recipe_loads_and_survives_a_checkpoint():
         ({'optim': {'epochs': 'many'}}, "epochs: should be a whole number, found 'many'"),
         ({'optim': {'epochs': 0}}, 'optim.epochs'),
         ({'optim': {'name': 'magic'}}, 'sgd, adamw'),
+        ({'optim': {'precision': 'half'}}, 'auto, 32-true, bf16-mixed'),
         ({'augment': {'amplitude': [0.5]}}, r'augment\.amplitude\[1\] is missing'),
         ({'augment': {'distractor_probability': 0.5}}, 'distractors'),
         ({'network': 'vggish'}, "network: should be a mapping, found 'vggish'"),
@@ -79,3 +80,27 @@ def test_files_that_are_no_recipe_are_one_line(tmp_path, data):
     with pytest.raises(QuietNavError, match=r'^recipe .*mine\.yaml: ') as found:
         load_recipe(tmp_path / 'mine.yaml')
     assert '\n' not in str(found.value)
+
+
+def test_auto_takes_bfloat16_only_where_the_processor_has_units_for_it(monkeypatch):
+    torch = pytest.importorskip('torch')
+    from quiet_nav.learning import precision
+
+    def having(*units):
+        monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: dict.fromkeys(units, True))
+
+    having('avx2', 'avx512_f')
+    assert precision.settled('auto', 'cpu') == '32-true'
+    assert 'float32' in precision.described('auto', 'cpu')
+    for unit in ('avx512_bf16', 'amx_bf16', 'sve_bf16'):
+        having('avx2', unit)
+        assert precision.settled('auto', 'cpu') == 'bf16-mixed'
+    assert precision.settled('32-true', 'cpu') == '32-true'
+    having()
+    assert precision.settled('bf16-mixed', 'cpu') == 'bf16-mixed'
+    assert '(as asked)' in precision.described('bf16-mixed', 'cpu')
+
+
+def test_every_recipe_leaves_the_precision_to_the_processor_or_says_float32():
+    found = {load_recipe(recipe_file(n)).optim.precision for n in resources.names(resources.RECIPE)}
+    assert found <= {'auto', '32-true'}

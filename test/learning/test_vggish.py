@@ -93,3 +93,38 @@ def test_masked_bands_no_longer_matter(network):
     changed[:, :, :16] += 3.0
     changed[:, :, 16:32] -= 3.0
     torch.testing.assert_close(mask_bands(changed, keep), mask_bands(log_mel, keep))
+
+
+@pytest.mark.parametrize('rank', [0, 8])
+def test_widened_network_says_the_same_and_its_copies_learn_different_things(rank):
+    torch.manual_seed(1)
+    narrow, wide = NearWallVggish(0.0625, rank=rank).eval(), NearWallVggish(0.125, rank=rank).eval()
+    for module in narrow.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    wide.load_state_dict(wide.upgraded(narrow.state_dict()))
+    batch = {'log_mel': torch.randn(3, 96, 64)}
+    with torch.no_grad():
+        expected, found = narrow.from_batch(batch), wide.from_batch(batch)
+    torch.testing.assert_close(found.near, expected.near, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found.distance, expected.distance, atol=1e-4, rtol=1e-4)
+    wide.from_batch(batch).near.sum().backward()
+    slope = wide.trunk.features[4].weight.grad
+    one, copy = slope.chunk(2)
+    assert not torch.allclose(one, copy, rtol=0.1)
+
+
+def test_network_that_is_no_multiple_is_not_widened():
+    narrow, wide = NearWallVggish(0.125), NearWallVggish(0.1875)
+    given = wide.upgraded(narrow.state_dict())
+    name = 'trunk.features.0.weight'
+    assert given[name].shape == narrow.state_dict()[name].shape
+
+
+def test_fully_connected_matrices_of_a_rank_have_the_papers_ends():
+    with torch.device('meta'):
+        trunk = NearWallVggish(rank=32).trunk
+    dense = [(m[0].in_features, m[1].out_features) for m in trunk.embeddings[::2]]
+    assert dense == [(12288, 4096), (4096, 4096), (4096, 128)]
+    assert {m[0].out_features for m in trunk.embeddings[::2]} == {32}

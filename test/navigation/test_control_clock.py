@@ -52,10 +52,18 @@ def test_a_clock_that_is_slewed_is_followed_by_stamps_without_a_word():
 def test_simulated_time_is_the_time_of_control_and_stands_where_it_stands():
     clock = ControlClock(simulated=True)
     for i in range(10):
-        assert ticked(clock, 0.1 * i, i) == EPOCH + i * S
-    assert not clock.stands(round(1.0 * S))
-    assert 'stood still' in clock.stands(round((0.9 + STANDS_S + 0.1) * S))
+        assert ticked(clock, 0.02 * i, i) == EPOCH + i * S
+    assert not clock.stands(round(0.3 * S))
+    assert 'stood still' in clock.stands(round((0.18 + STANDS_S + 0.01) * S))
     assert clock.jump == ''
+
+
+def test_simulated_time_of_a_slow_simulation_stands_after_four_of_its_periods():
+    clock = ControlClock(simulated=True)
+    for i in range(10):
+        ticked(clock, 0.5 * i, 0.01 * i)
+    assert not clock.stands(round((4.5 + 1.9) * S))
+    assert clock.stands(round((4.5 + 2.1) * S))
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('quiet_nav.action', reason='the action is not built (make setup does)')
 pytest.importorskip('pyroomacoustics', reason='rooms need the extra simulation')
 
-from quiet_nav.demo.run import load_run
 from quiet_nav.recordings.bag_types import bag_typestore
+from quiet_nav.trials.result_files import read_run
 
 pytestmark = pytest.mark.realtime
 
@@ -112,7 +112,7 @@ def test_demo_reaches_the_end_of_a_track_and_leaves_picture_bag_and_logs(tmp_pat
     assert 'destination: 0.50 of 0.50 m' in said
     assert nodes_of(out) == []
     assert (out / 'demo.png').read_bytes().startswith(b'\x89PNG')
-    result = load_run(out / 'run.json')
+    result = read_run(out / 'run.json')
     assert result.outcome == 'destination'
     assert result.distance_m == pytest.approx(0.5)
     assert len(result.listened) == result.steps or len(result.listened) == result.steps + 1

@@ -29,6 +29,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile
 from std_srvs.srv import Trigger
@@ -287,6 +289,30 @@ def test_values_out_of_range_end_the_start_with_2(start, name, value):
     node = start(**{name: value})
     assert node.process.wait(60) == 2
     assert f'parameter {name}' in node.log.lower() or name in node.log
+
+
+def test_what_was_read_at_configure_is_refused_by_the_service_until_cleanup(robot, start):
+    start()
+    assert robot.matched()
+
+    def set_(name, value):
+        request = SetParameters.Request(
+            parameters=[Parameter(name, value=value).to_parameter_msg()]
+        )
+        return robot.call(SetParameters, 'near_wall/set_parameters', request).results[0]
+
+    for name, value in (('rig', 'trio'), ('rate_hz', 4.0), ('max_age_s', 2.0)):
+        answer = set_(name, value)
+        assert not answer.successful
+        assert f'parameter {name}: read when the node is configured' in answer.reason
+    answer = set_('data_folder', '/elsewhere')
+    assert not answer.successful and 'data_folder is read when the node starts' in answer.reason
+    assert robot.change(Transition.TRANSITION_DEACTIVATE)
+    assert not set_('rig', 'trio').successful
+    assert robot.change(Transition.TRANSITION_CLEANUP)
+    assert set_('rig', 'trio').successful
+    assert robot.change(Transition.TRANSITION_CONFIGURE)
+    assert not set_('rig', 'pair').successful
 
 
 def test_every_parameter_is_described_with_its_range(robot, start):

@@ -221,6 +221,20 @@ def test_overlay_is_drawn_only_while_somebody_looks(ros):
     assert ros.spin_until(lambda: camera.get_subscription_count() == 0, 15.0)
 
 
+def test_without_a_camera_the_strips_alone_are_shown(ros):
+    pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')
+    bench = Bench(ros, 'blind')
+    bench.viewer.create_subscription(Image, 'near_wall/image', bench.images.append, 1)
+
+    def pictured():
+        bench.show(heard(Side.LEFT, 0.2))
+        return bench.images
+
+    assert ros.spin_until(pictured, 15.0)
+    image = bench.images[-1]
+    assert (image.encoding, image.width, image.height) == ('rgb8', 640, 80)
+
+
 def test_overlay_is_of_the_topic_that_is_named_compressed_too(ros):
     cv2 = pytest.importorskip('cv2')
     pytest.importorskip('cv_bridge', reason='cv_bridge is not installed')

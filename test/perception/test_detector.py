@@ -19,6 +19,7 @@ import dataclasses
 import json
 import math
 
+from loudness_model import write_model as write_clip_model
 import numpy as np
 import pytest
 
@@ -28,7 +29,7 @@ from quiet_nav.perception.detector import HeardWindow, NearWallDetector
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import Context, parse_context, parse_question, Question
 from quiet_nav.resources import shared_folders
-from quiet_nav.sound.windows import Window
+from quiet_nav.sound.windows import clip_batch, clip_starts, Window
 
 S = 1_000_000_000
 BOTH = Context.REFERENCE | Context.OTHER_EARS
@@ -370,3 +371,25 @@ def test_models_for_a_newer_onnx_say_what_to_update(tmp_path, context_model):
     model.ir_version = 99
     onnx.save(model, str(tmp_path / 'new.onnx'))
     assert 'update onnxruntime' in refused(tmp_path / 'new.onnx')
+
+
+def test_model_of_clips_answers_with_their_mean_and_deviation(tmp_path):
+    detector = NearWallDetector.load(write_clip_model(tmp_path / 'a.onnx', full=0.1), threads=1)
+    one = heard(1, Side.LEFT, 3 * S)
+    (reading,) = detector.session().read([one])
+    starts = clip_starts(48_000, 20, start_ns=3 * S)
+    clips = clip_batch(one.window.samples, starts)
+    near = np.square(clips.astype(float)).mean(axis=1) / 0.1
+    assert reading.probability == pytest.approx(near.mean(), rel=1e-5)
+    assert reading.spread == pytest.approx(near.std(), rel=1e-3)
+    assert (reading.clips, reading.context) == (20, Context.ALONE)
+    drawn = detector.session(seed=3).read([one])[0]
+    assert drawn.probability != reading.probability
+    assert drawn == detector.session(seed=3).read([one])[0]
+
+
+def test_model_that_slides_over_the_window_says_in_how_many_steps(tmp_path):
+    path = write_clip_model(tmp_path / 'a.onnx', 'window', full=0.1)
+    for clips in (5, 20):
+        (reading,) = NearWallDetector.load(path, 1, clips).session().read([heard(1, Side.LEFT)])
+        assert reading.clips == 13

@@ -107,26 +107,58 @@ def test_invalid_reading_is_never_near():
 
 def test_overlay_draws_the_newest_at_the_right_and_keeps_the_rest_of_the_image():
     strip = ProbabilityStrip(length=4)
-    image = np.full((64, 80, 3), 77, np.uint8)
+    image = np.full((96, 203, 3), 77, np.uint8)
     strip.add(heard(0.0))
     strip.add(heard(0.4))
     drawn = strip.draw(image)
     assert image.max() == 77, 'the camera image itself stays as it is'
-    assert (drawn[:60] == 77).all()
+    # Rows of 8 pixels: a strip and the legend; the number before the strip takes 43.
+    assert (drawn[:80] == 77).all()
     expected = np.round(255 * colours(np.array([np.nan, np.nan, 0.0, 0.4])))
     expected[:2] = 0
     for column in range(4):
-        assert (drawn[60:, column * 20 : column * 20 + 20] == expected[column]).all()
+        begin = 43 + 40 * column
+        assert (drawn[80:87, begin : begin + 40] == expected[column]).all()
 
 
 def test_overlay_has_a_strip_a_side_front_above_left_above_right():
     strip = ProbabilityStrip(length=1)
     for side, p in ((Side.RIGHT, 0.1), (Side.FRONT, 0.2), (Side.LEFT, 0.3)):
         strip.add(heard(p, side))
-    drawn = strip.draw(np.zeros((64, 64, 3), np.uint8))
+    drawn = strip.draw(np.zeros((96, 200, 3), np.uint8))
     assert strip.sides == (Side.FRONT, Side.LEFT, Side.RIGHT)
-    for row, p in ((52, 0.2), (56, 0.3), (60, 0.1)):
-        assert (drawn[row : row + 4] == np.round(255 * colours(np.array(p)))).all()
+    for row, p in ((64, 0.2), (72, 0.3), (80, 0.1)):
+        assert (drawn[row : row + 7, 43:] == np.round(255 * colours(np.array(p)))).all()
+
+
+def test_overlay_says_its_numbers_in_letters_that_are_legible_where_rviz_shows_it():
+    strip = ProbabilityStrip()
+    strip.add(heard(0.1))
+    without = strip.draw(np.zeros((480, 640, 3), np.uint8))[400:440, :200]
+    # White on black, and at the 0.56 of its size that RViz's panel has still 11 pixels high.
+    rows = np.flatnonzero((without.min(axis=2) > 200).any(axis=1))
+    assert 0.56 * (rows[-1] - rows[0] + 1) >= 11
+    strip.add(heard(0.3))
+    assert (strip.draw(np.zeros((480, 640, 3), np.uint8))[400:440, :200] != without).any()
+
+
+def test_overlay_says_below_its_strips_what_their_colors_mean():
+    strip = ProbabilityStrip()
+    strip.add(heard(0.1))
+    legend = strip.draw(np.zeros((480, 640, 3), np.uint8))[440:]
+    bar = legend[20, (legend[20].max(axis=1) > 0) & (legend[20].min(axis=1) < 200)]
+    for p in (0.0, 0.5, 1.0):
+        wanted = 255 * colours(np.array(p))
+        assert np.abs(bar - wanted).sum(axis=1).min() < 12
+
+
+def test_strips_without_a_camera_are_the_same_rows():
+    strip = ProbabilityStrip()
+    strip.add(heard(0.1))
+    strip.add(heard(0.2, Side.RIGHT))
+    alone = strip.alone()
+    assert alone.shape == (120, 640, 3)
+    assert np.array_equal(alone, strip.draw(np.zeros((480, 640, 3), np.uint8))[360:])
 
 
 def test_overlay_has_a_blue_border_only_while_a_wall_is_near():
@@ -145,6 +177,7 @@ def test_overlay_forgets_what_is_older_than_the_strip():
     strip = ProbabilityStrip(length=3)
     for p in np.linspace(0.0, 0.4, 1000):
         strip.add(heard(p))
-    drawn = strip.draw(np.zeros((16, 3, 3), np.uint8))
+    drawn = strip.draw(np.zeros((48, 44, 3), np.uint8))
     newest = np.round(255 * colours(np.linspace(0.0, 0.4, 1000)[-3:]))
-    assert (drawn[-1] == newest).all()
+    # The text before the strip takes half of so narrow an image.
+    assert np.array_equal(np.unique(drawn[40, 22:], axis=0), np.unique(newest, axis=0))

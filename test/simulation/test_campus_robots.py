@@ -125,6 +125,12 @@ def test_the_same_bytes_with_two_workers_and_after_a_stop(tmp_path):
 @pytest.mark.slow
 def test_a_robot_is_there_before_its_room_says_that_it_is_done(noisy, tmp_path, monkeypatch):
     monkeypatch.setattr(robot_kind, 'WINDOW_S', 0.5)
+    # The other rooms are there already: one that is made shows it.
+    copied = tmp_path / 'SFS-Robot'
+    shutil.copytree(noisy, copied)
+    shutil.rmtree(copied / 'ProcessedData' / 'SIM-0000')
+    shutil.rmtree(copied / 'Robots' / 'SIM-0000')
+    shutil.rmtree(copied / 'data-split')
     written = []
 
     def stop(folder, room, request):

@@ -59,13 +59,16 @@ class FakeSoundDevice:
     def query_devices(self, device=None, kind=None):
         one = {
             'name': 'USB microphone', 'index': 0, 'max_input_channels': 2,
-            'default_samplerate': 48_000.0,
+            'default_samplerate': 48_000.0, 'hostapi': 0,
         }  # fmt: skip
         if device in (0, None, 'USB') and (kind or device is not None):
             return one
         if device is not None:
             raise ValueError(f'No input device matching {device!r}')
         return [one, one | {'name': 'speaker', 'index': 1, 'max_input_channels': 0}]
+
+    def query_hostapis(self):
+        return ({'name': 'ALSA'},)
 
     def RawInputStream(self, **options):  # noqa: N802
         if self.refuses:

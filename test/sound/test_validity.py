@@ -65,6 +65,8 @@ def test_faults_are_named(window, word):
         (Window.from_samples(np.zeros(48_000)), None, FaultKind.SILENT),
         (with_samples(77, np.nan), None, FaultKind.NOT_FINITE),
         (with_samples(slice(0, 480), 1.0), None, FaultKind.CLIPPED),
+        (with_samples(slice(9000, 11_000), 0.0), None, FaultKind.STANDING),
+        (with_samples(slice(40_000, 42_000), 0.01), None, FaultKind.STANDING),
         (Window.from_samples(NOISE[:16_000]), None, FaultKind.INCOMPLETE),
         (Window(NOISE, 0, 1, valid=False, reason='a gap'), None, FaultKind.INCOMPLETE),
         (Window.from_samples(NOISE, 0), 4_100_000_000, FaultKind.STALE),

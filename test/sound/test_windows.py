@@ -40,14 +40,37 @@ def test_short_window_is_not_valid():
     assert window.reason == 'only 2.99 s of 3.00 s of sound heard yet'
 
 
-def test_evenly_spaced_clips_reach_from_start_to_end(window):
+def test_evenly_spaced_clips_are_100_ms_apart_up_to_the_windows_end(window):
     clips = cut_clips(window)
     assert len(clips) == 20
-    assert clips[0].start_ns == window.start_ns
-    assert clips[-1].end_ns == window.end_ns
+    assert window.start_ns <= clips[0].start_ns
+    assert 0 <= window.end_ns - clips[-1].end_ns < 100_000_000
     assert all(c.end_ns - c.start_ns == 960_000_000 for c in clips)
-    gaps = np.diff([c.start_ns for c in clips])
-    assert gaps == pytest.approx(2_040_000_000 / 19, abs=70_000)
+    assert np.diff([c.start_ns for c in clips]) == pytest.approx(100_000_000, abs=2)
+
+
+def test_windows_that_overlap_have_clips_in_common():
+    sound = np.random.default_rng(0).standard_normal(80_000).astype(np.float32)
+    offset = 4321
+
+    def clips_from(first):
+        start_ns = START + first * 62_500
+        found = cut_clips(Window.from_samples(sound[first : first + 48_000], start_ns))
+        return {clip.samples.tobytes() for clip in found}
+
+    # Half a second later five clips of twenty are new.
+    assert len(clips_from(offset) & clips_from(offset + 8_000)) == 15
+    assert len(clips_from(offset) & clips_from(offset + 8_123)) in (14, 15)
+
+
+@pytest.mark.parametrize(
+    ('samples', 'count'), [(48_000, 1), (48_000, 100), (15_400, 20), (15_360, 1)]
+)
+@pytest.mark.parametrize('start_ns', [0, START, START + 50_000_001])
+def test_any_number_of_clips_lies_within_any_window(samples, count, start_ns):
+    starts = clip_starts(samples, count, start_ns=start_ns)
+    assert starts.shape == (count,)
+    assert starts.min() >= 0 and starts.max() <= samples - 15_360
 
 
 def test_a_clips_time_is_that_of_its_first_sample(window):

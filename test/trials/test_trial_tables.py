@@ -28,6 +28,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import wilson
 from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.trials.protocol import TrialOutcome, TrialResult
+from quiet_nav.trials.result_files import read_trials
 from quiet_nav.trials.sweep import FIGURES, Sweep
 from quiet_nav.trials.tables import (
     by_policy,
@@ -35,7 +36,6 @@ from quiet_nav.trials.tables import (
     fig_10_parts,
     past_corner,
     PLANS,
-    read_trials,
     trial_tables,
     trials_to_json,
 )

@@ -41,11 +41,18 @@ from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.perception.transforms import Transform
+from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.view.bag import BagPlayer, look_into, root_of
 from quiet_nav.view.rerun_layout import layout, SIDE_COLOURS
-from quiet_nav.view.rerun_scene import level_dbfs, RerunScene, spectrum, SPECTRUM_DBFS
+from quiet_nav.view.rerun_scene import (
+    level_dbfs,
+    RerunScene,
+    spectrum,
+    spectrum_at,
+    SPECTRUM_DBFS,
+)
 
 CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
 
@@ -312,3 +319,46 @@ def test_a_real_browser_draws_it_and_asks_nobody_else(page):
 def near(pixels, colour, most):
     """How many pixels are of about a color."""
     return int((np.abs(pixels - np.asarray(colour)).sum(axis=-1) < most).sum())
+
+
+def test_a_floor_plan_stands_in_its_frame_below_everything():
+    recorder = Recorder()
+    plan = load_plan('classroom')
+    RerunScene(recorder, find_rig('pair')).plan(plan)
+    assert recorder.frame('room/walls') == 'map'
+    drawn = recorder.static['room/walls', 'LineStrips3D'].strips.as_arrow_array().to_pylist()
+    walls = [np.array(strip) for strip in drawn]
+    assert np.allclose([wall[0, :2] for wall in walls], plan.corners)
+    assert np.allclose([wall[1, :2] for wall in walls], np.roll(plan.corners, -1, axis=0))
+    assert ('room/tracks', 'LineStrips3D') in recorder.static
+
+
+def test_the_rooms_own_map_is_told_apart_from_the_near_wall_map():
+    recorder = Recorder()
+    probability = np.array([[0.0, 1.0], [np.nan, 0.0]])
+    RerunScene(recorder, find_rig('pair')).room(GridMap(probability, 0.0, 0.0, 0.05), 'map', 5)
+    [(_, grid)] = recorder.logged['room/map', 'GridMap']
+    data = np.array(grid.data.as_arrow_array().to_pylist()[0], np.uint8).reshape(2, 2, 3)
+    free, occupied, unknown = data[1, 0], data[1, 1], data[0, 0]
+    assert (data[0, 1] == free).all() and occupied.mean() > free.mean() > unknown.mean()
+    assert grid.translation.as_arrow_array().to_pylist()[0][2] < 0.0
+
+
+def test_a_spectrum_stands_over_what_its_ear_heard_far_from_walls():
+    recorder = Recorder()
+    scene = RerunScene(recorder, find_rig('pair'))
+    stream = AudioStream(PcmFormat('F32LE', 2, 16_000))
+    fan = 0.05 * np.sin(2 * np.pi * 250.0 * np.arange(16_000 * 15) / 16_000)
+    stream.push(np.stack([fan, 0.0 * fan], axis=1), BEGIN)
+    scene.sound(stream)
+    at = Transform.of_pose(Pose2D(0.0, 0.0, 0.0))
+    for place, p in enumerate((0.1, 0.9, 0.1, 0.1)):
+        end_ns = BEGIN + (place + 1) * 3 * S
+        scene.placed('odom', 'base_link', end_ns, at)
+        assert ('spectrum/far/left', 'LineStrips2D') not in recorder.logged
+        scene.reading(heard(Side.LEFT, p, end_ns), 'base_link')
+    # A place that is called near teaches nothing; three that are far are enough.
+    [(time_ns, line)] = recorder.logged['spectrum/far/left', 'LineStrips2D']
+    assert time_ns == BEGIN + 12 * S
+    hz, dbfs = spectrum(fan[:48_000].astype(np.float32))
+    assert np.allclose(points(line.strips)[0], spectrum_at(hz, dbfs), atol=1.0)

@@ -46,6 +46,7 @@ from reference.markdown import cell, code, contents, sentence, table, write
 #: Parameters that bring out what a node creates only when asked to.
 VARIANTS: dict[str, list[dict[str, object]]] = {
     'near_wall': [{'modality': 'both'}],
+    'realsense': [{'align_depth': True}],
     'wall_follower': [{}, {'enable_stamped_cmd_vel': False}],
     'simulated_robot': [{}, {'enable_stamped_cmd_vel': False}],
     'live_view': [{'port': 0}],
@@ -160,22 +161,25 @@ def recorded(found: set[Interface], defaults: dict[str, Any]) -> Iterator[None]:
             setattr(owner, method, original)
 
 
-def maker(module: Any) -> tuple[Any, bool]:
+def maker(module: Any) -> tuple[Any, Any]:
     """
-    Return what a node module's ``main`` would run, and whether it runs it as a client.
+    Return what a node module's ``main`` would run, and the client that it runs it as, if any.
 
     ``main`` is called with the functions that run a node replaced, wherever they were imported.
     """
-    made: list[tuple[Any, bool]] = []
+    made: list[tuple[Any, Any]] = []
 
-    def noted(is_client: bool) -> Any:
-        def note(make: Any, *_: Any, **__: Any) -> int:
-            made.append((make, is_client))
+    def noted(client: Any) -> Any:
+        def note(make: Any, *_: Any, kind: Any = client, **__: Any) -> int:
+            made.append((make, kind))
             return 0
 
         return note
 
-    replacements = {id(runtime.run): noted(False), id(goal_client.run_client): noted(True)}
+    replacements = {
+        id(runtime.run): noted(None),
+        id(goal_client.run_client): noted(goal_client.GoalClient),
+    }
     replaced = [
         (owner, name, value)
         for key, owner in list(sys.modules.items())
@@ -199,7 +203,7 @@ def inspect_node(name: str) -> NodePage:
     """Make a node in each of its variants and return what it declares and creates."""
     module = importlib.import_module(f'quiet_nav.nodes.{name}')
     page = NodePage(name, cell((module.__doc__ or '').strip().split('\n\n')[0]))
-    make, runs_client = maker(module)
+    make, client = maker(module)
     defaults: dict[str, Any] = {}
     for variant in VARIANTS.get(name, [{}]):
         arguments = ['--ros-args']
@@ -209,8 +213,8 @@ def inspect_node(name: str) -> NodePage:
         try:
             with recorded(page.interfaces, defaults):
                 node = make()
-                if runs_client:
-                    goal_client.GoalClient(node).close()
+                if client is not None:
+                    client(node).close()
                 if isinstance(node, LifecycleNode):
                     page.lifecycle = True
                     node.trigger_configure()

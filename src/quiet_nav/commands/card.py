@@ -26,7 +26,7 @@ from quiet_nav.commands._output_options import Overwrite
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help='ONNX model with context, or of images.')],
+    model: Annotated[Path, typer.Argument(help='ONNX model with context, of clips, or of images.')],
     data: Annotated[Path, typer.Option(help='Campus with SFS-Static and SFS-Robot, or SFS-Views.')],
     out: Annotated[Path, typer.Option(help='Markdown file to write; a .json goes beside it.')],
     rooms: Annotated[
@@ -46,6 +46,7 @@ def main(
     from rich.console import Console
 
     from quiet_nav.evaluation.card import measure, tables, to_json
+    from quiet_nav.evaluation.clip_card import measure_clips
     from quiet_nav.evaluation.image_card import measure_images
     from quiet_nav.files.opening import read_text
     from quiet_nav.files.writing import refuse_existing, write_file
@@ -63,6 +64,8 @@ def main(
                 f'{100 * found.refused:.1f} % of the {found.images} images would be refused on a '
                 'robot (dark, covered, blurred ...); the figures count them all.\n\n'
             )
+        elif metadata.kind == 'vggish':
+            measured = measure_clips(model, data, rooms, status.update)
         else:
             measured = measure(model, data, rooms, wider, status.update)
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}

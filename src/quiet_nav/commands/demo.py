@@ -209,7 +209,7 @@ def _start_nodes(
     out: Path,
 ) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
-    from quiet_nav.demo.pace import PaceSettings
+    from quiet_nav.demo.pace import PaceSettings, patience
 
     pace = PaceSettings()
     timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
@@ -224,14 +224,7 @@ def _start_nodes(
         'wall_follower',
         {
             **timed,
-            # A pause of this machine is `fastest` times as long on the simulation's clock.
-            'odometry_timeout_s': min(0.2 * fastest, 1.0),
-            'jump_margin_m': min(0.1 * fastest, 1.0),
-            'jump_margin_rad': min(0.35 * fastest, 1.5),
-            'motion_delay_s': min(0.2 * fastest, 2.0),
-            'motion_margin_m': min(0.04 * fastest, 1.0),
-            'motion_margin_rad': min(0.3 * fastest, 3.0),
-            'reading_ahead_s': min(0.5 * fastest, 10.0),
+            **patience(fastest),
         },
     )
 
@@ -296,9 +289,9 @@ def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
 
 def _report(console: Console, out: Path, took_s: float) -> None:
     from quiet_nav.demo.picture import draw_run
-    from quiet_nav.demo.run import load_run
+    from quiet_nav.trials.result_files import read_run
 
-    result = load_run(out / 'run.json')
+    result = read_run(out / 'run.json')
     draw_run(out / 'demo.png', result)
     speed = result.duration_s / took_s
     console.print(

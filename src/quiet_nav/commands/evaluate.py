@@ -68,11 +68,17 @@ def main(
     from rich.console import Console
 
     from quiet_nav.evaluation.predictors import load_predictor, PAIR_KINDS, read_metadata
+    from quiet_nav.files.opening import open_regular
     from quiet_nav.files.writing import refuse_existing, write_json
+    from quiet_nav.quiet_campus.lists import refuse_no_folder
 
     refuse_existing([json] if json is not None else [], overwrite)
     refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     kind = '' if model.suffix == '.ckpt' else read_metadata(model).kind
+    if model.suffix == '.ckpt':
+        # Before torch is imported, which takes seconds.
+        open_regular(model, f'checkpoint {model}').close()
+    refuse_no_folder(data)
     if model.suffix == '.ckpt' or kind in PAIR_KINDS:
         _evaluate_task(
             model=model,

@@ -49,7 +49,15 @@ def main(
 ) -> None:
     """Make the ONNX model that a robot runs from the checkpoint of a training."""
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.opening import open_regular
     from quiet_nav.files.writing import refuse_existing, refuse_own_input, whole_file
+
+    refuse_own_input(out, [checkpoint, *([mix] if mix is not None else [])])
+    refuse_existing(out, overwrite)
+    for path in filter(None, (checkpoint, mix)):
+        # Before torch is imported, which takes seconds.
+        open_regular(path, f'checkpoint {path}').close()
+
     from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
     from quiet_nav.learning.detectors.context.deploy import deploy_context
     from quiet_nav.learning.detectors.context.network import ContextVggish
@@ -58,8 +66,6 @@ def main(
     from quiet_nav.learning.detectors.vggish.deploy import Compression, deploy, describe
     from quiet_nav.learning.detectors.vggish.network import NearWallVggish
 
-    refuse_own_input(out, [checkpoint, *([mix] if mix is not None else [])])
-    refuse_existing(out, overwrite)
     network, recipe, _ = load_checkpoint(checkpoint)
     if mix is not None:
         mix_in(network, mix, mix_share)

@@ -44,11 +44,16 @@ def main(
 ) -> None:
     """Make an ONNX model from the weights that the paper's authors publish (no code in it runs)."""
     from quiet_nav import __version__
+    from quiet_nav.files.opening import open_regular
     from quiet_nav.files.writing import refuse_existing, refuse_own_input, whole_file
-    from quiet_nav.learning.authors.weights import import_checkpoint
 
     refuse_own_input(out, [file])
     refuse_existing(out, overwrite)
+    # Before torch is imported, which takes seconds.
+    open_regular(file, f'checkpoint {file}').close()
+
+    from quiet_nav.learning.authors.weights import import_checkpoint
+
     with whole_file(out, overwrite) as part:
         difference = import_checkpoint(file, part, __version__, dense)
     size = out.stat().st_size / 1e6

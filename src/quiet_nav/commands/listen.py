@@ -92,7 +92,14 @@ def main(
     fingerprint: Annotated[
         Path | None, typer.Option(help='What its ears hear of it far from walls (calibrate).')
     ] = None,
-    clips: Annotated[int, typer.Option(min=1, max=100, help='Clips a window.')] = 20,
+    clips: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            help='Clips a window: averaged by a model of clips (vggish), how sure another one is.',
+        ),
+    ] = 20,
     seed: Annotated[
         int | None, typer.Option(min=0, help='Draw the clips at random; default: evenly spaced.')
     ] = None,

@@ -59,7 +59,14 @@ def main(
         str, typer.Option(help='Which wall: direction (of the ear) or nearest, as the node asked.')
     ] = 'direction',
     rate: Annotated[float, typer.Option(min=0.1, max=10.0, help='Decisions a second (Hz).')] = 2.0,
-    clips: Annotated[int, typer.Option(min=1, max=100, help='Clips a window.')] = 20,
+    clips: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=100,
+            help='Clips a window: averaged by a model of clips (vggish), how sure another one is.',
+        ),
+    ] = 20,
     seed: Annotated[
         int | None, typer.Option(min=0, help='Draw the clips at random; default: evenly spaced.')
     ] = None,

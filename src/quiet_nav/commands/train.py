@@ -80,6 +80,13 @@ def main(
         int | None,
         typer.Option(min=1, help='Stop a near-wall training after so many epochs of its schedule.'),
     ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Instead of the recipe's: auto (bfloat16 where the device has units for it, else "
+            'float32), 32-true or bf16-mixed.'
+        ),
+    ] = '',
     accelerator: Annotated[str, typer.Option(help="Lightning's: auto, cpu, gpu ...")] = 'auto',
     devices: Annotated[str, typer.Option(help="Lightning's: auto, a number or a list.")] = 'auto',
     num_nodes: Annotated[int, typer.Option(min=1, help='Machines that train together.')] = 1,
@@ -91,10 +98,22 @@ def main(
     OUT receives best.ckpt (best in validation), last.ckpt, result.json and a TensorBoard log.
     """
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.opening import open_regular
+    from quiet_nav.quiet_campus.lists import refuse_no_folder
+    from quiet_nav.study.tasks import refuse_unknown
+
+    # What can be wrong at once is said before torch is imported, which takes seconds.
+    refuse_unknown(task)
+    refuse_no_folder(data)
+    if init is not None:
+        open_regular(init, f'--init {init}').close()
+
     from quiet_nav.learning.checkpoints import of_study
-    from quiet_nav.learning.recipe import load_recipe, recipe_file
+    from quiet_nav.learning.recipe import load_recipe, PRECISIONS, recipe_file
     from quiet_nav.learning.training import Devices, train
 
+    if precision and precision not in PRECISIONS:
+        raise QuietNavError(f'--precision {precision}: expected one of {", ".join(PRECISIONS)}')
     changes = {'probe': probe} if probe else {}
     changes |= {'fraction': fraction} if fraction < 1.0 else {}
     study = task != DETECTOR or bool(changes or variant or trunk or input == 'both')
@@ -108,10 +127,9 @@ def main(
     def settled(chosen: Recipe) -> Recipe:
         if seed is not None:
             chosen = dataclasses.replace(chosen, seed=seed)
-        if epochs is not None:
-            optim = dataclasses.replace(chosen.optim, epochs=epochs)
-            chosen = dataclasses.replace(chosen, optim=optim)
-        return chosen
+        changed: dict[str, object] = {} if epochs is None else {'epochs': epochs}
+        changed |= {'precision': precision} if precision else {}
+        return dataclasses.replace(chosen, optim=dataclasses.replace(chosen.optim, **changed))
 
     if not study:
         chosen = settled(_detector_recipe(input, recipe, init))

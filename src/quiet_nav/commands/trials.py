@@ -90,6 +90,12 @@ def main(
         str,
         typer.Option(help='none, dark, covered, killed or back (for a minute), at a random time.'),
     ] = 'none',
+    failure: Annotated[
+        list[str] | None,
+        typer.Option(help='What fails of a sensor, COMPONENT:KIND[=AMOUNT][@SECONDS[-SECONDS]], as '
+                     'odom:stuck@60; none: the healthy run; all: it and every failure of the '
+                     'sensors that are driven by, from 60 s on; again for more. none by default.'),
+    ] = None,
     side: Annotated[
         str,
         typer.Option(help='Where the wall to follow is: left, right; track: where the track has '
@@ -161,8 +167,9 @@ def main(
 
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.writing import refuse_existing, write_json
+    from quiet_nav.trials.result_files import read_trials
     from quiet_nav.trials.sweep import FIGURES, Sweep
-    from quiet_nav.trials.tables import read_trials, trials_to_json
+    from quiet_nav.trials.tables import trials_to_json
     from quiet_nav.trials.tuning import tuned
 
     knobs = {
@@ -188,6 +195,7 @@ def main(
         own_sound=own_sound,
         waves=waves,
         camera_fault=camera_fault,
+        failures=failure or ('none',),
         side=side,
         knobs={name: value for name, value in knobs.items() if value is not None},
     )

@@ -54,6 +54,10 @@ def main(
     rig: Annotated[
         str, typer.Option(help='single, pair, trio or a YAML file; default: by the sides heard.')
     ] = '',
+    room: Annotated[
+        str,
+        typer.Option(help='Floor plan to show in Rerun (frame map): a room that ships, or a YAML.'),
+    ] = '',
     base_frame: Annotated[str, typer.Option(help='Frame of the robot.')] = 'base_link',
     namespace: Annotated[str, typer.Option(help='Namespace of the nodes, with --live.')] = '',
     host: Annotated[str, typer.Option(help='Address to serve at; 0.0.0.0: all.')] = '127.0.0.1',
@@ -86,26 +90,29 @@ def main(
     if out is not None and out.suffix not in ('.rrd', '.mcap'):
         raise QuietNavError(f'view: --out {out}: expected a name that ends in .rrd or .mcap')
     in_foxglove = foxglove or (out is not None and out.suffix == '.mcap')
+    if room and in_foxglove:
+        raise QuietNavError('view: --room is shown by Rerun: leave --foxglove (and .mcap) out')
     (need_foxglove if in_foxglove else need_rerun)()
     at = host, port if port is not None else (8765 if in_foxglove else 9090)
     if live:
         if out is not None or predictions is not None:
             raise QuietNavError('view: --out and --predictions are for bags, not for --live')
-        _become_node(*at, rig, base_frame, namespace, 'foxglove' if foxglove else 'rerun')
+        viewer = 'foxglove' if foxglove else 'rerun'
+        _become_node(*at, rig, base_frame, namespace, viewer, room)
     asked = (bag, predictions, readings, odom, rig, base_frame)
     if in_foxglove:
         _show_in_foxglove(asked, out, at, speed, once, overwrite)
     else:
-        _show_in_rerun(asked, out, at, web, overwrite)
+        _show_in_rerun(asked, out, at, web, overwrite, room)
 
 
 def _become_node(
-    host: str, port: int, rig: str, base_frame: str, namespace: str, viewer: str
+    host: str, port: int, rig: str, base_frame: str, namespace: str, viewer: str, room: str
 ) -> None:
     """Go on as the node live_view, in this process."""
     arguments = ['-m', 'quiet_nav.nodes.live_view', '--ros-args']
     values = {'host': host, 'port': port, 'base_frame': base_frame, 'rig': rig or 'trio'}
-    for name, value in (values | {'viewer': viewer}).items():
+    for name, value in (values | {'viewer': viewer, 'room': room}).items():
         arguments += ['-p', f'{name}:={value}']
     if namespace:
         arguments += ['-r', f'__ns:=/{namespace.strip("/")}']
@@ -140,25 +147,40 @@ def _play_all(view: BagView, player: BagPlayer, sound: bool) -> str:
 
 
 def _show_in_rerun(
-    asked: Asked, out: Path | None, at: tuple[str, int], web: bool, overwrite: bool
+    asked: Asked,
+    out: Path | None,
+    at: tuple[str, int],
+    web: bool,
+    overwrite: bool,
+    room: str,
 ) -> None:
     import tempfile
 
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.simulation.rooms.plan_files import load_plan
     from quiet_nav.view.bag import BagPlayer, root_of
     from quiet_nav.view.rerun_layout import layout
-    from quiet_nav.view.rerun_scene import RerunScene
+    from quiet_nav.view.rerun_scene import PLAN_FRAME, RerunScene
     from quiet_nav.view.rerun_serve import file_page, has_display, into_rrd, window
     from quiet_nav.view.serve import ended
 
     view, ears = _opened(asked)
+    plan, root = load_plan(room) if room else None, root_of(view, asked[-1])
+    if plan is not None and root != PLAN_FRAME:
+        print(
+            f'quiet_nav: the plan is not shown: nothing in the bag says where {root} is in the '
+            f'frame {PLAN_FRAME} of floor plans',
+            file=sys.stderr,
+        )
     if out is None and not web and not has_display():
         raise QuietNavError('view: no display for a window here: --web shows it in a browser')
 
     def write(path: Path) -> str:
-        views = layout(root_of(view, asked[-1]), view.has)
+        views = layout(root, view.has)
         with into_rrd(path, views, overwrite) as recording:
             scene = RerunScene(recording, ears, asked[-1])
+            if plan is not None:
+                scene.plan(plan)
             return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), sound=True)
 
     if out is not None:

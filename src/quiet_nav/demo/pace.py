@@ -64,3 +64,20 @@ class Pace:
         self._worst = 0.0
         self.factor = min(max(wanted, s.slowest), s.fastest)
         return self.factor
+
+
+def patience(fastest: float) -> dict[str, float]:
+    """
+    Return parameters of a follower in simulated time that runs up to ``fastest`` times real time.
+
+    A pause of the machine is so many times as long on the simulation's clock.
+    """
+    return {
+        'odometry_timeout_s': min(0.2 * fastest, 1.0),
+        'jump_margin_m': min(0.1 * fastest, 1.0),
+        'jump_margin_rad': min(0.35 * fastest, 1.5),
+        'motion_delay_s': min(0.2 * fastest, 2.0),
+        'motion_margin_m': min(0.04 * fastest, 1.0),
+        'motion_margin_rad': min(0.3 * fastest, 3.0),
+        'reading_ahead_s': min(0.5 * fastest, 10.0),
+    }

@@ -22,8 +22,6 @@ import json
 import math
 from pathlib import Path
 
-from quiet_nav.errors import QuietNavError
-from quiet_nav.files.json_files import read_json
 from quiet_nav.files.writing import write_json
 from quiet_nav.geometry import Pose2D
 from quiet_nav.simulation.rooms.tracks import Track
@@ -172,16 +170,3 @@ class TrackRun:
 def save_run(path: Path, result: TrialResult) -> None:
     """Write a run as JSON."""
     write_json(path, asdict(result), overwrite=True)
-
-
-def load_run(path: Path) -> TrialResult:
-    """Return the run that ``save_run`` wrote; QuietNavError where the file holds none."""
-    try:
-        raw = read_json(path, finite=False)
-        raw['path'] = tuple(map(tuple, raw['path']))
-        raw['listened'] = tuple(
-            Listened(Pose2D(**at['pose']), tuple(at['probabilities'])) for at in raw['listened']
-        )
-        return TrialResult(**raw)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise QuietNavError(f'{path}: not a run of the demo ({error})') from error

@@ -79,22 +79,24 @@ def measure(
     out = []
     for subset, judged in (('SFS-Static', _static), ('SFS-Robot', _robot)):
         for folder in {str(data), str(rooms or data)}:
-            _refuse_without(folder, subset)
+            refuse_without(folder, subset)
         splits = load_splits(data, subset)
-        test = splits.test if rooms is None else _every_row(rooms, subset)
+        test = splits.test if rooms is None else every_row(rooms, subset)
         out += judged(model, splits.train, test, say)
     if wider is not None:
-        _refuse_without(wider, 'SFS-Robot')
-        out += _wider(model, _every_row(wider, 'SFS-Robot'), say)
+        refuse_without(wider, 'SFS-Robot')
+        out += _wider(model, every_row(wider, 'SFS-Robot'), say)
     return out
 
 
-def _refuse_without(folder: str | Path, subset: str) -> None:
+def refuse_without(folder: str | Path, subset: str) -> None:
+    """Raise QuietNavError where a folder has no such subset."""
     if not (Path(folder) / subset).is_dir():
         raise QuietNavError(f'{folder}: no {subset}; make it with quiet_nav campus')
 
 
-def _every_row(folder: str | Path, subset: str) -> tuple[Row, ...]:
+def every_row(folder: str | Path, subset: str) -> tuple[Row, ...]:
+    """Return the rows of all splits of a subset."""
     splits = load_splits(folder, subset)
     return (*splits.train, *splits.val, *splits.test)
 

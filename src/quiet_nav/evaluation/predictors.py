@@ -115,9 +115,14 @@ class ClipPredictor(OnnxPredictor):
     """The mean over a window's clips; one clip is the paper's protocol, where the row begins."""
 
     def window(self, samples: np.ndarray) -> tuple[float, np.ndarray]:
+        near, distance = self.read(samples)
+        return float(near.mean()), distance.mean(axis=0)
+
+    def read(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities (clips,) and distances (clips, bins) of a window's clips."""
         starts = clip_starts(len(samples), self.clips) if self.clips > 1 else np.zeros(1, int)
         near, *distance = self.model.run({'waveform': clip_batch(samples, starts)})[:2]
-        return float(near.mean()), distance[0].mean(axis=0) if distance else np.zeros(0)
+        return near, distance[0] if distance else np.zeros((len(near), 0))
 
 
 class WindowPredictor(OnnxPredictor):

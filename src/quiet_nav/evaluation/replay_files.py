@@ -31,7 +31,7 @@ from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import plots
 from quiet_nav.evaluation.replay_plots import over_time
-from quiet_nav.evaluation.replay_report import judged, readings_csv, report, to_csv
+from quiet_nav.evaluation.replay_report import judged, report, to_csv, write_readings
 from quiet_nav.evaluation.report import Report
 from quiet_nav.files.writing import whole_folder, write_file, write_json
 from quiet_nav.geometry import Side
@@ -131,7 +131,8 @@ def write_all(out: Path, replays: Sequence[Replayed], camera: Side) -> Report | 
     for found in replays:
         with whole_folder(out / found.name) as folder:
             write_predictions(folder / 'predictions', found)
-            (folder / 'readings.csv').write_text(readings_csv(found))
+            with (folder / 'readings.csv').open('w', newline='') as file:
+                write_readings(file, found)
             over_time(folder / 'over_time.png', found)
     said = report(replays, camera)
     if said is not None:

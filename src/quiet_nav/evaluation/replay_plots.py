@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -39,20 +40,11 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
     counts: dict[str, int] = {}
     begin = found.sound_ns[0]
     moved = np.array([decision.still is False for _, decision in found.decisions])
+    drawn = _drawn(found)
     with plots.figure(path, 10.0, 6.0, nrows=2, sharex=True) as (_, axes):
         for ear, _ in enumerate(found.rig.ears):
-            readings = [decision.readings[ear] for _, decision in found.decisions]
-            seconds = np.array([(r.end_ns - begin) / 1e9 for r in readings])
-            said = np.array([r.probability if r.valid else np.nan for r in readings])
-            median = np.array(
-                [
-                    min(r.median_distance_m, TOP_M)
-                    if r.valid and r.distance_probabilities
-                    else np.nan
-                    for r in readings
-                ]
-            )
-            name = readings[0].side.name.lower() if readings else str(ear)
+            seconds, said, median = drawn[:, ear].T
+            name = found.rig.ears[ear].side.name.lower()
             (line,) = axes[0].plot(seconds, np.where(moved, np.nan, said), '.-', label=name)
             axes[0].plot(seconds, said, lw=0.8, alpha=0.5, color=line.get_color())
             silent = seconds[np.isnan(said)]
@@ -79,10 +71,23 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
     return counts
 
 
+def _drawn(found: Replayed) -> np.ndarray:
+    """Return time (s), probability and median distance (m) by decision and ear, (N, ears, 3)."""
+    values = np.full((len(found.decisions), len(found.rig.ears), 3), np.nan)
+    for row, (_, decision) in zip(values, found.decisions, strict=True):
+        for cell, reading in zip(row, decision.readings, strict=True):
+            cell[0] = (reading.end_ns - found.sound_ns[0]) / 1e9
+            if reading.valid:
+                cell[1] = reading.probability
+                if reading.distance_probabilities:
+                    cell[2] = min(reading.median_distance_m, TOP_M)
+    return values
+
+
 def _moving(found: Replayed) -> list[tuple[int, int]]:
     """Return the stretches (ns) in which windows were heard while the robot moved."""
     spans: list[tuple[int, int]] = []
-    for (_, before), (_, decision) in zip(found.decisions, found.decisions[1:], strict=False):
+    for (_, before), (_, decision) in itertools.pairwise(found.decisions):
         if decision.still is not False:
             continue
         if spans and spans[-1][1] == before.end_ns:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import io
 import math
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from rich.console import Group
@@ -213,11 +214,10 @@ def to_csv(found: Report) -> str:
     return buffer.getvalue()
 
 
-def readings_csv(found: Replayed) -> str:
-    """Return every reading as CSV, one a row, with the distance seen where the camera looked."""
+def write_readings(file: TextIO, found: Replayed) -> None:
+    """Write every reading as CSV, one a row, with the distance seen where the camera looked."""
     times, distances = found.depth.times_ns, found.depth.distances_m
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator='\n')
+    writer = csv.writer(file, lineterminator='\n')
     writer.writerow(['start_ns', 'end_ns', 'side', 'probability', 'spread', 'median_distance_m',
                      'context', 'still', 'valid', 'reason', 'camera_distance_m'])  # fmt: skip
     for _, decision in found.decisions:
@@ -228,7 +228,6 @@ def readings_csv(found: Replayed) -> str:
             writer.writerow([r.start_ns, r.end_ns, r.side.name, _number(r.probability),
                              _number(r.spread), _number(median), r.context.text, still,
                              int(r.valid), r.reason, _number(truth)])  # fmt: skip
-    return buffer.getvalue()
 
 
 def parse_side(text: str) -> Side:

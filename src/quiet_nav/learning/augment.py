@@ -34,6 +34,9 @@ EVENT_PREFIX = 'event-'
 #: Instead of a folder: the simulator's own events, so many of each kind.
 SYNTHETIC = 'synthetic'
 _OF_EACH_KIND = 8
+_NEPERS_PER_DB = np.log(10.0) / 10.0
+#: Bands at which a random equalizer is drawn; between them it is straight.
+_KNOTS = 9
 
 
 class DistractorBank:
@@ -127,6 +130,22 @@ class Augment:
             audio = mix_at_snr(audio, event, rng.uniform(*r.distractor_snr_db))
         return audio
 
+    def level(self, rng: np.random.Generator, bands: int, equaliser_db: float = 0.0) -> np.ndarray:
+        """
+        Return what a gain and a random equalizer add to a log-mel, nepers: float32, (bands,).
+
+        equaliser_db: spread of the equalizer, which is straight between a few bands; sources
+        differ by one, so that what is learned with it asks less what the sources sound like.
+        """
+        r = self.recipe
+        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
+        added = np.full(bands, 2.0 * np.log(factor), np.float32)
+        if equaliser_db > 0.0:
+            knots = rng.normal(0.0, equaliser_db * _NEPERS_PER_DB, _KNOTS)
+            places = np.linspace(0.0, _KNOTS - 1.0, bands)
+            added += np.interp(places, np.arange(_KNOTS), knots).astype(np.float32)
+        return added
+
     def keep_bands(self, rng: np.random.Generator, bands: int) -> np.ndarray:
         """Return float32 of shape (bands,), 0 over a run of hidden bands, 1 elsewhere."""
         keep = np.ones(bands, np.float32)
@@ -143,3 +162,15 @@ class Augment:
             if available & flag and rng.random() >= self.recipe.context_drop:
                 kept |= flag
         return kept
+
+
+def hide_bands(clips: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """
+    Return log-mels (V, T, 64) whose bands not in ``keep`` (64,) have each clip's mean level.
+
+    The mean is that of the bands kept: what is hidden says nothing.
+    """
+    if keep.all():
+        return clips
+    mean = clips[..., keep].mean(axis=(1, 2), keepdims=True) if keep.any() else np.float32(0.0)
+    return np.where(keep, clips, mean)

@@ -26,9 +26,7 @@ from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
 from quiet_nav.learning.checkpoints import hold_folded
 from quiet_nav.learning.detectors.vggish.data import UNKNOWN_BIN
 from quiet_nav.learning.detectors.vggish.network import Logits
-from quiet_nav.learning.recipe import OptimRecipe, Recipe, recipe_to_dict
-
-MONITOR = 'val/ap'
+from quiet_nav.learning.recipe import MONITOR, OptimRecipe, Recipe, recipe_to_dict
 
 
 class NearWallModule(lightning.LightningModule):
@@ -85,11 +83,18 @@ class NearWallModule(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict[str, object]:
-        return optimisers(self.network, self.recipe.optim)
+        return optimisers(self.network, self.recipe.optim, self.trainer)
 
 
-def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
-    """Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe."""
+def optimisers(
+    network: nn.Module, optim: OptimRecipe, trainer: lightning.Trainer
+) -> dict[str, object]:
+    """
+    Return what ``configure_optimizers`` gives Lightning: optimizer and schedule of a recipe.
+
+    one-cycle: the rate rises to the recipe's over a quarter of the steps of all its epochs, and
+    falls to nearly nothing.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     if optim.name == 'sgd':
         optimizer: torch.optim.Optimizer = torch.optim.SGD(
@@ -101,5 +106,12 @@ def optimisers(network: nn.Module, optim: OptimRecipe) -> dict[str, object]:
         )
     if optim.schedule == 'constant':
         return {'optimizer': optimizer}
+    if optim.schedule == 'one-cycle':
+        # Fewer epochs than the recipe's may be trained at a time.
+        steps = int(trainer.estimated_stepping_batches) // int(trainer.max_epochs) * optim.epochs
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, optim.learning_rate, total_steps=max(steps, 4), pct_start=0.25
+        )
+        return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': cycle, 'interval': 'step'}}
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, optim.epochs)
     return {'optimizer': optimizer, 'lr_scheduler': {'scheduler': schedule}}

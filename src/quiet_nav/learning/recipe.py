@@ -29,7 +29,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.schema import checked, file_format, Name
 from quiet_nav.files.yaml_files import read_yaml
 
+#: Figure of a detector's validation, as it is logged, that picks the best epoch.
+MONITOR = 'val/ap'
 #: Nothing in a recipe is as large.
+#: What ``optim.precision`` may be: auto, or one of Lightning's.
+PRECISIONS = ('auto', '32-true', 'bf16-mixed')
+SCHEDULES = ('cosine', 'constant', 'one-cycle')
+
 _Real = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Whole = Annotated[int, Field(ge=0, le=2**32)]
 
@@ -61,8 +67,8 @@ class OptimRecipe:
     schedule: str = 'cosine'
     epochs: _Whole = 100
     batch_size: _Whole = 256
-    #: Lightning's: 32-true, or bf16-mixed where the processor computes with bfloat16.
-    precision: str = '32-true'
+    #: Lightning's, or auto: what the processor computes with (``learning.precision``).
+    precision: str = 'auto'
     #: Weight of a positive in the near-wall loss; None: negatives over positives of the list.
     positive_weight: _Real | None = None
     distance_weight: _Real = 0.5
@@ -161,9 +167,8 @@ def recipe_from_dict(raw: object, where: str = 'recipe') -> Recipe:
         'image.size': 32 <= recipe.image.size <= 1024,
         'image.crop (0.5 to 1)': 0.5 <= recipe.image.crop <= 1.0,
         'optim.name (sgd, adamw)': recipe.optim.name in ('sgd', 'adamw'),
-        'optim.precision (32-true, bf16-mixed)': recipe.optim.precision
-        in ('32-true', 'bf16-mixed'),
-        'optim.schedule (cosine, constant)': recipe.optim.schedule in ('cosine', 'constant'),
+        f'optim.precision ({", ".join(PRECISIONS)})': recipe.optim.precision in PRECISIONS,
+        f'optim.schedule ({", ".join(SCHEDULES)})': recipe.optim.schedule in SCHEDULES,
         'augment.distractors (needed by distractor_probability)': recipe.augment.distractors
         is not None
         or recipe.augment.distractor_probability == 0,

@@ -13,7 +13,11 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Running a training from a recipe: loaders, checkpoints, resume, logs, devices."""
+"""
+Running a training from a recipe: loaders, checkpoints, resume, logs, devices.
+
+Lightning takes seconds to import: it is when a training begins, not before its input was read.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,10 @@ from dataclasses import asdict, dataclass
 import logging
 from pathlib import Path
 import time
+from typing import TYPE_CHECKING
 import warnings
 
-import lightning
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, RichProgressBar
-from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -35,8 +38,13 @@ from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.data import EpochSampler
-from quiet_nav.learning.module import MONITOR, NearWallModule
-from quiet_nav.learning.recipe import Recipe, recipe_to_dict
+from quiet_nav.learning.precision import described, FLOAT32, settled
+from quiet_nav.learning.recipe import MONITOR, Recipe, recipe_to_dict
+
+if TYPE_CHECKING:
+    import lightning
+
+    from quiet_nav.learning.module import NearWallModule
 
 BEST = 'best.ckpt'
 LAST = 'last.ckpt'
@@ -61,7 +69,7 @@ class TrainingResult:
     """
     Where the best validation model lies, its figure in validation, and what it took.
 
-    figure: which, as it is logged (``val/ap``).
+    figure: which, as it is logged (``val/ap``). precision: in which it was computed, Lightning's.
     """
 
     best: Path
@@ -71,6 +79,7 @@ class TrainingResult:
     train_rows: int
     val_rows: int
     figure: str = MONITOR
+    precision: str = FLOAT32
 
     @property
     def val_ap(self) -> float:
@@ -100,6 +109,8 @@ def train(
     train_set, val_set = kind.datasets(Path(data), recipe)
 
     def build(resumed: bool) -> NearWallModule:
+        from quiet_nav.learning.module import NearWallModule
+
         network = kind.network(recipe.network)
         if init is not None and not resumed:
             start_from(network, init)
@@ -135,6 +146,10 @@ def fit(
     build: makes the module, after the seed was set; told whether weights come from ``last.ckpt``.
     monitor: the logged figure that picks ``best.ckpt``, and whether its 'max' or 'min' is best.
     """
+    import lightning
+    from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint
+    from lightning.pytorch.loggers import TensorBoardLogger
+
     out.mkdir(parents=True, exist_ok=True)
     resume = resume_from(out, recipe)
     lightning.seed_everything(recipe.seed, workers=True, verbose=False)
@@ -145,11 +160,12 @@ def fit(
     last = ModelCheckpoint(out, 'last', enable_version_counter=False, save_on_train_epoch_end=True)
     callbacks = [best, last, LearningRateMonitor('epoch')]
     if progress:
-        callbacks.append(_Progress())
+        callbacks.append(_progress())
+        Console(stderr=True).print(described(recipe.optim.precision, devices.accelerator))
     _quiet_lightning()
     trainer = lightning.Trainer(
         **asdict(devices),
-        precision=recipe.optim.precision,
+        precision=settled(recipe.optim.precision, devices.accelerator),
         max_epochs=min(recipe.optim.epochs, limit_epochs or recipe.optim.epochs),
         callbacks=callbacks,
         logger=TensorBoardLogger(str(out), name='', version='tensorboard'),
@@ -176,6 +192,7 @@ def fit(
         train_rows=len(train_set),
         val_rows=len(val_set),
         figure=figure,
+        precision=settled(recipe.optim.precision, devices.accelerator),
     )
     if trainer.is_global_zero:
         write_json(out / RESULT, {**asdict(result), 'best': BEST}, overwrite=True, indent=2)
@@ -227,13 +244,17 @@ def refuse_other_task(resume: Path | None, module: lightning.LightningModule) ->
         )
 
 
-class _Progress(RichProgressBar):
-    """Lightning's bar without the log's folder name."""
+def _progress() -> lightning.Callback:
+    """Return Lightning's bar without the log's folder name."""
+    from lightning.pytorch.callbacks import RichProgressBar
 
-    def get_metrics(self, trainer, module):
-        metrics = super().get_metrics(trainer, module)
-        metrics.pop('v_num', None)
-        return metrics
+    class Progress(RichProgressBar):
+        def get_metrics(self, trainer, module):
+            metrics = super().get_metrics(trainer, module)
+            metrics.pop('v_num', None)
+            return metrics
+
+    return Progress()
 
 
 def _quiet_lightning() -> None:

@@ -17,12 +17,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+import statistics
 
 #: Smaller changes of the clock are adjustments (NTP slews it), larger ones were made at a stroke.
 JUMP_S = 0.25
-#: Simulated time that has not moved for so long stands still.
-STANDS_S = 0.5
+#: Simulated time that has not moved for so long, and for so many of its own periods, stands still.
+STANDS_S, _PERIODS = 0.2, 4.0
 #: Simulated time is taken for a jump where it goes ahead so far between two looks, and so much
 #: faster than the steady clock.
 _AHEAD_S, _AHEAD_FACTOR = 5.0, 100.0
@@ -54,6 +56,8 @@ class ControlClock:
         self._now: Clocks | None = None
         self._anchor_ns = 0
         self._moved_ns = 0
+        #: How long simulated time stood between its last moves, by the steady clock (ns).
+        self._gaps_ns: deque[int] = deque(maxlen=9)
 
     def begin(self) -> None:
         """Forget jumps of before; a new run begins."""
@@ -87,12 +91,16 @@ class ControlClock:
         if not self.simulated or self._now is None:
             return ''
         still_s = (steady_ns - self._moved_ns) * 1e-9
-        return f'simulated time has stood still for {still_s:.1f} s' if still_s > STANDS_S else ''
+        period_s = statistics.median(self._gaps_ns) * 1e-9 if self._gaps_ns else 0.0
+        if still_s <= max(STANDS_S, _PERIODS * period_s):
+            return ''
+        return f'simulated time has stood still for {still_s:.1f} s'
 
     def _compare(self, before: Clocks, now: Clocks) -> None:
         steady_s = (now.steady_ns - before.steady_ns) * 1e-9
         ros_s = (now.ros_ns - before.ros_ns) * 1e-9
         if now.ros_ns != before.ros_ns:
+            self._gaps_ns.append(now.steady_ns - self._moved_ns)
             self._moved_ns = now.steady_ns
         if not self.simulated:
             set_s = ros_s - steady_s

@@ -40,7 +40,7 @@ class LifeSettings:
     periods, and at least so long. Raises QuietNavError where a value is not positive.
     """
 
-    beat_timeout_s: float = 0.35
+    beat_timeout_s: float = 0.2
     least_timeout_s: float = 0.45
     periods: float = 2.2
 

@@ -45,9 +45,9 @@ class MotionSettings:
     """
 
     motion_delay_s: float = 0.2
-    motion_margin_m: float = 0.04
+    motion_margin_m: float = 0.03
     motion_margin_rad: float = 0.3
-    motion_share: float = 0.25
+    motion_share: float = 0.2
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():

@@ -32,6 +32,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.failures import one_line
 from quiet_nav.nodes.intake import Intake
 from quiet_nav.nodes.logs import NodeLog
+from quiet_nav.nodes.parameters import SaysWhy
 
 #: A node that fails more often than this within so long is not mended by error processing.
 _MOST_FAILURES, _FAILURES_S = 3, 60.0
@@ -90,7 +91,7 @@ class _Care:
         self.report: Callable[[], None] = lambda: None
 
 
-class PlainNode(_Care, Node):
+class PlainNode(_Care, SaysWhy, Node):
     """A node without lifecycle: an exception ends it with 1, after ``before_shutdown``."""
 
     def __init__(self, name: str, **options: Any) -> None:
@@ -98,7 +99,7 @@ class PlainNode(_Care, Node):
         self._begin_care(self)
 
 
-class ManagedNode(_Care, LifecycleNode):
+class ManagedNode(_Care, SaysWhy, LifecycleNode):
     """
     A lifecycle node that no request and no exception ends unless it is meant to.
 

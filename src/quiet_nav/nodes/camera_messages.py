@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from functools import cache
 import math
 from typing import Any
@@ -25,10 +26,11 @@ from typing import Any
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Quaternion
 import numpy as np
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.messages import pixel_rows, pixel_type
+from quiet_nav.perception.sight.realsense.camera import Lens
 from quiet_nav.simulation.sight.raycast import Intrinsics
 
 
@@ -106,12 +108,42 @@ def _plain(message: Image) -> Image:
     )
 
 
-def camera_info_to_msg(camera: Intrinsics, stamp: Time, frame_id: str) -> CameraInfo:
-    """Return intrinsics of a camera without distortion as a message."""
-    message = CameraInfo(height=camera.height, width=camera.width, distortion_model='plumb_bob')
+def jpeg_to_msg(image: np.ndarray, encoding: str, stamp: Time, frame_id: str) -> CompressedImage:
+    """
+    Return a color or gray image as image_transport compresses it: a JPEG.
+
+    image: uint8 (h, w) or (h, w, channels). Raises QuietNavError where OpenCV is missing.
+    """
+    make_bridge()
+    import cv2
+
+    codes = {
+        'rgb8': cv2.COLOR_RGB2BGR,
+        'rgba8': cv2.COLOR_RGBA2BGR,
+        'bgra8': cv2.COLOR_BGRA2BGR,
+    }
+    pixels = cv2.cvtColor(image, codes[encoding]) if encoding in codes else image
+    packed = array('B', cv2.imencode('.jpg', pixels)[1].tobytes())
+    inside = 'mono8' if encoding == 'mono8' else 'bgr8'
+    message = CompressedImage(format=f'{encoding}; jpeg compressed {inside}', data=packed)
     message.header.stamp = stamp
     message.header.frame_id = frame_id
-    message.d = [0.0] * 5
+    return message
+
+
+def camera_info_to_msg(
+    camera: Intrinsics | Lens,
+    stamp: Time,
+    frame_id: str,
+    distortion_model: str = 'plumb_bob',
+    coefficients: Sequence[float] = (0.0,) * 5,
+) -> CameraInfo:
+    """Return intrinsics of a camera, by default one without distortion, as a message."""
+    message = CameraInfo(height=camera.height, width=camera.width)
+    message.header.stamp = stamp
+    message.header.frame_id = frame_id
+    message.distortion_model = distortion_model
+    message.d = list(coefficients)
     message.k = [camera.fx, 0.0, camera.cx, 0.0, camera.fy, camera.cy, 0.0, 0.0, 1.0]
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     rows = (camera.fx, 0.0, camera.cx, 0.0), (0.0, camera.fy, camera.cy, 0.0)

@@ -17,24 +17,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 import math
 from pathlib import Path
 import sys
 import time
 
-from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile
-from rclpy.serialization import deserialize_message
 from std_msgs.msg import Bool
-from tf2_msgs.msg import TFMessage
-from visualization_msgs.msg import MarkerArray
 
 from quiet_nav.action import FollowWall
 from quiet_nav.demo.pace import Pace
@@ -44,28 +38,13 @@ from quiet_nav.navigation.step_machine import Phase
 from quiet_nav.nodes.conversions import pose_from_msg
 from quiet_nav.nodes.goal_client import describe_outcome, GoalClient, Interrupted, run_client
 from quiet_nav.nodes.parameters import parameter, Parameters
+from quiet_nav.nodes.recorder import Recorder, TOPICS
 from quiet_nav.perception.messages import stamp_to_ns
-from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.trials.protocol import TrialOutcome
 
 #: Wall time between two lines of progress, and between two changes of the time factor.
 REPORT_S, PACE_S = 0.2, 1.0
-LATCHED = QoSProfile(depth=10, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
-#: What is recorded, and which of it is latched.
-TOPICS = {
-    'odom': Odometry,
-    'ground_truth': Odometry,
-    'cmd_vel': TwistStamped,
-    'near_wall': NearWall,
-    'near_wall/markers': MarkerArray,
-    'bump': Bool,
-    'audio/audio_stamped': AudioDataStamped,
-    'audio/audio_info': AudioInfo,
-    '/tf': TFMessage,
-    '/tf_static': TFMessage,
-}
-LATCHED_TOPICS = ('bump', 'audio/audio_info', '/tf_static')
 
 
 @dataclass(frozen=True)
@@ -107,48 +86,20 @@ class DemoRun(Node):
         self._robot = AsyncParameterClient(self, 'simulated_robot')
         self._reported = self._paced = time.monotonic()
         self._paced_ns = 0
-        self._early: list[tuple[str, bytes]] = []
-        self._handlers = {
+        handlers = {
             'ground_truth': self._on_truth,
             'near_wall': self._on_near_wall,
             'cmd_vel': self._on_cmd_vel,
             'bump': self._on_bump,
         }
-        recorded = [name for name in TOPICS if p.out and (p.audio or 'audio_stamped' not in name)]
-        self.bag = BagWriter(Path(p.out) / 'bag', map(_bag_topic, recorded)) if p.out else None
-        for name in recorded or self._handlers:
-            # Raw: most messages go into the bag unread.
-            qos = LATCHED if name in LATCHED_TOPICS else 50
-            self.create_subscription(TOPICS[name], name, self._receiver(name), qos, raw=True)
-
-    def close(self) -> None:
-        """Finish the bag."""
-        if self.bag is not None:
-            self.bag.close()
+        recorded = [name for name in TOPICS if p.audio or 'audio_stamped' not in name]
+        bag = Path(p.out) / 'bag' if p.out else None
+        self.recorder = Recorder(self, bag, recorded, lambda: self.run.time_ns, handlers)
 
     # What arrives
 
-    def _receiver(self, name: str) -> Callable[[bytes], None]:
-        handle, kind, topic = self._handlers.get(name), TOPICS[name], _bag_topic(name).name
-
-        def receive(data: bytes) -> None:
-            if handle is not None:
-                handle(deserialize_message(data, kind))
-            if self.bag is None:
-                return
-            if self.run.time_ns:
-                self.bag.write(topic, self.run.time_ns, data)
-            elif name in LATCHED_TOPICS:
-                # It comes once, here before the first pose has told the time.
-                self._early.append((topic, data))
-
-        return receive
-
     def _on_truth(self, message: Odometry) -> None:
         self.run.moved(stamp_to_ns(message.header.stamp), pose_from_msg(message.pose.pose))
-        for topic, data in self._early:
-            self.bag.write(topic, self.run.time_ns, data)
-        self._early = []
 
     def _on_near_wall(self, message: NearWall) -> None:
         self.pace.reading((self.run.time_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
@@ -213,7 +164,7 @@ def drive(client: GoalClient) -> int:
         _watch(client, node, ended)
         return 0 if run.outcome == TrialOutcome.DESTINATION else 1
     finally:
-        node.close()
+        node.recorder.close()
 
 
 def _watch(client: GoalClient, node: DemoRun, ended: object) -> None:
@@ -246,11 +197,6 @@ def _outcome(result: FollowWall.Result) -> str:
     if result.outcome == FollowWall.Result.OUTCOME_BUMP:
         return TrialOutcome.COLLISION
     return result.reason
-
-
-def _bag_topic(name: str) -> BagTopic:
-    package, kind = TOPICS[name].__module__.split('.')[0], TOPICS[name].__name__
-    return BagTopic('/' + name.lstrip('/'), f'{package}/msg/{kind}', name in LATCHED_TOPICS)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -28,7 +28,7 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 import rclpy
 from rclpy.action import ActionClient
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -54,10 +54,15 @@ C = TypeVar('C', bound='Client')
 class Client:
     """Spins ``node`` while it waits, and ends every wait with Interrupted once ``signalled``."""
 
-    def __init__(self, node: Node, signalled: threading.Event | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        signalled: threading.Event | None = None,
+        executor: Executor | None = None,
+    ) -> None:
         self.node = node
         self._signalled = signalled or threading.Event()
-        self._executor = SingleThreadedExecutor()
+        self._executor = executor or SingleThreadedExecutor()
         self._executor.add_node(node)
 
     def close(self) -> None:
@@ -84,8 +89,13 @@ class Client:
 class GoalClient(Client):
     """Brings lifecycle nodes up and sends goals to the wall follower."""
 
-    def __init__(self, node: Node, signalled: threading.Event | None = None) -> None:
-        super().__init__(node, signalled)
+    def __init__(
+        self,
+        node: Node,
+        signalled: threading.Event | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        super().__init__(node, signalled, executor)
         self._action = ActionClient(node, FollowWall, 'follow_wall')
         self._handle: Any = None
 

@@ -30,14 +30,14 @@ from quiet_nav.nodes.failures import raise_in_executor
 
 ALIVE_TOPIC = 'near_wall/alive'
 ALIVE_QOS = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
-BEAT_S = 0.05
+BEAT_S = 0.04
 #: The executor counts as hung where its callbacks have not been called for so long.
 EXECUTOR_S = 0.6
 
 
 class Heartbeat:
     """
-    Publishes `near_wall/alive` 20 times a second, as long as executor and ``works`` are well.
+    Publishes `near_wall/alive` 25 times a second, as long as executor and ``works`` are well.
 
     From a thread of its own, so that a busy moment of the callbacks does not look like death; it
     falls silent where the process stops, the callbacks hang, or ``works`` says no. Made where a

@@ -48,6 +48,7 @@ from quiet_nav.perception.messages import (
     reading_from_msg,
 )
 from quiet_nav.perception.rig import find_rig
+from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.view.bag import Showing
 from quiet_nav.view.rerun_scene import RerunScene
 from quiet_nav.view.rerun_serve import live_page
@@ -78,6 +79,11 @@ class LiveViewParameters:
         choices=('foxglove', 'rerun'),
         read_only=True,
     )
+    room: str = parameter(
+        '',
+        'floor plan to show in Rerun, in the frame map: a room that ships, or a YAML file',
+        read_only=True,
+    )
     sound: bool = parameter(True, 'show level and spectrum of the sound, in Rerun', read_only=True)
     images: bool = parameter(True, 'show the color image, five a second', read_only=True)
 
@@ -96,6 +102,8 @@ class LiveView(PlainNode):
         if p.viewer == 'rerun':
             recording, self.server = self._open.enter_context(live_page(p.host, p.port))
             self.scene = RerunScene(recording, rig, p.base_frame, live=True)
+            if p.room:
+                self.scene.plan(load_plan(p.room))
             where = f'open {self.server.address} in a browser'
         else:
             context, self.server = self._open.enter_context(into_server(p.host, p.port))
@@ -112,6 +120,7 @@ class LiveView(PlainNode):
             (NearWall, 'near_wall', self._on_reading, 50),
             (Range, 'wall_distance', self._on_distance, qos_profile_sensor_data),
             (OccupancyGrid, 'near_wall/map', self._on_map, _LATCHED),
+            (OccupancyGrid, 'map', self._on_room, _LATCHED),
             (Odometry, 'odom', frames.on_odom, _ODOMETRY),
             (TFMessage, '/tf', frames.on_tf, QoSProfile(depth=100)),
             (TFMessage, '/tf_static', frames.on_tf_static, _LATCHED),
@@ -149,6 +158,11 @@ class LiveView(PlainNode):
     def _on_map(self, message: OccupancyGrid) -> None:
         header = message.header
         self.scene.map(grid_from_msg(message), header.frame_id, checked_ns(header.stamp, 'header'))
+
+    def _on_room(self, message: OccupancyGrid) -> None:
+        header = message.header
+        stamp_ns = checked_ns(header.stamp, 'header')
+        self.scene.room(grid_from_msg(message), header.frame_id, stamp_ns)
 
     def _on_image(self, message: Image) -> None:
         header = message.header

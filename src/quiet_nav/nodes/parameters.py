@@ -57,6 +57,7 @@ def parameter(
     choices: tuple[str, ...] = (),
     read_only: bool = False,
     safety: bool = False,
+    at_configure: bool = False,
     number_is_text: bool = False,
 ) -> Any:
     """
@@ -64,8 +65,9 @@ def parameter(
 
     default: bool, int, float, str or a tuple of one of them. minimum, maximum: inclusive, both or
     neither, for int and float. choices: the only strings allowed. read_only: set at start only.
-    safety: cannot be set while the node is active (``Parameters``: locked). number_is_text: of a
-    string that may be a number, which ROS then takes for an integer (`-p device:=1`).
+    safety: cannot be set while the node is active (``Parameters``: locked). at_configure: read when
+    the node is configured, and cannot be set until it is cleaned up. number_is_text: of a string
+    that may be a number, which ROS then takes for an integer (`-p device:=1`).
     """
     return dataclasses.field(
         default=default,
@@ -76,9 +78,30 @@ def parameter(
             'choices': choices,
             'read_only': read_only,
             'safety': safety,
+            'at_configure': at_configure,
             'number_is_text': number_is_text,
         },
     )
+
+
+class SaysWhy:
+    """Of a node: a parameter that is read at start is refused with that reason."""
+
+    def set_parameters_atomically(self, parameter_list: list[Parameter]) -> SetParametersResult:
+        """Set all parameters or none, as rclpy does; its services come through here."""
+        node: Any = self
+        fixed = [
+            p.name
+            for p in parameter_list
+            if node.has_parameter(p.name) and node.describe_parameter(p.name).read_only
+        ]
+        if fixed:
+            return SetParametersResult(
+                successful=False,
+                reason=f'{", ".join(fixed)} is read when the node starts: end the node and start '
+                f'it with -p {fixed[0]}:=VALUE, or change its parameter file',
+            )
+        return super().set_parameters_atomically(parameter_list)  # type: ignore[misc]
 
 
 class Parameters(Generic[T]):
@@ -88,7 +111,8 @@ class Parameters(Generic[T]):
     Every field is made with ``parameter``. A dataclass that raises QuietNavError from its
     ``__post_init__`` refuses combinations too, at start and when a parameter is set later;
     ``on_change`` is called with the new value after parameters were set. ``locked`` says why
-    fields marked ``safety`` (and use_sim_time) cannot be set now, '' where they can.
+    fields marked ``safety`` (and use_sim_time) cannot be set now, '' where they can. ``configured``
+    says whether fields marked ``at_configure`` have been read.
     Raises QuietNavError naming the parameter where a value given at start is of another type,
     out of range or refused.
     """
@@ -99,10 +123,12 @@ class Parameters(Generic[T]):
         cls: type[T],
         on_change: Callable[[T], None] | None = None,
         locked: Callable[[], str] = lambda: '',
+        configured: Callable[[], bool] = lambda: False,
     ) -> None:
         self._cls = cls
         self._on_change = on_change
         self._locked = locked
+        self._configured = configured
         hints = typing.get_type_hints(cls)
         self._fields = {field.name: field for field in dataclasses.fields(cls)}
         read = {}
@@ -134,6 +160,13 @@ class Parameters(Generic[T]):
         why = self._locked() if wanted else ''
         if why:
             raise QuietNavError(f'parameter {", ".join(wanted)}: a safety limit: {why}')
+        early = {name for name, field in self._fields.items() if field.metadata['at_configure']}
+        late = sorted(early & {p.name for p in parameters})
+        if late and self._configured():
+            raise QuietNavError(
+                f'parameter {", ".join(late)}: read when the node is configured; clean it up '
+                '(`ros2 lifecycle set NODE cleanup`), set it, and configure it again'
+            )
 
     def _store(self, parameters: list[Parameter]) -> None:
         if any(p.name in self._fields for p in parameters):
@@ -151,8 +184,10 @@ def describe(field: dataclasses.Field) -> ParameterDescriptor:
         read_only=meta['read_only'],
         dynamic_typing=meta['number_is_text'],
     )
-    if meta['choices']:
-        descriptor.additional_constraints = 'one of ' + ', '.join(meta['choices'])
+    said = ['one of ' + ', '.join(meta['choices'])] if meta['choices'] else []
+    if meta['at_configure'] and not meta['read_only']:
+        said.append('read when the node is configured')
+    descriptor.additional_constraints = '; '.join(said)
     low, high = meta['minimum'], meta['maximum']
     if low is not None and high is not None:
         if isinstance(field.default, int):

@@ -86,6 +86,8 @@ MOST_TICKS = 10
 MOST_LAG_S = 0.2
 LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 COLOR_FRAME, DEPTH_FRAME = 'camera_color_optical_frame', 'camera_depth_optical_frame'
+#: What images name that are misframed: tf does not know it.
+NO_FRAME = 'camera_of_another_robot'
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,13 @@ class SimulatedRobotParameters:
     )
     time_factor: float = parameter(
         1.0, 'speed of time; what the machine cannot do runs slower', minimum=0.1, maximum=50.0
+    )
+    clock_rate_hz: float = parameter(
+        50.0,
+        '/clock messages a simulated second; fewer cost nodes less, and time goes in larger steps',
+        minimum=5.0,
+        maximum=50.0,
+        read_only=True,
     )
     camera_rate_hz: float = parameter(6.0, 'images a second', minimum=0.1, maximum=30.0)
     light: float = parameter(1.0, "share of the room's light that is on", minimum=0.0, maximum=1.0)
@@ -183,6 +192,7 @@ class SimulatedRobot(PlainNode):
         # Stamps begin at the system's time: at factor 1 they suit nodes without use_sim_time too.
         self._epoch_ns = time.time_ns()
         self._ticks = 0
+        self._clock_ticks = max(round(NS_PER_S / TICK_NS / p.clock_rate_hz), 1)
         self._bump: bool | None = None
         self._said_info: tuple[int, int] | None = None
         self._next_image_ns = 0
@@ -272,8 +282,9 @@ class SimulatedRobot(PlainNode):
     def _tick(self) -> None:
         state = self._world.tick()
         self._ticks += 1
-        for item in self._through(self._clock_line, self.now_ns):
-            self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(item.value)))
+        if self._ticks % self._clock_ticks == 0:
+            for item in self._through(self._clock_line, self.now_ns):
+                self._clock_pub.publish(ClockMessage(clock=ns_to_stamp(item.value)))
         self._command(None)
         if self._ticks % ODOMETRY_TICKS == 0:
             self._publish_motion(state)
@@ -335,7 +346,8 @@ class SimulatedRobot(PlainNode):
         twists = self._through(self._twist_line, Twist2D(state.linear_mps, state.angular_rps))
         twist = twists[-1].value if twists else Twist2D(0.0, 0.0)
         for item in self._through(self._odometry_line, Motion(state.odometry, twist)):
-            self._odom_pub.publish(_odometry_of(item.value, item.stamp_ns, 'odom'))
+            frame_id = self._failures.frame('odom', self._time_s, 'odom', 'map')
+            self._odom_pub.publish(_odometry_of(item.value, item.stamp_ns, frame_id))
         for frame in self._through(self._tf_line, state.odometry):
             transform = transform_to_msg(frame.value, frame.stamp_ns, 'odom', 'base_link')
             self._tf_pub.publish(TFMessage(transforms=[transform]))
@@ -389,11 +401,13 @@ class SimulatedRobot(PlainNode):
         if self._color_pub.get_subscription_count():
             image = self._world.color_image(p.light, wrong)
             for item in self._through(self._color_line, image):
-                message = image_to_msg(item.value, 'rgb8', ns_to_stamp(item.stamp_ns), COLOR_FRAME)
+                frame = self._failures.frame('camera', self._time_s, COLOR_FRAME, NO_FRAME)
+                message = image_to_msg(item.value, 'rgb8', ns_to_stamp(item.stamp_ns), frame)
                 self._color_pub.publish(message)
         if self._depth_pub.get_subscription_count():
             for item in self._through(self._depth_line, self._world.depth_image()):
-                message = image_to_msg(item.value, '16UC1', ns_to_stamp(item.stamp_ns), DEPTH_FRAME)
+                frame = self._failures.frame('depth', self._time_s, DEPTH_FRAME, NO_FRAME)
+                message = image_to_msg(item.value, '16UC1', ns_to_stamp(item.stamp_ns), frame)
                 self._depth_pub.publish(message)
         if self._color_info_pub.get_subscription_count():
             camera = self._world.camera.color_intrinsics

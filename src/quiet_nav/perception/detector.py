@@ -27,6 +27,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
+from quiet_nav.perception.clip_reader import ClipReader
 from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
 from quiet_nav.perception.model_file import ModelFile, NEAREST, open_model, refuse_other
 from quiet_nav.perception.readings import Context, finite, NearWallReading, Question
@@ -34,14 +35,14 @@ from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.perception.standing_sound import band_spectrum, Noted, StandingSound
 from quiet_nav.sound.validity import ValidityLimits, window_fault
 from quiet_nav.sound.windows import (
-    clip_batch,
-    clip_starts,
     CLIPS_PER_WINDOW,
     Window,
 )
 
 #: With fewer places than this a reference that has just grown is worth a second run.
 _FEW_PLACES = 4
+#: Of a window read in one pass: VGGish's columns are 160 ms apart, a clip is six of them.
+SLID_CLIPS = 13
 
 
 @dataclass(frozen=True)
@@ -235,8 +236,24 @@ class ModelSession(DetectorSession):
 
     detector: NearWallDetector
 
+    def __init__(
+        self,
+        detector: NearWallDetector,
+        context: Context,
+        reference: RoomReference | None,
+        seed: int | None,
+        question: Question = Question.DIRECTION,
+        standing: StandingSound | None = None,
+    ) -> None:
+        super().__init__(detector, context, reference, seed, question, standing)
+        self._clips = ClipReader(detector.model.run, detector.clips, self._rng)
+
     def _read(self, heard: list[HeardWindow]) -> list[NearWallReading]:
-        return self._with_context(heard) if self.detector.uses_context else self._by_clips(heard)
+        if self.detector.uses_context:
+            return self._with_context(heard)
+        if self.detector.model.metadata.kind == 'window':
+            return self._whole(heard)
+        return self._by_clips(heard)
 
     def _with_context(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         others, simultaneous = fill_slots(
@@ -309,42 +326,36 @@ class ModelSession(DetectorSession):
         return finite(reading)
 
     def _by_clips(self, heard: list[HeardWindow]) -> list[NearWallReading]:
-        """Return a network of single clips (the paper's), or of windows that it slides over."""
-        run = self.detector.model.run
-        windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
-        if self.detector.model.metadata.kind == 'window':
-            mean, distance, spread = run({'waveform': windows})
-            counts = [self.detector.clips] * len(heard)
-        else:
-            clips = np.concatenate(
-                [
-                    clip_batch(w, clip_starts(len(w), self.detector.clips, self._rng))
-                    for w in windows
-                ]
-            )
-            outputs = run({'waveform': clips})
-            shape = (len(heard), self.detector.clips)
-            by_clip = outputs[0].reshape(shape)
-            mean, spread = by_clip.mean(1), by_clip.std(1)
-            distance = (
-                outputs[1].reshape(*shape, -1).mean(1)
-                if len(outputs) > 1
-                else np.zeros((len(heard), 0))
-            )
-            counts = [shape[1]] * len(heard)
+        """Return the means over the clips of a network of single clips (the paper's)."""
+        read = self._clips.read([h.window for h in heard], [h.ear for h in heard])
         return [
-            finite(
-                NearWallReading(
-                    side=h.side,
-                    probability=float(mean[i]),
-                    start_ns=h.window.start_ns,
-                    end_ns=h.window.end_ns,
-                    spread=float(spread[i]),
-                    clips=counts[i],
-                    context=Context.ALONE,
-                    distance_probabilities=tuple(float(p) for p in distance[i]),
-                    bins=self.detector.model.metadata.bins,
-                )
+            self._mean(
+                h, clips.near.mean(), clips.near.std(), clips.distance.mean(0), len(clips.near)
             )
-            for i, h in enumerate(heard)
+            for h, clips in zip(heard, read, strict=True)
         ]
+
+    def _whole(self, heard: list[HeardWindow]) -> list[NearWallReading]:
+        """Return what a network says that slides over the window itself, in its own steps."""
+        windows = np.stack([h.window.samples for h in heard]).astype(np.float32)
+        mean, distance, spread = self.detector.model.run({'waveform': windows})
+        return [
+            self._mean(h, mean[i], spread[i], distance[i], SLID_CLIPS) for i, h in enumerate(heard)
+        ]
+
+    def _mean(
+        self, heard: HeardWindow, near: float, spread: float, distance: np.ndarray, clips: int
+    ) -> NearWallReading:
+        return finite(
+            NearWallReading(
+                side=heard.side,
+                probability=float(near),
+                start_ns=heard.window.start_ns,
+                end_ns=heard.window.end_ns,
+                spread=float(spread),
+                clips=clips,
+                context=Context.ALONE,
+                distance_probabilities=tuple(float(p) for p in distance),
+                bins=self.detector.model.metadata.bins,
+            )
+        )

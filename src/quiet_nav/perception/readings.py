@@ -164,6 +164,8 @@ def finite(reading: NearWallReading) -> NearWallReading:
         fault = f'{MODEL_GAVE} NaN'
     elif not 0.0 <= reading.probability <= 1.0:
         fault = f'{MODEL_GAVE} {reading.probability:g} as a probability'
+    elif not 0.0 <= reading.spread <= 1.0:
+        fault = f'{MODEL_GAVE} {reading.spread:g} as a spread'
     elif not is_distribution(reading.distance_probabilities):
         fault = f'{MODEL_GAVE} no distribution of the distance'
     if not fault:
@@ -171,6 +173,7 @@ def finite(reading: NearWallReading) -> NearWallReading:
     return replace(
         reading,
         probability=math.nan,
+        spread=0.0,
         distance_probabilities=(),
         valid=False,
         reason=fault,

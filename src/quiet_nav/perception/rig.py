@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import hashlib
 import json
@@ -122,6 +123,32 @@ def rig_from_dict(raw: object, where: str = 'rig') -> Rig:
     if len({ear.channel for ear in ears}) != len(ears):
         raise QuietNavError(f'{where}: two ears share a channel')
     return Rig(file.name, ears, file.turns)
+
+
+def parse_ear(text: str, channel: int) -> Ear:
+    """Return an ear that a user writes as side and position: LEFT=0.0,0.15,0.25."""
+    side, _, place = text.partition('=')
+    raw = {'channel': channel, 'position': place.split(','), 'side': side.strip()}
+    try:
+        raw['position'] = [float(number) for number in place.split(',')]
+    except ValueError:
+        raise QuietNavError(
+            f'ear {text!r}: expected a side and x, y, z in m, as LEFT=0.0,0.15,0.25'
+        ) from None
+    return _ear(checked(_EarFile, raw, f'ear {text!r}'), f'ear {text!r}')
+
+
+def rig_as_yaml(rig: Rig, remarks: Sequence[str] = ()) -> str:
+    """Return the file of a rig, which ``load_rig`` reads back as it is; remarks become comments."""
+    lines = [f'# {remark}' for remark in remarks]
+    lines += ['# Positions in base_link meters (x forward, y left, z up from the floor).']
+    lines += [f'name: {json.dumps(rig.name)}', f'turns: {str(rig.turns).lower()}', 'ears:']
+    lines += [
+        f'  - {{channel: {e.channel}, position: [{e.x}, {e.y}, {e.z}], side: {e.side.name}, '
+        f'pattern: {e.pattern}}}'
+        for e in rig.ears
+    ]
+    return '\n'.join(lines) + '\n'
 
 
 def _ear(file: _EarFile, where: str) -> Ear:

@@ -39,6 +39,8 @@ SPLITS = ('train', 'val', 'test')
 MOTION_FPS = 15
 OBSTACLE = 'obstacle-detection'
 ORDER = 'relative-depth'
+#: Subsets that detectors learn from, wherever they lie in a folder (``campuses``).
+LISTENED = ('SFS-Robot', 'SFS-Static')
 #: Missing files named in an error; the rest are counted.
 NAMED_MISSING = 20
 
@@ -114,6 +116,17 @@ def middle_frame(frame: int) -> int:
     return frame + int(MOTION_FPS * CLIP_S) // 2
 
 
+def campuses(data: Path) -> list[tuple[Path, str | None]]:
+    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
+    found = [
+        (folder, subset)
+        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
+        for subset in LISTENED
+        if (folder / subset / 'data-split').is_dir()
+    ]
+    return found or [(data, None)]
+
+
 def load_splits(
     data: str | Path,
     subset: str | None = None,
@@ -159,8 +172,7 @@ def load_pairs(
 
 def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
     """Return the folder above ``ProcessedData`` and the subset's name."""
-    if not data.is_dir():
-        raise QuietNavError(f'{data}: no such folder of recordings')
+    refuse_no_folder(data)
     if (data / 'ProcessedData').is_dir():
         return data, subset or data.name
     found = [name for name in SUBSETS.values() if (data / name / 'ProcessedData').is_dir()]
@@ -175,6 +187,12 @@ def find_subset(data: Path, subset: str | None = None) -> tuple[Path, str]:
             f'{", ".join(SUBSETS.values())}; {what}'
         )
     return data / found[0], found[0]
+
+
+def refuse_no_folder(data: Path) -> None:
+    """Raise QuietNavError where the folder of a data set is not there."""
+    if not data.is_dir():
+        raise QuietNavError(f'{data}: no such folder of recordings')
 
 
 def find_lists(root: Path, task: str, lists: str | Path | None = None) -> Path:

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 import math
 
@@ -146,8 +147,7 @@ class DepthTrack:
     """Wall distances by time, all of a recording; times are those of the images' stamps."""
 
     def __init__(self) -> None:
-        self._times: list[int] = []
-        self._distances: list[float] = []
+        self._times, self._distances = array('q'), array('d')
         self.images = self.damaged = 0
         self.last_reason = self._first_fault = ''
 
@@ -181,4 +181,5 @@ class DepthTrack:
     @property
     def distances_m(self) -> np.ndarray:
         """Distances in the order of ``times_ns``, float64."""
-        return np.array(self._distances)[np.argsort(self._times, kind='stable')]
+        order = np.argsort(np.array(self._times, np.int64), kind='stable')
+        return np.array(self._distances)[order]

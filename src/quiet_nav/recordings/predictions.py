@@ -17,7 +17,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import heapq
 import math
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
@@ -42,6 +43,8 @@ _TEXT, _TRIANGLES = 9, 11
 _FRAME, _CAMERA_FRAME = 'base_link', 'camera_depth_optical_frame'
 _INFRARED = 1
 _NOTHING = np.zeros(0, np.uint8)
+#: Time (ns), topic and data of a message.
+_Item = tuple[int, str, bytes]
 
 
 def write_predictions(path: str | Path, found: Replayed) -> int:
@@ -57,24 +60,28 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
     """
     store = bag_typestore()
     markers = ReadingMarkers(found.rig)
-    items: list[tuple[int, str, bytes]] = []
-    for time_ns, decision in found.decisions:
-        for reading in (*decision.revised, *decision.readings):
-            message = near_wall_message(store, reading, _FRAME, found.rig.identity)
-            data = bytes(store.serialize_cdr(message, _NEAR_WALL_TYPE))
-            items.append((time_ns, NEAR_WALL, data))
-        shown = [marker for reading in decision.readings for marker in markers.live(reading)]
-        items.append((time_ns, MARKERS, _markers(store, shown)))
-    for time_ns, metres in zip(found.depth.times_ns, found.depth.distances_m, strict=True):
-        message = _range(store, int(time_ns), float(metres))
-        items.append((int(time_ns), DISTANCE, bytes(store.serialize_cdr(message, _RANGE_TYPE))))
+
+    def heard() -> Iterator[_Item]:
+        for time_ns, decision in found.decisions:
+            for reading in (*decision.revised, *decision.readings):
+                message = near_wall_message(store, reading, _FRAME, found.rig.identity)
+                yield time_ns, NEAR_WALL, bytes(store.serialize_cdr(message, _NEAR_WALL_TYPE))
+            shown = [marker for reading in decision.readings for marker in markers.live(reading)]
+            yield time_ns, MARKERS, _markers(store, shown)
+
+    def seen() -> Iterator[_Item]:
+        for time_ns, metres in zip(found.depth.times_ns, found.depth.distances_m, strict=True):
+            message = _range(store, int(time_ns), float(metres))
+            yield int(time_ns), DISTANCE, bytes(store.serialize_cdr(message, _RANGE_TYPE))
+
     topics = [BagTopic(NEAR_WALL, _NEAR_WALL_TYPE), BagTopic(MARKERS, _MARKERS_TYPE)]
     if len(found.depth.times_ns):
         topics.append(BagTopic(DISTANCE, _RANGE_TYPE))
+    # Hours of messages do not fit into memory: they are made one by one, in order.
     with BagWriter(path, topics) as bag:
-        for time_ns, topic, data in sorted(items, key=lambda item: item[:2]):
+        for time_ns, topic, data in heapq.merge(heard(), seen(), key=lambda item: item[0]):
             bag.write(topic, time_ns, data)
-    return len(items)
+        return bag.count
 
 
 def near_wall_message(

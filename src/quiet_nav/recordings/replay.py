@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -28,9 +29,10 @@ from quiet_nav.perception.interference_detector import load_detector
 from quiet_nav.perception.readings import parse_context, parse_question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.perception.rig import find_rig, Rig, rig_for
-from quiet_nav.perception.rolling import channels_fault, Decision, RollingListener, RollingSettings
+from quiet_nav.perception.rolling import channels_fault, RollingListener, RollingSettings
 from quiet_nav.perception.standing_sound import StandingSound
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
+from quiet_nav.recordings.decisions import Decisions
 from quiet_nav.recordings.depth import DepthTrack, VALID_PIXELS
 from quiet_nav.recordings.playback import Event, events, hear, Info, Moved, Seen, spans_apart, Wav
 from quiet_nav.sound.receiver import AudioReceiver
@@ -90,17 +92,16 @@ class Replayed:
     """
     What a replay found.
 
-    decisions: oldest first, each with the time at which its sound was recorded (ns). depth: wall
-    distances that the depth camera saw. has_depth: whether there are depth images at all. notes:
-    what a user should know (gaps, changed formats, depth that never overlaps). sound_ns: time of
-    the first and the last sound.
+    depth: wall distances that the depth camera saw. has_depth: whether there are depth images at
+    all. notes: what a user should know (gaps, changed formats, depth that never overlaps).
+    sound_ns: time of the first and the last sound.
     """
 
     name: str
     path: Path
     model: str
     rig: Rig
-    decisions: tuple[tuple[int, Decision], ...]
+    decisions: Decisions
     depth: DepthTrack
     has_depth: bool
     notes: tuple[str, ...]
@@ -158,9 +159,11 @@ class _Run:
         self._receiver = AudioReceiver()
         self._listener: RollingListener | None = None
         self._early: list[Moved] = []
-        self._decisions: list[tuple[int, Decision]] = []
+        self._decisions = Decisions()
+        self._faults: Counter[str] = Counter()
+        self._first_faults: dict[str, str] = {}
         self._depth = DepthTrack()
-        self._images: list[int] = []
+        self._images = array('q')
         self._notes: dict[str, None] = {}
         self._errors: list[str] = []
         self._sound: tuple[int, int] | None = None
@@ -206,7 +209,7 @@ class _Run:
             path=bag.path,
             model=detector.name,
             rig=self._listener.rig,
-            decisions=tuple(self._decisions),
+            decisions=self._decisions,
             depth=self._depth,
             has_depth=bool(self._images),
             notes=tuple(notes),
@@ -216,13 +219,10 @@ class _Run:
 
     def _odometry_notes(self) -> list[str]:
         """Return why odometry did not tell of how many decisions; the first of each kind."""
-        faults = [d.odometry_fault for _, d in self._decisions if d.odometry_fault is not None]
-        first = {fault.kind: fault.text for fault in reversed(faults)}
-        counts = Counter(fault.kind for fault in faults)
         return [
-            f'{text} ({counts[kind]} of {len(self._decisions)} decisions count as made while '
+            f'{text} ({self._faults[kind]} of {len(self._decisions)} decisions count as made while '
             'driving)'
-            for kind, text in first.items()
+            for kind, text in self._first_faults.items()
         ]
 
     def _check(self, stream: AudioStream) -> None:
@@ -261,4 +261,9 @@ class _Run:
         listener = self._listener
         assert listener is not None, 'sound before its format'
         for tick in listener.collect(stream, ended):
-            self._decisions.append((self._time_ns, listener.decide(tick)))
+            decision = listener.decide(tick)
+            self._decisions.append(self._time_ns, decision)
+            fault = decision.odometry_fault
+            if fault is not None:
+                self._faults[fault.kind] += 1
+                self._first_faults.setdefault(fault.kind, fault.text)

@@ -17,10 +17,15 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from quiet_nav.geometry import Pose2D, wrap_angle
 from quiet_nav.perception.odometry import MAX_GAP_S, rate_fault, STILL_M, STILL_RAD
+
+#: Of shorter rests nobody asks where they were.
+_LEAST_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,18 @@ class StillStretches:
     """
     Takes poses in order of time and keeps when they stayed where they were.
 
-    The limits are those of ``OdometryTrack``; a pause in the poses ends a stretch. known_ns: of
-    time that poses tell about, paused_ns: of longer pauses between them.
+    The limits are those of ``OdometryTrack``; of rests shorter than a second no pose is kept. A
+    pause in the poses ends a stretch. known_ns: of time that poses tell about, paused_ns: of longer
+    pauses between them.
     """
 
     def __init__(self) -> None:
-        self._done: list[Stretch] = []
+        # A robot that drives has a rest at every pose: hours of them must fit into memory.
+        self._begins, self._ends = array('q'), array('q')
+        self._poses: dict[int, Pose2D] = {}
         self._rest: Pose2D | None = None
         self._begin_ns = self._last_ns = 0
-        self._times: list[int] = []
+        self._times = array('q')
         self.known_ns = self.paused_ns = 0
 
     def add(self, time_ns: int, pose: Pose2D) -> None:
@@ -67,11 +75,14 @@ class StillStretches:
         if together and pose.distance_to(self._rest) <= STILL_M and turned <= STILL_RAD:
             self._last_ns = time_ns
             return
-        self._done.append(Stretch(self._begin_ns, self._last_ns, self._rest))
+        if self._last_ns - self._begin_ns >= _LEAST_S * 1e9:
+            self._poses[len(self._begins)] = self._rest
+        self._begins.append(self._begin_ns)
+        self._ends.append(self._last_ns)
         self._start(time_ns, pose)
 
     @property
-    def times_ns(self) -> list[int]:
+    def times_ns(self) -> Sequence[int]:
         """Return times of the poses in the order they came."""
         return self._times
 
@@ -86,11 +97,10 @@ class StillStretches:
 
     def moving(self, least_s: float) -> list[Stretch]:
         """Return when it moved: between rests of at least so long, odometry without a pause."""
-        every = self._every()
         found: list[Stretch] = []
         begin: int | None = None
         last: int | None = None
-        for one in every:
+        for one in self._every():
             together = last is not None and one.start_ns - last <= MAX_GAP_S * 1e9
             if begin is not None and last is not None and not together:
                 found.append(Stretch(begin, last))
@@ -106,10 +116,11 @@ class StillStretches:
             found.append(Stretch(begin, last))
         return [stretch for stretch in found if stretch.end_ns > stretch.start_ns]
 
-    def _every(self) -> list[Stretch]:
-        if self._rest is None:
-            return [*self._done]
-        return [*self._done, Stretch(self._begin_ns, self._last_ns, self._rest)]
+    def _every(self) -> Iterator[Stretch]:
+        for number, (begin, end) in enumerate(zip(self._begins, self._ends, strict=True)):
+            yield Stretch(begin, end, self._poses.get(number))
+        if self._rest is not None:
+            yield Stretch(self._begin_ns, self._last_ns, self._rest)
 
     def _start(self, time_ns: int, pose: Pose2D) -> None:
         self._rest, self._begin_ns, self._last_ns = pose, time_ns, time_ns

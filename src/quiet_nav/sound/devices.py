@@ -25,7 +25,7 @@ from types import TracebackType
 from typing import Any
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.sound.pcm import decode_pcm, encode_pcm, PcmFormat
+from quiet_nav.sound.pcm import decode_pcm, encode_pcm, MAX_CHANNELS, PcmFormat
 from quiet_nav.sound.resampling import StreamResampler
 from quiet_nav.sound.timeline import StampTolerance, Timeline
 
@@ -69,15 +69,77 @@ def rescan_devices() -> None:
     sounddevice._initialize()
 
 
-def input_devices() -> list[str]:
-    """Return the inputs there are, each as 'index: name (channels, default rate)'."""
+@dataclass(frozen=True)
+class InputDevice:
+    """
+    An input: what PortAudio calls it, and how it can be named to us.
+
+    host_api: what PortAudio reaches it through (ALSA, ...). default_rate: Hz. written: the name, or
+    the part of it, or else the index, that ``find_device`` takes for this input alone.
+    """
+
+    index: int
+    name: str
+    host_api: str
+    channels: int
+    default_rate: int
+    is_default: bool
+    written: str
+
+    def __str__(self) -> str:
+        return f'{self.index}: {self.name} ({self.channels} channels, {self.default_rate} Hz)'
+
+
+def input_devices() -> list[InputDevice]:
+    """Return the inputs there are; QuietNavError where PortAudio is not installed."""
     sounddevice = _portaudio()
+    apis = sounddevice.query_hostapis()
+    found = [d for d in sounddevice.query_devices() if d['max_input_channels'] > 0]
+    default = _default_index(sounddevice)
     return [
-        f'{device["index"]}: {device["name"]} ({device["max_input_channels"]} channels, '
-        f'{device["default_samplerate"]:.0f} Hz)'
-        for device in sounddevice.query_devices()
-        if device['max_input_channels'] > 0
+        InputDevice(
+            index=d['index'],
+            name=d['name'],
+            host_api=apis[d['hostapi']]['name'],
+            channels=d['max_input_channels'],
+            default_rate=round(d['default_samplerate']),
+            is_default=d['index'] == default,
+            written=_written(d['index'], d['name'], [o['name'] for o in found]),
+        )
+        for d in found
     ]
+
+
+def _default_index(sounddevice: Any) -> int:
+    try:
+        return int(sounddevice.query_devices(None, 'input')['index'])
+    except (ValueError, sounddevice.PortAudioError):
+        return -1
+
+
+def _written(index: int, name: str, names: list[str]) -> str:
+    """Return what names one device alone: the part before what ALSA adds, or the index."""
+    # A colon would make a mapping of it where ROS reads parameters as YAML.
+    part = name.split(':')[0].strip()
+    alike = sum(part.lower() in other.lower() for other in names)
+    return part if part and alike == 1 and not part.isdecimal() else str(index)
+
+
+def rates_that_open(device: InputDevice, sample_format: str = 'S16LE') -> tuple[int, ...]:
+    """Return the usual rates (Hz) that a device really opens at, with all channels we can read."""
+    sounddevice, rates = _portaudio(), []
+    for rate in sorted({device.default_rate, *_USUAL_RATES}):
+        try:
+            sounddevice.check_input_settings(
+                device=device.index,
+                channels=min(device.channels, MAX_CHANNELS),
+                dtype=_DTYPES[sample_format],
+                samplerate=rate,
+            )
+        except (ValueError, sounddevice.PortAudioError):
+            continue
+        rates.append(rate)
+    return tuple(rates)
 
 
 def find_device(device: str) -> int:
@@ -91,7 +153,7 @@ def find_device(device: str) -> int:
     try:
         found = sounddevice.query_devices(wanted, 'input')
     except (ValueError, sounddevice.PortAudioError) as error:
-        there = '; '.join(input_devices()) or 'none'
+        there = _there()
         what = f'input device {device!r}' if device else 'default input device'
         raise QuietNavError(f'no {what} ({_one_line(error)}); inputs there are: {there}') from error
     return int(found['index'])
@@ -192,7 +254,7 @@ class DeviceCapture:
         raise QuietNavError(
             f'{self.name} cannot record {self._format} ({said}); tried: '
             f'{", ".join(map(str, tried))} Hz; choose a rate that it has as device_rate '
-            f'(--device-rate), or another device; inputs there are: {"; ".join(input_devices())}'
+            f'(--device-rate), or another device; inputs there are: {_there()}'
         )
 
     def __enter__(self) -> DeviceCapture:
@@ -266,6 +328,10 @@ class DeviceCapture:
             age_s = frames / self.recorded.sample_rate
         capture_ns = self._clock() - round(age_s * 1e9)
         self._queue.put((bytes(data), capture_ns, bool(status.input_overflow)))
+
+
+def _there() -> str:
+    return '; '.join(map(str, input_devices())) or 'none'
 
 
 def _one_line(error: Exception) -> str:

@@ -24,7 +24,11 @@ import math
 import numpy as np
 
 from quiet_nav.sound.levels import is_clipped, level_dbfs
-from quiet_nav.sound.windows import too_short, Window, WINDOW_SAMPLES
+from quiet_nav.sound.windows import SAMPLE_RATE, too_short, Window, WINDOW_SAMPLES
+
+_BLOCK = SAMPLE_RATE // 40
+#: Samples that differ by no more stand still: resampling rounds, the last of 16 bits is 3e-5.
+_STILL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,14 @@ class ValidityLimits:
     max_age_s: from the window's end to now; also how far its end may lie in the future.
     max_clipped: share of samples at full scale. silence_dbfs: a level below this is no room but a
     muted or unplugged microphone (the quietest rooms simulated are at -75 dBFS, 16-bit rounding
-    alone at -101 dBFS).
+    alone at -101 dBFS). standing_s: a microphone that says the same value for so long in a window
+    is dead, frozen or gated; the air never stands still.
     """
 
     max_age_s: float = 1.0
     max_clipped: float = 0.001
     silence_dbfs: float = -90.0
+    standing_s: float = 0.1
 
 
 class FaultKind(enum.Enum):
@@ -51,6 +57,7 @@ class FaultKind(enum.Enum):
     NOT_FINITE = 'samples that are no numbers'
     CLIPPED = 'sound that is clipped'
     SILENT = 'silence'
+    STANDING = 'a value that stands'
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,7 @@ def find_fault(
     Return why the window must not be used, None where it may; the first reason found counts.
 
     Looked at in this order: the window's own reason (gaps, too short), age (only with ``now_ns``),
-    non-finite samples, clipping, silence.
+    non-finite samples, clipping, silence, samples that stand.
     """
     limits = limits or ValidityLimits()
     if not window.valid:
@@ -83,6 +90,8 @@ def find_fault(
         return Fault(FaultKind.CLIPPED, text)
     if text := silent_fault(window.samples, limits.silence_dbfs):
         return Fault(FaultKind.SILENT, text)
+    if text := standing_fault(window.samples, limits.standing_s):
+        return Fault(FaultKind.STANDING, text)
     return None
 
 
@@ -136,4 +145,21 @@ def silent_fault(samples: np.ndarray, silence_dbfs: float) -> str:
     return (
         f'silent: {level:.0f} dBFS, a room has {silence_dbfs:.0f} dBFS or more; '
         'is the microphone muted or unplugged?'
+    )
+
+
+def standing_fault(samples: np.ndarray, standing_s: float) -> str:
+    """
+    Return the reason where the samples stand still, all in all for ``standing_s`` or longer.
+
+    Looked at in blocks of 25 ms: a stretch counts as long as the whole blocks in it.
+    """
+    blocks = samples[: len(samples) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+    still = np.count_nonzero(np.ptp(blocks, axis=1) <= _STILL)
+    still_s = still * _BLOCK / SAMPLE_RATE
+    if still_s < standing_s:
+        return ''
+    return (
+        f'standing: the samples do not change for {still_s:.2f} s of the window; is the '
+        'microphone unplugged, frozen or gated?'
     )

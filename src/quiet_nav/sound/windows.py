@@ -29,6 +29,8 @@ CLIP_S = 0.96
 WINDOW_SAMPLES = 48_000
 CLIP_SAMPLES = 15_360
 CLIPS_PER_WINDOW = 20
+#: Samples of 10 ms: clips that are evenly spaced begin on these.
+_CLIP_STEP = 160
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,19 @@ def too_short(samples: int, wanted: int = WINDOW_SAMPLES) -> str:
 
 
 def clip_starts(
-    samples: int, count: int = CLIPS_PER_WINDOW, rng: np.random.Generator | None = None
+    samples: int,
+    count: int = CLIPS_PER_WINDOW,
+    rng: np.random.Generator | None = None,
+    start_ns: int = 0,
 ) -> np.ndarray:
     """
     Return the first sample of each clip within a window, int64, shape (count,).
 
-    Evenly spaced, the first clip at the window's start and the last at its end; with ``rng`` drawn
-    uniformly at random as in training (the paper, section 4), in the order drawn.
+    Evenly spaced, in steps of whole 10 ms (20 clips of 3 s: 100 ms) and at times that are multiples
+    of the step, so that windows that overlap have clips in common: ``start_ns`` is the time of the
+    window's first sample. The last are taken: sound before the first or after the last clip is
+    shorter than a step, or than 0.14 s. With ``rng`` drawn uniformly at random as in training (the
+    paper, section 4), in the order drawn.
     Raises QuietNavError where the window is shorter than a clip.
     """
     room = samples - CLIP_SAMPLES
@@ -101,14 +109,23 @@ def clip_starts(
         )
     if rng is not None:
         return rng.integers(0, room + 1, count)
-    return np.rint(np.linspace(0, room, count)).astype(np.int64)
+    step = (room + 1) // count // _CLIP_STEP * _CLIP_STEP
+    if not step:
+        return np.rint(np.linspace(0, room, count)).astype(np.int64)
+    last = room - (sample_at(start_ns) + room) % step
+    return last + step * np.arange(1 - count, 1)
+
+
+def sample_at(time_ns: int) -> int:
+    """Return the number of the sample at 16 kHz nearest to a time, of those since time 0."""
+    return (time_ns * SAMPLE_RATE + 500_000_000) // 1_000_000_000
 
 
 def cut_clips(
     window: Window, count: int = CLIPS_PER_WINDOW, rng: np.random.Generator | None = None
 ) -> tuple[Clip, ...]:
     """Cut clips from a window, with times; places and errors as in ``clip_starts``."""
-    starts = clip_starts(len(window.samples), count, rng)
+    starts = clip_starts(len(window.samples), count, rng, window.start_ns)
     return tuple(
         Clip(
             window.samples[start : start + CLIP_SAMPLES],

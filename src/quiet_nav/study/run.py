@@ -255,16 +255,27 @@ def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Fou
         ]
     found = []
     for line in one.lines:
-        for part in read_json(files[line], finite=False):
-            try:
-                report, label, x = TaskReport.from_json(part), line.label, line.x
-            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                raise QuietNavError(
-                    f'{files[line]}: not what this command writes ({error}); remove it to measure '
-                    'again'
-                ) from error
-            if part['low'] is not None:
-                label = f'{line.label}, {part["low"]:g} to {part["high"]:g}'
-                x = (part['low'] + part['high']) / 2.0
+        for low, high, report in read_scores(files[line]):
+            label, x = line.label, line.x
+            if low is not None and high is not None:
+                label, x = f'{line.label}, {low:g} to {high:g}', (low + high) / 2.0
             found.append(Found(label, report, x, line.series, line.paper))
+    return found
+
+
+def read_scores(path: Path) -> list[tuple[float | None, float | None, TaskReport]]:
+    """
+    Return the reports of a file that this module wrote, each with the ends of what it is of.
+
+    Raises QuietNavError naming the file where it is none.
+    """
+    found = []
+    try:
+        for part in read_json(path, finite=False):
+            low, high = (None if part[key] is None else float(part[key]) for key in ('low', 'high'))
+            found.append((low, high, TaskReport.from_json(part)))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise QuietNavError(
+            f'{path}: not what this command writes ({error}); remove it to measure again'
+        ) from error
     return found

@@ -31,6 +31,7 @@ from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.interference_detector import INTERFERENCE
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import Rig
+from quiet_nav.simulation.robot.failures import Failures
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sound.own_sound import own_sound_of
 from quiet_nav.sound.windows import WINDOW_S
@@ -68,20 +69,26 @@ def make_ears(
     context: str = 'full',
     own_sound: str = 'none',
     waves: bool = False,
+    failures: Failures | None = None,
 ) -> Ears:
     """
     Return the ears of a detector: 'ideal', 'error-prone', 'interference' or an ONNX file.
 
-    waves: what they hear below 700 Hz is solved by waves, furniture and all.
+    waves: what they hear below 700 Hz is solved by waves, furniture and all. failures: what fails
+    of sound and ears that hear any.
 
     Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
     """
     check_ears(detector, disturbance, context, own_sound, waves)
     if detector in DETECTORS:
         return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
+    from quiet_nav.trials.failing import FailingSound
     from quiet_nav.trials.hearing import HearingEars
 
-    return HearingEars.of(detector, plan, rig, seed, disturbance, context, own_sound, waves)
+    failing = None if failures is None else FailingSound(failures, seed)
+    return HearingEars.of(
+        detector, plan, rig, seed, disturbance, context, own_sound, waves, failing
+    )
 
 
 def check_ears(

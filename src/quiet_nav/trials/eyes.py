@@ -28,6 +28,8 @@ from quiet_nav.geometry import Pose2D
 from quiet_nav.navigation.listening import ListenStop
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG
+from quiet_nav.perception.sight.image_validity import FrozenWatch
+from quiet_nav.simulation.robot.failures import FailingLine, Failures, spoiled_image, Stamped
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.sight.camera import Mount, RoomCamera
 from quiet_nav.simulation.sight.camera_faults import CameraFault, color_image
@@ -36,6 +38,8 @@ from quiet_nav.trials.ears import IdealEars
 if TYPE_CHECKING:
     from quiet_nav.perception.sight.image_detector import ImageDetector
 
+#: A node reads so many images a second.
+_IMAGE_NS = 500_000_000
 #: Cameras that need no image.
 EYES = ('ideal',)
 
@@ -52,17 +56,23 @@ class Eyes(Protocol):
 
 
 def make_eyes(
-    detector: str, plan: Plan, rng: np.random.Generator, fault: CameraFault | None = None
+    detector: str,
+    plan: Plan,
+    rng: np.random.Generator,
+    fault: CameraFault | None = None,
+    failures: Failures | None = None,
 ) -> Eyes:
     """
     Return the camera that ``detector`` names: 'ideal' or an ONNX file.
+
+    failures: what fails of a camera that sees images.
 
     Raises QuietNavError as the detector's ``load`` does.
     """
     fault = fault or CameraFault()
     if detector in EYES:
         return IdealEyes(plan, rng, fault)
-    return SeeingEyes(plan, rng, fault, _detector(detector))
+    return SeeingEyes(plan, rng, fault, _detector(detector), failures)
 
 
 class IdealEyes(IdealEars):
@@ -91,20 +101,53 @@ class SeeingEyes:
     """A camera in a room whose looks are drawn from ``rng``, read by a detector."""
 
     def __init__(
-        self, plan: Plan, rng: np.random.Generator, fault: CameraFault, detector: ImageDetector
+        self,
+        plan: Plan,
+        rng: np.random.Generator,
+        fault: CameraFault,
+        detector: ImageDetector,
+        failures: Failures | None = None,
     ) -> None:
         (eye,) = CAMERA_RIG.ears
         self._side = eye.side
         self._camera = RoomCamera(plan, rng, Mount(eye.x, eye.y, eye.z))
         self._rng, self._fault, self._detector = rng, fault, detector
+        self._failures = failures
+        self._line = FailingLine[np.ndarray]('camera', spoiled_image(np.random.default_rng(0)))
+        self._frozen = FrozenWatch(detector.limits)
+        self._looked_ns = 0
 
     def look(self, pose: Pose2D, stop: ListenStop, time_ns: int) -> list[NearWallReading]:
         from quiet_nav.perception.sight.image_detector import LookedImage
 
         pixels = color_image(self._camera, pose, self._rng, self._fault.now(time_ns * 1e-9))
+        side = stop.side_of(self._side)
+        if self._failures is not None:
+            return [
+                reading
+                for image in self._come(self._failures, pixels, time_ns)
+                for reading in self._detector.read(
+                    [LookedImage(image.value, side, image.stamp_ns, self._stands(image))], time_ns
+                )
+            ]
         if pixels is None:
             return []
-        return self._detector.read([LookedImage(pixels, stop.side_of(self._side), time_ns)])
+        return self._detector.read([LookedImage(pixels, side, time_ns)])
+
+    def _come(
+        self, failures: Failures, pixels: np.ndarray | None, time_ns: int
+    ) -> list[Stamped[np.ndarray]]:
+        """Return the images that come now; one that is stuck came all the time since."""
+        found = self._line.through(failures, time_ns * 1e-9, time_ns, pixels)
+        failure = failures.now('camera', time_ns * 1e-9)
+        if failure is not None and failure.kind == 'stuck' and found:
+            for stamp_ns in range(self._looked_ns + _IMAGE_NS, time_ns, _IMAGE_NS):
+                self._frozen.fault(found[-1].value, stamp_ns)
+        self._looked_ns = time_ns
+        return found
+
+    def _stands(self, image: Stamped[np.ndarray]) -> str:
+        return self._frozen.fault(image.value, image.stamp_ns)
 
 
 @functools.lru_cache(maxsize=4)

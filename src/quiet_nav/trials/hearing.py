@@ -41,6 +41,7 @@ from quiet_nav.simulation.sound.scenes import draw_point, Scene, scene_in_plan, 
 from quiet_nav.simulation.sound.sources import Schedule
 from quiet_nav.sound.windows import SAMPLE_RATE, Window, WINDOW_SAMPLES
 from quiet_nav.streams import stream_key
+from quiet_nav.trials.failing import FailingSound
 from quiet_nav.trials.random_network import RandomNetwork
 
 #: What the names in ``trial_ears.CONTEXTS`` let the detector use.
@@ -71,8 +72,11 @@ class Reader(Protocol):
 class HearingEars:
     """Ears in a scene, read by a detector's session; the windows of a place are read together."""
 
-    def __init__(self, hearing: Hearing, rig: Rig, session: Reader) -> None:
+    def __init__(
+        self, hearing: Hearing, rig: Rig, session: Reader, failing: FailingSound | None = None
+    ) -> None:
         self._hearing, self._rig, self._session = hearing, rig, session
+        self._failing = failing
         self._place = ListeningPlace(rig)
 
     @classmethod
@@ -86,11 +90,13 @@ class HearingEars:
         context: str = 'full',
         own_sound: str = 'none',
         waves: bool = False,
+        failing: FailingSound | None = None,
     ) -> HearingEars:
         """
         Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``.
 
-        waves: the low band of the plan is solved by waves, once for all trials with its sources.
+        failing: what fails of ears and sound. waves: the low band of the plan is solved by waves,
+        once for all trials with its sources.
         """
         scene = scene_of_trial(plan, seed, disturbance, rig.turns)
         robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
@@ -108,20 +114,30 @@ class HearingEars:
         else:
             standing = calibrated(hearing, rig, profile_of(own_sound))
             session = _detector(detector).session(_CONTEXTS[context], standing=standing)
-        return cls(hearing, rig, session)
+        return cls(hearing, rig, session, failing)
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
         """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
-        start = start_ns * SAMPLE_RATE // 1_000_000_000
-        samples = self._hearing.rig(self._rig, pose, start, WINDOW_SAMPLES)
-        end_ns = start_ns + WINDOW_SAMPLES * 1_000_000_000 // SAMPLE_RATE
-        windows = [
-            Window(heard, start_ns, end_ns, ear.channel)
-            for ear, heard in zip(self._rig.ears, samples, strict=True)
-        ]
+        windows = self._windows(pose, start_ns)
         sides = [stop.side_of(ear.side) for ear in self._rig.ears]
         heard = self._place.hear(windows, pose, sides)
         return self._session.read([*heard.earlier, *heard.newest])
+
+    def _windows(self, pose: Pose2D, start_ns: int) -> list[Window]:
+        end_ns = start_ns + WINDOW_SAMPLES * 1_000_000_000 // SAMPLE_RATE
+        more = 0
+        if self._failing is not None:
+            more = round(self._failing.longer_s(start_ns * 1e-9) * SAMPLE_RATE)
+        start = start_ns * SAMPLE_RATE // 1_000_000_000 - more
+        samples = self._hearing.rig(self._rig, pose, start, WINDOW_SAMPLES + more)
+        if self._failing is not None:
+            begun_ns = start_ns - more * 1_000_000_000 // SAMPLE_RATE
+            heard = self._failing.windows(samples, begun_ns)
+            return [heard[ear.channel] for ear in self._rig.ears]
+        return [
+            Window(heard, start_ns, end_ns, ear.channel)
+            for ear, heard in zip(self._rig.ears, samples, strict=True)
+        ]
 
 
 def _tell(text: str) -> None:

@@ -41,12 +41,14 @@ from quiet_nav.navigation.step_machine import (
 )
 from quiet_nav.perception.readings import Modality
 from quiet_nav.perception.rig import CAMERA_RIG, Rig
-from quiet_nav.simulation.robot.drive import RobotSettings, SimulatedRobot
+from quiet_nav.simulation.robot.drive import RobotSettings, RobotState, SimulatedRobot
+from quiet_nav.simulation.robot.failures import Failures
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.sound.windows import WINDOW_S
 from quiet_nav.trials.ears import DETECTORS, Ears, make_ears
 from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
+from quiet_nav.trials.failing import FailingOdometry, failure_of_trial
 from quiet_nav.trials.hearing import RANDOM_WEIGHTS
 
 #: The rooms of Fig. 10, the classroom of Fig. 9 first.
@@ -78,6 +80,8 @@ class TrialOutcome(str, enum.Enum):
     TIME_OUT = 'time-out'
     NO_READING = 'no_reading'
     PHASE_TIMEOUT = 'phase_timeout'
+    ODOMETRY_LOST = 'odometry_lost'
+    MOTION_MISMATCH = 'motion_mismatch'
     ERROR = 'error'
 
     def __str__(self) -> str:
@@ -102,7 +106,8 @@ class TrialRequest:
     vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
     side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
     settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
-    ``own_sound_of`` takes it. waves: the room's band below 700 Hz is solved by waves.
+    ``own_sound_of`` takes it. waves: the room's band below 700 Hz is solved by waves. failure: of a
+    sensor, as ``failing.failure_of_trial`` takes it; '' for none. Odometry is then watched, too.
     """
 
     room: str
@@ -124,6 +129,7 @@ class TrialRequest:
     variant: str = ''
     own_sound: str = 'none'
     waves: bool = False
+    failure: str = ''
 
     @property
     def mode(self) -> Mode:
@@ -142,6 +148,7 @@ class TrialRequest:
         both = f'{self.rig.name}+{CAMERA_RIG.name}'
         name = {Mode.AUDIO: self.rig.name, Mode.VISION: CAMERA_RIG.name, Mode.FUSION: both}
         fault = '' if self.camera_fault == 'none' else f', {self.camera_fault}'
+        fault += f', {self.failure}' if self.failure else ''
         return name.get(self.mode, f'auto {both}') + fault
 
 
@@ -213,6 +220,11 @@ def run_trial(request: TrialRequest) -> TrialResult:
             random_weights=by_network,
         )
     )
+    failures = odometry = None
+    if request.failure:
+        channels = rig.channels
+        failures = Failures([failure_of_trial(request.failure, mode, channels)])
+        odometry = FailingOdometry(failures)
     ears = eyes = None
     if mode != Mode.VISION:
         detector = RANDOM_WEIGHTS if by_network else request.detector
@@ -226,10 +238,11 @@ def run_trial(request: TrialRequest) -> TrialResult:
             request.context,
             request.own_sound,
             request.waves,
+            failures,
         )
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
-        eyes = make_eyes(request.vision, plan, streams[3], fault)
+        eyes = make_eyes(request.vision, plan, streams[3], fault, failures)
     timing = StepTiming(listen_timeout_s=WINDOW_S + 4 * RETRY_S)
     machine = StepMachine(
         policy,
@@ -238,7 +251,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
         timing,
         GoalLimits(max_duration_s=request.max_duration_s),
     )
-    drive = _Drive(robot, machine, track, ears, eyes)
+    drive = _Drive(robot, machine, track, ears, eyes, odometry)
     outcome = drive.run()
     named = RANDOM_WEIGHTS if by_network else request.detector_name if drive.listened else ''
     return TrialResult(
@@ -279,9 +292,10 @@ class _Drive:
         track: Track,
         ears: Ears | None,
         eyes: Eyes | None,
+        odometry: FailingOdometry | None = None,
     ) -> None:
         self._robot, self._machine, self._track = robot, machine, track
-        self._ears, self._eyes = ears, eyes
+        self._ears, self._eyes, self._odometry = ears, eyes, odometry
         self.distance_m = 0.0
         self.path: list[tuple[float, float]] = []
         self.listened: list[Listened] = []
@@ -295,11 +309,10 @@ class _Drive:
         while True:
             state = robot.state
             now_ns = round(state.time_s * 1e9)
-            command = machine.update(
-                now_ns, state.odometry, Twist2D(state.linear_mps, state.angular_rps)
-            )
+            command = self._command(state, now_ns)
             if not machine.running:
-                return TrialOutcome.of_machine(machine.outcome)
+                ended = None if self._odometry is None else self._brake()
+                return ended or TrialOutcome.of_machine(machine.outcome)
             if machine.phase == Phase.LISTEN:
                 fresh = machine.current_stop is not stop
                 stop = machine.current_stop
@@ -310,6 +323,28 @@ class _Drive:
             ended = self._move()
             if ended is not None:
                 return ended
+
+    def _command(self, state: RobotState, now_ns: int) -> Twist2D:
+        """Return what the machine commands, by odometry that is true or by one that fails."""
+        machine, odometry = self._machine, self._odometry
+        if odometry is None:
+            twist = Twist2D(state.linear_mps, state.angular_rps)
+            return machine.update(now_ns, state.odometry, twist)
+        pose, twist, fault = odometry.take(state, now_ns)
+        if fault is not None:
+            machine.finish(fault.outcome, fault.reason)
+        command = machine.update(now_ns, pose, twist)
+        odometry.commanded(now_ns, command)
+        return command
+
+    def _brake(self) -> TrialOutcome | None:
+        """Come to rest where the machine ended while it drove; a collision counts."""
+        self._robot.command(0.0, 0.0)
+        while not self._robot.state.at_rest:
+            ended = self._move()
+            if ended == TrialOutcome.COLLISION:
+                return ended
+        return None
 
     def _move(self) -> TrialOutcome | None:
         """Advance the robot by a tick; return how the trial ended, None where it has not."""

@@ -27,11 +27,12 @@ from quiet_nav.geometry import Side
 from quiet_nav.navigation.modality import Mode
 from quiet_nav.navigation.policies import find_policy, policy_kinds, PolicySettings
 from quiet_nav.perception.interference_detector import INTERFERENCE
-from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.rig import find_rig, Rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
 from quiet_nav.trials.ears import check_ears, DETECTORS
 from quiet_nav.trials.eyes import EYES
+from quiet_nav.trials.failing import failure_of_trial, failures_of_mode
 from quiet_nav.trials.protocol import PAPER_ROOMS, paper_trials, TrialRequest
 
 #: Sides that a user may name; 'track': where the track has its wall.
@@ -68,6 +69,9 @@ class Sweep:
     #: Below 700 Hz rooms are solved by waves, furniture and all; once, then from a cache.
     waves: bool = False
     camera_fault: str = 'none'
+    #: What fails of the sensors, all trials for each: 'none' for nothing; 'all' for nothing and for
+    #: every failure of the sensors that are driven by.
+    failures: Sequence[str] = ('none',)
     #: Where the wall to follow is: one of ``SIDES``, or 'track'.
     side: str = 'any'
     #: Settings of the policies that have them, by the names of ``policies.KNOBS``.
@@ -126,10 +130,35 @@ class Sweep:
                                     modality=modality,
                                     side=SIDES.get(self.side, walls[name]),
                                     variant=self._variant(kind.knobs),
+                                    failure=failure,
                                 )
+                                for failure in self._failures(Mode[modality.upper()], rig)
                                 for index in range(self.trials or paper_trials(name))
                             ]
         return requests
+
+    def _failures(self, mode: Mode, rig: Rig) -> list[str]:
+        """Return what fails in turn, '' for nothing; QuietNavError for what a trial cannot have."""
+        texts = [
+            text
+            for asked in self.failures
+            for text in (['', *failures_of_mode(mode)] if asked == 'all' else [asked])
+        ]
+        found = ['' if text == 'none' else text for text in texts]
+        for text in found:
+            failure = failure_of_trial(text, mode, rig.channels) if text else None
+            heard = failure is not None and failure.base in ('audio', 'ear')
+            if heard and self.detector in DETECTORS:
+                raise QuietNavError(
+                    f'failure {text!r}: the {self.detector} ear hears no sound; expected an ONNX '
+                    'file'
+                )
+            if failure is not None and failure.base == 'camera' and self.vision in EYES:
+                raise QuietNavError(
+                    f'failure {text!r}: the {self.vision} camera sees no image; expected an ONNX '
+                    'file'
+                )
+        return found
 
     def room_names(self) -> list[str]:
         """Return the rooms, those of 'all' by name."""

@@ -19,17 +19,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import Estimate, estimate, mean, wilson
-from quiet_nav.files.json_files import read_json
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.trials.protocol import HEADINGS, PAPER_ROOMS, TrialResult
 
@@ -296,20 +293,3 @@ def trials_to_json(results: Sequence[TrialResult]) -> dict[str, Any]:
         tables['paper_fig_9'] = PAPER_FIG_9
     trials = [{name: getattr(result, name) for name in _NAMES} for result in results]
     return {'tables': tables, 'trials': trials}
-
-
-def read_trials(path: str | Path) -> list[TrialResult]:
-    """
-    Return the trials of a file that ``trials_to_json`` made, without their paths.
-
-    Raises QuietNavError where it is no such file.
-    """
-    content = read_json(path)
-    known = {field.name for field in fields(TrialResult)}
-    try:
-        return [
-            TrialResult(**{key: value for key, value in trial.items() if key in known})
-            for trial in content['trials']
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise QuietNavError(f'{path}: no trials of quiet_nav trials --json ({error})') from error

@@ -73,6 +73,7 @@ class BagView:
     distance: str
     grid: str
     markers: str = ''
+    room: str = ''
     notes: dict[str, None] = field(default_factory=dict, compare=False)
 
     @property
@@ -96,7 +97,7 @@ class BagView:
         """
         wanted = (
             self.readings, self.topics.odometry, self.topics.color, self.topics.depth,
-            *self.tf, self.distance, self.grid, self.markers,
+            *self.tf, self.distance, self.grid, self.markers, self.room,
         )  # fmt: skip
 
         def of(path: Path) -> Iterator[tuple[int, str, object]]:
@@ -138,6 +139,7 @@ def look_into(
         tf = tuple(_first(bag, _TF, name) for name in ('/tf', '/tf_static'))
         distance = _first(bag, _RANGE, '/wall_distance')
         grid = _first(bag, _GRID, '/near_wall/map')
+        room = _first(bag, _GRID, '/map', without=grid)
         markers = _first(bag, _MARKERS, '/near_wall/markers')
         contents = bag.contents
     if second is not None:
@@ -153,7 +155,7 @@ def look_into(
             '--predictions'
         )
     bags = (path,) if second is None else (path, second)
-    return BagView(bags, said, topics, tf, distance, grid, markers)
+    return BagView(bags, said, topics, tf, distance, grid, markers, room)
 
 
 def root_of(view: BagView, base_frame: str = 'base_link') -> str:
@@ -183,9 +185,10 @@ def top_frame(frame: str, parents: Mapping[str, str]) -> str:
     return frame
 
 
-def _first(bag: Bag, kind: str, ending: str) -> str:
+def _first(bag: Bag, kind: str, ending: str, without: str = '') -> str:
     """Return the topic of a type whose name ends so, the shortest one; '' where there is none."""
-    found = [n for n, k in bag.topics.items() if k == kind and ('/' + n).endswith(ending)]
+    named = (n for n, k in bag.topics.items() if k == kind and n != without)
+    found = [n for n in named if ('/' + n).endswith(ending)]
     return min(found, key=len, default='')
 
 
@@ -203,6 +206,9 @@ class Showing(Protocol):
 
     def map(self, grid: GridMap, frame: str, time_ns: int) -> None:
         """Show a near-wall map."""
+
+    def room(self, grid: GridMap, frame: str, time_ns: int) -> None:
+        """Show the room's own map."""
 
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
         """Show an image."""
@@ -238,6 +244,7 @@ class BagPlayer:
             view.tf[0]: self._frames.on_tf,
             view.tf[1]: self._frames.on_tf_static,
             view.grid: self._on_grid,
+            view.room: self._on_room,
             topics.depth: self._on_depth,
             SOUND: self._on_sound,
         }
@@ -299,6 +306,10 @@ class BagPlayer:
     def _on_grid(self, message: object) -> None:
         frame, stamp = message.header.frame_id, checked_ns(message.header.stamp, 'header')
         self._scene.map(grid_from_msg(message), frame, stamp)
+
+    def _on_room(self, message: object) -> None:
+        frame, stamp = message.header.frame_id, checked_ns(message.header.stamp, 'header')
+        self._scene.room(grid_from_msg(message), frame, stamp)
 
     def _on_image(self, message: object) -> None:
         header = message.header

@@ -20,13 +20,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.plots import figure
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
-from quiet_nav.perception.display.display import TRACE_SHEETS_S
+from quiet_nav.perception.display.display import colours, TRACE_SHEETS_S
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.rig import Rig
@@ -38,6 +39,10 @@ from quiet_nav.view.scene import PATH_COLOUR
 _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
 _TEXT, _TRIANGLES = 9, 11
 _BACKGROUND, _FLOOR_GRID = '#707070', '#7a7a7c'
+#: What the bars of colors take at the right, and the height that their names need (inches).
+_BARS_IN, _LEAST_UP_IN = 1.7, 3.6
+_FAN_MEANS = 'fans: P(wall within 0.5 m), newest reading'
+_MAP_MEANS = 'map: mean P of all readings about a cell'
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,9 @@ class PictureScene:
     def map(self, grid: GridMap, _frame: str, _time_ns: int) -> None:
         """Take the newest map."""
         self.grid = grid
+
+    def room(self, *_: object) -> None:
+        """Not shown."""
 
     def placed(self, parent: str, frame: str, time_ns: int | None, at: Transform) -> None:
         """Take where a frame is; the base's parent is the fixed frame."""
@@ -162,13 +170,18 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
     if not scene.path:
         raise QuietNavError('nothing to draw: no odometry and no tf of the base frame')
     from matplotlib.collections import PolyCollection
+    from matplotlib.colors import ListedColormap
     from matplotlib.ticker import MultipleLocator
 
     alive = scene.alive()
     points = np.array(scene.path)
     low, high = points.min(axis=0) - 1.0, points.max(axis=0) + 1.0
     across, up = (high - low) * 7.0 / max(high - low)
-    with figure(path, across + 0.8, up + 0.8) as (_, axes):
+    # Letters in RViz are so many meters high.
+    an_m_pt = 72.0 * across / (high - low)[0]
+    with figure(path, across + 0.8 + _BARS_IN, max(up, _LEAST_UP_IN) + 0.8) as (drawn, axes):
+        # Bars keep to axes that keep their shape.
+        drawn.set_layout_engine('compressed')
         axes.set_facecolor(_BACKGROUND)
         if scene.grid is not None and scene.grid.probability.size:
             # RViz's scheme `map`: white is 0, black is 100, what is not known a greenish gray.
@@ -183,14 +196,14 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
                 corners = [pose.transform(p.x, p.y) for p in marker.points]
                 # One color serves for all where the corners have none.
                 every = marker.colors[::3] or [marker.color]
-                colours = [(c.r, c.g, c.b, c.a) for c in every]
+                shades = [(c.r, c.g, c.b, c.a) for c in every]
                 triangles = np.array(corners).reshape(-1, 3, 2)
-                axes.add_collection(PolyCollection(triangles, facecolors=colours, zorder=4))
+                axes.add_collection(PolyCollection(triangles, facecolors=shades, zorder=4))
             elif marker.type == _TEXT:
                 c = marker.color
                 axes.text(
                     pose.x, pose.y, marker.text, color=(c.r, c.g, c.b, c.a), zorder=6,
-                    ha='center', va='center', fontsize=9, fontweight='bold',
+                    ha='center', va='center', fontsize=marker.scale.z * an_m_pt,
                 )  # fmt: skip
         for frame in scene.frames():
             for (x, y), colour in (((0.12, 0.0), '#ff3030'), ((0.0, 0.12), '#30c030')):
@@ -202,4 +215,17 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
             axis.set_major_locator(MultipleLocator(1.0))
         axes.grid(color=_FLOOR_GRID)
         axes.set(xlabel=f'x in {scene.fixed_frame}, m', ylabel='y, m', title=title)
+        # In RViz's own words: the names of its displays say what the colors mean.
+        _bar(drawn, axes, ListedColormap(colours(np.linspace(0.0, 1.0, 256))), _FAN_MEANS)
+        if scene.grid is not None:
+            _bar(drawn, axes, 'gray_r', _MAP_MEANS)
     return len(alive)
+
+
+def _bar(drawn: Any, axes: Any, colours_of: Any, means: str) -> None:
+    """Say beside the axes what probability a color stands for."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    scale = ScalarMappable(Normalize(0.0, 1.0), colours_of)
+    drawn.colorbar(scale, ax=axes, label=means, fraction=0.04, pad=0.03)

@@ -32,6 +32,7 @@ SIDE_COLOURS: dict[Side, tuple[int, int, int]] = {
 BACKGROUND = (32, 33, 36)
 #: Width and height of a spectrum, in units of its view.
 SPECTRUM_SIZE = (400.0, 250.0)
+_IN_SPACE = ('robot', 'ears', 'trace', 'path', 'map', 'room')
 
 
 def layout(root: str, has: Collection[str], live: bool = False) -> Any:
@@ -45,13 +46,16 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
 
     space = rrb.Spatial3DView(
         origin='/',
-        contents=['+ /robot/**', '+ /ears/**', '+ /trace/**', '+ /path/**', '+ /map/**'],
+        contents=[f'+ /{part}/**' for part in _IN_SPACE],
         name='Walls that are heard',
         spatial_information=rrb.SpatialInformation(target_frame=root, show_axes=False),
         background=BACKGROUND,
         line_grid=rrb.LineGrid3D(visible=True, spacing=1.0, color=(70, 72, 78)),
         eye_controls=rrb.EyeControls3D(
-            position=(-1.5, -2.5, 3.5), look_target=(1.0, 0.5, 0.0), eye_up=(0.0, 0.0, 1.0)
+            position=(-1.5, -2.5, 3.5),
+            look_target=(1.0, 0.5, 0.0),
+            eye_up=(0.0, 0.0, 1.0),
+            tracking_entity='/robot/body',
         ),
     )
     over_time: list[Any] = []
@@ -76,7 +80,7 @@ def layout(root: str, has: Collection[str], live: bool = False) -> Any:
             rrb.Horizontal(
                 rrb.Spatial2DView(
                     origin='/spectrum',
-                    name='Spectrum, dBFS in 8 Hz by Hz',
+                    name='Spectrum, dBFS by Hz',
                     background=BACKGROUND,
                     visual_bounds=rrb.VisualBounds2D(
                         x_range=(-0.12 * SPECTRUM_SIZE[0], 1.05 * SPECTRUM_SIZE[0]),

@@ -37,10 +37,12 @@ from quiet_nav.perception.display.display import (
     Trace,
 )
 from quiet_nav.perception.display.overlay import ProbabilityStrip
+from quiet_nav.perception.fingerprint import Fingerprint
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer
+from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.view.bag import top_frame
@@ -59,6 +61,15 @@ _LOWEST_HZ, _HIGHEST_HZ, _SEGMENT = 40.0, 2000.0, 2048
 _SILENCE_DBFS = -120.0
 SPECTRUM_DBFS = (-120.0, -20.0)
 _JPEG_QUALITY = 85
+#: What is in space below the near-wall map, and how a plan and a room's own map are drawn.
+_ROOM_Z_M = -0.01
+_WALL_COLOUR, _FURNITURE_COLOUR, _TRACK_COLOUR = (214, 216, 222), (140, 142, 150), (110, 112, 120)
+_FREE_COLOUR, _OCCUPIED_COLOUR = (58, 60, 66), (214, 216, 222)
+#: The frame of floor plans.
+PLAN_FRAME = 'map'
+_FAR_SHADE = 0.55
+#: Decibels of power of a natural logarithm of 1.
+_DB_A_NEPER = 10.0 / math.log(10.0)
 
 
 def need_rerun() -> ModuleType:
@@ -74,9 +85,10 @@ class RerunScene:
     """
     Logs what arrives to a Rerun recording, which a file or a viewer takes.
 
-    Entities: robot, ears/SIDE/fan, trace/SIDE/N, path/N, map and camera in space; probability/SIDE
-    (0 to 1), distance/SIDE and distance/camera (m), level/NAME (dBFS), spectrum/NAME (dB over
-    frequency) and reasons (text) in time. A value that is not known leaves a gap. All times are
+    Entities: robot, ears/SIDE/fan, trace/SIDE/N, path/N, map, room (floor plan or the room's own
+    map) and camera in space; probability/SIDE (0 to 1), distance/SIDE and distance/camera (m),
+    level/NAME (dBFS), spectrum/NAME (dB over frequency), spectrum/far/NAME (the ear's fingerprint)
+    and reasons (text) in time. A value that is not known leaves a gap. All times are
     integer nanoseconds. What is kept is bounded. live: views are laid out as things appear; a file
     has them from its beginning. Raises QuietNavError where Rerun is missing.
     """
@@ -108,6 +120,9 @@ class RerunScene:
         self._fans: dict[Side, int] = {}
         self._points: list[tuple[float, float, float]] = []
         self._piece = 0
+        self._stream: AudioStream | None = None
+        self._fingerprint: Fingerprint | None = None
+        self._places: dict[Side, int] = {}
 
     def reading(self, reading: NearWallReading, frame: str, still: bool | None = None) -> None:
         """Show a reading; ``still``: whether the robot stood meanwhile, None where not known."""
@@ -186,6 +201,48 @@ class RerunScene:
             ),
         )
 
+    def room(self, grid: GridMap, frame: str, time_ns: int) -> None:
+        """Show the room's own map, as SLAM or a map server gives it, below everything else."""
+        rr, (rows, columns) = self._rr, grid.probability.shape
+        if not rows * columns:
+            return
+        p = grid.probability[..., None]
+        rgb = np.where(p < 0.5, _FREE_COLOUR, _OCCUPIED_COLOUR)
+        rgb = np.where(np.isfinite(p), rgb, BACKGROUND)
+        self._at(time_ns)
+        self._to.log(
+            self._in('room/map', frame),
+            rr.GridMap(
+                data=rgb[::-1].astype(np.uint8).tobytes(),
+                format=rr.components.ImageFormat(
+                    width=columns, height=rows, color_model='RGB', channel_datatype='U8'
+                ),
+                cell_size=grid.resolution_m,
+                translation=(grid.x, grid.y, _ROOM_Z_M),
+            ),
+        )
+
+    def plan(self, plan: Plan, frame: str = PLAN_FRAME) -> None:
+        """Show a floor plan: walls, furniture, and the edges of its tracks; it holds always."""
+        starts, ends, _ = plan.obstacle_segments
+        walls = len(plan.corners)
+        strips: list[list[tuple[float, float, float]]] = [
+            [(*map(float, a), _ROOM_Z_M), (*map(float, b), _ROOM_Z_M)]
+            for a, b in zip(starts, ends, strict=True)
+        ]
+        tracks = [
+            [(*map(float, corner), _ROOM_Z_M) for corner in (*track.boundary, track.boundary[0])]
+            for track in plan.tracks
+        ]
+        for name, lines, colour, radius_m in (
+            ('walls', strips[:walls], _WALL_COLOUR, 0.03),
+            ('furniture', strips[walls:], _FURNITURE_COLOUR, 0.015),
+            ('tracks', tracks, _TRACK_COLOUR, 0.008),
+        ):
+            if lines:
+                drawn = self._rr.LineStrips3D(lines, radii=[radius_m], colors=[colour])
+                self._to.log(self._in(f'room/{name}', frame), drawn, static=True)
+
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
         """Show red, green, blue of uint8, shape (h, w, 3), with the strips; 5 a second."""
         if 0 <= time_ns - self._image_ns < _IMAGE_EVERY_NS:
@@ -198,7 +255,7 @@ class RerunScene:
 
     def sound(self, stream: AudioStream) -> None:
         """Show level and spectrum of the newest sound of every ear, four times a second."""
-        end_ns = stream.end_ns
+        self._stream, end_ns = stream, stream.end_ns
         if 0 <= end_ns - self._sound_ns < _SOUND_EVERY_NS:
             return
         self._sound_ns = end_ns
@@ -282,6 +339,8 @@ class RerunScene:
         self._to.log('spectrum/axes/lines', lines, static=True)
         texts = [f'{h:g}' for h in hz_marks] + [f'{d:g}' for d in db_marks[1:]]
         points = [line[0] for line in across] + [line[0] for line in along[1:]]
+        texts.append('in 8 Hz; dark: far from walls')
+        points.append(spectrum_at(np.array([400.0]), np.array([high - 6.0]))[0])
         marks = rr.Points2D(
             points, radii=[0.0], labels=texts, show_labels=True, colors=[(200, 202, 208)]
         )
@@ -311,8 +370,37 @@ class RerunScene:
         if not reading.valid or still is False or where is None or self.root == frame:
             return
         sheet = self._trace.leave(reading)[0]
+        self._learn_far(reading, sheet.number)
         left = self._mesh(drawn, where.pose.compose(at), _TRACE_Z_M, _TRACE_ALPHA)
         self._to.log(self._in(f'trace/{name}/{sheet.number}', self.root), left)
+
+    def _learn_far(self, reading: NearWallReading, place: int) -> None:
+        """Learn what an ear hears far from walls, once a place, and draw it below its spectrum."""
+        ear, stream = self._ears.get(reading.side), self._stream
+        if stream is None or ear is None or self._places.get(reading.side) == place:
+            return
+        if ear.channel >= stream.channels:
+            return
+        window = stream.ending_at(reading.end_ns, ear.channel)
+        if not window.valid:
+            return
+        self._places[reading.side] = place
+        hz, dbfs = spectrum(window.samples)
+        if self._fingerprint is None:
+            self._fingerprint = Fingerprint(self._rig.identity, 'viewed', hz)
+        known = self._fingerprint
+        if not known.learn(ear.channel, dbfs / _DB_A_NEPER, reading.probability, reading.end_ns):
+            return
+        own = known.get(ear.channel)
+        if own is None:
+            return
+        name, (r, g, b) = reading.side.name.lower(), SIDE_COLOURS[reading.side]
+        shade = tuple(round(_FAR_SHADE * v) for v in (r, g, b))
+        line = self._rr.LineStrips2D(
+            [spectrum_at(hz, own * _DB_A_NEPER)], radii=[0.7], colors=[shade]
+        )
+        self._at(reading.end_ns)
+        self._to.log(f'spectrum/far/{name}', line)
 
     def _mesh(self, drawn: Fan, at: Pose2D, z: float, alpha: float) -> Any:
         corners = [(*at.transform(*corner), z) for corner in drawn.triangles]

@@ -177,6 +177,9 @@ class Scene:
         )
         self._map.log(message, log_time=time_ns)
 
+    def room(self, *_: object) -> None:
+        """Leave the room's own map to Foxglove, which reads maps itself."""
+
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
         """Show red, green, blue of uint8, shape (h, w, 3), with the strips; 5 a second."""
         if 0 <= time_ns - self._image_ns < _IMAGE_EVERY_NS:

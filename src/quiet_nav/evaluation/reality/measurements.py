@@ -17,9 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 import re
 
@@ -27,8 +25,8 @@ import numpy as np
 import soxr
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.arrays import read_arrays
 from quiet_nav.files.csv_files import read_csv
-from quiet_nav.files.opening import MEBIBYTE, read_bytes
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -53,6 +51,20 @@ _CORNER_M = {
 }
 _DISTANCE = re.compile(r'_(\d+(?:\.\d+)?)\.csv$')
 _SAME_NOTE_HZ = 45.0
+#: The axes of the arrays in compact files, by name or length.
+_ROOM_SHAPES = {
+    'absorption_percent': ('panels',),
+    'responses': ('panels', 'sources', 'samples'),
+    'scale': ('panels', 'sources', '1'),
+    'source_xy_m': ('sources', '2'),
+    'receiver_xy_m': ('2',),
+    'room_m': ('3',),
+}
+_WALL_SHAPES = {
+    'distance_m': ('distances',),
+    'frequency_hz': ('notes',),
+    'magnitude': ('distances', 'notes', 'microphones'),
+}
 
 
 @dataclass(frozen=True)
@@ -100,11 +112,8 @@ def load_measured_room(path: Path, absorptive_percent: int = 0) -> MeasuredRoom:
         if not compact:
             return _published_room(path, absorptive_percent)
         path = compact[0]
-    keys = (
-        *('responses', 'scale', 'absorption_percent', 'source'),
-        *('source_xy_m', 'receiver_xy_m', 'room_m'),
-    )
-    held = _arrays(path, keys)
+    held = read_arrays(path, (*_ROOM_SHAPES, 'source'))
+    _check_shapes(held, _ROOM_SHAPES, path)
     percents = held['absorption_percent'].tolist()
     if absorptive_percent not in percents:
         raise QuietNavError(f'{path}: {absorptive_percent} % is none of {percents} % absorptive')
@@ -112,11 +121,29 @@ def load_measured_room(path: Path, absorptive_percent: int = 0) -> MeasuredRoom:
     responses = held['responses'][row].astype(np.float32) * held['scale'][row]
     return MeasuredRoom(
         responses,
-        tuple(str(name) for name in held['source']),
+        tuple(str(name) for name in np.ravel(held['source'])),
         held['source_xy_m'].astype(float),
         held['receiver_xy_m'].astype(float),
         held['room_m'].astype(float),
     )
+
+
+def _check_shapes(
+    held: dict[str, np.ndarray], shapes: dict[str, tuple[str, ...]], where: Path
+) -> None:
+    """Refuse arrays that are no finite numbers, or whose axes of one name differ in length."""
+    known: dict[str, int] = {}
+    for name, axes in shapes.items():
+        found = held[name]
+        if found.ndim != len(axes) or any(
+            size != (int(axis) if axis.isdigit() else known.setdefault(axis, size))
+            for axis, size in zip(axes, found.shape, strict=True)
+        ):
+            raise QuietNavError(
+                f'{where}: {name} of shape {found.shape}; expected {", ".join(axes)}'
+            )
+        if found.dtype.kind not in 'iuf':
+            raise QuietNavError(f'{where}: {name} of {found.dtype}; expected numbers')
 
 
 def _published_room(folder: Path, percent: int) -> MeasuredRoom:
@@ -167,14 +194,9 @@ def load_epuck_wall(path: Path) -> MeasuredWall:
         if not compact:
             return _published_wall(path)
         path = compact[0]
-    held = _arrays(path, ('distance_m', 'frequency_hz', 'magnitude'))
-    distance, frequency, magnitude = (
-        held[key].astype(float) for key in ('distance_m', 'frequency_hz', 'magnitude')
-    )
-    if magnitude.ndim != 3 or magnitude.shape[:2] != (len(distance), len(frequency)):
-        raise QuietNavError(
-            f'{path}: magnitudes of shape {magnitude.shape}; expected distances x notes x mics'
-        )
+    held = read_arrays(path, _WALL_SHAPES)
+    _check_shapes(held, _WALL_SHAPES, path)
+    distance, frequency, magnitude = (held[key].astype(float) for key in _WALL_SHAPES)
     return MeasuredWall(distance, frequency, magnitude)
 
 
@@ -222,16 +244,3 @@ def _notes(file: Path) -> list[tuple[float, np.ndarray]]:
         if prominent and 0 < bin_ < len(frequencies) - 1:
             frames.append((float(frequencies[bin_]), spectrum[:, bin_]))
     return frames
-
-
-def _arrays(path: Path, needed: Collection[str]) -> dict[str, np.ndarray]:
-    data = read_bytes(path, most_bytes=256 * MEBIBYTE)
-    try:
-        with np.load(BytesIO(data), allow_pickle=False) as file:
-            held = {key: file[key] for key in file.files}
-    except (ValueError, OSError, KeyError) as error:
-        raise QuietNavError(f'{path}: no compact file of measurements ({error})') from error
-    if not set(needed) <= set(held):
-        missing = sorted(set(needed) - set(held))
-        raise QuietNavError(f'{path}: {missing} missing; it holds {sorted(held)}')
-    return held

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import threading
+import time
 
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
-import numpy as np
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSDurabilityPolicy, QoSProfile
@@ -39,7 +39,6 @@ from quiet_nav.nodes.image_input import IMAGE_TOPIC, picture_of, subscribe_image
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
-    label,
     NEAR_PROBABILITY,
     RANGE_FIELD_OF_VIEW_RAD,
     range_m,
@@ -52,6 +51,8 @@ from quiet_nav.perception.transforms import Transform
 
 #: The overlay asks so often whether anybody looks.
 LOOK_EVERY_S = 0.5
+#: Without an image for so long the strips are shown alone.
+BLIND_AFTER_S = 1.0
 _LATCHED = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
 
 
@@ -118,6 +119,7 @@ class NearWallDisplay:
         self._shown = ReadingMarkers(rig)
         self._bridge = None
         self._images = None
+        self._imaged_s = 0.0
         # The base class's publishers: a lifecycle node's own ones would need managing beside.
         make = node.create_publisher
         self._markers = make(MarkerArray, 'near_wall/markers', 10)
@@ -169,6 +171,7 @@ class NearWallDisplay:
                 self._strip.add(reading)
             shown += self._shown.live(reading) + self._shown.left_behind(reading, still)
             self._publish_range(reading, self._shown.ear_of(reading), still)
+        self._show_blind(readings)
         if shown:
             markers = [marker_to_msg(item, self._base_frame) for item in shown]
             self._markers.publish(MarkerArray(markers=markers))
@@ -228,12 +231,25 @@ class NearWallDisplay:
         wanted = self._image.get_subscription_count() > 0
         if wanted and self._images is None:
             self._bridge = make_bridge()
+            self._imaged_s = time.monotonic()
             self._images = subscribe_images(self._node, self._on_image, *self._source)
         elif not wanted and self._images is not None:
             self._node.destroy_subscription(self._images)
             self._images = self._bridge = None
 
+    def _show_blind(self, readings: Sequence[NearWallReading]) -> None:
+        """Where somebody looks and no camera is there, show the strips alone."""
+        if not readings or self._images is None:
+            return
+        if time.monotonic() - self._imaged_s < BLIND_AFTER_S:
+            return
+        with self._lock:
+            drawn = self._strip.alone()
+        stamp = ns_to_stamp(max(reading.end_ns for reading in readings))
+        self._image.publish(image_to_msg(drawn, 'rgb8', stamp, self._base_frame))
+
     def _on_image(self, message: Image | CompressedImage) -> None:
+        self._imaged_s = time.monotonic()
         if self._bridge is None:
             return
         picture = picture_of(message)
@@ -242,24 +258,8 @@ class NearWallDisplay:
             return
         with self._lock:
             drawn = self._strip.draw(picture.pixels)
-            newest = [self._strip.newest[side] for side in self._strip.sides]
-            row = self._strip.row_height(len(drawn))
         header = message.header
-        labelled = _labelled(drawn, newest, row)
-        self._image.publish(image_to_msg(labelled, 'rgb8', header.stamp, header.frame_id))
-
-
-def _labelled(image: np.ndarray, newest: list[NearWallReading], row: int) -> np.ndarray:
-    """Write side and number of every strip over its left end."""
-    import cv2
-
-    size = row / 45.0
-    for i, reading in enumerate(reversed(newest)):
-        text = f'{reading.side.name.lower()} {label(reading)}'
-        at = (row // 2, len(image) - i * row - row // 3)
-        for colour, width in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-            cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, width, cv2.LINE_AA)
-    return image
+        self._image.publish(image_to_msg(drawn, 'rgb8', header.stamp, header.frame_id))
 
 
 def _duration(seconds: float) -> Duration:

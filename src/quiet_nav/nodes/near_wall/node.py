@@ -69,7 +69,10 @@ class NearWallNode(ManagedNode):
 
     def __init__(self, **options: object) -> None:
         super().__init__('near_wall', **options)
-        self._declared = Parameters(self, NearWallParameters)
+        self._publisher = None
+        self._declared = Parameters(
+            self, NearWallParameters, configured=lambda: self._publisher is not None
+        )
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._settings: NearWallParameters = self._declared.value
         self._fault = ''
@@ -78,7 +81,6 @@ class NearWallNode(ManagedNode):
         self._session: DetectorSession | None = None
         self._eyes: ImageDetector | None = None
         self._own: OwnSound | None = None
-        self._publisher = None
         self._stop_listening()
         self.create_service(Trigger, 'near_wall/calibrate', self._on_calibrate)
         self._diagnostics = Diagnostics(self, 'detector', self._health)

@@ -18,12 +18,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import functools
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
+from quiet_nav.nodes import parameters
 from quiet_nav.nodes.files import DATA_FOLDER
 from quiet_nav.nodes.image_input import IMAGE_TOPIC
-from quiet_nav.nodes.parameters import parameter
 from quiet_nav.perception.readings import (
     Context,
     CONTEXT_NAMES,
@@ -37,11 +38,13 @@ from quiet_nav.perception.sight.looking import LookingSettings
 from quiet_nav.sound.validity import ValidityLimits
 
 MODALITIES = ('audio', 'vision', 'both')
+#: Whatever the detector is made of is read when the node is configured.
+parameter = functools.partial(parameters.parameter, at_configure=True)
 
 
 @dataclass(frozen=True)
 class NearWallParameters:
-    """Set them before configuring; a change later counts from the next configuration on."""
+    """Read when the node is configured; they can be set before, and again after a cleanup."""
 
     modality: str = parameter(
         'audio', 'what readings are made of: audio, vision or both', choices=MODALITIES
@@ -53,11 +56,18 @@ class NearWallParameters:
     )
     rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
-    clips: int = parameter(20, 'clips of a window that are averaged', minimum=1, maximum=100)
+    clips: int = parameter(
+        20,
+        'clips of 0.96 s of a window: a model of clips (vggish) answers with their mean; one that '
+        'reads the whole window (near_wall) decides without them and says by them how sure it is',
+        minimum=1,
+        maximum=100,
+    )
     threads: int = parameter(2, 'threads of onnxruntime', minimum=1, maximum=64)
     seed: int = parameter(
         -1,
-        'clips drawn at random from this seed, as in the paper; -1: evenly spaced',
+        'clips drawn at random from this seed, as in the paper; -1: evenly spaced, which lets a '
+        'model of clips reuse those that the last windows held, too',
         minimum=-1,
         maximum=2**31 - 1,
     )

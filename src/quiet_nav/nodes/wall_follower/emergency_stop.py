@@ -21,6 +21,20 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from quiet_nav.errors import QuietNavError
+from quiet_nav.files.json_files import read_json
+from quiet_nav.files.schema import checked, Name, Schema
+
+#: It holds a sentence.
+_MOST_BYTES = 65_536
+
+
+class _LatchFile(Schema):
+    reason: Annotated[Name, Field(min_length=1)]
 
 
 class EmergencyStop:
@@ -61,16 +75,17 @@ class EmergencyStop:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if not os.access(self._path.parent, os.W_OK):
                 self.fault = f'{self._path.parent} cannot be written'
-            content = json.loads(self._path.read_text()) if self._path.exists() else None
+            there = self._path.exists()
         except OSError as error:
             self.fault = f'{self._path} cannot be reached ({error.strerror})'
             return
-        except ValueError:
-            self.reason = f'emergency stop: its file {self._path} cannot be read'
-            return
-        if content is not None:
-            reason = content.get('reason') if isinstance(content, dict) else None
-            self.reason = str(reason or f'emergency stop: its file {self._path} says nothing')
+        try:
+            if there:
+                where = str(self._path)
+                content = read_json(where, most_bytes=_MOST_BYTES)
+                self.reason = checked(_LatchFile, content, where).reason
+        except QuietNavError as error:
+            self.reason = f'emergency stop: its file cannot be read ({error})'
 
     def _write(self) -> None:
         part = self._path.with_name(f'{self._path.name}.{os.getpid()}')

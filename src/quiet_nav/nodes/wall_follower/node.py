@@ -65,7 +65,7 @@ from quiet_nav.perception.rig import CAMERA_RIG, find_rig, load_rig
 ZEROS_AFTER_RUN_S = 1.0
 FEEDBACK_PERIOD_S = 0.5
 #: The steady watch looks so often at simulated time and at who else publishes.
-WATCH_PERIOD_S = 0.1
+WATCH_PERIOD_S = 0.05
 #: irobot_create_msgs/HazardDetection types and what they mean to a run.
 HAZARDS = {1: Outcome.BUMP, 2: Outcome.CLIFF, 3: Outcome.BUMP, 4: Outcome.CLIFF}
 
@@ -85,7 +85,13 @@ class WallFollower(ManagedNode):
         **options: object,
     ) -> None:
         super().__init__('wall_follower', **options)
-        self._declared = Parameters(self, WallFollowerParameters, locked=self._why_locked)
+        self._velocity: Velocity | None = None
+        self._declared = Parameters(
+            self,
+            WallFollowerParameters,
+            locked=self._why_locked,
+            configured=lambda: self._velocity is not None,
+        )
         self._make_policy = policies
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._clocks = clocks or (lambda: read_clocks(self, self._steady))
@@ -99,7 +105,6 @@ class WallFollower(ManagedNode):
         self._server: ActionServer | None = None
         self._zeros_until_ns = 0
         self._pose, self._twist = Pose2D(), Twist2D()
-        self._velocity: Velocity | None = None
         self._watch: Watch | None = None
         self._neighbours: Neighbours | None = None
         self._time = ControlClock()
@@ -326,6 +331,8 @@ class WallFollower(ManagedNode):
         else:
             handle.abort()
         active.answered.set()
+        # rclpy keeps handles for a quarter of an hour: not so the policy's particles.
+        handle.run = None
         return result_of(machine, (self._time.now_ns - active.guarded.accepted_ns) * 1e-9)
 
     def _end(self, active: Run, severity: Severity = Severity.ERROR) -> None:
@@ -460,6 +467,8 @@ class WallFollower(ManagedNode):
             if self._watch is None:
                 return  # Cleaned up while the message was on its way.
             clocks = self._clocks()
+            if not clocks.ros_ns:
+                return  # Simulated time has not come yet: no stamp can be judged.
             reading = self._readings.take(message, self._time, clocks.ros_ns)
             self._watch.life.message(clocks.steady_ns, reading.modality)
             if self._run is not None:

@@ -64,9 +64,10 @@ class WallFollowerParameters:
         'base_link',
         'frame of stamped velocities; odometry is of it, or of base_footprint',
         safety=True,
+        at_configure=True,
     )
     odom_frame: str = parameter(
-        'odom', 'frame that odometry is in; another is refused', safety=True
+        'odom', 'frame that odometry is in; another is refused', safety=True, at_configure=True
     )
     data_folder: str = parameter('', DATA_FOLDER, read_only=True)
     enable_stamped_cmd_vel: bool = parameter(
@@ -133,6 +134,7 @@ class WallFollowerParameters:
         minimum=0.05,
         maximum=10.0,
         safety=True,
+        at_configure=True,
     )
     motion_delay_s: float = parameter(
         MotionSettings.motion_delay_s,

@@ -121,7 +121,9 @@ class Base:
             )
         if self.frame_fault:
             raise QuietNavError(self.frame_fault)
-        self.off_s = (ros_ns - checked_ns(message.header.stamp, 'odometry')) * 1e-9
+        stamp_ns = checked_ns(message.header.stamp, 'odometry')
+        # In simulated time odometry may come before the clock has told anything.
+        self.off_s = (ros_ns - stamp_ns) * 1e-9 if ros_ns else 0.0
         return motion_from_msg(message)
 
     @property

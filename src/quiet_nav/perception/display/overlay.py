@@ -18,17 +18,29 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import cache
+from typing import Any
 
 import numpy as np
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import colours, is_near, NEAR_PROBABILITY
+from quiet_nav.perception.display.display import colours, is_near, label, NEAR_PROBABILITY
 from quiet_nav.perception.readings import NearWallReading
 
 #: Border of an image with a near wall: blue of Okabe and Ito's colors, red, green, blue.
 NEAR_COLOUR = (0, 114, 178)
 #: Strips from top to bottom.
 ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
+#: A row is this share of the image: an image of 480 rows that is shown 270 high, as RViz does, has
+#: letters of 12 pixels.
+_ROW_SHARE = 12
+#: In rows: the text before a strip, and the legend's text before its bar.
+_TEXT_ROWS, _LEGEND_ROWS = 5.4, 6.1
+#: Rows lower than this hold no letters that can be read.
+_LEAST_TEXT_PX = 10
+#: Height and width of the image whose rows are drawn where there is none.
+_ALONE = (480, 640)
+_BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 
 
 class ProbabilityStrip:
@@ -41,6 +53,7 @@ class ProbabilityStrip:
     def __init__(self, length: int = 120, threshold: float = NEAR_PROBABILITY) -> None:
         self._length, self._threshold = length, threshold
         self._said: dict[Side, deque[float]] = {}
+        self._ends: dict[Side, deque[int]] = {}
         self.newest: dict[Side, NearWallReading] = {}
 
     @property
@@ -53,34 +66,94 @@ class ProbabilityStrip:
         """Whether the newest reading of any side says that a wall is near."""
         return any(is_near(reading, self._threshold) for reading in self.newest.values())
 
+    @property
+    def covered_s(self) -> float:
+        """The time from the oldest reading that is kept to the newest, in seconds."""
+        ends = [(kept[0], kept[-1]) for kept in self._ends.values()]
+        return max((newest - oldest for oldest, newest in ends), default=0) / 1e9
+
     def add(self, reading: NearWallReading) -> None:
         """Take a reading; one that is not valid becomes a gray column."""
         said = self._said.setdefault(reading.side, deque(maxlen=self._length))
         said.append(reading.probability if reading.valid else np.nan)
+        self._ends.setdefault(reading.side, deque(maxlen=self._length)).append(reading.end_ns)
         self.newest[reading.side] = reading
 
     def row_height(self, image_height: int) -> int:
         """Return the height of one side's strip in an image so high, in pixels."""
-        return max(image_height // 16, 4)
+        return max(image_height // _ROW_SHARE, 4)
 
     def draw(self, image: np.ndarray) -> np.ndarray:
         """
         Return a copy of an image (h, w, 3), red, green, blue of uint8, with strips and border.
 
-        Strips lie at the bottom, a side each; columns that no reading has filled yet are black.
+        At the bottom a row for each side: its number, then its strip, in which columns that no
+        reading has filled yet are black. Below them what the colors mean.
         """
-        drawn = np.array(image, np.uint8)
+        return self._draw(np.array(image, np.uint8), self.row_height(len(image)))
+
+    def alone(self) -> np.ndarray:
+        """Return the same rows without an image, (h, 640, 3), red, green, blue of uint8."""
+        row = self.row_height(_ALONE[0])
+        return self._draw(np.zeros(((len(self.sides) + 1) * row, _ALONE[1], 3), np.uint8), row)
+
+    def _draw(self, drawn: np.ndarray, row: int) -> np.ndarray:
         height, width = drawn.shape[:2]
-        row = self.row_height(height)
-        for i, side in enumerate(reversed(self.sides)):
-            said = np.array(self._said[side])
-            strip = np.zeros((self._length, 3))
-            strip[self._length - len(said) :] = colours(said)
-            columns = np.arange(width) * self._length // width
-            bottom = height - i * row
-            drawn[max(bottom - row, 0) : bottom] = np.round(255.0 * strip[columns])
+        sides = self.sides
+        texts: list[tuple[str, tuple[int, int]]] = []
+        if sides:
+            top = height - (len(sides) + 1) * row
+            drawn[max(top, 0) :] = _BLACK
+            begin = min(round(_TEXT_ROWS * row), width // 2)
+            for i, side in enumerate(sides):
+                at = top + i * row
+                self._fill(drawn[max(at, 0) : max(at + row - 1, 0), begin:], side)
+                reading = self.newest[side]
+                said = label(reading) if reading.valid else '-'
+                texts.append((f'{side.name.lower()} {said}', (row // 3, at)))
+            texts += self._legend(drawn, row)
         if self.near:
             edge = max(min(height, width) // 60, 2)
             for part in (drawn[:edge], drawn[-edge:], drawn[:, :edge], drawn[:, -edge:]):
                 part[:] = NEAR_COLOUR
-        return drawn
+        return _written(drawn, texts, row)
+
+    def _fill(self, strip: np.ndarray, side: Side) -> None:
+        said = np.array(self._said[side])
+        columns = np.zeros((self._length, 3))
+        columns[self._length - len(said) :] = colours(said)
+        width = strip.shape[1]
+        strip[:] = np.round(255.0 * columns[np.arange(width) * self._length // max(width, 1)])
+
+    def _legend(self, drawn: np.ndarray, row: int) -> list[tuple[str, tuple[int, int]]]:
+        """Draw the bar of colors into the lowest row; return the texts about it."""
+        height, width = drawn.shape[:2]
+        top, begin = height - row, min(round(_LEGEND_ROWS * row), width // 2)
+        end = min(begin + 3 * row, width)
+        bar = np.round(255.0 * colours(np.linspace(0.0, 1.0, max(end - begin, 0))))
+        drawn[top + row // 4 : top + 3 * row // 4, begin:end] = bar
+        return [
+            ('P(wall < 0.5 m)  0', (row // 3, top)),
+            ('1', (end + row // 4, top)),
+            (f'last {self.covered_s:.0f} s', (end + 3 * row // 2, top)),
+        ]
+
+
+def _written(image: np.ndarray, texts: list[tuple[str, tuple[int, int]]], row: int) -> np.ndarray:
+    """Return an image with white texts, each (left, top) of a row so high."""
+    if row < _LEAST_TEXT_PX or not texts:
+        return image
+    from PIL import Image, ImageDraw
+
+    picture = Image.fromarray(image)
+    pen = ImageDraw.Draw(picture)
+    for text, (left, top) in texts:
+        pen.text((left, top + row // 2), text, fill=_WHITE, font=_font(row), anchor='lm')
+    return np.asarray(picture)
+
+
+@cache
+def _font(row: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(0.72 * row)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import re
 from typing import Generic, TypeVar
@@ -32,10 +32,47 @@ from quiet_nav.navigation.limits import Twist2D
 
 T = TypeVar('T')
 
-#: Kinds that hold values back, whatever the values are.
-_HELD = ('off', 'stuck', 'slow', 'delayed', 'intermittent')
+#: What can happen to a component: PX4's kinds, and three of what carries stamps and frames.
+_ALL_KINDS = (
+    'off', 'stuck', 'garbage', 'wrong', 'slow', 'delayed', 'intermittent',
+    'repeated', 'old', 'misframed',
+)  # fmt: skip
+#: What can fail; ear stands for ear0, ear1, ...
+COMPONENTS = (
+    'odom', 'twist', 'tf', 'clock', 'audio', 'audio_info', 'ear', 'camera', 'depth', 'bump',
+    'cmd_vel',
+)  # fmt: skip
+_STAMPLESS = 'it has no stamp of its own: that is stuck, or nothing'
+_FRAMELESS = 'it names no frame'
+_ONCE = 'it is said once and kept by DDS: later than the first time nobody waits for it'
+#: The cells of the table of components and kinds that make no sense, and why.
+NO_SENSE: dict[tuple[str, str], str] = {
+    **dict.fromkeys(
+        (
+            (component, kind)
+            for component in ('twist', 'clock', 'audio_info', 'ear', 'bump', 'cmd_vel')
+            for kind in ('repeated', 'old')
+        ),
+        _STAMPLESS,
+    ),
+    **dict.fromkeys(
+        (
+            (component, 'misframed')
+            for component in ('twist', 'clock', 'audio', 'audio_info', 'ear', 'bump', 'cmd_vel')
+        ),
+        _FRAMELESS,
+    ),
+    ('tf', 'misframed'): 'a transform of other frames is another one, and this one off',
+    **dict.fromkeys(
+        (('audio_info', kind) for kind in ('stuck', 'slow', 'delayed', 'intermittent')), _ONCE
+    ),
+    ('ear', 'slow'): 'a channel comes with all the others',
+    ('ear', 'delayed'): 'a channel comes with all the others',
+    ('bump', 'slow'): 'it is said when it changes',
+    ('bump', 'garbage'): 'either value can be right',
+}
 #: What each kind's amount is, and its default; kinds without one take none.
-_AMOUNTS = {'slow': 5.0, 'delayed': 1.0, 'intermittent': 1.0}
+_AMOUNTS = {'slow': 5.0, 'delayed': 1.0, 'intermittent': 1.0, 'old': 10.0}
 #: The amount of wrong: of odom, twist, tf, cmd_vel and depth a factor, of clock seconds, of an
 #: ear decibels, of audio_info the factor of its rate.
 _WRONG = {
@@ -48,17 +85,10 @@ _WRONG = {
     'ear': -20.0,
     'audio_info': 2.0,
 }
-#: Which kinds make sense of which component; ear stands for ear0, ear1, ...
+#: Which kinds make sense of which component.
 KINDS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(('odom', 'twist', 'tf'), (*_HELD, 'garbage', 'wrong')),
-    'clock': (*_HELD, 'garbage', 'wrong'),
-    'audio': (*_HELD, 'garbage', 'wrong'),
-    'audio_info': ('off', 'garbage', 'wrong'),
-    'ear': ('off', 'stuck', 'garbage', 'wrong', 'intermittent'),
-    'camera': (*_HELD, 'garbage', 'wrong'),
-    'depth': (*_HELD, 'garbage', 'wrong'),
-    'bump': ('off', 'stuck', 'wrong', 'delayed', 'intermittent'),
-    'cmd_vel': (*_HELD, 'garbage', 'wrong'),
+    component: tuple(kind for kind in _ALL_KINDS if (component, kind) not in NO_SENSE)
+    for component in COMPONENTS
 }
 _FORM = re.compile(
     r'(?P<component>[a-z_]+)(?P<ear>\d?):(?P<kind>[a-z]+)(?:=(?P<amount>-?[\d.]+))?'
@@ -76,7 +106,8 @@ class Failure:
     component: a key of KINDS, an ear with its channel (ear0). at_s None: from when it is set.
     off: nothing comes. stuck: the same value with new stamps. garbage: what cannot be right (not
     finite, noise). wrong: what can be, but is not. slow: one value in ``amount``. delayed: by
-    ``amount`` seconds. intermittent: half of each ``amount`` seconds nothing comes.
+    ``amount`` seconds. intermittent: half of each ``amount`` seconds nothing comes. repeated: the
+    same message, stamp and all. old: stamped so many seconds ago. misframed: of another frame.
     wrong by component: odom counts ``amount`` of the way (-1: backwards; 0: the pose stands),
     twist, tf and cmd_vel are multiplied by it, depth too; the clock is set by so many seconds; an
     ear is so many dB louder; audio_info says another rate; all channels of audio are one; camera
@@ -96,15 +127,19 @@ class Failure:
             known = ', '.join(name if name != 'ear' else 'ear0, ear1 ...' for name in KINDS)
             raise QuietNavError(f'no component {self.component!r} that fails; there are: {known}')
         if self.kind not in kinds:
+            why = NO_SENSE.get((self.base, self.kind))
             raise QuietNavError(
-                f'{self.component} cannot be {self.kind!r}; it can be: {", ".join(kinds)}'
+                f'{self.component} cannot be {self.kind!r}{f" ({why})" if why else ""}; '
+                f'it can be: {", ".join(kinds)}'
             )
         default = _WRONG.get(self.base) if self.kind == 'wrong' else _AMOUNTS.get(self.kind)
         if default is None and not math.isnan(self.amount):
             raise QuietNavError(f'{self.component}:{self.kind} takes no amount')
         if default is not None and math.isnan(self.amount):
             object.__setattr__(self, 'amount', default)
-        low = {'slow': 1.0, 'delayed': 0.0, 'intermittent': 0.1}.get(self.kind, -_LONGEST_S)
+        low = {'slow': 1.0, 'delayed': 0.0, 'intermittent': 0.1, 'old': 0.0}.get(
+            self.kind, -_LONGEST_S
+        )
         if default is not None and not low <= self.amount <= _LONGEST_S:
             raise QuietNavError(
                 f'{self.component}:{self.kind}: amount {self.amount:g}; expected {low:g} or more'
@@ -146,14 +181,14 @@ class Failure:
         """The channel of an ear."""
         return int(self.component[-1])
 
-    def active(self, time_s: float, set_s: float = 0.0) -> bool:
-        """Return whether it holds at a time, where it was set at another (s, simulation's)."""
-        return (set_s if self.at_s is None else self.at_s) <= time_s < self.until_s
+    def active(self, time_s: float) -> bool:
+        """Return whether it holds at a time (s, simulation's)."""
+        return (self.at_s or 0.0) <= time_s < self.until_s
 
     def silent(self, time_s: float) -> bool:
         """Return whether nothing comes at a time at which it holds."""
         if self.kind == 'intermittent':
-            return time_s % self.amount < 0.5 * self.amount
+            return (time_s - (self.at_s or 0.0)) % self.amount < 0.5 * self.amount
         return self.kind == 'off'
 
 
@@ -161,19 +196,26 @@ class Failures:
     """All failures that were set, and when; the first that holds of a component counts."""
 
     def __init__(self, failures: Iterable[Failure] = (), set_s: float = 0.0) -> None:
-        self._failures = tuple(failures)
-        self._set_s = set_s
+        self._failures = tuple(
+            replace(failure, at_s=set_s) if failure.at_s is None else failure
+            for failure in failures
+        )
 
     def now(self, component: str, time_s: float) -> Failure | None:
         """Return what is wrong with a component at a time, None where it is well."""
         for failure in self._failures:
-            if failure.component == component and failure.active(time_s, self._set_s):
+            if failure.component == component and failure.active(time_s):
                 return failure
         return None
 
+    def frame(self, component: str, time_s: float, right: str, wrong: str) -> str:
+        """Return the frame that a component's messages name: another one where it is misframed."""
+        failure = self.now(component, time_s)
+        return wrong if failure is not None and failure.kind == 'misframed' else right
+
     def ears(self, time_s: float) -> list[Failure]:
         """Return the failures of ears that hold at a time."""
-        return [f for f in self._failures if f.base == 'ear' and f.active(time_s, self._set_s)]
+        return [f for f in self._failures if f.base == 'ear' and f.active(time_s)]
 
 
 @dataclass(frozen=True)
@@ -195,7 +237,7 @@ class FailingLine(Generic[T]):
         self.component = component
         self._spoil = spoil
         self._waiting: deque[tuple[float, Stamped[T]]] = deque()
-        self._last: T | None = None
+        self._last: Stamped[T] | None = None
         self._count = 0
 
     def through(
@@ -207,9 +249,14 @@ class FailingLine(Generic[T]):
         To be called at least as often as values shall come out.
         """
         failure = failures.now(self.component, time_s)
-        if failure is not None and failure.kind == 'stuck':
-            self._last = value if self._last is None else self._last
-            return [] if self._last is None else [Stamped(stamp_ns, self._last)]
+        if failure is not None and failure.kind in ('stuck', 'repeated'):
+            if self._last is None and value is not None:
+                self._last = Stamped(stamp_ns, value)
+            if self._last is None:
+                return []
+            return [
+                self._last if failure.kind == 'repeated' else replace(self._last, stamp_ns=stamp_ns)
+            ]
         passes = value is not None
         if failure is not None and value is not None:
             if failure.kind == 'slow':
@@ -219,6 +266,8 @@ class FailingLine(Generic[T]):
                 passes = False
             elif failure.kind in ('garbage', 'wrong'):
                 value = self._spoil(value, failure)
+            elif failure.kind == 'old':
+                stamp_ns = max(stamp_ns - round(failure.amount * 1e9), 0)
         if passes and value is not None:
             delay_s = failure.amount if failure is not None and failure.kind == 'delayed' else 0.0
             self._waiting.append((time_s + delay_s, Stamped(stamp_ns, value)))
@@ -226,7 +275,7 @@ class FailingLine(Generic[T]):
         while self._waiting and (failure is None or self._waiting[0][0] <= time_s):
             out.append(self._waiting.popleft()[1])
         if out:
-            self._last = out[-1].value
+            self._last = out[-1]
         return out
 
 

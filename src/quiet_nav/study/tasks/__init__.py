@@ -21,8 +21,11 @@ A task is one class (see ``task.Task``) with a ``NAME``, found in whichever modu
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable
 from functools import cache
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from typing import TYPE_CHECKING
@@ -34,18 +37,53 @@ if TYPE_CHECKING:
     from quiet_nav.study.tasks.task import Task
 
 
+def task_modules() -> dict[str, str]:
+    """
+    Return in which module here each task stands, by its name, sorted.
+
+    Read from the sources: nothing is imported, as torch takes seconds.
+    """
+    found = {}
+    for info in pkgutil.iter_modules(__path__):
+        spec = importlib.util.find_spec(f'{__name__}.{info.name}')
+        tree = ast.parse(spec.loader.get_source(spec.name))
+        assigned = [
+            part
+            for item in tree.body
+            if isinstance(item, ast.ClassDef)
+            for part in item.body
+            if isinstance(part, ast.Assign) and isinstance(part.value, ast.Constant)
+        ]
+        found |= {
+            part.value.value: spec.name
+            for part in assigned
+            if [target.id for target in part.targets if isinstance(target, ast.Name)] == ['NAME']
+        }
+    return dict(sorted(found.items()))
+
+
 @cache
 def tasks() -> dict[str, type[Task]]:
     """Return every task by its name, sorted; importing this package alone imports no torch."""
     from quiet_nav.study.tasks.task import Task
 
     found: dict[str, type[Task]] = {}
-    for info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f'{__name__}.{info.name}')
-        for value in vars(module).values():
+    for module in dict.fromkeys(task_modules().values()):
+        for value in vars(importlib.import_module(module)).values():
             if inspect.isclass(value) and issubclass(value, Task) and 'NAME' in vars(value):
                 found[value.NAME] = value
     return dict(sorted(found.items()))
+
+
+def refuse_unknown(name: str, known: Iterable[str] | None = None) -> None:
+    """
+    Raise QuietNavError naming the tasks that there are where this is none.
+
+    known: their names; by default as ``task_modules`` finds them, without torch.
+    """
+    known = task_modules() if known is None else known
+    if name not in known:
+        raise QuietNavError(f'task {name!r} is none of {", ".join(known)}')
 
 
 def get_task(name: str, variant: str = '', inputs: str = '') -> Task:
@@ -57,8 +95,7 @@ def get_task(name: str, variant: str = '', inputs: str = '') -> Task:
     Raises QuietNavError naming what there is instead.
     """
     known_tasks = tasks()
-    if name not in known_tasks:
-        raise QuietNavError(f'task {name!r} is none of {", ".join(known_tasks)}')
+    refuse_unknown(name, known_tasks)
     found = known_tasks[name]
     for what, said, known in (
         ('variant', variant, found.VARIANTS),

@@ -73,4 +73,4 @@ class TaskModule(lightning.LightningModule):
         self.figure.reset()
 
     def configure_optimizers(self) -> dict[str, object]:
-        return optimisers(self.network, self.recipe.optim)
+        return optimisers(self.network, self.recipe.optim, self.trainer)

@@ -44,7 +44,6 @@ from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.tasks import get_task
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.examples import FeatureDataset, TaskDataset
-from quiet_nav.study.tasks.module import MONITORS, TaskModule
 from quiet_nav.study.tasks.networks import FEATURES, MODALITIES, TaskNetwork
 from quiet_nav.study.tasks.options import KIND, TaskOptions
 from quiet_nav.study.tasks.task import Example, Task
@@ -114,6 +113,9 @@ def train_task(
     ]
     if options.probe:
         network.head.standardise(_features(sets[0]))
+    # It imports Lightning, which takes seconds: when everything else is known to be there.
+    from quiet_nav.study.tasks.module import MONITORS, TaskModule
+
     return fit(
         lambda resumed: TaskModule(network, task, recipe),
         *sets,

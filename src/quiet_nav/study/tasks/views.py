@@ -17,34 +17,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
-import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from quiet_nav.errors import QuietNavError
-from quiet_nav.files.writing import whole_file
-from quiet_nav.learning.augment import Augment
+from quiet_nav.learning.augment import Augment, hide_bands
 from quiet_nav.learning.detectors.resnet.images import ImageAugment, ImageCache, to_tensor
 from quiet_nav.learning.detectors.vggish.data import AudioCache
+from quiet_nav.learning.log_mels import LogMels, on_disk
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.quiet_campus.lists import Row
-from quiet_nav.quiet_campus.rows import duration_s, read_audio
-from quiet_nav.sound.logmel import HOP_SAMPLES, log_mel, MEL_BANDS, mel_centres_hz
-from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
+from quiet_nav.quiet_campus.rows import duration_s
+from quiet_nav.sound.logmel import log_mel, MEL_BANDS, mel_centres_hz
+from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES
 from quiet_nav.study.tasks.options import TaskOptions
 
-CLIP_FRAMES = CLIP_SAMPLES // HOP_SAMPLES
-FRAMES_PER_S = SAMPLE_RATE // HOP_SAMPLES
-#: Folder beside ``ProcessedData`` that keeps log-mels and squeezed images.
-CACHE = '.views'
-_NEPERS_PER_DB = np.log(10.0) / 10.0
-#: Bands at which a random equalizer is drawn; between them it is straight.
-_KNOTS = 9
 #: Nepers: bands that hardly change in a room are not blown up.
 _LEAST_SPREAD = 0.05
 
@@ -52,70 +42,12 @@ _LEAST_SPREAD = 0.05
 Change = Callable[[Row, np.ndarray], np.ndarray]
 
 
-class LogMels:
-    """
-    Log-mels of whole recordings, computed once, kept on disk as float16 and in memory.
-
-    A clip cut out of one differs from the log-mel of the clip alone in its first and last frame
-    only (neighbors there, mirrored audio here).
-    """
-
-    def __init__(self, megabytes: int) -> None:
-        self.budget, self.used = megabytes * 2**20, 0
-        self.kept: OrderedDict[tuple[Path, int], np.ndarray] = OrderedDict()
-
-    def whole(self, row: Row) -> np.ndarray:
-        """Return float16, shape (frames, 64), of a row's recording, at least one clip long."""
-        key = (row.audio, row.channel)
-        found = self.kept.get(key)
-        if found is None:
-            found = self._load(row)
-            self.kept[key] = found
-            self.used += found.nbytes
-            while self.used > self.budget and len(self.kept) > 1:
-                self.used -= self.kept.popitem(last=False)[1].nbytes
-        return found
-
-    def clip(self, row: Row, start_s: float) -> np.ndarray:
-        """Return float32, shape (96, 64), of the 0.96 s from the 10 ms at which it starts."""
-        whole = self.whole(row)
-        first = min(max(round(start_s * FRAMES_PER_S), 0), len(whole) - CLIP_FRAMES)
-        return whole[first : first + CLIP_FRAMES].astype(np.float32)
-
-    def _load(self, row: Row) -> np.ndarray:
-        def make() -> np.ndarray:
-            length = max(duration_s(row), CLIP_S)
-            return log_mel(read_audio(row, 0.0, length), pad=True).astype(np.float16)
-
-        return _on_disk(row.audio, f'log-mel{row.channel}', make)
-
-
 class KeptImages(ImageCache):
     """Images kept on the disk as they are squeezed: to read a PNG takes longer than to learn."""
 
     def load(self, path: Path) -> np.ndarray:
         squeezed = super().load
-        return _on_disk(path, f'image{self.size}', lambda: squeezed(path))
-
-
-def _on_disk(path: Path, what: str, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """
-    Return what was made of a file, kept beside ``ProcessedData`` until the file changes.
-
-    Where that cannot be written to, memory alone keeps it.
-    """
-    above = next((up for up in path.parents if up.name == 'ProcessedData'), None)
-    if above is None:
-        return make()
-    stat = path.stat()
-    name = '-'.join(path.relative_to(above).with_suffix('').parts)
-    kept = above.parent / CACHE / f'{name}-{what}-{stat.st_size:x}-{stat.st_mtime_ns:x}.npy'
-    with contextlib.suppress(OSError, ValueError, EOFError):
-        return np.load(kept, allow_pickle=False)
-    found = make()
-    with contextlib.suppress(QuietNavError), whole_file(kept, overwrite=True) as part:
-        np.save(part, found)
-    return found
+        return on_disk(path, f'image{self.size}', lambda: squeezed(path))
 
 
 class Views:
@@ -171,12 +103,7 @@ class Views:
         r = self.recipe.augment
         take = self._distracted if r.distractor_probability > 0.0 else self._clip
         clips = np.stack([take(row, s, rng) for row, s in zip(rows, starts, strict=True)])
-        factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
-        clips += np.float32(2.0 * np.log(factor))
-        if self.options.equaliser_db > 0.0:
-            knots = rng.normal(0.0, self.options.equaliser_db * _NEPERS_PER_DB, _KNOTS)
-            bands = np.linspace(0.0, _KNOTS - 1.0, MEL_BANDS)
-            clips += np.interp(bands, np.arange(_KNOTS), knots).astype(np.float32)
+        clips += self.augment.level(rng, MEL_BANDS, self.options.equaliser_db)
         clips = hide_bands(clips, self.band & (self.augment.keep_bands(rng, MEL_BANDS) > 0.0))
         return torch.from_numpy(np.ascontiguousarray(clips, np.float32))
 
@@ -210,15 +137,3 @@ class Views:
     def _distracted(self, row: Row, start_s: float, rng: np.random.Generator) -> np.ndarray:
         wave = self.augment.distracted(rng, self.waves.read(row, start_s, CLIP_SAMPLES))
         return self._standard(row, log_mel(wave, pad=True))
-
-
-def hide_bands(clips: np.ndarray, keep: np.ndarray) -> np.ndarray:
-    """
-    Return log-mels (V, T, 64) whose bands not in ``keep`` (64,) have each clip's mean level.
-
-    The mean is that of the bands kept: what is hidden says nothing.
-    """
-    if keep.all():
-        return clips
-    mean = clips[..., keep].mean(axis=(1, 2), keepdims=True) if keep.any() else np.float32(0.0)
-    return np.where(keep, clips, mean)

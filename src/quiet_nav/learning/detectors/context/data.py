@@ -30,7 +30,6 @@ from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.detectors.context.frontend import smooth_noise
 from quiet_nav.learning.detectors.context.network import INPUTS
 from quiet_nav.learning.detectors.context.spectra import (
-    campuses,
     load_rooms,
     MOMENTS,
     PAIRS,
@@ -49,7 +48,7 @@ from quiet_nav.perception.context import (
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.perception.reference import shared_reference
-from quiet_nav.quiet_campus.lists import load_splits, Row
+from quiet_nav.quiet_campus.lists import campuses, load_splits, Row
 
 #: Rigs that are drawn: one ear that turns, two at the sides, all that there are.
 SINGLE, PAIR, ALL = range(3)

@@ -47,7 +47,6 @@ from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES
 
 #: Data sets that have windows of 3 s to compare.
-SUBSETS = ('SFS-Robot', 'SFS-Static')
 #: Frames of a window at which its three parts begin: each is a clip, together the window.
 PARTS = (0, 15, FRAMES - CLIP_FRAMES)
 #: Windows of one place: now, 6 s later, 6 s later and turned by 180 degrees (SFS-Robot); three
@@ -78,17 +77,6 @@ class RoomSpectra:
     near: np.ndarray
     bearing_rad: np.ndarray
     rig: bool
-
-
-def campuses(data: Path) -> list[tuple[Path, str | None]]:
-    """Return the data sets in a folder and in the folders in it, as ``load_splits`` takes them."""
-    found = [
-        (folder, subset)
-        for folder in (data, *sorted(p for p in data.iterdir() if p.is_dir()))
-        for subset in SUBSETS
-        if (folder / subset / 'data-split').is_dir()
-    ]
-    return found or [(data, None)]
 
 
 def load_rooms(rows: Sequence[Row], cache: Path, workers: int = 0) -> list[RoomSpectra]:

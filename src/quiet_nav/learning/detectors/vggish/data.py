@@ -27,10 +27,12 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.augment import Augment
+from quiet_nav.learning.augment import Augment, hide_bands
+from quiet_nav.learning.detectors.vggish.options import VggishOptions
+from quiet_nav.learning.log_mels import CLIP_FRAMES, FRAMES_PER_S, LogMels
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.distance_bins import STANDARD_BINS
-from quiet_nav.quiet_campus.lists import load_splits, Row
+from quiet_nav.quiet_campus.lists import campuses, load_splits, Row, SPLITS, Splits
 from quiet_nav.quiet_campus.rows import duration_s, read_audio
 from quiet_nav.sound.logmel import MEL_BANDS
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
@@ -169,7 +171,81 @@ class EpochSampler(Sampler):
         return 0, 1
 
 
-def clip_datasets(data: str | Path, recipe: Recipe) -> tuple[ClipDataset, ClipDataset]:
-    """Return training and validation examples of a data set in the Quiet Campus layout."""
-    splits = load_splits(data)
-    return ClipDataset(splits.train, recipe, True), ClipDataset(splits.val, recipe, False)
+class LogMelDataset(Dataset):
+    """
+    Places as clips of log-mel: dicts of ``log_mel`` (96, 64), ``near``, ``distance_bin``.
+
+    A place's recording of one ear is visited ``repeat`` times an epoch, however often the lists
+    name it. Asked for and drawn as by ``ClipDataset``; gain, equalizer and hidden bands act on the
+    log-mel itself. Raises QuietNavError where the recipe mixes in distractors.
+    """
+
+    def __init__(self, rows: Sequence[Row], recipe: Recipe, training: bool) -> None:
+        once: dict[tuple[Path, int], Row] = {}
+        for row in rows:
+            if row.near is not None:
+                once.setdefault((row.audio, row.channel), row)
+        self.rows = list(once.values())
+        if not self.rows:
+            raise QuietNavError('no rows with a near-wall label to learn from')
+        if recipe.augment.distractor_probability > 0.0:
+            raise QuietNavError(
+                f'recipe {recipe.name}: distractors need waveforms; expected log_mels: false'
+            )
+        self.training, self.seed = training, recipe.seed
+        self.repeat = recipe.data.repeat if training else 1
+        self.augment = Augment(recipe.augment) if training else None
+        self.equaliser_db = VggishOptions.of(recipe.network).equaliser_db
+        self.log_mels = LogMels(recipe.data.cache_mb)
+
+    def __len__(self) -> int:
+        return len(self.rows) * self.repeat
+
+    @property
+    def positive_weight(self) -> float:
+        """Negatives over positives."""
+        return negatives_over_positives(self.rows)
+
+    def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
+        row = self.rows[index % len(self.rows)]
+        rng = np.random.default_rng([self.seed, epoch, index])
+        free = len(self.log_mels.whole(row)) - CLIP_FRAMES
+        first = int(rng.integers(free + 1)) if self.training else free // 2
+        clip = self.log_mels.clip(row, first / FRAMES_PER_S)
+        if self.augment is not None:
+            clip = clip + self.augment.level(rng, MEL_BANDS, self.equaliser_db)
+            clip = hide_bands(clip[None], self.augment.keep_bands(rng, MEL_BANDS) > 0.0)[0]
+        return {
+            'log_mel': torch.from_numpy(np.ascontiguousarray(clip, np.float32)),
+            'near': torch.tensor(float(row.near)),
+            'distance_bin': torch.tensor(distance_bin(row.distance_m)),
+            'index': torch.tensor(index),
+        }
+
+
+def clip_datasets(
+    data: str | Path, recipe: Recipe
+) -> tuple[ClipDataset | LogMelDataset, ClipDataset | LogMelDataset]:
+    """
+    Return training and validation examples of a data set in the Quiet Campus layout.
+
+    Those of log-mels: of every data set in the folder, or one folder down, static rooms and
+    robots' alike.
+    """
+    if not VggishOptions.of(recipe.network).log_mels:
+        splits = load_splits(data)
+        return ClipDataset(splits.train, recipe, True), ClipDataset(splits.val, recipe, False)
+    splits = all_splits(data)
+    train = (*splits.train, *splits.test) if recipe.data.test_rooms else splits.train
+    return LogMelDataset(train, recipe, True), LogMelDataset(splits.val, recipe, False)
+
+
+def all_splits(data: str | Path) -> Splits:
+    """Return the splits of every data set in a folder, or one folder down, joined."""
+    rows: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    for folder, subset in campuses(Path(data)):
+        found = load_splits(folder, subset)
+        for split in rows:
+            rows[split] += found[split]
+    return Splits(**{split: tuple(found) for split, found in rows.items()})

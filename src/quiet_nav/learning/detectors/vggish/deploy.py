@@ -32,12 +32,13 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import fit_platt, Platt, to_logit
+from quiet_nav.learning.detectors.vggish.data import all_splits
 from quiet_nav.learning.detectors.vggish.kind import exportable, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
-from quiet_nav.quiet_campus.lists import load_splits, Row
+from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.sound.windows import (
     clip_batch,
@@ -52,8 +53,8 @@ from quiet_nav.sound.windows import (
 QUANTISATIONS = ('none', 'dynamic', 'static')
 #: Windows whose activations decide the scales of static quantization.
 EXAMPLE_WINDOWS = 64
-#: Most rows of a split that are judged, spread evenly: more would tell little and take minutes.
-MOST_ROWS = 400
+#: Most rows of a split that are judged, spread evenly: of 20 clips each, in minutes.
+MOST_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def export_compressed(
     if compression.rank:
         layers = onnx_export.factorise_layers(smaller.trunk.embeddings, compression.rank)
         smaller.trunk.embeddings = layers
-    extra = {**metadata.extra, 'rank': compression.rank, 'quantise': compression.quantise}
+    rank = network.trunk.rank or compression.rank
+    extra = {**metadata.extra, 'rank': rank, 'quantise': compression.quantise}
     metadata = dataclasses.replace(metadata, **_input(dense), extra=extra)
     with tempfile.TemporaryDirectory() as scratch:
         full, small = Path(scratch, 'full.onnx'), Path(scratch, 'small.onnx')
@@ -193,13 +195,14 @@ def deploy(
     Write a compressed model of a checkpoint's network.
 
     data: Quiet Campus folder. Scales of static quantization come from its train rooms, the
-    calibration from its val rooms; AP on its test rooms and the largest difference of a
-    probability are told for clips, for the dense pass and for the file written.
+    calibration from its val rooms; AP on its test rooms (its val rooms where the recipe trained on
+    those) and the largest difference of a probability are told for clips, for the dense pass and
+    for the file written.
     """
     fitted, waves, splits = UNCHANGED, np.zeros((0, 0), np.float32), None
     bins = STANDARD_BINS
     if data is not None:
-        splits = load_splits(data)
+        splits = all_splits(data)
         length = _input(dense)['input_samples'] / SAMPLE_RATE
         waves = _waveforms(_spread(splits.train, EXAMPLE_WINDOWS), length)
         if calibrate:
@@ -227,8 +230,9 @@ def deploy(
         examples=waves,
         limit_mb=limit_mb,
     )
-    test = _spread(splits.test, MOST_ROWS) if splits else ()
-    compared = _compare(network, out, test, dense, fitted) if test else ()
+    judged = 'val' if recipe.data.test_rooms else 'test'
+    rows = _spread(splits[judged], MOST_ROWS) if splits else ()
+    compared = _compare(network, out, rows, judged, dense, fitted) if rows else ()
     return Outcome(size, fitted, compared)
 
 
@@ -241,13 +245,20 @@ def describe(calibration: Platt) -> str:
 
 
 def _compare(
-    network: NearWallVggish, out: Path, rows: Sequence[Row], dense: bool, fitted: Platt
+    network: NearWallVggish,
+    out: Path,
+    rows: Sequence[Row],
+    judged: str,
+    dense: bool,
+    fitted: Platt,
 ) -> tuple[str, ...]:
     labels = _labels(rows)
     windows = _waveforms(rows, WINDOW_S)
     clips = fitted(_logits(network, windows))
     before = clips
-    lines = [f'{len(rows)} test rows: AP {_ap(labels, clips):.4f} with {CLIPS_PER_WINDOW} clips']
+    lines = [
+        f'{len(rows)} {judged} rows: AP {_ap(labels, clips):.4f} with {CLIPS_PER_WINDOW} clips'
+    ]
     if dense:
         before = fitted(_logits(network, windows, dense=True))
         lines.append(

@@ -24,6 +24,7 @@ from quiet_nav.learning.calibration import Platt
 from quiet_nav.learning.detectors.kinds import Kind
 from quiet_nav.learning.detectors.vggish.data import clip_datasets
 from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish
+from quiet_nav.learning.detectors.vggish.options import VggishOptions
 from quiet_nav.learning.onnx_export import Exportable
 from quiet_nav.learning.recipe import NetworkRecipe
 from quiet_nav.sound.windows import CLIP_SAMPLES, WINDOW_SAMPLES
@@ -71,7 +72,7 @@ class WindowProbabilities(nn.Module):
 
 
 def build(recipe: NetworkRecipe) -> NearWallVggish:
-    return NearWallVggish(recipe.width, recipe.distance)
+    return NearWallVggish(recipe.width, recipe.distance, rank=VggishOptions.of(recipe).rank)
 
 
 def exportable(network: NearWallVggish, dense: bool, calibration: Platt = UNCHANGED) -> Exportable:

@@ -52,10 +52,12 @@ class Vggish(nn.Module):
 
     Takes log-mel of shape (N, 96, 64), returns embeddings of shape (N, 128). Source: the paper's
     section 3; ``width`` multiplies every number of channels (1 is the paper's, 72 M weights).
+    rank: of the fully connected matrices, each the product of two; 0 leaves them whole.
     """
 
-    def __init__(self, width: float = 1.0, batch_norm: bool = True) -> None:
+    def __init__(self, width: float = 1.0, batch_norm: bool = True, rank: int = 0) -> None:
         super().__init__()
+        self.rank = rank
         layers: list[nn.Module] = []
         channels = 1
         for item in LAYOUT:
@@ -72,15 +74,17 @@ class Vggish(nn.Module):
         hidden = scaled(4096, width)
         flat = channels * COLUMNS_PER_CLIP * (MEL_BANDS // FRAMES_PER_COLUMN)
         self.embeddings = nn.Sequential(
-            nn.Linear(flat, hidden),
+            _dense(flat, hidden, rank),
             nn.ReLU(),
-            nn.Linear(hidden, hidden),
+            _dense(hidden, hidden, rank),
             nn.ReLU(),
-            nn.Linear(hidden, EMBEDDING),
+            _dense(hidden, EMBEDDING, rank),
         )
         for module in self.features:
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out', nonlinearity='relu')
+        # A sixth faster on processors; the numbers are the same.
+        self.features.to(memory_format=torch.channels_last)
 
     def columns(self, log_mel: torch.Tensor) -> torch.Tensor:
         """
@@ -89,11 +93,23 @@ class Vggish(nn.Module):
         Each column holds its 4 frequencies one after the other, channels fastest, as the first
         fully connected layer expects them.
         """
-        features = self.features(log_mel[:, None])
+        image = log_mel[:, None].contiguous(memory_format=torch.channels_last)
+        features = self.features(image)
         return features.permute(0, 2, 3, 1).flatten(2)
 
     def forward(self, log_mel: torch.Tensor) -> torch.Tensor:
         return self.embeddings(self.columns(log_mel).flatten(1))
+
+
+def _dense(inputs: int, outputs: int, rank: int) -> nn.Module:
+    if not 0 < rank < inputs * outputs / (inputs + outputs):
+        return nn.Linear(inputs, outputs)
+    first, second = nn.Linear(inputs, rank, bias=False), nn.Linear(rank, outputs)
+    # Together as large as He's for one layer.
+    nn.init.normal_(first.weight, std=inputs**-0.5)
+    nn.init.normal_(second.weight, std=(2.0 / rank) ** 0.5)
+    nn.init.zeros_(second.bias)
+    return nn.Sequential(first, second)
 
 
 class NearWallVggish(nn.Module):
@@ -105,10 +121,11 @@ class NearWallVggish(nn.Module):
         distance: bool = True,
         batch_norm: bool = True,
         frontend: LogMel | None = None,
+        rank: int = 0,
     ) -> None:
         super().__init__()
         self.frontend = frontend or LogMel()
-        self.trunk = Vggish(width, batch_norm)
+        self.trunk = Vggish(width, batch_norm, rank)
         self.near = nn.Linear(EMBEDDING, 1)
         self.distance = nn.Linear(EMBEDDING, STANDARD_BINS.count) if distance else None
 
@@ -131,8 +148,31 @@ class NearWallVggish(nn.Module):
         return self.heads(self.trunk(log_mel))
 
     def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
-        """Return the logits of a batch of ``ClipDataset`` examples."""
+        """Return the logits of a batch of ``ClipDataset`` or ``LogMelDataset`` examples."""
+        if 'log_mel' in batch:
+            return self.heads(self.trunk(batch['log_mel']))
         return self(batch['audio'], batch['keep'])
+
+    def upgraded(self, older: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """
+        Return the weights of a narrower network as weights of this one, of the same outputs.
+
+        Every channel is there several times; what reads the copies shares its weight out among
+        them unequally, so that they learn different things from then on (Net2Net: Chen et al.,
+        2016). Weights that fit already come back as they are.
+        """
+        generator = torch.Generator().manual_seed(0)
+        own = self.state_dict()
+        if older.keys() != own.keys():
+            return older
+        positions = COLUMNS_PER_CLIP * (MEL_BANDS // FRAMES_PER_COLUMN)
+        first = 'trunk.embeddings.0.'
+        return {
+            name: widened(
+                value, own[name].shape, generator, positions if _reads_map(name, first) else 1
+            )
+            for name, value in older.items()
+        }
 
 
 class DenseVggish(nn.Module):
@@ -157,6 +197,39 @@ class DenseVggish(nn.Module):
         flat = torch.cat(stacked, dim=-1).flatten(0, 1)
         logits = self.clips.heads(self.clips.trunk.embeddings(flat))
         return Logits(*(part.unflatten(0, (-1, positions)) for part in logits))
+
+
+def _reads_map(name: str, first: str) -> bool:
+    """Whether these are the weights that read the flattened feature map."""
+    return name in (f'{first}weight', f'{first}0.weight')
+
+
+def widened(
+    older: torch.Tensor, shape: torch.Size, generator: torch.Generator, positions: int = 1
+) -> torch.Tensor:
+    """
+    Return weights (outputs, inputs, ...) or (outputs,) for a multiple of outputs and inputs.
+
+    positions: of a feature map that the inputs are flattened from, channels fastest. Weights
+    whose numbers of channels are no multiples come back as they are, for whoever loads them to
+    refuse.
+    """
+    if older.shape == shape or older.ndim != len(shape) or older.ndim == 0:
+        return older
+    if shape[0] % older.shape[0] or older.shape[2:] != shape[2:]:
+        return older
+    wide = older[torch.arange(shape[0]) % older.shape[0]]
+    if older.ndim == 1 or older.shape[1] == shape[1]:
+        return wide
+    had, wanted = older.shape[1] // positions, shape[1] // positions
+    if wanted % had:
+        return older
+    copies = wanted // had
+    channel = torch.arange(wanted) % had
+    wide = wide[:, (torch.arange(positions)[:, None] * had + channel).flatten()]
+    uneven = 0.5 * torch.randn(shape[0], positions, copies, had, generator=generator)
+    shares = (1.0 + uneven - uneven.mean(dim=2, keepdim=True)) / copies
+    return wide * shares.reshape(shape[0], shape[1], *[1] * (older.ndim - 2))
 
 
 def mask_bands(log_mel: torch.Tensor, keep: torch.Tensor) -> torch.Tensor:

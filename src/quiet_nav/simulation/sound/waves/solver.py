@@ -24,6 +24,7 @@ import functools
 from functools import cached_property
 import math
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import fft, signal
@@ -38,6 +39,9 @@ from quiet_nav.simulation.sound.waves.voxels import voxels_of
 from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
+if TYPE_CHECKING:
+    from quiet_nav.simulation.sound.waves.device import Device
+
 CROSSOVER_HZ = 700.0
 #: Cells in a wavelength at the crossover.
 CELLS_PER_WAVELENGTH = 7.0
@@ -49,6 +53,7 @@ FADE = 0.85
 #: What a core does in a second on the slowest machine that this is meant for.
 NOMINAL_RATE = 250e6
 _PULSE_DB = 80.0
+_DEVICE = 'QUIET_NAV_WAVES_DEVICE'
 #: Cells that a place is read from, and ears that are put right together.
 _TAPS, _TOGETHER = 64, 128
 
@@ -61,7 +66,8 @@ class WaveSettings:
     crossover_hz: below it responses are by waves, 100 to 0.42 of LOW_RATE. length_s: of responses;
     0: until a decay of 45 dB, 0.3 to 2 s. threads: 0: as
     OMP_NUM_THREADS says, or all cores. memory_gb, time_s: limits that a
-    run may not exceed; time on cores of NOMINAL_RATE.
+    run may not exceed; time on cores of NOMINAL_RATE. device: cpu, gpu (CUDA, by numba) or auto: a
+    GPU where there is one; what they give differs by rounding. '': as QUIET_NAV_WAVES_DEVICE says.
     """
 
     crossover_hz: float = CROSSOVER_HZ
@@ -70,6 +76,7 @@ class WaveSettings:
     memory_gb: float = 1.5
     time_s: float = 3600.0
     cells_per_wavelength: float = CELLS_PER_WAVELENGTH
+    device: str = ''
 
     def __post_init__(self) -> None:
         if not 100.0 <= self.crossover_hz <= 0.42 * LOW_RATE:
@@ -78,6 +85,15 @@ class WaveSettings:
             )
         if not 0.0 <= self.length_s <= 60.0:
             raise QuietNavError(f'responses of {self.length_s:g} s; expected up to 60 s')
+        if self.on not in ('auto', 'cpu', 'gpu'):
+            raise QuietNavError(
+                f"waves on '{self.on}'; expected auto, cpu or gpu, here or in {_DEVICE}"
+            )
+
+    @property
+    def on(self) -> str:
+        """Where it runs: auto, cpu or gpu."""
+        return self.device or os.environ.get(_DEVICE, '') or 'auto'
 
     @property
     def cell_m(self) -> float:
@@ -111,6 +127,22 @@ class WaveSolver:
         self.settings = settings or WaveSettings()
         self.scheme: Scheme = make_scheme(voxels_of(plan, self.settings.cell_m))
         self.length_s = self.settings.length_s or decay_length_s(plan)
+
+    @cached_property
+    def _device(self) -> Device | None:
+        if self.settings.on == 'cpu':
+            return None
+        from quiet_nav.simulation.sound.waves import device
+
+        if device.available():
+            scheme = self.scheme
+            return device.Device(scheme.air, scheme.grid, scheme.walls, scheme.edges)
+        if self.settings.on == 'gpu':
+            raise QuietNavError(
+                'waves on gpu: Numba finds no CUDA device; install its driver and the package '
+                f'numba-cuda, or set {_DEVICE}=auto'
+            )
+        return None
 
     @cached_property
     def pulse(self) -> np.ndarray:
@@ -204,7 +236,8 @@ class WaveSolver:
 
         begun = [self.interpolation(start[None]) for start in starts]
         ear_cells, ear_weights = self.interpolation(ends)
-        lanes = min(self._threads, len(starts)) if _many_may_run() else 1
+        device = self._device
+        lanes = min(self._threads, len(starts)) if device is None and _many_may_run() else 1
         done = 0
 
         def run(place: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -252,14 +285,18 @@ class WaveSolver:
     def _march(
         self, cells: np.ndarray, weights: np.ndarray, ears: np.ndarray, ear_weights: np.ndarray
     ) -> np.ndarray:
-        from quiet_nav.simulation.sound.waves import kernel
-
         scheme = self.scheme
-        p, q = (np.zeros(scheme.air.shape, np.float32) for _ in range(2))
-        before, memory, *walls = scheme.walls
         drive = (SPEED_OF_SOUND * scheme.step_s) ** 2 * 4.0 * np.pi / scheme.volumes[cells]
         emitted = np.zeros(self.steps, np.float32)
         emitted[: len(self.pulse)] = self.pulse
+        source = (cells, (weights * drive).astype(np.float32))
+        heard = (ears, ear_weights.astype(np.float32))
+        if self._device is not None:
+            return self._device.march(emitted, *source, *heard, self.every)
+        from quiet_nav.simulation.sound.waves import kernel
+
+        p, q = (np.zeros(scheme.air.shape, np.float32) for _ in range(2))
+        before, memory, *walls = scheme.walls
         out = np.zeros((len(ears), self.steps // self.every + 1), np.float32)
         kernel.march(
             p,
@@ -268,10 +305,8 @@ class WaveSolver:
             scheme.grid,
             (np.zeros_like(before), np.zeros_like(memory), *walls),
             scheme.edges,
-            cells,
-            (weights * drive).astype(np.float32),
-            ears,
-            ear_weights.astype(np.float32),
+            *source,
+            *heard,
             self.every,
             out,
         )
