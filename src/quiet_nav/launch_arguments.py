@@ -126,7 +126,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     'detector': {
         'default_value': '',
-        'description': 'Model of sound that ships, by name, or an ONNX file; empty: near_wall',
+        'description': 'Model that ships, by name, an ONNX file, or interference; empty: near_wall',
     },
     'model': {
         'default_value': LaunchConfiguration('detector'),

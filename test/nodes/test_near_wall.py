@@ -33,6 +33,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
 from rclpy.parameter_client import AsyncParameterClient
 from rclpy.qos import QoSProfile
+from std_srvs.srv import Trigger
 
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.msg import NearWall
@@ -40,6 +41,8 @@ from quiet_nav.nodes.audio_input import AUDIO_QOS, INFO_QOS
 from quiet_nav.nodes.conversions import pose_to_msg
 from quiet_nav.nodes.runtime import now_ns, ns_to_stamp
 from quiet_nav.perception.messages import stamp_to_ns
+from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.standing_sound import StandingSound
 from quiet_nav.sound.pcm import encode_pcm
 
 pytestmark = pytest.mark.realtime
@@ -353,3 +356,33 @@ def test_interrupt_ends_the_node_cleanly(robot, start):
     assert robot.ros.spin_until(robot.valid, 30)
     assert node.stop(signal.SIGINT) == 0
     assert 'Traceback' not in node.log
+
+
+def test_own_sound_is_calibrated_on_request_kept_and_named_in_every_reading(robot, start, tmp_path):
+    def turning(time_s):
+        # Every 7 s another heading: longer than a window, so that each is heard standing.
+        return Pose2D(0.0, 0.0, 0.7 * (time_s // 7.0))
+
+    start(
+        model='interference',
+        own_sound='turtlebot4',
+        fingerprint_file='own.json',
+        data_folder=str(tmp_path),
+    )
+    assert robot.matched(odometry=True)
+    answer = robot.call(Trigger, 'near_wall/calibrate', Trigger.Request())
+    assert answer.success and 'turn the robot' in answer.message
+    kept = tmp_path / 'own.json'
+    for _ in range(3):
+        robot.play(63.0, pose_at=turning)
+        if robot.ros.spin_until(kept.exists, 10):
+            break
+    assert robot.ros.spin_until(lambda: robot.says('ok') or bool(robot.statuses), 10)
+    again = StandingSound.of(find_rig('pair'), 'turtlebot4', kept)
+    assert again.known and again.fingerprint.calibrated
+    before = len(robot.messages)
+    assert robot.heard(4.0, len(robot.valid()))
+    assert {m.hears_by for m in robot.messages[before:] if m.valid} == {'own sound'}
+    assert robot.ros.spin_until(lambda: robot.values().get('fingerprint') == 'calibrated', 10), (
+        robot.values()
+    )

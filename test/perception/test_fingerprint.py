@@ -52,3 +52,12 @@ def test_fan_that_changes_speed_no_longer_fits():
     made = _learnt()
     assert made.fits(0, np.full(20, -4.9))
     assert not made.fits(0, np.full(20, -3.0))
+
+
+def test_fingerprint_of_other_bands_is_refused(tmp_path):
+    made = _learnt()
+    made.calibrated = True
+    made.save(tmp_path / 'f.json')
+    assert Fingerprint.load(tmp_path / 'f.json', 'pair#1', 'bot').calibrated
+    with pytest.raises(QuietNavError, match='of the 20 bands of another model'):
+        Fingerprint.load(tmp_path / 'f.json', 'pair#1', 'bot', np.linspace(100.0, 8000.0, 20))

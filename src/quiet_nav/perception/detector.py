@@ -236,8 +236,16 @@ class ModelSession(DetectorSession):
 
     detector: NearWallDetector
 
-    def __init__(self, detector: NearWallDetector, *of_sessions: Any) -> None:
-        super().__init__(detector, *of_sessions)
+    def __init__(
+        self,
+        detector: NearWallDetector,
+        context: Context,
+        reference: RoomReference | None,
+        seed: int | None,
+        question: Question = Question.DIRECTION,
+        standing: StandingSound | None = None,
+    ) -> None:
+        super().__init__(detector, context, reference, seed, question, standing)
         self._clips = ClipReader(detector.model.run, detector.clips, self._rng)
 
     def _read(self, heard: list[HeardWindow]) -> list[NearWallReading]:

@@ -99,11 +99,11 @@ class WallRipples:
         share = np.exp(-np.clip(trend - s.covered_nepers, 0.0, 5.0))
         ripple = ripple - ripple @ self._smooth @ self._smooth.T
         ripples = self._atoms * share.ravel().astype(np.float32)
-        weight = self._weights(ripple.ravel(), ripples)
-        return np.stack([self._side(weight, distance, bins) for distance in self._distances])
+        weight, none = self._weights(ripple.ravel(), ripples)
+        return np.stack([self._side(weight, none, away, bins) for away in self._distances])
 
-    def _weights(self, ripple: np.ndarray, ripples: np.ndarray) -> np.ndarray:
-        """Return how much likelier each plane makes what is heard than none, (planes,)."""
+    def _weights(self, ripple: np.ndarray, ripples: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return how likely each plane makes what is heard, (planes,), and none; to a factor."""
         s = self.settings
         # Each plane's factor by its prior, in closed form.
         along = ripples @ ripple + s.trust * s.reflection
@@ -113,9 +113,12 @@ class WallRipples:
         before = float(ripple @ ripple) + 1e-6
         after = np.maximum(before - change, 1e-3 * before)
         nats = 0.5 * s.temper * len(ripple) * np.log(before / after) + s.bias_nats
-        return np.asarray(np.exp(np.clip(nats, -30.0, 30.0)))
+        top = max(float(nats.max()), 0.0)
+        return np.exp(nats - top), math.exp(-top)
 
-    def _side(self, weight: np.ndarray, distance_m: np.ndarray, bins: DistanceBins) -> np.ndarray:
+    def _side(
+        self, weight: np.ndarray, none: float, distance_m: np.ndarray, bins: DistanceBins
+    ) -> np.ndarray:
         place = np.asarray(bins.bin_of(distance_m))
         told = np.array(bins.prior_array)
         for k in range(bins.count - 1):
@@ -124,7 +127,7 @@ class WallRipples:
                 told[k] *= float(weight[within].mean())
         # A wall elsewhere may make the same ripple.
         elsewhere = weight[(distance_m > _MOST_M) & self._near]
-        told[-1] *= 1.0 + self.settings.elsewhere * float(elsewhere.mean())
+        told[-1] *= none + self.settings.elsewhere * float(elsewhere.mean())
         return np.asarray(told / told.sum())
 
 

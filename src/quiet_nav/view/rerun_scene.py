@@ -28,6 +28,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
+    caption,
     colours,
     Fan,
     fan,
@@ -359,7 +360,7 @@ class RerunScene:
             [(*at.transform(*drawn.label_at), z + 0.05)],
             radii=[0.0],
             # Why there is none stands among the reasons.
-            labels=[drawn.label if reading.valid else '–'],
+            labels=[caption(reading) if reading.valid else '–'],
             show_labels=True,
             colors=[(255, 255, 255)],
         )

@@ -26,6 +26,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
+    caption,
     colours,
     fan,
     FAN_LIFETIME_S,
@@ -51,6 +52,7 @@ _READING = {
         'probability': {'type': 'number'},
         'distance_m': {'type': 'number'},
         'near': {'type': 'boolean'},
+        'hears_by': {'type': 'string'},
         'valid': {'type': 'boolean'},
         'reason': {'type': 'string'},
     },
@@ -121,6 +123,7 @@ class Scene:
             self._sides[side] = self._json(topic, schema=_READING)
         said = {'valid': reading.valid, 'near': is_near(reading, self._threshold)}
         if reading.valid:
+            said['hears_by'] = str(reading.hears_by)
             said['probability'] = reading.probability
             if math.isfinite(distance := reading.median_distance_m):
                 said['distance_m'] = distance
@@ -225,7 +228,7 @@ class Scene:
             billboard=True,
             font_size=0.12 if reading.valid else 0.07,
             color=m.Color(r=1.0, g=1.0, b=1.0, a=1.0 if reading.valid else 0.6),
-            text=drawn.label,
+            text=caption(reading),
         )
         shared = {'timestamp': self._time(reading.end_ns), 'frame_id': frame}
         entities = [

@@ -104,6 +104,12 @@ def label(reading: NearWallReading) -> str:
     return f'{reading.probability:.2f}' if reading.valid else f'not valid: {reading.reason}'
 
 
+def caption(reading: NearWallReading) -> str:
+    """Return the label, with the sound that the reading lives by where that is known."""
+    text = label(reading)
+    return f'{text}, {reading.hears_by}' if reading.valid and reading.hears_by else text
+
+
 @dataclass(frozen=True)
 class Sheet:
     """One layer of a fan left behind: its number, height over the floor in meters and lifetime."""

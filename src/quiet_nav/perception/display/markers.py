@@ -26,7 +26,7 @@ from quiet_nav.perception.display.display import Fan, fan, FAN_LIFETIME_S, Trace
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import Ear, Rig
 
-_TEXT_M, _REASON_M = 0.12, 0.07
+_TEXT_M, _REASON_M, _LIVES_BY_M = 0.12, 0.07, 0.06
 _TEXT_ABOVE_M = 0.05
 #: Dark, below fans and numbers, so that both stand out from any floor and map.
 _BACKING = (0.07, 0.07, 0.07)
@@ -116,7 +116,20 @@ class ReadingMarkers:
             z=text.z - _BELOW_M,
             triangles=_disc(1.2 * text.text_m),
         )
-        return [backing, sector, plate, text]
+        return [backing, sector, plate, text, *self._lives_by(reading, text)]
+
+    def _lives_by(self, reading: NearWallReading, text: ShownMarker) -> list[ShownMarker]:
+        """Return the words for the sound that a reading lives by, below its number; or none."""
+        if not (reading.valid and reading.hears_by):
+            return []
+        below = replace(
+            text,
+            namespace='hears_by',
+            text=str(reading.hears_by),
+            text_m=_LIVES_BY_M,
+            z=text.z - _TEXT_M,
+        )
+        return [below]
 
     def left_behind(self, reading: NearWallReading, still: bool | None) -> list[ShownMarker]:
         """
