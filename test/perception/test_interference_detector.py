@@ -91,6 +91,20 @@ def test_reading_without_a_fingerprint_says_what_was_known_before():
         assert reading.hears_by == HearsBy.UNKNOWN
 
 
+def test_reading_in_ambience_that_drowns_the_robot_says_what_was_known_before():
+    heard = listen(0.3)
+    noise = np.random.default_rng(3).normal(0.0, 0.2, (2, WINDOW_SAMPLES)).astype(np.float32)
+    drowned = [
+        HeardWindow(
+            Window.from_samples(h.window.samples + noise[i], 0, h.ear), h.side, h.bearing_rad, h.ear
+        )
+        for i, h in enumerate(heard)
+    ]
+    for reading in InterferenceDetector().session(standing=known()).read(drowned):
+        assert reading.hears_by == HearsBy.AMBIENCE
+        assert reading.bins.information_nats(reading.distance_probabilities) == pytest.approx(0.0)
+
+
 def test_clipped_ear_gives_no_reading_and_the_other_one_still_does():
     heard = listen(0.3)
     loud = Window.from_samples(np.clip(80.0 * heard[1].window.samples, -1.0, 1.0), 0, 1)

@@ -33,6 +33,7 @@ from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import (
     Context,
     finite,
+    HearsBy,
     NearWallReading,
     Question,
 )
@@ -122,7 +123,11 @@ class InterferenceSession(DetectorSession):
         over = {}
         for i, h in enumerate(heard):
             above = None
-            if h.ear in by_channel:
+            # What ambience drowns, and a fan that turns otherwise, ripple by no wall.
+            if h.ear in by_channel and self.standing.hears_by(h.ear, self.spectrum(h)) not in (
+                HearsBy.AMBIENCE,
+                HearsBy.CHANGED,
+            ):
                 above = self.standing.over(h.ear, self.spectrum(h))
             if above is not None:
                 over[i] = above
