@@ -30,6 +30,7 @@ from quiet_nav.nodes.parameters import parameter, Parameters
 #: What each node reads anew whenever it needs it; all else is refused once it has been read.
 LIVE = {
     'MicrophoneParameters': {'max_clipped', 'silence_dbfs'},
+    'RealSenseParameters': {'max_unread', 'min_rate'},
     'SimulatedRobotParameters': {
         'start', 'pose', 'time_factor', 'camera_rate_hz', 'light', 'audio', 'camera',
         'camera_fault', 'camera_fault_s', 'camera_away_s', 'odometry', 'failures',

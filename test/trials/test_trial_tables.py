@@ -154,7 +154,8 @@ def test_a_file_without_trials_is_refused(tmp_path, content):
         (Outcome.LIMIT_REACHED, TrialOutcome.TIME_OUT),
         (Outcome.NO_READING, TrialOutcome.NO_READING),
         (Outcome.PHASE_TIMEOUT, TrialOutcome.PHASE_TIMEOUT),
-        (Outcome.ODOMETRY_LOST, TrialOutcome.ERROR),
+        (Outcome.ODOMETRY_LOST, TrialOutcome.ODOMETRY_LOST),
+        (Outcome.BUMP, TrialOutcome.ERROR),
     ],
 )
 def test_how_the_machine_ended_is_how_the_trial_ended(outcome, expected):
