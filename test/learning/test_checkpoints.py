@@ -85,7 +85,7 @@ def test_exported_model_is_a_start_for_fine_tuning(tmp_path):
     wave = 0.02 * torch.randn(2, 15360)
     torch.testing.assert_close(other(wave).near, network(wave).near, atol=1e-4, rtol=1e-4)
     with pytest.raises(QuietNavError, match='weights do not fit'):
-        start_from(NearWallVggish(0.125), path)
+        start_from(NearWallVggish(0.09375), path)
 
 
 @pytest.mark.parametrize(

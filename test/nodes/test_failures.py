@@ -333,5 +333,5 @@ def test_an_exception_is_told_in_one_line():
         boom()
     except ValueError as error:
         assert one_line(error).startswith('ValueError: something broke (test_failures.py:')
-    assert one_line(MemoryError()).startswith('MemoryError: out of memory')
+    assert one_line(MemoryError()).startswith('MemoryError: no memory is left')
     assert '\n' not in one_line(RuntimeError('two\nlines'))

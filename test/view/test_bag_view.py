@@ -76,7 +76,13 @@ def rgb(colour):
 def test_probability_and_distance_of_every_side_lie_at_the_end_of_their_window(shown):
     [(time_ns, left)] = shown['/near_wall/left']
     assert time_ns == BEGIN + 4 * S
-    assert left == {'valid': True, 'near': True, 'probability': 0.75, 'distance_m': 0.35}
+    assert left == {
+        'valid': True,
+        'near': True,
+        'probability': 0.75,
+        'distance_m': 0.35,
+        'hears_by': '',
+    }
     [(_, right)] = shown['/near_wall/right']
     assert right == {'valid': False, 'near': False, 'reason': 'clipped'}
     [(_, seen)] = shown['/wall_distance']

@@ -83,6 +83,7 @@ class DemoRun(Node):
         self.run = TrackRun(load_plan(p.room).track(p.track or None))
         self.pace = Pace()
         self.factor = 0.0
+        self.rests = True
         self._robot = AsyncParameterClient(self, 'simulated_robot')
         self._reported = self._paced = time.monotonic()
         self._paced_ns = 0
@@ -105,6 +106,8 @@ class DemoRun(Node):
         self.pace.reading((self.run.time_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
 
     def _on_cmd_vel(self, message: TwistStamped) -> None:
+        asked = message.twist
+        self.rests = asked.linear.x == 0.0 and asked.angular.z == 0.0
         self.pace.command((self.run.time_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
 
     def _on_bump(self, message: Bool) -> None:
@@ -181,7 +184,7 @@ def _watch(client: GoalClient, node: DemoRun, ended: object) -> None:
         raise
     finally:
         # Recorded to the end: the robot comes to rest in the bag, too.
-        client.cancel(ended)
+        client.cancel(ended, lambda: node.rests)
         if ended.done():
             result = ended.result().result
             node.get_logger().info(f'{run.outcome or "the goal ended"}; {describe_outcome(result)}')

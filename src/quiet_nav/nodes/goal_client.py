@@ -155,13 +155,18 @@ class GoalClient(Client):
                 raise QuietNavError('the wall follower refuses the goal; its log says why')
             self.wait(lambda: False, 1.0)
 
-    def cancel(self, ended: Future) -> None:
-        """Cancel the goal and wait a moment for its end; signals do not shorten this."""
-        if self._handle is None or ended.done():
+    def cancel(self, ended: Future, rests: Callable[[], bool] = lambda: True) -> None:
+        """
+        Cancel the goal and wait a moment for its end; signals do not shorten this.
+
+        rests: whether the robot was seen told to stand; that may arrive after the end.
+        """
+        if self._handle is None:
             return
-        self._handle.cancel_goal_async()
+        if not ended.done():
+            self._handle.cancel_goal_async()
         end = time.monotonic() + _CANCEL_S
-        while not ended.done() and time.monotonic() < end:
+        while not (ended.done() and rests()) and time.monotonic() < end:
             self._executor.spin_once(timeout_sec=_TICK_S)
 
 
