@@ -90,7 +90,7 @@ def test_file_arrives_bit_for_bit(
     else:
         kind = 'int16' if dtype == '<i2' else 'float32'
         expected = soundfile.read(path, dtype=kind)[0].astype(dtype).tobytes()
-    assert ros.spin_until(lambda: len(listener.data) >= len(expected), 15)
+    assert ros.spin_until(lambda: len(listener.data) >= len(expected) and listener.infos, 15)
     ros.spin_for(0.2)
     assert listener.data == expected
     info = listener.infos[-1]
