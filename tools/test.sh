@@ -18,7 +18,7 @@ began=$(date +%s)
 failed=
 echo '== what does not keep real time'
 OMP_NUM_THREADS=1 python -m pytest -q -n logical --dist loadfile --no-loadscope-reorder \
-    -m 'not realtime' test --cov=quiet_nav --cov-report= || failed=' pure'
+    -m 'not realtime' --durations=25 --durations-min=4 test --cov=quiet_nav --cov-report= || failed=' pure'
 cp .coverage .coverage.pure 2> /dev/null
 sh tools/realtime_files.sh \
     | xargs -P "${REALTIME_JOBS:-3}" -I FILE sh tools/test_alone.sh FILE \

@@ -82,7 +82,7 @@ def test_a_client_gets_what_is_shown():
         scene = Scene(context, find_rig('pair'))
         reading = NearWallReading(Side.LEFT, 0.25, 0, 3 * S)
         found = get(server.port, '/near_wall/left', lambda: scene.reading(reading, 'base_link'))
-    assert found == (3 * S, {'valid': True, 'near': False, 'probability': 0.25})
+    assert found == (3 * S, {'valid': True, 'near': False, 'probability': 0.25, 'hears_by': ''})
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,6 @@ def test_the_node_shows_what_is_published(ros, node_process):
     port = int(re.search(r'ws://localhost:(\d+)', process.log).group(1))
     message = reading_to_msg(NearWallReading(Side.FRONT, 0.5, 2 * S, 5 * S), 'base_link')
     found = get(port, '/near_wall/front', lambda: publisher.publish(message))
-    assert found == (5 * S, {'valid': True, 'near': True, 'probability': 0.5})
+    assert found == (5 * S, {'valid': True, 'near': True, 'probability': 0.5, 'hears_by': ''})
     assert process.stop() == 0
     assert 'Traceback' not in process.log

@@ -71,8 +71,8 @@ def main(
     detector: Annotated[
         str,
         typer.Option(
-            help='A model that ships (near_wall) or that you made (vggish), an ONNX file, '
-            '"interference": by own sound, or "ideal" or "error-prone": ears without sound.'
+            help='A model that ships (near_wall, vggish), an ONNX file, "interference": by own '
+            'sound, or "ideal" or "error-prone": ears without sound.'
         ),
     ] = 'near_wall',
     context: Annotated[

@@ -198,6 +198,8 @@ class WallFollower(ManagedNode):
             self._closed = True
             for _ in range(3):
                 self._send(STOP)
+            if self._velocity is not None:
+                self._velocity.wait_until_received(0.2)
 
     def _why_locked(self) -> str:
         return 'read-only while the node is active; deactivate it first' if self._active else ''

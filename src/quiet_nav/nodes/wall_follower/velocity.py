@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from geometry_msgs.msg import Twist, TwistStamped
+from rclpy.duration import Duration
 from rclpy.node import Node
 
 from quiet_nav.navigation.limits import Twist2D
@@ -47,6 +48,10 @@ class Velocity:
             message.header.stamp = self._node.get_clock().now().to_msg()
             message.header.frame_id = self._base_frame
         self._publisher.publish(message)
+
+    def wait_until_received(self, timeout_s: float) -> None:
+        """Wait for the acknowledgement of the last velocity: a process that ends takes it along."""
+        self._publisher.wait_for_all_acked(Duration(seconds=timeout_s))
 
     def destroy(self) -> None:
         self._node.destroy_publisher(self._publisher)
