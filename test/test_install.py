@@ -134,7 +134,8 @@ def test_rerun_does_not_replace_the_numpy_of_a_ros_that_has_the_first(monkeypatc
 def test_a_missing_library_is_one_line_of_the_command(tmp_path):
     code = (
         'import sys; sys.modules["torch"] = None; sys.argv = ["quiet_nav", "train", "near-wall", '
-        '"--data", sys.argv[1], "--out", sys.argv[1] + "/run"]; from quiet_nav.cli import main; main()'
+        '"--data", sys.argv[1], "--out", sys.argv[1] + "/run"]; '
+        'from quiet_nav.cli import main; main()'
     )
     done = subprocess.run(
         [sys.executable, '-c', code, str(tmp_path)],
