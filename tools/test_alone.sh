@@ -8,7 +8,7 @@ name=$(basename "$1" .py)
 log=$(mktemp)
 began=$(date +%s)
 COVERAGE_FILE=.coverage.$name python -m pytest -q -m realtime "$1" \
-    -W ignore::DeprecationWarning --cov=quiet_nav --cov-report= > "$log" 2>&1
+    -W ignore::DeprecationWarning ${COVER---cov=quiet_nav --cov-report=} > "$log" 2>&1
 code=$?
 mkdir -p .pytest_cache/seconds
 echo $(($(date +%s) - began)) > ".pytest_cache/seconds/$name"
