@@ -39,4 +39,14 @@ def bench(ros, space, stalls):
 def follower(node_process, space):
     from follower_bench import QUICK
 
-    return node_process('wall_follower', QUICK, '-r', f'__ns:={space}')
+    # The bench's heart beats from the process of the tests, which does much beside.
+    return node_process('wall_follower', {**QUICK, 'beat_timeout_s': 1.0}, '-r', f'__ns:={space}')
+
+
+@pytest.fixture
+def patient(node_process, space):
+    """Start a follower for which a machine that stands half a second has lost no sensor."""
+    from follower_bench import QUICK
+
+    settings = {**QUICK, 'sensor_timeout_s': 5.0, 'beat_timeout_s': 5.0}
+    return node_process('wall_follower', settings, '-r', f'__ns:={space}')

@@ -112,7 +112,7 @@ def test_robot_stops_on_cancel_and_takes_the_next_goal(bench, follower):
     bench.drive(max_distance=0.2)
 
 
-def test_emergency_stop_by_topic_latches_until_the_service_releases_it(bench, follower):
+def test_emergency_stop_by_topic_latches_until_the_service_releases_it(bench, patient):
     handle = bench.drive()
     bench.say('emergency_stop')
     bench.assert_stops(time.monotonic())
@@ -125,7 +125,7 @@ def test_emergency_stop_by_topic_latches_until_the_service_releases_it(bench, fo
     bench.drive(max_distance=0.2)
 
 
-def test_emergency_stop_by_service_stops_and_latches(bench, follower):
+def test_emergency_stop_by_service_stops_and_latches(bench, patient):
     bench.drive()
     event_s = time.monotonic()
     bench.ros.result_of(bench.service.call_async(SetBool.Request(data=True)))
@@ -134,12 +134,12 @@ def test_emergency_stop_by_service_stops_and_latches(bench, follower):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_robot_stops_when_the_node_gets_a_signal(bench, follower, number):
+def test_robot_stops_when_the_node_gets_a_signal(bench, patient, number):
     bench.drive()
     event_s = time.monotonic()
-    os.kill(follower.process.pid, number)
+    os.kill(patient.process.pid, number)
     bench.assert_stops(event_s)
-    assert follower.process.wait(10) == 0
+    assert patient.process.wait(10) == 0
 
 
 def test_a_killed_follower_leaves_a_velocity_that_expires(bench, follower):
