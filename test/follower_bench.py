@@ -72,6 +72,7 @@ class Bench:
         self.odometry_lag_ns = 0
         #: The last odometry again and again; the rig that readings name; whether the ears beat.
         self.repeats, self.rig, self.beats = False, '', True
+        self.met = False
         #: Set by tests in simulated time: it is published on /clock and stamps everything.
         self.clock = None
         self._message = None
@@ -159,6 +160,10 @@ class Bench:
     def send(self, **goal):
         """Send a goal and return its handle; waits for the node first."""
         assert self.client.wait_for_server(15.0)
+        if not self.met:
+            # The server answers nobody whose side of the match it has not seen yet.
+            self.ros.spin_for(0.5)
+            self.met = True
         goal = {'algorithm': 'straight', **goal}
         return self.ros.result_of(
             self.client.send_goal_async(
