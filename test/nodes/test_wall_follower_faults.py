@@ -195,6 +195,8 @@ def test_other_publishers_of_cmd_vel_are_allowed_by_parameter(bench, ros, inside
     ros.node('teleop', namespace=space).create_publisher(TwistStamped, 'cmd_vel', 10)
     ros.spin_for(0.3)
     bench.drive()
+    ros.spin_for(0.5)
+    assert bench.moving()
 
 
 def test_a_robot_that_expects_the_other_type_is_not_driven(ros, space, stalls, node_process):

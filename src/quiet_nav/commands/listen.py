@@ -24,6 +24,8 @@ from typing import Annotated, TYPE_CHECKING
 
 import typer
 
+from quiet_nav.commands._own_sound_options import FingerprintFile, OwnSoundOf
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -82,16 +84,8 @@ def main(
     reference: Annotated[
         Path | None, typer.Option(help="The room's reference: read where it exists, kept at end.")
     ] = None,
-    own_sound: Annotated[
-        str,
-        typer.Option(
-            help='Profile of the robot whose own standing sound is heard: turtlebot4, a '
-            '.sound.yaml file.'
-        ),
-    ] = '',
-    fingerprint: Annotated[
-        Path | None, typer.Option(help='What its ears hear of it far from walls (calibrate).')
-    ] = None,
+    own_sound: OwnSoundOf = '',
+    fingerprint: FingerprintFile = None,
     clips: Annotated[
         int,
         typer.Option(

@@ -33,6 +33,7 @@ from quiet_nav.commands._bag_options import (
     WavDelays,
     Wavs,
 )
+from quiet_nav.commands._own_sound_options import FingerprintFile, OwnSoundOf
 
 
 def main(
@@ -73,16 +74,8 @@ def main(
     reference: Annotated[
         Path | None, typer.Option(help="The room's reference to begin with.")
     ] = None,
-    own_sound: Annotated[
-        str,
-        typer.Option(
-            help='Profile of the robot whose own standing sound is heard: turtlebot4, a '
-            '.sound.yaml file.'
-        ),
-    ] = '',
-    fingerprint: Annotated[
-        Path | None, typer.Option(help='What its ears hear of it far from walls (calibrate).')
-    ] = None,
+    own_sound: OwnSoundOf = '',
+    fingerprint: FingerprintFile = None,
     use_odometry: Annotated[
         bool, typer.Option('--use-odometry/--no-odometry', help='As the node near_wall does.')
     ] = True,
