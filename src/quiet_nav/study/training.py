@@ -28,11 +28,10 @@ from typing import TYPE_CHECKING
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.augment import DistractorBank, SYNTHETIC
 from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
-from quiet_nav.study.energy import energy
+from quiet_nav.study.energy import MEASURES
 from quiet_nav.study.experiments import Experiment, IMAGENET, SUBSETS, Training
 from quiet_nav.study.predictions import Predictions
-from quiet_nav.study.run import unserved
-from quiet_nav.study.scores import TaskReport
+from quiet_nav.study.run import Found, unserved
 
 if TYPE_CHECKING:
     from quiet_nav.learning.recipe import Recipe
@@ -164,9 +163,9 @@ class TaskRunner:
             rooms=self.judged_rooms(training, subset),
         )
 
-    def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
-        """Return levels by frequency (the only measure that there is)."""
-        return energy(self.data, SUBSETS[subset], self.seed)
+    def measure(self, what: str, subset: str) -> list[Found]:
+        """Return one of ``energy.MEASURES``, a line a frequency."""
+        return MEASURES[what](self.data, SUBSETS[subset], self.seed)
 
     @property
     def _events(self) -> str:
@@ -207,8 +206,7 @@ def served(
     why = unserved(experiments, runner)
     kept, left = [], []
     for one in experiments:
-        lines = tuple(line for line in one.lines if not why[line])
-        if not one.measures and not lines:
+        if not one.measures and all(why[line] for line in one.lines):
             left.append(f'{one.name}: {why[one.lines[0]]}')
             continue
         if one.measures:
@@ -218,7 +216,7 @@ def served(
                 left.append(f'{one.name}: {error}')
                 continue
         left += [f'{one.name}, {line.label}: {why[line]}' for line in one.lines if why[line]]
-        kept.append(dataclasses.replace(one, lines=lines))
+        kept.append(one.without(why))
     if not kept:
         raise QuietNavError('the data serve no experiment: ' + '; '.join(left))
     return kept, left
