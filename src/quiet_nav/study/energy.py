@@ -38,7 +38,7 @@ _DB = 10.0 / np.log(10.0)
 SERIES = 'near minus far'
 RATIO = 'energy ratio'
 #: Width of a band of the energy ratio, and up to where most of it is (A.10).
-BAND_HZ, LOW_HZ = 250, 1000
+BAND_HZ, LOW_HZ = 200, 1000
 #: Samples of a spectrum: 25 ms, as a frame of the log-mel.
 _FRAME = SAMPLE_RATE // 40
 
@@ -66,7 +66,7 @@ def energy(data: str | Path, subset: str, seed: int = 0) -> list[Found]:
 
 def energy_ratio(data: str | Path, subset: str, seed: int = 0) -> list[Found]:
     """
-    Return a line a band of 250 Hz with the share of all magnitude in it, and that below 1 kHz.
+    Return a line a band of 200 Hz with the share of all magnitude in it, and that below 1 kHz.
 
     Of every recording: magnitudes of frames of 25 ms over 3 s, each over the sum of all
     frequencies; the mean and its interval are over rooms. Source: the paper, A.10, Fig. 17.
@@ -111,7 +111,7 @@ def _shares(row: Row) -> np.ndarray:
     total = magnitude.sum()
     if not total > 0.0:
         raise QuietNavError(f'{row.audio}: silent; its energy has no share at any frequency')
-    # Bins are 40 Hz wide; the last, at half the sampling rate, belongs to the last band.
+    # Bins are 40 Hz wide, five a band; the last, at half the sampling rate, belongs to the last band.
     band = np.minimum(
         np.arange(len(magnitude)) * SAMPLE_RATE // _FRAME // BAND_HZ,
         SAMPLE_RATE // 2 // BAND_HZ - 1,
