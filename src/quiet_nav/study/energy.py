@@ -111,7 +111,7 @@ def _shares(row: Row) -> np.ndarray:
     total = magnitude.sum()
     if not total > 0.0:
         raise QuietNavError(f'{row.audio}: silent; its energy has no share at any frequency')
-    # Bins are 40 Hz wide, five a band; the last, at half the sampling rate, belongs to the last band.
+    # Bins are 40 Hz wide, five a band; that at half the sampling rate belongs to the last band.
     band = np.minimum(
         np.arange(len(magnitude)) * SAMPLE_RATE // _FRAME // BAND_HZ,
         SAMPLE_RATE // 2 // BAND_HZ - 1,

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.augment import DistractorBank, SYNTHETIC
+from quiet_nav.learning.augment import DistractorBank, SYNTHETIC, TEST_PART, TRAIN_PART
 from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
 from quiet_nav.study.energy import MEASURES
 from quiet_nav.study.experiments import Experiment, IMAGENET, SUBSETS, Training
@@ -92,7 +92,7 @@ class TaskRunner:
             recipe['augment'].pop('distractors')
             folder = self.events
             named = sorted(p.name for p in folder.glob('event-*')) if folder else [SYNTHETIC]
-            said['events'] = named
+            said['events'] = [*named, TRAIN_PART]
         if training.init == IMAGENET:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
         return {**said, 'recipe': recipe}
@@ -121,7 +121,8 @@ class TaskRunner:
         """Look at a subset as training and evaluation will, or evaluation alone."""
         task, root = self._task(training), self.root(subset)
         if training.distractors:
-            DistractorBank.of(self._events)
+            for part in (TRAIN_PART, TEST_PART):
+                DistractorBank.of(self._events + part)
         for split in SPLITS if subset == training.subset else ('train', 'test'):
             task.examples(_campus(root), split, self.seed)
         rooms = self.judged_rooms(training, subset)
@@ -158,7 +159,7 @@ class TaskRunner:
             self.root(subset),
             'test',
             self.seed,
-            distractors=None if snr_db is None else self._events,
+            distractors=None if snr_db is None else self._events + TEST_PART,
             snr_db=snr_db or 0.0,
             rooms=self.judged_rooms(training, subset),
         )
@@ -191,7 +192,7 @@ class TaskRunner:
         if training.distractors:
             augment = dataclasses.replace(
                 found.augment,
-                distractors=self._events,
+                distractors=self._events + TRAIN_PART,
                 distractor_probability=EVENT_SHARE,
                 distractor_snr_db=(-10.0, 30.0),
             )
