@@ -210,7 +210,11 @@ def figure_9(sweep: Sweep) -> Iterator[Sweep]:
 
 
 def figure_10(sweep: Sweep) -> Iterator[Sweep]:
-    """Yield the rows of Fig. 10: sound by two microphones, and straight; all four rooms."""
+    """
+    Yield the rows of Fig. 10: sound by two microphones, and straight; all four rooms.
+
+    The plan of the classroom is the paper's, those of the other three are ours.
+    """
     rooms = replace(sweep, rooms=('all',), rigs=('pair',))
     yield _row(rooms, ('algorithm1', 'straight'), 'audio')
 
