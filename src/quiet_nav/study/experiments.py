@@ -63,6 +63,7 @@ class Training:
     def name(self) -> str:
         """Return what it is called in folders and messages."""
         parts = [self.task, self.variant, self.inputs, self.subset]
+        parts = [part.replace(' ', '-') for part in parts]
         parts += [f'{key}-{_short(value)}' for key, value in self.options]
         parts += ['distractors'] if self.distractors else []
         if self.init is not None:
@@ -389,11 +390,19 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         (
             Line('AV-Sync', Training('av-sync', 'both')),
             Line('AV-Order', AV_ORDER),
-            Line('AV-Sync, motion', Training('av-sync', 'both', subset='motion')),
-            _said(
-                Line('AV-Order, motion', Training('av-order', 'both', subset='motion')),
-                paper.AV_ORDER,
+            *(
+                _said(
+                    Line(
+                        f'{title} as in the paper, {subset}',
+                        Training(task, 'both', 'as in the paper', subset),
+                    ),
+                    paper.AV_ORDER if (task, subset) == ('av-order', 'motion') else {},
+                )
+                for subset in ('static', 'motion')
+                for task, title in (('av-sync', 'AV-Sync'), ('av-order', 'AV-Order'))
             ),
+            Line('AV-Sync, motion', Training('av-sync', 'both', subset='motion')),
+            Line('AV-Order, motion', Training('av-order', 'both', subset='motion')),
         ),
         'AP',
     ),
