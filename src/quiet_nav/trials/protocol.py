@@ -359,8 +359,9 @@ class _Drive:
             return TrialOutcome.COLLISION
         if not self._track.contains(x, y):
             return TrialOutcome.LEFT_TRACK
-        self.distance_m = max(self.distance_m, self._track.progress(x, y))
-        if self._track.reached(x, y):
+        along = self._track.progress(x, y)
+        self.distance_m = max(self.distance_m, along)
+        if self._track.at_end(along):
             self.distance_m = self._track.length_m
             return TrialOutcome.DESTINATION
         return None
