@@ -38,7 +38,10 @@ def main(
     track: Annotated[str, typer.Option(help='Track in it; its first by default.')] = '',
     rig: Annotated[str, typer.Option(help='single, pair, trio or a YAML file.')] = 'trio',
     algorithm: Annotated[
-        str, typer.Option(help='tracker, algorithm1, algorithm2, straight or random.')
+        str,
+        typer.Option(
+            '--algorithm', '--policy', help='tracker, algorithm1, algorithm2, straight or random.'
+        ),
     ] = 'tracker',
     detector: Annotated[
         str,
@@ -122,6 +125,7 @@ def _drive(
 ) -> int | None:
     """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
     import os
+    import subprocess
 
     from quiet_nav.demo import domain as domains
     from quiet_nav.demo.processes import how, Processes
@@ -131,7 +135,8 @@ def _drive(
     with domains.private_domain() as domain:
         seen = ' '.join(f'{name}={v}' for name, v in domains.graph_variables(domain).items())
         room, rig = place['room'], place['rig']
-        title = f'{room}, {rig}, {algorithm}; look on in {domains.NAMESPACE} with {seen}'
+        what = f'{room}, {rig}, {algorithm}, {Path(model).stem}'
+        title = f'{what}; look on in {domains.NAMESPACE} with {seen}'
         environment = domains.private_environment(domain, os.environ)
         with Processes(output.logs, environment, domains.private_names()) as processes:
             try:
@@ -144,7 +149,16 @@ def _drive(
                     own_sound=own_sound,
                     out=output.folder,
                 )
-                run = _start_run(processes, place, algorithm, audio, factor is None, output.folder)
+                asked = {
+                    **place,
+                    'algorithm': algorithm,
+                    'detector': Path(model).stem,
+                    'out': str(output.folder.resolve()),
+                    'audio': audio,
+                    'pace': factor is None,
+                }
+                # It brings the others up, drives, and records.
+                run = processes.start('demo_run', asked, stdout=subprocess.PIPE)
                 with RunView(console, title) as view:
                     for progress in _watch(processes, run):
                         view.show(progress)
@@ -251,22 +265,6 @@ def _calibrated(place: dict, seed: int, own_sound: str, out: Path) -> dict[str, 
         'data_folder': str(out.resolve()),
         'fingerprint_file': 'fingerprint.json',
     }
-
-
-def _start_run(
-    processes: Processes, place: dict, algorithm: str, audio: bool, pace: bool, out: Path
-) -> NodeProcess:
-    """Start and return the node that brings the others up, drives, and records."""
-    import subprocess
-
-    run = {
-        **place,
-        'algorithm': algorithm,
-        'out': str(out.resolve()),
-        'audio': audio,
-        'pace': pace,
-    }
-    return processes.start('demo_run', run, stdout=subprocess.PIPE)
 
 
 def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:
