@@ -70,6 +70,9 @@ HAND_OUT_AGAIN_S = 0.05
 SAME_WISH_S = 3.0
 #: So long the thread that runs callbacks may take to end.
 SPINNER_GRACE_S = 3.0
+#: So long an executor waits for something to do. Without a limit rclpy 7.1's events executor
+#: computes instead of waiting, and holds the lock that a publisher in the same process needs.
+TURN_S = 1.0
 #: How long the last messages get to leave the process.
 FLUSH_S = 0.05
 
@@ -203,11 +206,14 @@ class _Spinner:
             if isinstance(self.node, LifecycleNode):
                 _guarded(self.node, lambda: _autostart(self.node), self.failures)
             while rclpy.ok() and not self._stop.is_set() and not self.failures:
-                _guarded(self.node, self._executor.spin_once, self.failures)
+                _guarded(self.node, self._turn, self.failures)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
             self._stop.set()
+
+    def _turn(self) -> None:
+        self._executor.spin_once(TURN_S)
 
     def end(self) -> None:
         """Let the node say and do its last; its thread is not waited for."""
