@@ -215,6 +215,39 @@ def test_a_modality_starts_what_it_needs_and_no_more(modality, wanted, senses):
     assert parameter_of(found['near_wall'], 'modality', context) == senses
 
 
+def test_composed_ears_take_what_each_node_would_get_above_every_file(tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('{}')
+    _, description, context = launch_context(
+        WALL_FOLLOW, use_composition='true', drive='false', namespace='robot1', rig='trio',
+        device='2', params_file=str(own),
+    )  # fmt: skip
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    assert set(found) == {'ears', 'wall_follower'}
+    *files, handed = [
+        Path(item.evaluate(context))
+        for item in found['ears']._Node__parameters
+        if type(item).__name__ == 'ParameterFile'
+    ]
+    assert [path.name for path in files] == [
+        'microphone.yaml', 'near_wall.yaml', 'turtlebot4.yaml', 'own.yaml',
+    ]  # fmt: skip
+    given = yaml.safe_load(handed.read_text())
+    assert given['/robot1/microphone']['ros__parameters'] == {'device': '2', 'channels': 3}
+    assert given['/robot1/near_wall']['ros__parameters']['rig'] == 'trio'
+
+
+@pytest.mark.parametrize(
+    'given', [{'audio': 'audio_capture'}, {'modality': 'auto'}, {'enclaves': '/quiet_nav'}]
+)
+def test_ears_that_cannot_be_composed_are_said_before_anything_starts(given):
+    from quiet_nav.errors import QuietNavError
+
+    _, description, context = launch_context(WALL_FOLLOW, use_composition='true', **given)
+    with pytest.raises(QuietNavError, match=f'use_composition: it takes {next(iter(given))}'):
+        list(started(description.entities, context))
+
+
 def parameter_of(node, name, context):
     """Return a parameter that a node would get from the launch file itself."""
     (value,) = [
