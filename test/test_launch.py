@@ -518,33 +518,62 @@ def test_ctrl_c_ends_every_process_in_order(launched, loaded, again):
     ended_in_order(run)
 
 
-@pytest.mark.parametrize('path', [SIMULATE, REPLAY, COLLECT], ids=lambda p: p.name)
-def test_ctrl_c_twice_ends_every_launch_in_order(launched, tmp_path, path):
-    arguments = {'bag': tmp_path / 'bag', 'map': 'true'}
-    if path == COLLECT:
-        arguments = {'bag': tmp_path / 'bag', 'audio': 'none', 'camera': 'none'}
-    elif path == SIMULATE:
-        arguments = {'map': 'true', 'algorithm': 'straight'}
-    if path != SIMULATE and subprocess.run(['ros2', 'bag', '--help'], stdout=-3).returncode:
-        pytest.skip('ros2 bag is not installed (apt has it)')
+#: What starts last in a launch, and is there from this line of it on. The commands of rosbag2 are
+#: not to be interrupted while they load: they have said something.
+LAST = {
+    SIMULATE: r'\[follow_wall-\d+\]: process started',
+    REPLAY: r'\[player-\d+\] ',
+    COLLECT: r'\[recorder-\d+\] ',
+}
+
+
+def loaded(launched, path, folder):
+    """Start a launch file without devices; return it once everything of it is there."""
+    arguments = {
+        SIMULATE: {'map': 'true', 'algorithm': 'straight'},
+        REPLAY: {'bag': folder / 'bag', 'map': 'true'},
+        COLLECT: {'bag': folder / 'bag', 'audio': 'none', 'camera': 'none'},
+    }[path]
+    if path != SIMULATE:
+        found = subprocess.run(
+            ['ros2', 'bag', '--help'], check=False, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        if found.returncode:
+            pytest.skip('ros2 bag is not installed (apt has it)')
     if path == REPLAY:
         recording = Recording()
         recording.sound(60.0)
         recording.odometry(standing, 60.0)
-        recording.write(tmp_path / 'bag')
+        recording.write(folder / 'bag')
     run = launched(path, *(f'{name}:={given}' for name, given in arguments.items()))
-    # The commands of rosbag2 are not to be interrupted while they load: they have said something.
-    last = {
-        SIMULATE: r'\[follow_wall-\d+\]: process started',
-        REPLAY: r'\[player-\d+\] ',
-        COLLECT: r'\[recorder-\d+\] ',
-    }[path]
-    for word in ('near_wall]: .*ready', last):
+    for word in ('near_wall]: .*ready', LAST[path]):
         assert wait_for(lambda word=word: re.search(word, run.said), 90.0), run.said
+    return run
+
+
+@pytest.mark.parametrize('path', [SIMULATE, REPLAY, COLLECT], ids=lambda p: p.name)
+def test_ctrl_c_twice_ends_every_launch_in_order(launched, tmp_path, path):
+    run = loaded(launched, path, tmp_path)
     for _ in range(2):
         run.signal_all()
         time.sleep(0.05)
     ended_in_order(run)
+
+
+@pytest.mark.parametrize(
+    ('path', 'name'),
+    [(SIMULATE, 'simulated_robot'), (REPLAY, 'player'), (COLLECT, 'recorder')],
+)
+def test_a_killed_process_that_is_essential_ends_the_launch_with_its_reason(
+    launched, tmp_path, path, name
+):
+    run = loaded(launched, path, tmp_path)
+    number = int(re.search(rf'\[{name}-\d+\]: process started with pid \[(\d+)', run.said).group(1))
+    os.kill(number, signal.SIGKILL)
+    assert run.wait() == 1, run.said
+    assert re.search(rf'{name}-\d+ ended .*so everything is stopped', run.said), run.said
+    assert not run.alive
 
 
 def test_nodes_told_by_systemd_end_in_order_where_launch_itself_has_died(launched):
