@@ -42,6 +42,8 @@ sys.exit(main())
 
 
 class Onlooker:
+    """What the process says: its sound, its heartbeat, its readings."""
+
     def __init__(self, node):
         self.sound, self.beats, self.readings = [], [], []
         for kind, topic, kept in (
