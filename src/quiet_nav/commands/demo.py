@@ -63,6 +63,14 @@ def main(
         typer.Option(help='What the robot itself emits: none, dB over the ambience at its ears, or '
                      'a robot profile (turtlebot4 ...).'),
     ] = 'none',
+    silent_room: Annotated[
+        bool, typer.Option('--silent-room', help='No ambience: the own sound is all there is.')
+    ] = False,
+    waves: Annotated[
+        bool,
+        typer.Option('--waves', help='The room is solved by waves below 700 Hz, furniture and all: '
+                     'once, for minutes, then from a cache ($QUIET_NAV_CACHE).'),
+    ] = False,
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
 ) -> None:  # fmt: skip
@@ -85,6 +93,8 @@ def main(
     model = detector if detector == INTERFERENCE else str(model_file(detector))
     if model == INTERFERENCE and own_sound == 'none':
         raise QuietNavError(f'detector {INTERFERENCE} hears by own sound: give --own-sound, too')
+    if silent_room and own_sound == 'none':
+        raise QuietNavError('--silent-room leaves nothing to hear by: give --own-sound, too')
     _check(room, track, rig, algorithm, start, own_sound)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.
@@ -103,7 +113,7 @@ def main(
             model=model,
             factor=factor,
             audio=audio,
-            own_sound=own_sound,
+            sound={'own_sound': own_sound, 'silent_room': silent_room, 'waves': waves},
         )
         if code is None:
             console.print('interrupted: every node was stopped')
@@ -121,7 +131,7 @@ def _drive(
     model: str,
     factor: float | None,
     audio: bool,
-    own_sound: str,
+    sound: dict,
 ) -> int | None:
     """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
     import os
@@ -132,6 +142,8 @@ def _drive(
     from quiet_nav.demo.view import RunView
     from quiet_nav.errors import QuietNavError
 
+    if sound['waves']:
+        _solve(console, place, seed)
     with domains.private_domain() as domain:
         seen = ' '.join(f'{name}={v}' for name, v in domains.graph_variables(domain).items())
         room, rig = place['room'], place['rig']
@@ -146,7 +158,7 @@ def _drive(
                     seed=seed,
                     model=model,
                     factor=factor,
-                    own_sound=own_sound,
+                    sound=sound,
                     out=output.folder,
                 )
                 asked = {
@@ -219,7 +231,7 @@ def _start_nodes(
     seed: int,
     model: str,
     factor: float | None,
-    own_sound: str,
+    sound: dict,
     out: Path,
 ) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
@@ -228,11 +240,11 @@ def _start_nodes(
     pace = PaceSettings()
     timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
     fastest = max(factor or pace.fastest, 1.0)
-    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, 'own_sound': own_sound}
+    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, **sound}
     processes.start('simulated_robot', robot)
     hearing = {**timed, 'model': model}
-    if own_sound != 'none':
-        hearing |= _calibrated(place, seed, own_sound, out)
+    if sound['own_sound'] != 'none':
+        hearing |= _calibrated(place, seed, sound['own_sound'], out)
     processes.start('near_wall', hearing)
     processes.start(
         'wall_follower',
@@ -241,6 +253,18 @@ def _start_nodes(
             **patience(fastest),
         },
     )
+
+
+def _solve(console: Console, place: dict, seed: int) -> None:
+    """Solve the room by waves before nodes wait for it; where it is solved already it is read."""
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.rooms.plan_files import load_plan
+    from quiet_nav.simulation.sound.scenes import scene_in_plan
+    from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
+
+    plan = load_plan(place['room'])
+    heights = tuple(ear.z for ear in find_rig(place['rig']).ears)
+    hearing_in_plan(plan, scene_in_plan(plan, seed), heights, tell=console.print)
 
 
 def _calibrated(place: dict, seed: int, own_sound: str, out: Path) -> dict[str, object]:

@@ -105,7 +105,8 @@ def main(
                      'it; any: to be found.'),
     ] = 'any',
     disturbance: Annotated[
-        str, typer.Option(help='none, distractors, gains or ventilation.')
+        str,
+        typer.Option(help='none, distractors, gains, ventilation, or silence: own sound alone.'),
     ] = 'none',
     own_sound: Annotated[
         str,
