@@ -31,8 +31,9 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
+from quiet_nav.perception.context import clip_weights, SLOTS
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
+from quiet_nav.perception.model_file import without_context
 from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.quiet_campus.lists import Row
@@ -211,10 +212,9 @@ class ContextPredictor:
             feeds = {
                 'waveform': np.ascontiguousarray(window, np.float32),
                 'clip_weights': clip_weights(1)[:1],
-                'reference': np.zeros((1, BANDS), np.float32),
-                'has_reference': np.zeros(1, np.float32),
                 'others': np.full((1, len(SLOTS)), -1, np.int64),
                 'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+                **without_context(self.detector.model, 1),
                 **self.detector.asked(Question.DIRECTION, 1),
             }
             self._spectra[key] = self.detector.model.model.run(feeds, ['spectrum'])[0][0]
