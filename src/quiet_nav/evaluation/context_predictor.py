@@ -31,9 +31,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import clip_weights, SLOTS
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
-from quiet_nav.perception.model_file import without_context
 from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.quiet_campus.lists import Row
@@ -208,14 +206,6 @@ class ContextPredictor:
         """Return the log spectrum that the model's own front end gives for a place."""
         key = (row.folder, row.channel)
         if key not in self._spectra:
-            window = read_audio(row, row.start_s or 0.0, WINDOW_S)[None]
-            feeds = {
-                'waveform': np.ascontiguousarray(window, np.float32),
-                'clip_weights': clip_weights(1)[:1],
-                'others': np.full((1, len(SLOTS)), -1, np.int64),
-                'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
-                **without_context(self.detector.model, 1),
-                **self.detector.asked(Question.DIRECTION, 1),
-            }
-            self._spectra[key] = self.detector.model.model.run(feeds, ['spectrum'])[0][0]
+            window = read_audio(row, row.start_s or 0.0, WINDOW_S)
+            self._spectra[key] = self.detector.spectrum(window)
         return self._spectra[key]

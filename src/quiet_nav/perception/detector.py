@@ -28,7 +28,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.clip_reader import ClipReader
-from quiet_nav.perception.context import clip_weights, fill_slots
+from quiet_nav.perception.context import clip_weights, fill_slots, SLOTS
 from quiet_nav.perception.model_file import (
     FINGERPRINT,
     ModelFile,
@@ -139,6 +139,18 @@ class NearWallDetector:
     @property
     def uses_context(self) -> bool:
         return self.model.metadata.kind == 'context'
+
+    def spectrum(self, samples: np.ndarray) -> np.ndarray:
+        """Return the log spectrum (bands,) of a window (48000,) by a context model's front end."""
+        feeds = {
+            'waveform': np.ascontiguousarray(samples[None], np.float32),
+            'clip_weights': clip_weights(1)[:1],
+            'others': np.full((1, len(SLOTS)), -1, np.int64),
+            'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+            **without_context(self.model, 1),
+            **self.asked(Question.DIRECTION, 1),
+        }
+        return self.model.model.run(feeds, ['spectrum'])[0][0]
 
     def asked(self, question: Question, windows: int) -> dict[str, np.ndarray]:
         """Return the input that says which wall is asked about, where the model takes one."""

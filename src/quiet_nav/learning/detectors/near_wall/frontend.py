@@ -160,8 +160,9 @@ class Comparison(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.colour = nn.BatchNorm1d(BANDS, affine=False)
-        place = 2.0 * np.log(centres_hz() / 60.0) / np.log(8000.0 / 60.0) - 1.0
-        place = torch.tensor(place, dtype=torch.float32)
+        # Single bins count one each, above 1 kHz 63 Hz do: -1 at the first, 1 at 3 kHz.
+        step = np.interp(centres_hz(), (7.8125, 1000.0, 8000.0), (0.0, 127.0, 239.0))
+        place = torch.tensor(step / 79.5 - 1.0, dtype=torch.float32)
         self.register_buffer('place', place[None, None], persistent=False)
 
     def forward(

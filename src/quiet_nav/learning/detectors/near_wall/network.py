@@ -33,8 +33,8 @@ from quiet_nav.learning.detectors.near_wall.frontend import (
     transient,
 )
 from quiet_nav.learning.detectors.vggish.network import LAYOUT, Logits, scaled
-from quiet_nav.perception.bands import BANDS
-from quiet_nav.perception.context import FRAME_SAMPLES
+from quiet_nav.perception.bands import BANDS, centres_hz
+from quiet_nav.perception.context import band_centres_hz, FRAME_SAMPLES
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 
 #: What ``Comparison`` takes, in its order; a batch has these and the labels.
@@ -55,6 +55,10 @@ INPUTS = (
     'nearest',
     'coherences',
 )
+#: Where the channels of a network without own sound are now: the ear, its difference from the
+#: reference, steadiness, place, differences from other ears, of differences, what there is, question,
+#: coherences.
+_OLDER_CHANNELS = [0, 1, 4, 5, *range(6, 12), 18, *range(20, 27), *range(27, 33)]
 #: A fingerprint is of frames with the Hann window as it is, spectra here with unit gain.
 _FINGERPRINT_OFFSET = 2.0 * float(np.log(FRAME_SAMPLES / 2.0))
 #: Contexts that are calibrated apart: reference, other ears and fingerprint, each there or not,
@@ -98,6 +102,51 @@ class NearWall(nn.Module):
         """Return logits (N,) and (N, bins) of the inputs that ``Comparison`` takes."""
         out = self.head(self.features(self.compare(*inputs)))
         return Logits(out[:, 0], out[:, 1:])
+
+    def upgraded(self, weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """
+        Return the weights of a context network, which hears by ambience alone, as this one's.
+
+        What it lacks, the inputs of the own sound and the bands above 3 kHz, begins at 0; its
+        bands of 63 Hz from 1 to 3 kHz serve twice.
+        """
+        first, head, mean, spread = (
+            weights.get(name)
+            for name in (
+                'features.0.weight',
+                'head.2.weight',
+                'compare.colour.running_mean',
+                'compare.colour.running_var',
+            )
+        )
+        if first is None or first.shape[1] != len(_OLDER_CHANNELS):
+            return weights
+        assert head is not None and mean is not None and spread is not None
+        wider = first.new_zeros(first.shape[0], Comparison.channels, first.shape[2])
+        wider[:, _OLDER_CHANNELS] = first
+        # Of 16 bands a position: eight are of single bins, two of 1 to 3 kHz.
+        older = head.unflatten(1, (-1, 10))
+        longer = torch.cat(
+            [
+                older[..., :8],
+                older[..., 8:].repeat_interleave(2, dim=-1) / 2.0,
+                older.new_zeros(*older.shape[:2], BANDS // 16 - 12),
+            ],
+            dim=-1,
+        )
+        hz = centres_hz()
+        before = band_centres_hz()
+        return {
+            **weights,
+            'features.0.weight': wider,
+            'head.2.weight': longer.flatten(1),
+            **{
+                f'compare.colour.running_{name}': torch.tensor(
+                    np.interp(hz, before, value.numpy()), dtype=value.dtype
+                )
+                for name, value in (('mean', mean), ('var', spread))
+            },
+        }
 
     def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
         return self(*(batch[name] for name in INPUTS))
