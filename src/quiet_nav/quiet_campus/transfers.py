@@ -12,12 +12,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""Transfers: how loud every source of a room is in every band at every ear, apart from the sound."""
+"""Transfers: how loud every source of a room is at every ear, in bands, apart from the sound."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class RoomTransfers:
         try:
             with np.load(path) as arrays:
                 room = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise QuietNavError(f'{path}: not the transfers of a room ({error})') from error
         poses, headings, kinds, ears, bands = room.power.shape
         pairs = len([pair for pair in PAIRS if max(pair) < ears])

@@ -41,8 +41,14 @@ class NearWallDataset(Dataset):
 
     whole_batches = True
 
-    def __init__(self, rooms: Sequence[RoomTransfers], recipe: Recipe, training: bool) -> None:
-        self.remix = Remix(rooms, recipe.seed + (not training))
+    def __init__(
+        self,
+        rooms: Sequence[RoomTransfers],
+        recipe: Recipe,
+        training: bool,
+        like: Remix | None = None,
+    ) -> None:
+        self.remix = Remix(rooms, recipe.seed, like)
         self.options = Options.of(recipe)
         self.seed, self.batch_size, self.training = recipe.seed, recipe.optim.batch_size, training
         repeat = _A_PLACE * recipe.data.repeat if training else _VAL_A_PLACE
@@ -73,7 +79,8 @@ class NearWallDataset(Dataset):
 def near_wall_datasets(data: str | Path, recipe: Recipe) -> tuple[NearWallDataset, NearWallDataset]:
     """Return training and validation batches of every SFS-Transfers in a folder, or one down."""
     train, val = rooms_in(Path(data))
-    return NearWallDataset(train, recipe, True), NearWallDataset(val, recipe, False)
+    learned = NearWallDataset(train, recipe, True)
+    return learned, NearWallDataset(val, recipe, False, learned.remix)
 
 
 def rooms_in(data: Path) -> tuple[list[RoomTransfers], list[RoomTransfers]]:

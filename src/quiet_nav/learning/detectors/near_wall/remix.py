@@ -50,7 +50,7 @@ _NEPER = np.log(10.0) / 10.0
 #: What the front end makes of noise of unit density, log power.
 _FRAME_LEVEL = np.log(1.5 / FRAME_SAMPLES)
 #: Averages and scenes whose spectra are drawn beforehand.
-_AVERAGES, _SCENES = 512, 400
+_AVERAGES, _SCENES = 256, 150
 #: Places nearer to a wall do not teach a fingerprint.
 _FAR_M = 0.7
 _LEAST_FAR, _MOST_FAR = 3, 10
@@ -84,7 +84,7 @@ class Options:
     share of these made on purpose in the open, aged: by up to so many nepers.
     """
 
-    scene: int = 8
+    scene: int = 16
     rigs: tuple[float, float, float] = (0.25, 0.35, 0.4)
     nearest: float = 0.12
     clip_share: float = 0.2
@@ -122,9 +122,15 @@ class Options:
 
 
 class Remix:
-    """Rooms from which listens are drawn; all of one rig. seed: of what is drawn beforehand."""
+    """
+    Rooms from which listens are drawn; all of one rig.
 
-    def __init__(self, rooms: Sequence[RoomTransfers], seed: int) -> None:
+    seed: of the spectra and averages drawn beforehand. like: takes those over from another one.
+    """
+
+    def __init__(
+        self, rooms: Sequence[RoomTransfers], seed: int, like: Remix | None = None
+    ) -> None:
         if not rooms:
             raise QuietNavError('no transfers of rooms to draw from')
         self.rooms = rooms
@@ -132,9 +138,11 @@ class Remix:
         self.ears = len(self.bearing)
         if self.ears != 3 or any(not np.array_equal(r.bearing_rad, self.bearing) for r in rooms):
             raise QuietNavError('transfers of three ears, of the same rig all of them, expected')
-        self.spectra: SourceSpectra = draw_spectra(seed, _SCENES)
         rng = np.random.default_rng([seed, 0xA7E])
-        self.averages: tuple[Averages, Averages] = draw_averages(rng, _AVERAGES)
+        self.spectra: SourceSpectra = like.spectra if like else draw_spectra(seed, _SCENES)
+        self.averages: tuple[Averages, Averages] = (
+            like.averages if like else draw_averages(rng, _AVERAGES)
+        )
         #: Mean power of each kind of sound in a room, and the bins of every band.
         self.means = [r.power.astype(np.float32).mean((0, 1, 3)) for r in rooms]
         #: slots[e, o]: which slot of ear e ear o fills; turned[e, o]: once turned by 180 degrees.

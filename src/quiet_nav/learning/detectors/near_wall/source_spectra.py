@@ -48,6 +48,7 @@ def draw_spectra(seed: int, count: int) -> SourceSpectra:
     frequency = np.linspace(0.0, SAMPLE_RATE / 2.0, FRAME_SAMPLES // 2 + 1)
     plain = SceneRanges(sources=(_A_SCENE, _A_SCENE))
     lived_in = replace(plain, lived_in=True)
+    shipped = [find_profile(name) for name in _SHIPPED]
     ambient, own = [], []
     for index in range(count):
         scene_seed = int(generator(seed, 'spectra', index).integers(1 << 62))
@@ -59,7 +60,7 @@ def draw_spectra(seed: int, count: int) -> SourceSpectra:
         if index % _SHIPPED_EVERY:
             profile = draw_profile(scene_seed)
         else:
-            profile = find_profile(_SHIPPED[index // _SHIPPED_EVERY % len(_SHIPPED)])
+            profile = shipped[index // _SHIPPED_EVERY % len(shipped)]
         robot = draw_own_sound(profile, scene_seed)
         own += [
             source_spectrum(part.noise, frequency)
