@@ -216,8 +216,7 @@ class RoomReference:
         lengths |= {len(e.here) for e in reference._ears.values() if e.here is not None}
         if len(lengths) > 1 or not lengths <= set(_COUNTS):
             raise QuietNavError(
-                f'{where}: spectra of {", ".join(map(str, sorted(lengths)))} bands: not a reference '
-                'saved by quiet_nav'
+                f'{where}: spectra of {sorted(lengths)} bands: not a reference saved by quiet_nav'
             )
         return reference
 

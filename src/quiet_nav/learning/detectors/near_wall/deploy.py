@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 from pathlib import Path
 
@@ -133,10 +134,10 @@ def calibrate(
             scaled = z / np.exp(x[0]) + x[1]
             return float(np.mean(np.logaddexp(0.0, scaled) - y * scaled))
 
-        weight = 0.5 / val.remix.places
-        best = optimize.minimize(
-            lambda x, of=loss: of(x) + weight * float(x @ x), np.zeros(2), method='Nelder-Mead'
-        ).x
+        def penalized(x: np.ndarray, of: Callable = loss) -> float:
+            return of(x) + 0.5 / val.remix.places * float(x @ x)
+
+        best = optimize.minimize(penalized, np.zeros(2), method='Nelder-Mead').x
         if case.question == Question.DIRECTION:
             counted.append(bins)
         fits.append((float(np.exp(best[0])), float(best[1]), fit_class_temperature(distance, bins)))

@@ -56,8 +56,8 @@ INPUTS = (
     'coherences',
 )
 #: Where the channels of a network without own sound are now: the ear, its difference from the
-#: reference, steadiness, place, differences from other ears, of differences, what there is, question,
-#: coherences.
+#: reference, steadiness, place, differences from other ears and of differences, what there is, the
+#: question, coherences.
 _OLDER_CHANNELS = [0, 1, 4, 5, *range(6, 12), 18, *range(20, 27), *range(27, 33)]
 #: A fingerprint is of frames with the Hann window as it is, spectra here with unit gain.
 _FINGERPRINT_OFFSET = 2.0 * float(np.log(FRAME_SAMPLES / 2.0))
