@@ -37,6 +37,13 @@ def main(
         Path | None,
         typer.Option(help="Robots' rooms of more shapes and materials, all tested (sound alone)."),
     ] = None,
+    own_sound: Annotated[
+        int,
+        typer.Option(
+            min=0, help='Rooms in which the robot is heard at every level, rendered for this.'
+        ),
+    ] = 0,
+    own_sound_seed: Annotated[int, typer.Option(min=0, help='Of these rooms.')] = 9401,
     about: Annotated[
         Path | None, typer.Option(help='Markdown that goes before the figures.')
     ] = None,
@@ -48,6 +55,7 @@ def main(
     from quiet_nav.evaluation.card import measure, tables, to_json
     from quiet_nav.evaluation.clip_card import measure_clips
     from quiet_nav.evaluation.image_card import measure_images
+    from quiet_nav.evaluation.own_sound import measure_own_sound
     from quiet_nav.files.opening import read_text
     from quiet_nav.files.writing import refuse_existing, write_file
     from quiet_nav.perception.model_file import open_model
@@ -68,6 +76,8 @@ def main(
             measured = measure_clips(model, data, rooms, status.update)
         else:
             measured = measure(model, data, rooms, wider, status.update)
+            if own_sound:
+                measured += measure_own_sound([model], own_sound, own_sound_seed, status.update)
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
     fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())
     text = (

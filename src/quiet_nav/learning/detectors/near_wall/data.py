@@ -25,6 +25,10 @@ from torch.utils.data import Dataset
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.csv_files import read_csv
+from quiet_nav.learning.detectors.context.data import context_datasets, ContextDataset
+from quiet_nav.learning.detectors.context.spectra import FrontEnd
+from quiet_nav.learning.detectors.near_wall.frontend import banded, cross_power, FrameSpectra
+from quiet_nav.learning.detectors.near_wall.network import INPUTS
 from quiet_nav.learning.detectors.near_wall.remix import Options, Remix
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.quiet_campus.folders import SUBSETS
@@ -58,6 +62,11 @@ class NearWallDataset(Dataset):
         return self.batches
 
     @property
+    def places(self) -> int:
+        """How many places there are in all rooms."""
+        return self.remix.places
+
+    @property
     def positive_weight(self) -> float:
         """1: probabilities are to be calibrated, so classes keep their weight."""
         return 1.0
@@ -76,8 +85,20 @@ class NearWallDataset(Dataset):
         }
 
 
-def near_wall_datasets(data: str | Path, recipe: Recipe) -> tuple[NearWallDataset, NearWallDataset]:
-    """Return training and validation batches of every SFS-Transfers in a folder, or one down."""
+#: Of recordings, too, as the context detector learns from them.
+FRONT = FrontEnd('near_wall', FrameSpectra, banded, cross_power)
+
+
+def near_wall_datasets(
+    data: str | Path, recipe: Recipe
+) -> tuple[NearWallDataset, NearWallDataset] | tuple[ContextDataset, ContextDataset]:
+    """
+    Return training and validation batches of every SFS-Transfers in a folder, or one folder down.
+
+    Where there is none: of the recordings there, SFS-Robot and SFS-Static, without fingerprints.
+    """
+    if not _roots(Path(data)):
+        return context_datasets(data, recipe, FRONT, INPUTS)
     train, val = rooms_in(Path(data))
     learned = NearWallDataset(train, recipe, True)
     return learned, NearWallDataset(val, recipe, False, learned.remix)
@@ -89,20 +110,18 @@ def rooms_in(data: Path) -> tuple[list[RoomTransfers], list[RoomTransfers]]:
 
     What the figures of a model rest on are rooms that are rendered to sound (``quiet_nav card``).
     """
-    folders = [data, *sorted(p for p in data.iterdir() if p.is_dir())] if data.is_dir() else []
-    roots = [f / SUBSET for f in folders if (f / SUBSET / 'ProcessedData').is_dir()]
-    if not roots:
-        raise QuietNavError(
-            f'{data}: no {SUBSET} in it or one folder down; make it with quiet_nav campus '
-            '--kind transfers'
-        )
-    rooms: dict[str, list[RoomTransfers]] = {}
-    for root in roots:
+    rooms: dict[str, list[RoomTransfers]] = {'train': [], 'val': []}
+    for root in _roots(data):
         for split in ('train', 'test', 'val'):
             listed = read_csv(find_lists(root, OBSTACLE) / f'{split}.csv', ('room',))
             names = [row['room'] for _, row in listed]
             found = [RoomTransfers.load(root / 'ProcessedData' / name / FILE) for name in names]
-            rooms.setdefault('val' if split == 'val' else 'train', []).extend(found)
+            rooms['val' if split == 'val' else 'train'] += found
     if not rooms['train'] or not rooms['val']:
         raise QuietNavError(f'{data}: expected rooms to train on and rooms to validate with')
     return rooms['train'], rooms['val']
+
+
+def _roots(data: Path) -> list[Path]:
+    folders = [data, *sorted(p for p in data.iterdir() if p.is_dir())] if data.is_dir() else []
+    return [f / SUBSET for f in folders if (f / SUBSET / 'ProcessedData').is_dir()]

@@ -29,6 +29,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.models import OnnxModel
 from quiet_nav.learning import onnx_export
 from quiet_nav.learning.calibration import fit_class_temperature
+from quiet_nav.learning.detectors.context.data import ContextDataset
 from quiet_nav.learning.detectors.context.deploy import ContextOutcome
 from quiet_nav.learning.detectors.near_wall.data import near_wall_datasets, NearWallDataset
 from quiet_nav.learning.detectors.near_wall.kind import exportable
@@ -118,7 +119,7 @@ def deploy_near_wall(
 
 
 def calibrate(
-    network: NearWall, val: NearWallDataset
+    network: NearWall, val: NearWallDataset | ContextDataset
 ) -> tuple[Calibration, list[str], DistanceBins]:
     """
     Return temperatures and offsets with the least log loss for each case, a report, and the bins.
@@ -128,6 +129,10 @@ def calibrate(
     """
     fits, lines, counted = [], [], []
     for case in _cases():
+        if case.fingerprint and isinstance(val, ContextDataset):
+            # No recordings have one: as without.
+            fits.append(fits[case.number - (4 if case.number < 8 else 2)])
+            continue
         logits, distance, near, bins = _draw(network, val, case)
 
         def loss(x: np.ndarray, z: np.ndarray = logits, y: np.ndarray = near) -> float:
@@ -135,7 +140,7 @@ def calibrate(
             return float(np.mean(np.logaddexp(0.0, scaled) - y * scaled))
 
         def penalized(x: np.ndarray, of: Callable = loss) -> float:
-            return of(x) + 0.5 / val.remix.places * float(x @ x)
+            return of(x) + 0.5 / val.places * float(x @ x)
 
         best = optimize.minimize(penalized, np.zeros(2), method='Nelder-Mead').x
         if case.question == Question.DIRECTION:
@@ -157,27 +162,33 @@ def _ap(near: np.ndarray, logits: np.ndarray) -> float:
 
 
 def _draw(
-    network: NearWall, val: NearWallDataset, case: _Case
+    network: NearWall, val: NearWallDataset | ContextDataset, case: _Case
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Logits, distance logits and labels of whole windows in one case."""
     nearest = case.question == Question.NEAREST
-    options = dataclasses.replace(
-        val.options,
-        drop_reference=float(not case.reference),
-        drop_others=float(not case.others),
-        fingerprint=float(case.fingerprint),
-        # A robot that has a fingerprint makes noise.
-        own_sound=1.0 if case.fingerprint else val.options.own_sound,
-        nearest=float(nearest),
-        clip_share=0.0,
-    )
+    given: dict[str, float] = {
+        'drop_reference': float(not case.reference),
+        'drop_others': float(not case.others),
+        'clip_share': 0.0,
+    }
+    if isinstance(val, ContextDataset):
+        given['static_share'] = float(nearest)
+    else:
+        given |= {'fingerprint': float(case.fingerprint), 'nearest': float(nearest)}
+        if case.fingerprint:
+            # A robot that has a fingerprint makes noise.
+            given['own_sound'] = 1.0
+    options = dataclasses.replace(val.options, **given)
     parts = []
     for index in range(-(-DRAWN // val.batch_size)):
         batch = val.draw(index, options)
+        batch['nearest'] = torch.full_like(batch['nearest'], float(nearest))
         with torch.no_grad():
             logits = network.from_batch(batch)
-        there = (batch['has_other'].sum(1) > 0) == case.others
-        there &= (batch['has_fingerprint'] > 0) == case.fingerprint
+        there = batch['distance_bin'] >= 0
+        if not isinstance(val, ContextDataset):
+            there &= (batch['has_other'].sum(1) > 0) == case.others
+            there &= (batch['has_fingerprint'] > 0) == case.fingerprint
         values = (logits.near, logits.distance, batch['near'], batch['distance_bin'])
         parts.append(tuple(v[there].numpy() for v in values))
     near, distance, label, bins = (np.concatenate(p) for p in zip(*parts, strict=True))
