@@ -44,7 +44,7 @@ RIG = Rig('pair', EARS)
 @pytest.fixture(scope='module')
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
-    A model that hears how loud a window is at most: that is its spectrum, in every band.
+    Write a model that hears how loud a window is at most: that is its spectrum, in every band.
 
     It says 1/2 where there is a fingerprint, and a tenth of the ear's own mean besides.
     """
