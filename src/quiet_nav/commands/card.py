@@ -77,7 +77,9 @@ def main(
         else:
             measured = measure(model, data, rooms, wider, status.update)
             if own_sound:
-                measured += measure_own_sound([model], own_sound, own_sound_seed, status.update)
+                measured += measure_own_sound(
+                    [model], own_sound, own_sound_seed, status.update, trees=2 * own_sound
+                )
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
     fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())
     text = (

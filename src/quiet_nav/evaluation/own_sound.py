@@ -175,19 +175,84 @@ def read_room(
     return said
 
 
+class LevelTrees:
+    """
+    Boosted trees for a pair with all context, fitted to each level on rooms of their own.
+
+    Given of an ear, on groups of four of a detector's bands: its spectrum, the same less the mean
+    of the ear's own at other places, less the other ear's, and the difference of both.
+    """
+
+    def __init__(
+        self,
+        detector: NearWallDetector,
+        count: int,
+        seed: int,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        self.detector = detector
+        self._models: dict[float | None, HistGradientBoostingClassifier] = {}
+        drawn: dict[float | None, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for number, room in enumerate(heard_rooms(count, seed), 1):
+            say(f'boosted trees, room {number} of {count}')
+            near = np.array([row.near for row in self._rows(room)])
+            for level in LEVELS_DB:
+                drawn.setdefault(level, []).append((self._features(room, level), near))
+        for level, parts in drawn.items():
+            say(f'boosted trees, {named(level)}')
+            features, near = (np.concatenate(part) for part in zip(*parts, strict=True))
+            self._models[level] = HistGradientBoostingClassifier(
+                max_iter=200,
+                learning_rate=0.08,
+                max_leaf_nodes=15,
+                l2_regularization=1.0,
+                random_state=0,
+            ).fit(features, near)
+
+    def read(
+        self, room: HeardRoom, level_db: float | None
+    ) -> list[tuple[Row, float, tuple[float, ...]]]:
+        """Return what the trees say at every pose, by both ears; of distances they say nothing."""
+        near = self._models[level_db].predict_proba(self._features(room, level_db))[:, 1]
+        return [(row, float(p), ()) for row, p in zip(self._rows(room), near, strict=True)]
+
+    def _rows(self, room: HeardRoom) -> list[Row]:
+        return [row for rows in room.rows for row in rows if row.side in SIDES]
+
+    def _features(self, room: HeardRoom, level_db: float | None) -> np.ndarray:
+        windows, _ = room.at(level_db)
+        ears = [i for i, ear in enumerate(room.rig.ears) if ear.side in SIDES]
+        heard = np.array([[self.detector.spectrum(w[i]) for i in ears] for w in windows])
+        heard = heard[..., : heard.shape[-1] // 4 * 4]
+        heard = heard.reshape(*heard.shape[:2], -1, 4).mean(-1)
+        order = np.random.default_rng(len(windows))
+        own = np.empty_like(heard)
+        for p in range(len(heard)):
+            others = order.permutation([q for q in range(len(heard)) if q != p])[:_PLACES]
+            own[p] = heard[others].mean(0)
+        change, apart = heard - own, heard - heard[:, ::-1]
+        parts = [heard, change, apart, change - change[:, ::-1]]
+        return np.concatenate(parts, axis=-1).reshape(len(heard) * len(ears), -1)
+
+
 def measure_own_sound(
     models: Sequence[str | Path],
     count: int,
     seed: int,
     say: Callable[[str], None] = lambda text: None,
+    trees: int = 0,
 ) -> list[Measured]:
     """
     Measure models on ``count`` rooms of robots that make noise, at each of LEVELS_DB.
 
-    Each by the ears of a pair and of a trio; the rooms are rendered and judged one by one.
+    Each by the ears of a pair and of a trio; the rooms are rendered and judged one by one. trees:
+    how many other rooms boosted trees learn from beside; 0 for none.
     """
     detectors = [NearWallDetector.load(path, clips=1) for path in models]
     rigs = (('pair', SIDES), ('trio', tuple(Side)))
+    fitted = LevelTrees(detectors[-1], trees, seed + 1, say) if trees else None
     found: dict[tuple[int, str, float | None], list[tuple[Row, float, tuple[float, ...]]]] = {}
     for number, room in enumerate(heard_rooms(count, seed), 1):
         say(f'own sound, room {number} of {count}')
@@ -197,14 +262,19 @@ def measure_own_sound(
                     said = read_room(detector, room, level, sides)
                     said = [one for one in said if one[0].side in SIDES]
                     found.setdefault((m, name, level), []).extend(said)
+        for level in LEVELS_DB if fitted else ():
+            said = fitted.read(room, level)
+            found.setdefault((-1, 'pair, boosted trees', level), []).extend(said)
     measured = []
     for (m, name, level), said in found.items():
         rows = [row for row, _, _ in said]
-        distance = np.array([d for _, _, d in said])
-        bins = detectors[m].model.metadata.bins
-        predicted = Predictions(np.array([near for _, near, _ in said]), distance, bins)
+        near = np.array([near for _, near, _ in said])
+        predicted = Predictions(near)
+        if m >= 0:
+            distance = np.array([d for _, _, d in said])
+            predicted = Predictions(near, distance, detectors[m].model.metadata.bins)
         which = f'{name}, {named(level)}'
-        if len(models) > 1:
+        if len(models) > 1 and m >= 0:
             which += f', {Path(models[m]).name}'
         measured.append(Measured(SECTION, judge('own sound', which, rows, predicted)))
     return measured
