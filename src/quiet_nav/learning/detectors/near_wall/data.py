@@ -32,7 +32,7 @@ from quiet_nav.learning.detectors.near_wall.network import INPUTS
 from quiet_nav.learning.detectors.near_wall.remix import Options, Remix
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.quiet_campus.folders import SUBSETS
-from quiet_nav.quiet_campus.lists import find_lists, OBSTACLE
+from quiet_nav.quiet_campus.lists import find_lists, OBSTACLE, SPLITS
 from quiet_nav.quiet_campus.transfers import FILE, RoomTransfers
 
 SUBSET = SUBSETS['transfers']
@@ -106,17 +106,24 @@ def near_wall_datasets(
 
 def rooms_in(data: Path) -> tuple[list[RoomTransfers], list[RoomTransfers]]:
     """
-    Return the rooms to train on and to validate with; test rooms train, too.
+    Return the rooms to train on and to validate with.
 
-    What the figures of a model rest on are rooms that are rendered to sound (``quiet_nav card``).
+    Test rooms train, too: what the figures of a model rest on are rooms that are rendered to sound
+    (``quiet_nav card``). Those of a campus that has no others (--test-only) validate.
     """
     rooms: dict[str, list[RoomTransfers]] = {'train': [], 'val': []}
     for root in _roots(data):
-        for split in ('train', 'test', 'val'):
-            listed = read_csv(find_lists(root, OBSTACLE) / f'{split}.csv', ('room',))
-            names = [row['room'] for _, row in listed]
-            found = [RoomTransfers.load(root / 'ProcessedData' / name / FILE) for name in names]
-            rooms['val' if split == 'val' else 'train'] += found
+        listed = {
+            split: [
+                RoomTransfers.load(root / 'ProcessedData' / row['room'] / FILE)
+                for _, row in read_csv(find_lists(root, OBSTACLE) / f'{split}.csv', ('room',))
+            ]
+            for split in SPLITS
+        }
+        learned = listed['train'] or listed['val']
+        rooms['train' if learned else 'val'] += listed['test']
+        for split in ('train', 'val'):
+            rooms[split] += listed[split]
     if not rooms['train'] or not rooms['val']:
         raise QuietNavError(f'{data}: expected rooms to train on and rooms to validate with')
     return rooms['train'], rooms['val']

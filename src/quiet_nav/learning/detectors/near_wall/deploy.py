@@ -42,7 +42,7 @@ from quiet_nav.perception.readings import Question
 from quiet_nav.sound.windows import WINDOW_SAMPLES
 
 #: Drawn whole windows that decide each context's calibration.
-DRAWN = 6144
+DRAWN = 4096
 
 
 @dataclasses.dataclass(frozen=True)
