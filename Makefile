@@ -8,6 +8,8 @@
 .PHONY: setup test fuzz faults demo bench soak lint docs pins sbom audit model model-own model-vision model-vggish clean
 
 export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS HOURS
+# Without bytecode on disk every process compiles NumPy, SciPy and PyTorch anew: minutes a test run.
+unexport PYTHONDONTWRITEBYTECODE
 
 setup:
 	@sh tools/setup.sh

@@ -300,9 +300,17 @@ LONG = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what keeps real time among what is slow; put what takes long first."""
+    """
+    Count among what is slow what keeps real time and what uses a fixture that takes long.
+
+    A file names such fixtures in its SLOW_FIXTURES. What takes long comes first.
+    """
     for item in items:
-        if item.get_closest_marker('realtime') is not None:
+        costly = set(getattr(getattr(item, 'module', None), 'SLOW_FIXTURES', ()))
+        if item.get_closest_marker('realtime') is not None or costly & set(
+            getattr(item, 'fixturenames', ())
+        ):
             item.add_marker('slow')
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))

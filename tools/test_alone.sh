@@ -7,7 +7,8 @@ set -u
 name=$(basename "$1" .py)
 log=$(mktemp)
 began=$(date +%s)
-COVERAGE_FILE=.coverage.$name python -m pytest -q -m realtime "$1" \
+COVERAGE_FILE=.coverage.$name "${TEST_PYTHON:-python}" -m pytest -q -m realtime "$1" \
+    ${JUNIT:+"--junitxml=$JUNIT/$name.xml"} \
     -W ignore::DeprecationWarning ${COVER---cov=quiet_nav --cov-report=} > "$log" 2>&1
 code=$?
 mkdir -p .pytest_cache/seconds

@@ -21,7 +21,10 @@ import errno
 
 #: What there is to do where memory ends, for people.
 NO_MEMORY = 'no memory is left: close other programs, or give this one more (ulimit -v, cgroup)'
-_SAID = ('cannot allocate memory', 'failed to map segment')
+_SAID = (
+    'cannot allocate memory', 'failed to map segment', 'std::bad_alloc', "can't start new thread",
+    'pthread_create failed',
+)  # fmt: skip
 
 
 class QuietNavError(ValueError):

@@ -35,6 +35,8 @@ from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import Context
 from quiet_nav.quiet_campus.lists import load_splits
 
+SLOW_FIXTURES = ('robots', 'predictor', 'context_model')
+
 
 @pytest.fixture(scope='module')
 def robots(tmp_path_factory: pytest.TempPathFactory) -> Path:

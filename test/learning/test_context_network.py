@@ -65,6 +65,9 @@ RECIPE = {
 }
 
 
+SLOW_FIXTURES = ('robots', 'context_model')
+
+
 @pytest.fixture(scope='module')
 def robots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_robots(tmp_path_factory.mktemp('robots'))

@@ -94,6 +94,7 @@ def test_mirroring_alone_mirrors():
     assert np.array_equal(augment(np.random.default_rng(0), pixels), pixels[:, ::-1])
 
 
+@pytest.mark.slow
 def test_trunk_is_resnet_18():
     trunk = ImageTrunk()
     weights = sum(p.numel() for p in trunk.parameters())

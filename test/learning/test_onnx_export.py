@@ -33,6 +33,9 @@ from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 METADATA = ModelMetadata('window', 48000, contexts=('reference',), training='made up', version='1')
 
 
+SLOW_FIXTURES = ('exported',)
+
+
 @pytest.fixture(scope='module')
 def network() -> NearWallVggish:
     torch.manual_seed(0)

@@ -47,6 +47,9 @@ def same(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
 
 
+SLOW_FIXTURES = ('trained',)
+
+
 @pytest.fixture(scope='module')
 def trained(campus, tmp_path_factory):
     out = tmp_path_factory.mktemp('trained')

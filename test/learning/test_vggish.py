@@ -39,6 +39,7 @@ def noise(samples: int, seed: int = 0) -> torch.Tensor:
     return torch.tensor(0.02 * rng.standard_normal((2, samples)), dtype=torch.float32)
 
 
+@pytest.mark.slow
 def test_full_width_has_the_papers_layers():
     with torch.device('meta'):
         trunk = NearWallVggish().trunk

@@ -334,4 +334,6 @@ def test_an_exception_is_told_in_one_line():
     except ValueError as error:
         assert one_line(error).startswith('ValueError: something broke (test_failures.py:')
     assert one_line(MemoryError()).startswith('MemoryError: no memory is left')
+    for short in (MemoryError('Unable to allocate 9 MiB'), RuntimeError("can't start new thread")):
+        assert f'{short}: no memory is left: close other programs' in one_line(short)
     assert '\n' not in one_line(RuntimeError('two\nlines'))

@@ -393,3 +393,12 @@ def test_model_that_slides_over_the_window_says_in_how_many_steps(tmp_path):
     for clips in (5, 20):
         (reading,) = NearWallDetector.load(path, 1, clips).session().read([heard(1, Side.LEFT)])
         assert reading.clips == 13
+
+
+def test_a_model_that_memory_does_not_suffice_for_is_not_called_corrupt(context_model, monkeypatch):
+    def short(*_, **__):
+        raise RuntimeError('Load model failed: std::bad_alloc')
+
+    monkeypatch.setattr('onnxruntime.InferenceSession', short)
+    said = refused(context_model)
+    assert 'no memory is left: close other programs' in said and 'corrupt' not in said

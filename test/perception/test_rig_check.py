@@ -35,6 +35,9 @@ PAIR = find_rig('pair')
 SMALL = find_rig('respeaker_usb_4')
 
 
+SLOW_FIXTURES = ('healthy', 'small')
+
+
 @pytest.fixture(scope='module')
 def healthy():
     """Taps at the pair in a plain room, (n, 2)."""

@@ -280,6 +280,7 @@ def official_lists() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(official_lists() is None, reason='set QUIET_CAMPUS_LISTS to the official lists')
 def test_all_twelve_official_lists_are_read(tmp_path):
     counts, rooms = {}, {}

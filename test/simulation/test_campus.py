@@ -54,6 +54,9 @@ def contents(root):
     }
 
 
+SLOW_FIXTURES = ('robot', 'static')
+
+
 @pytest.fixture(scope='module')
 def robot(tmp_path_factory):
     out = tmp_path_factory.mktemp('robot')

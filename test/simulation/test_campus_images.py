@@ -155,6 +155,7 @@ def test_views_hold_images_with_the_distance_along_their_axis(tmp_path):
         assert depth[23:25, 31:33].min() - 0.05 <= said <= depth[23:25, 31:33].max() * 1.05
 
 
+@pytest.mark.slow
 def test_views_look_left_ahead_and_right_or_face_a_wall():
     places = plan_room(CampusRequest('views', 4, 1), 2).places
     turned = [place for place in places if place.notes['situation'] != 'facing']

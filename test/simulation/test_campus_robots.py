@@ -52,6 +52,9 @@ def contents(root):
     }
 
 
+SLOW_FIXTURES = ('noisy',)
+
+
 @pytest.fixture(scope='module')
 def noisy(tmp_path_factory):
     out = tmp_path_factory.mktemp('noisy')

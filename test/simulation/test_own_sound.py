@@ -107,6 +107,7 @@ def test_images_that_move_are_those_of_sources_that_stand(cut):
         assert images.orders[0] == 0 or cut
 
 
+@pytest.mark.slow
 def test_levels_at_the_ears_are_what_was_asked_for():
     rig = find_rig('trio')
     scene = replace(draw_scene(3), sources=(), mic_noise_dbfs=-120.0, gain_spread_db=0.0)

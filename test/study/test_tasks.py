@@ -65,6 +65,9 @@ def epochs(count: int, **options):
     return with_options(dataclasses.replace(RECIPE, optim=optim), **options)
 
 
+SLOW_FIXTURES = ('trained', 'dense', 'task_campus')
+
+
 @pytest.fixture(scope='module')
 def trained(task_campus, tmp_path_factory):
     """Checkpoints of small trainings, each made when first asked for."""

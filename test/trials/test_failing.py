@@ -64,6 +64,7 @@ def test_odometry_that_fails_stops_the_robot_soon(failure, outcome):
     assert 10.0 <= result.duration_s < 13.5
 
 
+@pytest.mark.slow
 def test_a_failure_that_never_comes_changes_nothing():
     healthy = run_trial(STRAIGHT)
     watched = run_trial(replace(STRAIGHT, failure='odom:off@5000'))

@@ -27,7 +27,7 @@ import threading
 import numpy as np
 import onnxruntime
 
-from quiet_nav.errors import QuietNavError
+from quiet_nav.errors import NO_MEMORY, no_memory, QuietNavError
 from quiet_nav.files.onnx_graph import check_graph
 from quiet_nav.files.opening import MEBIBYTE
 
@@ -143,6 +143,8 @@ def _limit_memory() -> bool:
 
 
 def _unopened(error: Exception) -> str:
+    if no_memory(error):
+        return f'cannot be opened: {NO_MEMORY}'
     if _NEWER.search(str(error)):
         return (
             f'made for a newer ONNX than onnxruntime {onnxruntime.__version__} reads; update '

@@ -29,7 +29,7 @@ from typing import Any
 
 from rclpy.node import Node
 
-from quiet_nav.errors import NO_MEMORY, QuietNavError
+from quiet_nav.errors import NO_MEMORY, no_memory, QuietNavError
 
 #: A worker that is asked to end gets so long; what computes without end is left behind.
 CLOSE_S = 2.0
@@ -40,8 +40,8 @@ def one_line(error: BaseException) -> str:
     text = ' '.join(str(error).split())
     if isinstance(error, QuietNavError):
         return text
-    if isinstance(error, MemoryError):
-        text = text or NO_MEMORY
+    if no_memory(error):
+        text = f'{text}: {NO_MEMORY}' if text else NO_MEMORY
     frames = traceback.extract_tb(error.__traceback__)
     at = f' ({Path(frames[-1].filename).name}:{frames[-1].lineno})' if frames else ''
     return f'{type(error).__name__}: {text}{at}'
