@@ -18,22 +18,23 @@ init=${INIT:-models/near_wall.onnx}
 # A processor that is shared loses more by threads that wait for each other than it gains.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
-# transfers FOLDER NAME FOLDERS SEED [OPTIONS]: 25 rooms a folder; rooms that are there are kept.
+# transfers FOLDER NAME FOLDERS SEED STEP [OPTIONS]: 25 rooms a folder, whose seeds are STEP apart;
+# rooms that are there are kept.
 transfers() {
-    folder=$1 name=$2 folders=$(($3 * percent / 100)) seed=$4
-    shift 4
+    folder=$1 name=$2 folders=$(($3 * percent / 100)) seed=$4 step=$5
+    shift 5
     if [ "$folders" -lt 1 ]; then folders=1; fi
     for i in $(seq 1 "$folders"); do
         quiet_nav campus "$folder/${name}_$i" --kind transfers --rooms 25 --no-images \
-            --seed "$((seed + 10 * (i - 1)))" --own-sound 1 --cut 0.1 "$@"
+            --seed "$((seed + step * (i - 1)))" --own-sound 1 --cut 0.1 "$@"
     done
 }
 
 # Rooms with things at their walls and ears 0.03 to 0.25 m out; bare ones with ears at 0.15 m;
 # bare ones that calibrate and nothing else.
-transfers out/transfers lived_in 24 1001
-transfers out/transfers plain 24 2001 --plain
-transfers out/calibration check 4 2002 --plain --test-only
+transfers out/transfers lived_in 24 1001 1
+transfers out/transfers plain 24 2001 2 --plain
+transfers out/calibration check 4 2002 2 --plain --test-only
 # The training's own rooms come with them, and have no say beside their validation rooms.
 for folder in out/transfers/*; do
     ln -sfn "$PWD/$folder" "out/calibration/$(basename "$folder")"

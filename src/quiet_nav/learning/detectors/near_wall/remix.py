@@ -88,9 +88,9 @@ class Options:
     rigs: tuple[float, float, float] = (0.25, 0.35, 0.4)
     nearest: float = 0.12
     clip_share: float = 0.2
-    own_sound: float = 0.65
+    own_sound: float = 0.68
     own_level_db: tuple[float, float] = (-15.0, 25.0)
-    silent_rooms: float = 0.12
+    silent_rooms: float = 0.18
     own_drift_db: float = 1.5
     level_dbfs: tuple[float, float] = (-50.0, -35.0)
     mic_noise_dbfs: tuple[float, float] = (-75.0, -62.0)
