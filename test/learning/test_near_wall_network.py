@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from robots import write_robots
 import torch
 
 from quiet_nav.learning.detectors.context.network import ContextVggish
+from quiet_nav.learning.detectors.near_wall.data import near_wall_datasets
 from quiet_nav.learning.detectors.near_wall.frontend import (
     banded,
     coherence,
@@ -38,6 +40,7 @@ from quiet_nav.learning.detectors.near_wall.network import (
     NearWall,
     NearWallProbabilities,
 )
+from quiet_nav.learning.recipe import recipe_from_dict
 from quiet_nav.perception.bands import BANDS, centres_hz, edges_bins, OWN_BANDS
 from quiet_nav.perception.context import clip_weights, FRAMES
 from quiet_nav.perception.standing_sound import band_frequencies_hz, band_spectrum
@@ -180,6 +183,27 @@ def test_a_network_of_ambience_alone_serves_as_a_beginning():
     assert torch.equal(first[:, [0, 1, 4, 5]], older.state_dict()['features.0.weight'][:, :4])
     own = network.state_dict()
     assert network.upgraded(own) is own
+
+
+@pytest.mark.slow
+def test_recordings_train_it_too_without_a_fingerprint(tmp_path):
+    options = {'dropout': 0.1, 'drop_reference': 0.0, 'drop_others': 0.0}
+    recipe = recipe_from_dict(
+        {
+            'name': 'small',
+            'network': {'kind': 'near_wall', 'width': 0.125, 'options': options},
+            'optim': {'batch_size': 8},
+        },
+        'test',
+    )
+    train, _ = near_wall_datasets(write_robots(tmp_path), recipe)
+    batch = train[0]
+    assert batch['spectrum'].shape == (8, BANDS)
+    assert batch['has_reference'].all() and not batch['has_fingerprint'].any()
+    # A mean of an ear's own differs from that of all ears by more than a gain.
+    apart = batch['own_reference'] - batch['reference']
+    assert float(apart.std(dim=1).max()) > 0.01
+    assert torch.isfinite(NearWall(0.125).from_batch(batch).near).all()
 
 
 @pytest.mark.slow
