@@ -47,5 +47,5 @@ quiet_nav export --overwrite out/near_wall_own/last.ckpt --out "$model" --data o
 
 rooms=$((40 * percent / 100))
 if [ "$rooms" -lt 5 ]; then rooms=5; fi
-quiet_nav card --overwrite "$model" --own-sound "$rooms" --about models/about_near_wall_own.md \
-    --out "${model%.onnx}.md"
+quiet_nav card --overwrite "$model" --own-sound "$rooms" --own-sound-seed 9402 \
+    --beside models/near_wall.onnx --about models/about_near_wall_own.md --out "${model%.onnx}.md"

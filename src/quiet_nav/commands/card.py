@@ -48,6 +48,9 @@ def main(
             min=0, help='Rooms in which the robot is heard at every level, rendered for this.'
         ),
     ] = 0,
+    beside: Annotated[
+        Path | None, typer.Option(help='Another model that is measured in the same rooms, too.')
+    ] = None,
     own_sound_seed: Annotated[int, typer.Option(min=0, help='Of these rooms.')] = 9401,
     about: Annotated[
         Path | None, typer.Option(help='Markdown that goes before the figures.')
@@ -86,8 +89,9 @@ def main(
         elif data is not None:
             measured = measure(model, data, rooms, wider, status.update)
         if own_sound:
+            models = [model] if beside is None else [model, beside]
             measured += measure_own_sound(
-                [model], own_sound, own_sound_seed, status.update, trees=2 * own_sound
+                models, own_sound, own_sound_seed, status.update, trees=2 * own_sound
             )
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
     fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())

@@ -252,7 +252,7 @@ def measure_own_sound(
     """
     detectors = [NearWallDetector.load(path, clips=1) for path in models]
     rigs = (('pair', SIDES), ('trio', tuple(Side)))
-    fitted = LevelTrees(detectors[-1], trees, seed + 1, say) if trees else None
+    fitted = LevelTrees(detectors[0], trees, seed + 1, say) if trees else None
     found: dict[tuple[int, str, float | None], list[tuple[Row, float, tuple[float, ...]]]] = {}
     for number, room in enumerate(heard_rooms(count, seed), 1):
         say(f'own sound, room {number} of {count}')
