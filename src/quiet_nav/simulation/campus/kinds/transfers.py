@@ -142,14 +142,14 @@ def _sources(room: RoomPlan, rng: np.random.Generator) -> list[Source]:
         kind = str(rng.choice(KINDS))
         sources.append(Source(kind, draw_place(room.scene.room, kind, rng), len(sources)))
     # Every source has a hum that it might make.
-    return [s if s.hum_amplitudes else replace(s, **_drawn_hum(rng)) for s in sources]
+    return [s if s.hum_amplitudes else _with_hum(s, rng) for s in sources]
 
 
-def _drawn_hum(rng: np.random.Generator) -> dict[str, object]:
+def _with_hum(source: Source, rng: np.random.Generator) -> Source:
     hum = float(rng.choice([50.0, 60.0, 100.0, 120.0, rng.uniform(20.0, 70.0)]))
     count = int(rng.integers(3, 13))
     weight = rng.uniform(0.2, 1.0, count) / np.arange(1, count + 1) ** rng.uniform(0.3, 1.5)
-    return {'hum_hz': hum, 'hum_amplitudes': tuple(weight.tolist())}
+    return replace(source, hum_hz=hum, hum_amplitudes=tuple(weight.tolist()))
 
 
 def _hum(source: Source) -> list[tuple[float, float]]:
