@@ -162,3 +162,11 @@ def test_what_is_read_at_configure_is_refused_until_the_node_is_cleaned_up(ros):
     assert parameters.value.model == 'large'
     configured[0] = False
     assert set_one(node, 'model', 'small').successful
+
+
+def test_a_silent_room_without_own_sound_is_refused():
+    from quiet_nav.nodes.simulated_robot import SimulatedRobotParameters
+
+    with pytest.raises(QuietNavError, match='nothing is left to hear by; set own_sound'):
+        SimulatedRobotParameters(silent_room=True)
+    assert SimulatedRobotParameters(silent_room=True, own_sound='10').silent_room

@@ -174,8 +174,11 @@ ROLES = {
 }  # fmt: skip
 
 
-#: Created once a camera is there.
-LATER = {'realsense': {('publish', '/tf_static')}}
+#: Created once a camera, or somebody who looks at the overlay, is there.
+LATER = {
+    'near_wall': {('subscribe', 'wall_distance')},
+    'realsense': {('publish', '/tf_static')},
+}
 
 
 @pytest.mark.realtime

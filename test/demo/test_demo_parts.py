@@ -95,7 +95,7 @@ def test_run_survives_its_file_and_draws(tmp_path):
     run.said('drive', 0, 0.25, 0.75, 0.5)
     run.moved(3 * S, Pose2D(pose.x + 0.5, pose.y, 0.0))
     run.bumped()
-    result = run.result('classroom', 'tracker', 'trio', 4)
+    result = run.result('classroom', 'tracker', 'trio', 4, 'near_wall_vggish')
     save_run(tmp_path / 'run.json', result)
     assert read_run(tmp_path / 'run.json') == result
     assert (result.offset_m, result.heading, result.outcome) == (0.8, 'straight', 'collision')

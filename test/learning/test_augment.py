@@ -17,7 +17,14 @@ import numpy as np
 import pytest
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.augment import Augment, DistractorBank, mix_at_snr
+from quiet_nav.learning.augment import (
+    Augment,
+    DistractorBank,
+    kind_of_event,
+    mix_at_snr,
+    TEST_PART,
+    TRAIN_PART,
+)
 from quiet_nav.learning.recipe import AugmentRecipe
 from quiet_nav.perception.readings import Context
 
@@ -86,10 +93,25 @@ def test_folder_without_sounds_is_refused(tmp_path):
         DistractorBank.from_folder(tmp_path)
 
 
+def test_events_to_train_and_to_test_with_are_of_different_kinds():
+    names = ['dog-1', 'dog-2', 'cat', 'door_slam-3', '1-100032-A-0', '5-9032-A-0', '1-17-B-12']
+    bank = DistractorBank([np.full(10, i) for i in range(len(names))], names)
+    train, test = bank.part(TRAIN_PART), bank.part(TEST_PART)
+    assert sorted((*train.names, *test.names)) == sorted(names)
+    kinds = [{kind_of_event(name) for name in part.names} for part in (train, test)]
+    assert kinds[0] | kinds[1] == {'dog', 'cat', 'door_slam', '0', '12'}
+    assert not kinds[0] & kinds[1] and len(kinds[0]) > len(kinds[1]) > 0
+    assert test.events[0][0] == names.index(test.names[0])
+    with pytest.raises(QuietNavError, match='one kind of event'):
+        DistractorBank([np.ones(10)] * 2, ['dog-1', 'dog-2']).part(TEST_PART)
+
+
 @pytest.mark.slow
 def test_synthetic_distractors_are_of_every_kind_and_always_the_same():
     one, other = DistractorBank.of('synthetic'), DistractorBank.of('synthetic')
     assert one.names == other.names and len({n.rsplit('-')[0] for n in one.names}) >= 20
     assert all(np.array_equal(a, b) for a, b in zip(one.events, other.events, strict=True))
+    parts = [DistractorBank.of(f'synthetic:{part}').names for part in ('train', 'test')]
+    assert sorted((*parts[0], *parts[1])) == sorted(one.names)
     piece = one.draw(np.random.default_rng(1), 16_000)
     assert piece.shape == (16_000,) and np.abs(piece).max() > 0.0

@@ -22,11 +22,11 @@ from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning.detectors.vggish.data import (  # noqa: E402
     clip_datasets,
     ClipDataset,
-    distance_bin,
     EpochSampler,
     LogMelDataset,
 )
 from quiet_nav.learning.recipe import Recipe, recipe_from_dict  # noqa: E402
+from quiet_nav.learning.row_dataset import distance_bin  # noqa: E402
 from quiet_nav.quiet_campus.lists import load_splits  # noqa: E402
 from quiet_nav.quiet_campus.rows import read_audio  # noqa: E402
 from quiet_nav.sound.logmel import log_mel  # noqa: E402

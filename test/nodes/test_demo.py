@@ -242,6 +242,7 @@ def test_killed_demo_leaves_no_node_behind(tmp_path, room):
         (['--room', 'ballroom'], 'ballroom'),
         (['--start', '99'], 'start poses 0 to'),
         (['--rig', 'quartet'], 'quartet'),
+        (['--silent-room'], 'nothing to hear by: give --own-sound'),
         (['--algorithm', 'guess'], 'expected one of algorithm1, algorithm2, random'),
     ],
 )

@@ -22,7 +22,13 @@ import pytest
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import colours, fan, is_near, range_m
-from quiet_nav.perception.display.overlay import NEAR_COLOUR, ProbabilityStrip
+from quiet_nav.perception.display.overlay import (
+    CLEAR_COLOUR,
+    NEAR_COLOUR,
+    ProbabilityStrip,
+    RIGHT_COLOUR,
+    WRONG_COLOUR,
+)
 from quiet_nav.perception.readings import NearWallReading
 
 S = 1_000_000_000
@@ -113,12 +119,13 @@ def test_overlay_draws_the_newest_at_the_right_and_keeps_the_rest_of_the_image()
     drawn = strip.draw(image)
     assert image.max() == 77, 'the camera image itself stays as it is'
     # Rows of 8 pixels: a strip and the legend; the number before the strip takes 43.
-    assert (drawn[:80] == 77).all()
+    # The border is two pixels wide.
+    assert (drawn[2:80, 2:-2] == 77).all()
     expected = np.round(255 * colours(np.array([np.nan, np.nan, 0.0, 0.4])))
     expected[:2] = 0
     for column in range(4):
         begin = 43 + 40 * column
-        assert (drawn[80:87, begin : begin + 40] == expected[column]).all()
+        assert (drawn[80:87, begin : begin + 38] == expected[column]).all()
 
 
 def test_overlay_has_a_strip_a_side_front_above_left_above_right():
@@ -128,7 +135,7 @@ def test_overlay_has_a_strip_a_side_front_above_left_above_right():
     drawn = strip.draw(np.zeros((96, 200, 3), np.uint8))
     assert strip.sides == (Side.FRONT, Side.LEFT, Side.RIGHT)
     for row, p in ((64, 0.2), (72, 0.3), (80, 0.1)):
-        assert (drawn[row : row + 7, 43:] == np.round(255 * colours(np.array(p)))).all()
+        assert (drawn[row : row + 7, 43:-2] == np.round(255 * colours(np.array(p)))).all()
 
 
 def test_overlay_says_its_numbers_in_letters_that_are_legible_where_rviz_shows_it():
@@ -158,19 +165,42 @@ def test_strips_without_a_camera_are_the_same_rows():
     strip.add(heard(0.2, Side.RIGHT))
     alone = strip.alone()
     assert alone.shape == (120, 640, 3)
-    assert np.array_equal(alone, strip.draw(np.zeros((480, 640, 3), np.uint8))[360:])
+    drawn = strip.draw(np.zeros((480, 640, 3), np.uint8))[360:]
+    # Borders are as wide as their images allow: 2 and 8 pixels.
+    assert np.array_equal(alone[2:-8, 8:-8], drawn[2:-8, 8:-8])
 
 
-def test_overlay_has_a_blue_border_only_while_a_wall_is_near():
+def test_overlay_has_an_orange_border_while_a_wall_is_near_and_else_a_green_one():
     strip = ProbabilityStrip()
     image = np.zeros((120, 160, 3), np.uint8)
     strip.add(heard(0.9))
     assert (strip.draw(image)[0] == NEAR_COLOUR).all()
     assert (strip.draw(image)[:, -1] == NEAR_COLOUR).all()
     strip.add(heard(0.1))
-    assert (strip.draw(image)[0] == 0).all()
+    assert (strip.draw(image)[0] == CLEAR_COLOUR).all()
     strip.add(deaf())
     assert not strip.near
+
+
+def test_overlay_has_a_blue_border_where_the_front_is_right_and_a_red_one_where_it_is_wrong():
+    strip = ProbabilityStrip()
+    image = np.zeros((120, 160, 3), np.uint8)
+
+    def border(p, distance_m, seen_ns=3 * S, side=Side.FRONT):
+        strip.add(heard(p, side))
+        strip.saw(distance_m, seen_ns)
+        return tuple(strip.draw(image)[0, 80])
+
+    assert border(0.9, 0.4) == border(0.1, 0.6) == border(0.1, math.inf) == RIGHT_COLOUR
+    assert border(0.9, 0.6) == border(0.1, 0.4) == WRONG_COLOUR
+    # The other sides are not what the camera sees, and a second is long ago.
+    assert border(0.9, 0.4, side=Side.LEFT) == WRONG_COLOUR
+    assert border(0.1, 0.4, seen_ns=5 * S) == border(0.1, math.nan) == NEAR_COLOUR
+    strip.add(heard(0.1))
+    assert tuple(strip.draw(image)[0, 80]) == CLEAR_COLOUR
+    strip.add(deaf(Side.FRONT))
+    strip.saw(0.4, 3 * S)
+    assert strip.right is None
 
 
 def test_overlay_forgets_what_is_older_than_the_strip():
@@ -180,4 +210,4 @@ def test_overlay_forgets_what_is_older_than_the_strip():
     drawn = strip.draw(np.zeros((48, 44, 3), np.uint8))
     newest = np.round(255 * colours(np.linspace(0.0, 0.4, 1000)[-3:]))
     # The text before the strip takes half of so narrow an image.
-    assert np.array_equal(np.unique(drawn[40, 22:], axis=0), np.unique(newest, axis=0))
+    assert np.array_equal(np.unique(drawn[40, 22:-2], axis=0), np.unique(newest, axis=0))

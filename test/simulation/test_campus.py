@@ -33,6 +33,7 @@ from quiet_nav.quiet_campus import folders as campus_files
 from quiet_nav.quiet_campus.lists import load_pairs, load_splits
 from quiet_nav.quiet_campus.rows import read_audio
 from quiet_nav.simulation.campus.build import describe, make_campus
+from quiet_nav.simulation.campus.kinds import dense as dense_kind
 from quiet_nav.simulation.campus.kinds import robot as robot_kind
 from quiet_nav.simulation.campus.kinds import static as static_kind
 from quiet_nav.simulation.campus.places import plan_room, split_rooms
@@ -358,3 +359,23 @@ def test_every_process_computes_on_one_thread(monkeypatch):
     with engine.engine(2, '', 2):
         assert os.environ['OMP_NUM_THREADS'] == '1'
     assert os.environ['OMP_NUM_THREADS'] == '7'
+
+
+def test_a_dense_recorder_that_is_directional_hears_where_it_is_turned(tmp_path):
+    def recorded(directional):
+        request = CampusRequest('dense', 1, 5, images=False, plain=True, directional=directional)
+        room = plan_room(request, 0)
+        # The same place, two of its headings, at one time.
+        one, two = room.places[0], replace(room.places[4], start_s=room.places[0].start_s)
+        room = replace(room, places=(one, two))
+        folder = tmp_path / str(directional)
+        folder.mkdir()
+        dense_kind.KIND.write(folder, room, request)
+        return [wavfile.read(folder / p.name / 'sound.wav')[1] for p in room.places]
+
+    all_around, turned = recorded(False), recorded(True)
+    np.testing.assert_array_equal(*all_around)
+    # Opposite headings: what is ahead of the one is behind the other.
+    assert np.corrcoef(*turned)[0, 1] < 0.95
+    with pytest.raises(QuietNavError, match='of kind dense alone'):
+        CampusRequest('static', 1, 5, directional=True)

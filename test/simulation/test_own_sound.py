@@ -110,7 +110,7 @@ def test_images_that_move_are_those_of_sources_that_stand(cut):
 @pytest.mark.slow
 def test_levels_at_the_ears_are_what_was_asked_for():
     rig = find_rig('trio')
-    scene = replace(draw_scene(3), sources=(), mic_noise_dbfs=-120.0, gain_spread_db=0.0)
+    scene = replace(draw_scene(3).silent(), mic_noise_dbfs=-120.0, gain_spread_db=0.0)
     for level, profile in ((0.0, 'fan'), (12.0, 'turtlebot4')):
         own = draw_own_sound(find_profile(profile), 5, level)
         hearing = Hearing(replace(scene, own=own))

@@ -174,3 +174,22 @@ def test_a_start_in_a_wall_is_refused():
 def test_impossible_settings_are_refused_by_name(change):
     with pytest.raises(QuietNavError, match=next(iter(change))):
         RobotSettings(**change)
+
+
+def test_wherever_it_is_driven_it_never_comes_nearer_than_its_radius_and_touches_at_it():
+    """What it knows of free room without looking is never more than there is."""
+    rng = np.random.default_rng(4)
+    robot = SimulatedRobot(ROOM, Pose2D(1.0, 1.0, 0.0), rng)
+    touched = []
+    for _ in range(120):
+        robot.command(0.3, float(rng.uniform(-0.6, 0.6)))
+        for _ in range(10):
+            state = robot.step(0.05)
+            clear = float(ROOM.clearance(np.array([state.pose.x, state.pose.y])))
+            assert clear >= robot.settings.radius_m - 1e-6
+            if state.bump:
+                touched.append(clear)
+        if state.bump:
+            robot.place(Pose2D(1.0, 1.0, float(rng.uniform(-3.0, 3.0))))
+    assert len(touched) > 3
+    assert max(touched) < robot.settings.radius_m + 0.01

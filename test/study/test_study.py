@@ -23,15 +23,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from small_campus import write_campus
+import soundfile
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import Estimate
+from quiet_nav.study.energy import energy_ratio
 from quiet_nav.study.experiments import chosen, EXPERIMENTS, IMAGENET, Training
 from quiet_nav.study.files import write_study
 from quiet_nav.study.run import (
     BEST,
     DONE,
     folder_of,
+    Found,
     Outcome,
     refuse_unserved,
     run_study,
@@ -86,7 +90,7 @@ class FakeRunner:
 
     def measure(self, what, subset):
         report = TaskReport('level', 'regression', 4, 2, (Figure('level', Estimate(1, 0, 2)),))
-        return [(hz, 'near minus far', report) for hz in (100.0, 200.0)]
+        return [Found(f'{hz:.0f} Hz', report, hz, 'near minus far') for hz in (100.0, 200.0)]
 
     def trained(self):
         return self.log.read_text().splitlines() if self.log.is_file() else []
@@ -108,7 +112,7 @@ def test_shared_networks_are_trained_once_and_those_begun_from_after_their_start
     assert trained.index('av-order-both-static') < trained.index(
         'order-audio-static-probe-true-from-av-order'
     )
-    assert [len(outcome.lines) for outcome in outcomes] == [6, 12, 8, 5]
+    assert [len(outcome.lines) for outcome in outcomes] == [6, 12, 10, 5]
 
 
 def test_stopped_studies_go_on_and_other_recipes_start_anew(tmp_path):
@@ -161,6 +165,9 @@ def test_lines_of_imagenet_need_its_weights(tmp_path):
     runner = FakeRunner(tmp_path / 'log')
     (probes,) = serving(chosen(['probes']), runner)
     assert all(line.training.init != IMAGENET for line in probes.lines)
+    why = {line.label: why for line, why in probes.absent}
+    assert '--imagenet' in why['order, image: ImageNet']
+    assert 'AudioSet' in why['order, sound: AudioSet']
     (probes,) = serving(chosen(['probes']), dataclasses.replace(runner, has_imagenet=True))
     assert any(line.training.init == IMAGENET for line in probes.lines)
 
@@ -175,7 +182,9 @@ def test_tables_figures_and_summary_are_written_with_the_papers_values(tmp_path)
         assert (out / f'{name}.png').stat().st_size > 5000
         assert (out / f'{name}.txt').is_file()
     text = (out / 'near-wall-and-order.txt').read_text()
-    assert '68.3' in text and '85.5 / 87.1' in text and 'real rooms' in text
+    assert '68.3 ±1.3' in text and '85.5 ±1.0' in text and 'real rooms' in text
+    # What could not be had has its row, with the paper's figure.
+    assert '97.7 ±0.2' in text and 'Not measured: near-wall, image from ImageNet' in text
     lines = json.loads((out / 'depth-difference.json').read_text())['lines']
     assert [line['x'] for line in lines if line['series'] == 'order, sound'] == [0.175, 0.875]
     summary = (out / 'summary.txt').read_text().splitlines()
@@ -193,8 +202,6 @@ def test_conclusions_say_no_where_figures_do_not_hold():
             half = Estimate(0.5, 0.48, 0.52)
             report = TaskReport('t', 'binary', 9, 3, (Figure('AP', estimate, half, half),))
             found.append((label.replace('_', ' '), report))
-        from quiet_nav.study.run import Found
-
         return Outcome(one, tuple(Found(label, report) for label, report in found))
 
     said = conclusions([outcome('bands', **{'0-1000 Hz': 0.8, 'all frequencies': 0.9})])
@@ -250,3 +257,20 @@ def test_folders_tell_trainings_apart(tmp_path):
     ]
     folders = {folder_of(training, runner, tmp_path) for training in (base, *others)}
     assert len(folders) == 6
+
+
+def test_energy_ratio_is_the_share_of_magnitude_by_frequency_and_below_1_khz(tmp_path):
+    data = write_campus(tmp_path / 'SFS-Static')
+    for i, file in enumerate(sorted(data.rglob('*.wav'))):
+        rng = np.random.default_rng(i)
+        t = np.arange(3 * 16000) / 16000
+        # White noise is alike at all frequencies; a tone far above it is all there is.
+        wave = 0.01 * rng.standard_normal(len(t))
+        soundfile.write(file, wave if i % 2 else 0.5 * np.sin(2 * np.pi * 2100 * t), 16000)
+    below, *bands = energy_ratio(tmp_path, 'SFS-Static')
+    shares = [line.report['energy ratio'].value.value for line in bands]
+    assert [line.x for line in bands[:2]] == [100.0, 300.0] and len(bands) == 40
+    assert sum(shares) == pytest.approx(1.0)
+    assert bands[int(np.argmax(shares))].label == '2000 to 2200 Hz'
+    assert below.report['share'].value.value == pytest.approx(sum(shares[:5]))
+    assert dict(below.paper) == {'share': '70'}

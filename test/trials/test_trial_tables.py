@@ -26,6 +26,7 @@ from typer.testing import CliRunner
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.metrics import wilson
+from quiet_nav.geometry import Side
 from quiet_nav.navigation.step_machine import Outcome
 from quiet_nav.trials.protocol import TrialOutcome, TrialResult
 from quiet_nav.trials.result_files import read_trials
@@ -162,15 +163,17 @@ def test_how_the_machine_ended_is_how_the_trial_ended(outcome, expected):
     assert TrialOutcome.of_machine(outcome) is expected
 
 
-def test_figure_9_has_the_rows_of_the_paper():
+def test_figure_9_has_the_rows_of_the_paper_and_our_variant_of_algorithm_2_by_its_name():
     rows = [r for part in FIGURES[9](Sweep(knobs={'threshold': 0.3})) for r in part.requests()]
-    assert len(rows) == 4 * 18
+    assert len(rows) == 5 * 18
     assert {(r.policy, r.rig.name, r.modality, r.variant) for r in rows} == {
         ('random', 'single', 'audio', 'p 0.3'),
         ('straight', 'single', 'audio', ''),
         ('algorithm1', 'single', 'audio', 'p 0.3'),
         ('algorithm2', 'single', 'vision', ''),
+        ('algorithm2', 'single', 'vision', 'ahead 0.1, side track'),
     }
+    assert {r.side for r in rows if r.variant.endswith('side track')} == {Side.RIGHT}
     assert {r.room for r in rows} == {'classroom'}
 
 
@@ -201,6 +204,9 @@ def test_p_by_hand_is_the_best_of_a_room_on_other_seeds():
     assert {(r.policy, r.variant) for r in rows} == {('algorithm1', 'p by hand'), ('straight', '')}
     with pytest.raises(QuietNavError, match='tune-seed'):
         tuned(sweep, [0.4], (1,), run)
+    asked.clear()
+    tuned(replace(sweep, trials=0), [0.4], (150,), run)
+    assert sorted(r.index for r in asked if r.room == 'classroom') == list(range(9))
     alone = replace(sweep, policies=('straight',))
     assert tuned(alone, [0.4], (150,), run) is alone
 

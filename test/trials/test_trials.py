@@ -136,6 +136,7 @@ def test_readings_of_a_turned_ear_are_named_in_the_axes_of_the_step():
         (('ideal', 'none', 'half'), 'half'),
         (('ideal', 'gains', 'full'), 'hears no sound'),
         (('error-prone', 'none', 'alone'), 'hears no sound'),
+        (('x.onnx', 'silence', 'full'), 'nothing is left to hear by'),
     ],
 )
 def test_ears_that_cannot_be_made_are_refused(arguments, match):
@@ -264,7 +265,7 @@ def test_the_shipped_detector_listens_in_a_trial(rig):
     assert said and all(0.0 <= p <= 1.0 for p in said)
 
 
-@pytest.mark.parametrize('disturbance', ['distractors', 'gains', 'ventilation'])
+@pytest.mark.parametrize('disturbance', ['distractors', 'gains', 'ventilation', 'silence'])
 def test_disturbances_change_what_is_heard(disturbance):
     from quiet_nav.trials.hearing import HALF_WAY_S, scene_of_trial, UNEQUAL_GAINS_DB
 
@@ -273,6 +274,9 @@ def test_disturbances_change_what_is_heard(disturbance):
     if disturbance == 'distractors':
         assert len(scene.events) > 50
         assert not plain.events
+    elif disturbance == 'silence':
+        assert plain.sources and not scene.sources
+        assert scene.level_dbfs == plain.level_dbfs
     elif disturbance == 'gains':
         assert (plain.gain_spread_db, scene.gain_spread_db) == (0.0, UNEQUAL_GAINS_DB)
     else:

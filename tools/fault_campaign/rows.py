@@ -71,7 +71,7 @@ def cells() -> Iterator[tuple[str, Setup, Promise]]:
             'delayed': stops(*SOON, LOST, WRONG),
             'intermittent': stops(*SOON, LOST),
             'repeated': stops(*SOON, WRONG),
-            'old': goes_on('stamped 10'),
+            'old': goes_on('odometry is '),
             'misframed': stops(*AT_ONCE, LOST, says='frame map'),
         },
         'twist': {
@@ -379,10 +379,10 @@ def _readings() -> Iterator[Fault]:
         ('2 s ahead of the clock', _earlier(-2.0), 'ahead of the clock'),
         ('of context 255', _set('context', 255), 'context 255'),
         ('of side 9', _set('side', 9), '9 is not a valid Side'),
-        ('of probability 1.5', _set('probability', 1.5), 'probability 1.5'),
-        ('of probability NaN', _set('probability', math.nan), 'probability nan'),
-        ('with distance probabilities NaN', _distances(lambda p: [math.nan, *p[1:]]), 'hold nan'),
-        ('with distance probabilities -1', _distances(lambda p: [-1.0, *p[1:]]), 'hold -1.0'),
+        ('of probability 1.5', _set('probability', 1.5), 'valid with probability'),
+        ('of probability NaN', _set('probability', math.nan), 'valid with probability'),
+        ('with distance probabilities NaN', _distances(lambda p: [math.nan, *p[1:]]), 'ies hold'),
+        ('with distance probabilities -1', _distances(lambda p: [-1.0, *p[1:]]), 'ies hold'),
         ('with too few distance probabilities', _distances(lambda p: p[1:]), 'expected'),
     ):
         yield Fault(f'readings {what}', _says(change), goes_on(says, watched_s=3.5))

@@ -56,6 +56,13 @@ def main(
     facing_within: Annotated[
         float, typer.Option(help='How obliquely the camera of --kind views faces a wall, degrees.')
     ] = 70.0,
+    directional: Annotated[
+        bool,
+        typer.Option(
+            help='The microphone of --kind dense is a cardioid that faces as the recorder '
+            "does, as the paper's; else it hears all around."
+        ),
+    ] = False,
     cut: Annotated[
         float, typer.Option(help='Share of rooms that lose a corner: L-shaped, or cut off.')
     ] = 0.0,
@@ -130,6 +137,7 @@ def main(
         camera_height=camera_height,
         facing_within_deg=facing_within,
         motor=motor,
+        directional=directional,
         test_only=test_only,
         cut=cut,
         hard=hard,

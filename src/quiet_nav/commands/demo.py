@@ -38,7 +38,10 @@ def main(
     track: Annotated[str, typer.Option(help='Track in it; its first by default.')] = '',
     rig: Annotated[str, typer.Option(help='single, pair, trio or a YAML file.')] = 'trio',
     algorithm: Annotated[
-        str, typer.Option(help='tracker, algorithm1, algorithm2, straight or random.')
+        str,
+        typer.Option(
+            '--algorithm', '--policy', help='tracker, algorithm1, algorithm2, straight or random.'
+        ),
     ] = 'tracker',
     detector: Annotated[
         str,
@@ -60,6 +63,14 @@ def main(
         typer.Option(help='What the robot itself emits: none, dB over the ambience at its ears, or '
                      'a robot profile (turtlebot4 ...).'),
     ] = 'none',
+    silent_room: Annotated[
+        bool, typer.Option('--silent-room', help='No ambience: the own sound is all there is.')
+    ] = False,
+    waves: Annotated[
+        bool,
+        typer.Option('--waves', help='The room is solved by waves below 700 Hz, furniture and all: '
+                     'once, for minutes, then from a cache ($QUIET_NAV_CACHE).'),
+    ] = False,
     audio: Annotated[bool, typer.Option(help='Record the audio in the bag, too.')] = True,
     out: Annotated[Path, typer.Option(help='Folder for picture, bag and logs.')] = Path('out/demo'),
 ) -> None:  # fmt: skip
@@ -82,6 +93,8 @@ def main(
     model = detector if detector == INTERFERENCE else str(model_file(detector))
     if model == INTERFERENCE and own_sound == 'none':
         raise QuietNavError(f'detector {INTERFERENCE} hears by own sound: give --own-sound, too')
+    if silent_room and own_sound == 'none':
+        raise QuietNavError('--silent-room leaves nothing to hear by: give --own-sound, too')
     _check(room, track, rig, algorithm, start, own_sound)
     console = Console()
     # Lines folded at 80 columns in a pipe or a log are hard to read.
@@ -100,7 +113,7 @@ def main(
             model=model,
             factor=factor,
             audio=audio,
-            own_sound=own_sound,
+            sound={'own_sound': own_sound, 'silent_room': silent_room, 'waves': waves},
         )
         if code is None:
             console.print('interrupted: every node was stopped')
@@ -118,20 +131,24 @@ def _drive(
     model: str,
     factor: float | None,
     audio: bool,
-    own_sound: str,
+    sound: dict,
 ) -> int | None:
     """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
     import os
+    import subprocess
 
     from quiet_nav.demo import domain as domains
     from quiet_nav.demo.processes import how, Processes
     from quiet_nav.demo.view import RunView
     from quiet_nav.errors import QuietNavError
 
+    if sound['waves']:
+        _solve(console, place, seed)
     with domains.private_domain() as domain:
         seen = ' '.join(f'{name}={v}' for name, v in domains.graph_variables(domain).items())
         room, rig = place['room'], place['rig']
-        title = f'{room}, {rig}, {algorithm}; look on in {domains.NAMESPACE} with {seen}'
+        what = f'{room}, {rig}, {algorithm}, {Path(model).stem}'
+        title = f'{what}; look on in {domains.NAMESPACE} with {seen}'
         environment = domains.private_environment(domain, os.environ)
         with Processes(output.logs, environment, domains.private_names()) as processes:
             try:
@@ -141,10 +158,19 @@ def _drive(
                     seed=seed,
                     model=model,
                     factor=factor,
-                    own_sound=own_sound,
+                    sound=sound,
                     out=output.folder,
                 )
-                run = _start_run(processes, place, algorithm, audio, factor is None, output.folder)
+                asked = {
+                    **place,
+                    'algorithm': algorithm,
+                    'detector': Path(model).stem,
+                    'out': str(output.folder.resolve()),
+                    'audio': audio,
+                    'pace': factor is None,
+                }
+                # It brings the others up, drives, and records.
+                run = processes.start('demo_run', asked, stdout=subprocess.PIPE)
                 with RunView(console, title) as view:
                     for progress in _watch(processes, run):
                         view.show(progress)
@@ -205,7 +231,7 @@ def _start_nodes(
     seed: int,
     model: str,
     factor: float | None,
-    own_sound: str,
+    sound: dict,
     out: Path,
 ) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
@@ -214,11 +240,11 @@ def _start_nodes(
     pace = PaceSettings()
     timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
     fastest = max(factor or pace.fastest, 1.0)
-    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, 'own_sound': own_sound}
+    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, **sound}
     processes.start('simulated_robot', robot)
     hearing = {**timed, 'model': model}
-    if own_sound != 'none':
-        hearing |= _calibrated(place, seed, own_sound, out)
+    if sound['own_sound'] != 'none':
+        hearing |= _calibrated(place, seed, sound['own_sound'], out)
     processes.start('near_wall', hearing)
     processes.start(
         'wall_follower',
@@ -227,6 +253,18 @@ def _start_nodes(
             **patience(fastest),
         },
     )
+
+
+def _solve(console: Console, place: dict, seed: int) -> None:
+    """Solve the room by waves before nodes wait for it; where it is solved already it is read."""
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.simulation.rooms.plan_files import load_plan
+    from quiet_nav.simulation.sound.scenes import scene_in_plan
+    from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
+
+    plan = load_plan(place['room'])
+    heights = tuple(ear.z for ear in find_rig(place['rig']).ears)
+    hearing_in_plan(plan, scene_in_plan(plan, seed), heights, tell=console.print)
 
 
 def _calibrated(place: dict, seed: int, own_sound: str, out: Path) -> dict[str, object]:
@@ -251,22 +289,6 @@ def _calibrated(place: dict, seed: int, own_sound: str, out: Path) -> dict[str, 
         'data_folder': str(out.resolve()),
         'fingerprint_file': 'fingerprint.json',
     }
-
-
-def _start_run(
-    processes: Processes, place: dict, algorithm: str, audio: bool, pace: bool, out: Path
-) -> NodeProcess:
-    """Start and return the node that brings the others up, drives, and records."""
-    import subprocess
-
-    run = {
-        **place,
-        'algorithm': algorithm,
-        'out': str(out.resolve()),
-        'audio': audio,
-        'pace': pace,
-    }
-    return processes.start('demo_run', run, stdout=subprocess.PIPE)
 
 
 def _watch(processes: Processes, run: NodeProcess) -> Iterator[Progress]:

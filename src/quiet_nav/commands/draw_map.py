@@ -13,7 +13,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""`quiet_nav draw-map`: a picture of a near-wall map that the node probability_map saved."""
+"""`quiet_nav draw-map`: a picture of a map that probability_map saved, or of dense recordings."""
 
 from __future__ import annotations
 
@@ -26,20 +26,70 @@ from quiet_nav.commands._output_options import Overwrite
 
 
 def main(
-    map_file: Annotated[Path, typer.Argument(help="The map's YAML file.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="A map's YAML file, or a folder of dense recordings (SFS-Dense)."),
+    ],
     out: Annotated[
-        Path | None, typer.Option(help='PNG, SVG or PDF; default: beside the map as PNG.')
+        Path | None,
+        typer.Option(
+            help='PNG, SVG or PDF; default: beside the map as PNG, of a room near_wall_ROOM.png.'
+        ),
     ] = None,
     title: Annotated[str, typer.Option(help='Title of the picture.')] = '',
+    detector: Annotated[
+        str,
+        typer.Option(
+            '--detector', '--model', help='Of dense recordings: a model that ships, or ONNX file.'
+        ),
+    ] = 'vggish',
+    room: Annotated[
+        str, typer.Option(help='Of dense recordings: which room; its first by default.')
+    ] = '',
+    walls: Annotated[
+        str,
+        typer.Option(
+            help='Floor plan whose walls are drawn: a room that ships or a YAML file, in the frame '
+            "of the map. A simulated campus's own are drawn without."
+        ),
+    ] = '',
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw the mean near-wall probability over the floor."""
+    """Draw the mean near-wall probability over the floor (the paper's Fig. 6)."""
     from quiet_nav.evaluation.plots import check_picture, near_wall_map
     from quiet_nav.files.writing import refuse_existing
     from quiet_nav.perception.maps.files import load_map
+    from quiet_nav.simulation.rooms.plan_files import load_plan
 
-    path = out or map_file.with_suffix('.png')
+    dense = source.is_dir()
+    if out is not None:
+        check_picture(out)
+        refuse_existing(out, overwrite)
+    corners = load_plan(walls).footprint if walls else None
+    if not dense:
+        path = out or source.with_suffix('.png')
+        refuse_existing(path, overwrite)
+        near_wall_map(path, load_map(source), title, overwrite, walls=corners)
+        print(path)
+        return
+
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.evaluation.dense_map import dense_map, dense_rooms
+    from quiet_nav.evaluation.predictors import load_predictor
+    from quiet_nav.resources import model_file
+
+    rooms = dense_rooms(source)
+    chosen = room or next(iter(rooms))
+    if chosen not in rooms:
+        raise QuietNavError(f'{source}: no room {chosen}; rooms: {", ".join(rooms)}')
+    path = out or Path(f'near_wall_{chosen}.png')
     check_picture(path)
     refuse_existing(path, overwrite)
-    near_wall_map(path, load_map(map_file), title, overwrite)
+    model = model_file(detector)
+    found = dense_map(rooms[chosen], load_predictor(model))
+    named = title or f'{chosen}, {model.stem}: {found.recordings} recordings'
+    drawn = found.walls if corners is None else corners
+    near_wall_map(path, found.grid, named, overwrite, walls=drawn, numbers=True)
+    edge, inside = found.edge_and_inside
+    print(f'{chosen}: mean P {edge:.2f} in cells at the edge, {inside:.2f} inside')
     print(path)

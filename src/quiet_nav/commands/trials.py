@@ -44,7 +44,8 @@ def _list_policies(asked: bool) -> None:
 def main(
     room: Annotated[
         str,
-        typer.Option(help='A room, a YAML file, or "all": the classroom of Fig. 9 and three more.'),
+        typer.Option(help='A room, a YAML file, or "all": the classroom of Fig. 9, which is the '
+                     "paper's plan, and three more, whose plans are ours."),
     ] = 'classroom',
     policy: Annotated[
         list[str] | None,
@@ -58,7 +59,7 @@ def main(
     figure: Annotated[
         int | None,
         typer.Option(help='9 or 10: the rows of that figure of the paper, whatever room, policy, '
-                     'rig and modality say.'),
+                     'rig and modality say. The rooms of 10 are ours, but for the classroom.'),
     ] = None,
     rig: Annotated[
         list[str] | None,
@@ -104,7 +105,8 @@ def main(
                      'it; any: to be found.'),
     ] = 'any',
     disturbance: Annotated[
-        str, typer.Option(help='none, distractors, gains or ventilation.')
+        str,
+        typer.Option(help='none, distractors, gains, ventilation, or silence: own sound alone.'),
     ] = 'none',
     own_sound: Annotated[
         str,

@@ -36,8 +36,9 @@ def draw_run(path: Path, result: TrialResult) -> None:
         places = [(at.pose.x, at.pose.y) for at in result.listened]
         if places:
             axes.plot(*zip(*places, strict=True), '.', color='black', markersize=4)
+        named = [plan.name, result.policy, result.rig, result.detector]
         axes.set_title(
-            f'{plan.name}, {result.policy}, {result.rig}: {result.outcome}\n'
+            f'{", ".join(name for name in named if name)}: {result.outcome}\n'
             f'{result.distance_m:.1f} of {result.length_m:.1f} m, {len(places)} listens, '
             f'{result.duration_s:.0f} s'
         )

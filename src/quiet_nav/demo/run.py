@@ -146,7 +146,9 @@ class TrackRun:
             time_factor=time_factor,
         )
 
-    def result(self, room: str, policy: str, rig: str, start: int) -> TrialResult:
+    def result(
+        self, room: str, policy: str, rig: str, start: int, detector: str = ''
+    ) -> TrialResult:
         """Return the run as a trial from the track's start pose ``start``."""
         begin = self.track.starts()[start]
         return TrialResult(
@@ -164,6 +166,7 @@ class TrackRun:
             duration_s=self.time_s,
             path=tuple(self.path),
             listened=tuple(self.listened),
+            detector=detector,
         )
 
 

@@ -121,12 +121,20 @@ def precision_recall(
     return areas
 
 
-def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: bool = True) -> None:
+def near_wall_map(
+    path: str | Path,
+    grid: GridMap,
+    title: str = '',
+    overwrite: bool = True,
+    walls: Sequence[Sequence[float]] | np.ndarray | None = None,
+    numbers: bool = False,
+) -> None:
     """
     Draw a near-wall map to scale (paper, Fig. 6), in the colors of RViz's fans.
 
-    overwrite: as for ``figure``. Cells that no reading was about stay white. Raises QuietNavError
-    where the map is empty.
+    overwrite: as for ``figure``. walls: corners of the room, (n, 2), in the map's frame. numbers:
+    the mean is written into every cell. Cells that no reading was about stay white. Raises
+    QuietNavError where the map is empty.
     """
     if not grid.probability.size:
         raise QuietNavError('the map is empty')
@@ -141,6 +149,16 @@ def near_wall_map(path: str | Path, grid: GridMap, title: str = '', overwrite: b
         drawn.colorbar(cells, ax=axes, label='near-wall probability, mean', shrink=0.8)
         axes.set(xlabel='x, m', ylabel='y, m', title=title)
         axes.set_aspect('equal')
+        if walls is not None:
+            corners = np.asarray(walls, float)
+            axes.plot(*np.vstack([corners, corners[:1]]).T, color='#000000', linewidth=3, zorder=3)
+        if numbers:
+            for (i, j), value in np.ndenumerate(grid.probability):
+                if np.isfinite(value):
+                    x, y = (grid.x, grid.y) + grid.resolution_m * (np.array([j, i]) + 0.5)
+                    # Bright cells take dark letters.
+                    axes.text(x, y, f'{value:.2f}', ha='center', va='center', zorder=4,
+                              color='#000000' if value > 0.6 else '#ffffff')  # fmt: skip
 
 
 def wall_spectra(

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+import re
 
 import numpy as np
 import soxr
@@ -34,6 +35,11 @@ EVENT_PREFIX = 'event-'
 #: Instead of a folder: the simulator's own events, so many of each kind.
 SYNTHETIC = 'synthetic'
 _OF_EACH_KIND = 8
+#: Parts that a bank may be split into, by kind, and how the name of a bank says one.
+TRAIN_PART, TEST_PART = ':train', ':test'
+#: Every so many kinds are of the test.
+_TEST_EVERY = 3
+_ESC50_NAME = re.compile(r'[0-9]+-[0-9]+-[A-Z]-([0-9]+)')
 _NEPERS_PER_DB = np.log(10.0) / 10.0
 #: Bands at which a random equalizer is drawn; between them it is straight.
 _KNOTS = 9
@@ -48,8 +54,38 @@ class DistractorBank:
 
     @classmethod
     def of(cls, name: str | Path) -> DistractorBank:
-        """Return the bank that ``synthetic`` names, or that of a folder."""
-        return cls.synthetic() if str(name) == SYNTHETIC else cls.from_folder(name)
+        """
+        Return the bank that ``synthetic`` names, or that of a folder.
+
+        A name that ends in ``:train`` or ``:test`` is that part of it: see ``part``.
+        """
+        text = str(name)
+        for part in (TRAIN_PART, TEST_PART):
+            if text.endswith(part):
+                return cls.of(text.removesuffix(part)).part(part, text)
+        return cls.synthetic() if text == SYNTHETIC else cls.from_folder(name)
+
+    def part(self, part: str, where: str = 'events') -> DistractorBank:
+        """
+        Return the events of two thirds of the kinds (``TRAIN_PART``), or of the others.
+
+        So what is mixed in to judge is another kind, not only another recording. The kind of a
+        file is its name without a number at the end; of ESC-50 the class that the name ends in.
+        Raises QuietNavError where there are fewer than two kinds.
+        """
+        kinds = sorted({kind_of_event(name) for name in self.names})
+        if len(kinds) < 2:
+            raise QuietNavError(
+                f'{where}: one kind of event ({", ".join(kinds)}); expected two at least: one to '
+                'train with and one to test with'
+            )
+        tested = set(kinds[1::_TEST_EVERY])
+        kept = [
+            (event, name)
+            for event, name in zip(self.events, self.names, strict=True)
+            if (kind_of_event(name) in tested) == (part == TEST_PART)
+        ]
+        return DistractorBank([event for event, _ in kept], [name for _, name in kept])
 
     @classmethod
     def synthetic(cls) -> DistractorBank:
@@ -94,6 +130,12 @@ class DistractorBank:
         start = rng.integers(samples - len(event) + 1)
         piece[start : start + len(event)] = event
         return piece
+
+
+def kind_of_event(name: str) -> str:
+    """Return the kind of an event by its name ('event-dog-3' is 'event-dog')."""
+    esc50 = _ESC50_NAME.fullmatch(name)
+    return esc50[1] if esc50 else name.rstrip('0123456789').rstrip('-_ ') or name
 
 
 def mix_at_snr(audio: np.ndarray, event: np.ndarray, snr_db: float) -> np.ndarray:

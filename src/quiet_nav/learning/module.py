@@ -24,9 +24,9 @@ from torch.nn import functional
 from torchmetrics.classification import BinaryAccuracy, BinaryAveragePrecision
 
 from quiet_nav.learning.checkpoints import hold_folded
-from quiet_nav.learning.detectors.vggish.data import UNKNOWN_BIN
 from quiet_nav.learning.detectors.vggish.network import Logits
 from quiet_nav.learning.recipe import MONITOR, OptimRecipe, Recipe, recipe_to_dict
+from quiet_nav.learning.row_dataset import UNKNOWN_BIN
 
 
 class NearWallModule(lightning.LightningModule):

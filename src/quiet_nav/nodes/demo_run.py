@@ -58,6 +58,7 @@ class DemoRunParameters:
     )
     rig: str = parameter('trio', 'its rig, for the record', read_only=True)
     algorithm: str = parameter('tracker', 'policy of the goal', read_only=True)
+    detector: str = parameter('', 'what near_wall hears by, for the record', read_only=True)
     lifecycle_nodes: tuple[str, ...] = parameter(
         ('near_wall', 'wall_follower'), 'nodes to configure and activate first', read_only=True
     )
@@ -67,7 +68,11 @@ class DemoRunParameters:
         False, "raise the simulated robot's time_factor while every node keeps up", read_only=True
     )
     max_duration: float = parameter(
-        600.0, 'give up after this long (simulated s)', minimum=1.0, maximum=86400.0, read_only=True
+        1800.0,
+        'give up after this long (simulated s)',
+        minimum=1.0,
+        maximum=86400.0,
+        read_only=True,
     )
     startup: float = parameter(
         60.0, 'how long nodes may take to start (s)', minimum=1.0, maximum=600.0, read_only=True
@@ -191,7 +196,8 @@ def _watch(client: GoalClient, node: DemoRun, ended: object) -> None:
             run.end(_outcome(result))
         print(run.progress(node.factor).to_line(), flush=True)
         if p.out:
-            save_run(Path(p.out) / 'run.json', run.result(p.room, p.algorithm, p.rig, p.start))
+            driven = run.result(p.room, p.algorithm, p.rig, p.start, p.detector)
+            save_run(Path(p.out) / 'run.json', driven)
 
 
 def _outcome(result: FollowWall.Result) -> str:

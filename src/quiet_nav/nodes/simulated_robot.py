@@ -49,7 +49,7 @@ from quiet_nav.nodes.conversions import pose_to_msg, transform_to_msg
 from quiet_nav.nodes.diagnostics import Diagnostics, Level, Status
 from quiet_nav.nodes.parameters import parameter, Parameters
 from quiet_nav.nodes.runtime import NS_PER_S, ns_to_stamp, run
-from quiet_nav.perception.rig import find_rig
+from quiet_nav.perception.rig import find_rig, Rig
 from quiet_nav.simulation.robot.drive import RobotSettings, RobotState
 from quiet_nav.simulation.robot.failures import (
     EXPECTED,
@@ -71,8 +71,10 @@ from quiet_nav.simulation.robot.world import SimulatedWorld, TICK_NS
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera import D415_COLOR_LEFT_M
 from quiet_nav.simulation.sight.camera_faults import CAMERA_FAULTS, CameraFault
+from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.own_sound import own_sound_of
-from quiet_nav.simulation.sound.scenes import scene_in_plan
+from quiet_nav.simulation.sound.scenes import Scene, scene_in_plan
+from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
 from quiet_nav.sound.pcm import encode_pcm
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -111,6 +113,15 @@ class SimulatedRobotParameters:
         'none',
         'what the robot itself emits: none, dB over the ambience at its ears, or a robot profile '
         '(turtlebot4 ...); its motors are then heard from where they are',
+        read_only=True,
+    )
+    silent_room: bool = parameter(
+        False, 'no ambience: own_sound is all that there is to hear', read_only=True
+    )
+    waves: bool = parameter(
+        False,
+        'what is heard below 700 Hz is solved by waves, furniture and all: once, for minutes, then '
+        'from a cache (QUIET_NAV_CACHE)',
         read_only=True,
     )
     perfect: bool = parameter(False, 'no slip and no drift', read_only=True)
@@ -155,6 +166,10 @@ class SimulatedRobotParameters:
         return CameraFault(self.camera_fault, self.camera_fault_s, back_s)
 
     def __post_init__(self) -> None:
+        if self.silent_room and self.own_sound == 'none':
+            raise QuietNavError(
+                'parameter silent_room: nothing is left to hear by; set own_sound, too'
+            )
         if len(self.pose) not in (0, 3):
             raise QuietNavError(f'parameter pose: {len(self.pose)} numbers; expected x, y, yaw')
         channels = find_rig(self.rig).channels
@@ -178,16 +193,19 @@ class SimulatedRobot(PlainNode):
         p = self._settings.value
         self._plan = load_plan(p.room)
         self._start = self._start_pose()
+        scene = scene_in_plan(self._plan, p.seed, sounds=p.sounds)
+        scene = replace(
+            scene.silent() if p.silent_room else scene, own=own_sound_of(p.own_sound, p.seed)
+        )
+        rig = find_rig(p.rig)
         self._world = SimulatedWorld(
             self._plan,
-            replace(
-                scene_in_plan(self._plan, p.seed, sounds=p.sounds),
-                own=own_sound_of(p.own_sound, p.seed),
-            ),
-            find_rig(p.rig),
+            scene,
+            rig,
             self._start,
             p.seed,
             RobotSettings.perfect() if p.perfect else RobotSettings(),
+            hearing=self._solved(scene, rig) if p.waves else None,
         )
         # Stamps begin at the system's time: at factor 1 they suit nodes without use_sim_time too.
         self._epoch_ns = time.time_ns()
@@ -208,6 +226,11 @@ class SimulatedRobot(PlainNode):
         self._retime(p)
         # Set at the start, they hold from the simulation's first moment.
         self._failures = Failures(p.wrong())
+
+    def _solved(self, scene: Scene, rig: Rig) -> Hearing:
+        """Return ears in the room as waves have it; the first time takes minutes."""
+        heights = tuple(ear.z for ear in rig.ears)
+        return hearing_in_plan(self._plan, scene, heights, tell=self.log.info)
 
     def _make_interfaces(self) -> None:
         stamped = self._settings.value.enable_stamped_cmd_vel

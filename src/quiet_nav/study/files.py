@@ -25,7 +25,7 @@ from rich.console import Console
 from quiet_nav.files.writing import write_file, write_json
 from quiet_nav.study.plots import draw
 from quiet_nav.study.run import Outcome
-from quiet_nav.study.tables import conclusions, table
+from quiet_nav.study.tables import absences, conclusions, table
 
 #: Said below every table: no figure of the paper's is to be compared with ours one by one.
 NOTE = (
@@ -45,7 +45,7 @@ def write_study(outcomes: Sequence[Outcome], out: Path, console: Console) -> Non
         name = outcome.experiment.name
         with console.capture() as caught:
             console.print(table(outcome))
-        text = caught.get() + NOTE + '\n'
+        text = '\n'.join([caught.get().rstrip('\n'), *absences(outcome), NOTE]) + '\n'
         write_file(out / f'{name}.txt', text, overwrite=True)
         write_json(out / f'{name}.json', outcome.to_json(), overwrite=True)
         draw(out / f'{name}.png', outcome)

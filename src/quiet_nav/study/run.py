@@ -23,17 +23,23 @@ from dataclasses import dataclass
 import hashlib
 import json
 from pathlib import Path
+import time
 from typing import Protocol
 
 from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.writing import write_json
-from quiet_nav.study.experiments import Experiment, IMAGENET, Line, Training
+from quiet_nav.study.experiments import AUDIOSET, Experiment, IMAGENET, Line, Training
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.scores import score, score_between, TaskReport
 
 BEST, DONE = 'best.ckpt', 'result.json'
+#: Why lines that begin with a file of weights are absent where there is none.
+_NO_WEIGHTS = {
+    IMAGENET: "ImageNet's weights are not at hand (--imagenet)",
+    AUDIOSET: 'weights of AudioSet cannot be read yet',
+}
 
 Tell = Callable[[str], None]
 
@@ -66,8 +72,8 @@ class Runner(Protocol):
         """Return what a network says of the test rooms of a subset."""
         ...
 
-    def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
-        """Return (x, series, report) of what is measured without a network."""
+    def measure(self, what: str, subset: str) -> list[Found]:
+        """Return lines of what is measured without a network."""
         ...
 
 
@@ -108,16 +114,28 @@ class Outcome:
             for line in self.lines
         ]
         one = self.experiment
-        return {'name': one.name, 'title': one.title, 'source': one.source, 'lines': lines}
+        absent = [
+            {'label': line.label, 'why': why, 'paper': dict(line.paper)} for line, why in one.absent
+        ]
+        return {
+            'name': one.name,
+            'title': one.title,
+            'source': one.source,
+            'lines': lines,
+            'absent': absent,
+        }
 
 
 def serving(experiments: Sequence[Experiment], runner: Runner) -> list[Experiment]:
-    """Return the experiments without the lines that nobody can serve: ImageNet where it is not."""
-    if runner.has_imagenet:
-        return list(experiments)
+    """Return the experiments, those lines absent whose weights to begin with nobody has."""
+    known = {IMAGENET} if runner.has_imagenet else set()
     return [
-        dataclasses.replace(
-            one, lines=tuple(line for line in one.lines if line.training.init != IMAGENET)
+        one.without(
+            {
+                line: _NO_WEIGHTS[line.training.init]
+                for line in one.lines
+                if isinstance(line.training.init, str) and line.training.init not in known
+            }
         )
         for one in experiments
     ]
@@ -173,6 +191,7 @@ def run_study(
 
     out: receives ``trainings/`` and ``scores/``; what is finished there is kept, a training that
     was stopped goes on from its last checkpoint. Trainings of several experiments are shared.
+    tell: is told after every network how many are left, and how many hours at this pace.
     """
     folders = {
         training: folder_of(training, runner, out)
@@ -184,12 +203,16 @@ def run_study(
     for training, folder in folders.items():
         if not (folder / DONE).is_file():
             waves.setdefault(len(training.needed()), []).append(training)
-    tell(f'{len(folders)} networks, {sum(map(len, waves.values()))} of them to train')
+    left = sum(map(len, waves.values()))
+    tell(f'{len(folders)} networks, {left} of them to train')
+    began, done = time.monotonic(), 0
     for _, wave in sorted(waves.items()):
         jobs = [(runner, t, folders[t], _start(t, folders)) for t in wave]
         with engine(workers, cluster, len(jobs)) as run:
             for number, _ in run(_train, jobs):
-                tell(f'trained {wave[number].name}')
+                done, left = done + 1, left - 1
+                hours = left * (time.monotonic() - began) / done / 3600.0
+                tell(f'trained {wave[number].name}; {left} left, {hours:.1f} h at this pace')
     asked = dict.fromkeys(line for one in experiments for line in one.lines)
     files = {line: _score_file(line, folders[line.training], runner, out, seed) for line in asked}
     todo = {files[line]: line for line in asked if not files[line].is_file()}
@@ -249,10 +272,7 @@ def _judge(runner: Runner, line: Line, folder: Path, path: Path, seed: int) -> N
 
 def _lines(one: Experiment, runner: Runner, files: dict[Line, Path]) -> list[Found]:
     if one.measures:
-        return [
-            Found(f'{x:.0f} Hz', report, x, series)
-            for x, series, report in runner.measure(one.measures, one.on)
-        ]
+        return runner.measure(one.measures, one.on)
     found = []
     for line in one.lines:
         for low, high, report in read_scores(files[line]):

@@ -28,7 +28,7 @@ from quiet_nav.study.run import Found, Outcome
 from quiet_nav.study.scores import Figure, TaskReport
 
 #: Figures that are shares; all others have the unit of what is said (meters, bins, nepers, dB).
-SHARES = ('AP', 'accuracy', 'top-1', 'top-5', 'order AP')
+SHARES = ('AP', 'accuracy', 'top-1', 'top-5', 'order AP', 'share', 'energy ratio')
 BAND_MARGIN = 0.03
 
 
@@ -70,7 +70,19 @@ def table(outcome: Outcome) -> Table:
     for line in outcome.lines:
         for i, figure in enumerate(line.report.figures):
             found.add_row(line.label if i == 0 else '', *_cells(line, figure, i == 0))
+    for line, _ in one.absent:
+        for i, (name, said) in enumerate(line.paper or ((one.figure, '–'),)):
+            told = 'not measured' if i == 0 else '–'
+            found.add_row(line.label if i == 0 else '', name, told, '', '', '', said, '', '')
     return found
+
+
+def absences(outcome: Outcome) -> list[str]:
+    """Return why lines were not measured, a sentence a reason."""
+    reasons: dict[str, list[str]] = {}
+    for line, why in outcome.experiment.absent:
+        reasons.setdefault(why, []).append(line.label)
+    return [f'Not measured: {"; ".join(labels)}: {why}.' for why, labels in reasons.items()]
 
 
 def report_table(report: TaskReport, title: str = '') -> Table:

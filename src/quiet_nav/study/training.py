@@ -26,13 +26,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.augment import DistractorBank, SYNTHETIC
+from quiet_nav.learning.augment import DistractorBank, SYNTHETIC, TEST_PART, TRAIN_PART
 from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
-from quiet_nav.study.energy import energy
+from quiet_nav.study.energy import MEASURES
 from quiet_nav.study.experiments import Experiment, IMAGENET, SUBSETS, Training
 from quiet_nav.study.predictions import Predictions
-from quiet_nav.study.run import unserved
-from quiet_nav.study.scores import TaskReport
+from quiet_nav.study.run import Found, unserved
 
 if TYPE_CHECKING:
     from quiet_nav.learning.recipe import Recipe
@@ -93,7 +92,7 @@ class TaskRunner:
             recipe['augment'].pop('distractors')
             folder = self.events
             named = sorted(p.name for p in folder.glob('event-*')) if folder else [SYNTHETIC]
-            said['events'] = named
+            said['events'] = [*named, TRAIN_PART]
         if training.init == IMAGENET:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
         return {**said, 'recipe': recipe}
@@ -122,7 +121,8 @@ class TaskRunner:
         """Look at a subset as training and evaluation will, or evaluation alone."""
         task, root = self._task(training), self.root(subset)
         if training.distractors:
-            DistractorBank.of(self._events)
+            for part in (TRAIN_PART, TEST_PART):
+                DistractorBank.of(self._events + part)
         for split in SPLITS if subset == training.subset else ('train', 'test'):
             task.examples(_campus(root), split, self.seed)
         rooms = self.judged_rooms(training, subset)
@@ -159,14 +159,14 @@ class TaskRunner:
             self.root(subset),
             'test',
             self.seed,
-            distractors=None if snr_db is None else self._events,
+            distractors=None if snr_db is None else self._events + TEST_PART,
             snr_db=snr_db or 0.0,
             rooms=self.judged_rooms(training, subset),
         )
 
-    def measure(self, what: str, subset: str) -> list[tuple[float, str, TaskReport]]:
-        """Return levels by frequency (the only measure that there is)."""
-        return energy(self.data, SUBSETS[subset], self.seed)
+    def measure(self, what: str, subset: str) -> list[Found]:
+        """Return one of ``energy.MEASURES``, a line a frequency."""
+        return MEASURES[what](self.data, SUBSETS[subset], self.seed)
 
     @property
     def _events(self) -> str:
@@ -192,7 +192,7 @@ class TaskRunner:
         if training.distractors:
             augment = dataclasses.replace(
                 found.augment,
-                distractors=self._events,
+                distractors=self._events + TRAIN_PART,
                 distractor_probability=EVENT_SHARE,
                 distractor_snr_db=(-10.0, 30.0),
             )
@@ -207,8 +207,7 @@ def served(
     why = unserved(experiments, runner)
     kept, left = [], []
     for one in experiments:
-        lines = tuple(line for line in one.lines if not why[line])
-        if not one.measures and not lines:
+        if not one.measures and all(why[line] for line in one.lines):
             left.append(f'{one.name}: {why[one.lines[0]]}')
             continue
         if one.measures:
@@ -218,7 +217,7 @@ def served(
                 left.append(f'{one.name}: {error}')
                 continue
         left += [f'{one.name}, {line.label}: {why[line]}' for line in one.lines if why[line]]
-        kept.append(dataclasses.replace(one, lines=lines))
+        kept.append(one.without(why))
     if not kept:
         raise QuietNavError('the data serve no experiment: ' + '; '.join(left))
     return kept, left

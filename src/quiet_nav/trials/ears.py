@@ -39,7 +39,7 @@ from quiet_nav.sound.windows import WINDOW_S
 #: Ears that need no sound.
 DETECTORS = ('ideal', 'error-prone')
 CONTEXTS = ('full', 'other-ears', 'reference', 'alone')
-DISTURBANCES = ('none', 'distractors', 'gains', 'ventilation')
+DISTURBANCES = ('none', 'distractors', 'gains', 'ventilation', 'silence')
 _WINDOW_NS = round(WINDOW_S * 1e9)
 _GRID_M = np.linspace(0.02, 3.0, 150)
 #: A point at an edge lies in the nearer bin: a wall at 0.5 m is near.
@@ -110,6 +110,11 @@ def check_ears(
         raise QuietNavError(
             f'the detector {INTERFERENCE} hears by the own sound alone, and there is none; give '
             'own sound: dB over the ambience, or a robot profile'
+        )
+    if disturbance == 'silence' and own_sound == 'none':
+        raise QuietNavError(
+            'disturbance silence: nothing is left to hear by; give own sound: dB over the ambience '
+            'that there would be, or a robot profile'
         )
     heard = waves or (disturbance, context, own_sound) != ('none', 'full', 'none')
     if detector in DETECTORS and heard:

@@ -150,8 +150,9 @@ def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool
     Return the scene of a trial: sources, levels and what disturbs, all drawn from ``seed``.
 
     disturbance: 'none'; 'distractors': events as loud as the ambience; 'gains': microphones
-    unequal by up to 3 dB; 'ventilation': the loudest of several sources stops half way. slow: the
-    robot turns to listen, so half way is later.
+    unequal by up to 3 dB; 'ventilation': the loudest of several sources stops half way;
+    'silence': the room has no sound of its own. slow: the robot turns to listen, so half way is
+    later.
     """
     rng = np.random.default_rng(np.random.SeedSequence(list(seed)))
     even = SceneRanges(gain_spread_db=UNEQUAL_GAINS_DB if disturbance == 'gains' else 0.0)
@@ -159,6 +160,8 @@ def scene_of_trial(plan: Plan, seed: Sequence[int], disturbance: str, slow: bool
         # With one source alone nothing would be left to hear by.
         even = replace(even, sources=(2, even.sources[1]))
     scene = scene_in_plan(plan, int(rng.integers(2**31)), even)
+    if disturbance == 'silence':
+        return scene.silent()
     if disturbance == 'distractors':
         return replace(scene, events=_events(scene, rng))
     if disturbance == 'ventilation':

@@ -131,6 +131,8 @@ def plot_fig_10(path: Path, results: Sequence[TrialResult]) -> None:
                 )  # fmt: skip
         axes.set_xticks(range(4), [*HEADING_TITLES.values(), 'all'])
         axes.set_ylabel('% of the track')
+        if paper:
+            axes.set_xlabel("start heading; floor plans: classroom the paper's, other rooms ours")
         axes.set_ylim(0, 105)
         axes.legend(fontsize=8, loc='lower center', bbox_to_anchor=(0.5, 1.0), ncols=2)
 

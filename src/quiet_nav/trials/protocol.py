@@ -51,7 +51,7 @@ from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
 from quiet_nav.trials.failing import FailingOdometry, failure_of_trial
 from quiet_nav.trials.hearing import RANDOM_WEIGHTS
 
-#: The rooms of Fig. 10, the classroom of Fig. 9 first.
+#: The classroom of Fig. 9, which is the paper's plan, and three rooms for Fig. 10, which are ours.
 PAPER_ROOMS = ('classroom', 'seminar_room', 'laboratory', 'lounge')
 HEADINGS = ('left', 'straight', 'right')
 TICK_S = 0.05
@@ -359,8 +359,9 @@ class _Drive:
             return TrialOutcome.COLLISION
         if not self._track.contains(x, y):
             return TrialOutcome.LEFT_TRACK
-        self.distance_m = max(self.distance_m, self._track.progress(x, y))
-        if self._track.reached(x, y):
+        along = self._track.progress(x, y)
+        self.distance_m = max(self.distance_m, along)
+        if self._track.at_end(along):
             self.distance_m = self._track.length_m
             return TrialOutcome.DESTINATION
         return None

@@ -26,6 +26,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.trials.protocol import TrialRequest, TrialResult
 from quiet_nav.trials.sweep import Sweep
 
+#: Trials a room that p is chosen on where the sweep has the paper's number: each start once.
+TUNING_TRIALS = 9
 #: Runs trials, with whatever the caller shows meanwhile.
 Run = Callable[[Sequence[TrialRequest]], Iterable[TrialResult]]
 
@@ -34,7 +36,8 @@ def tuned(sweep: Sweep, candidates: Sequence[float], seeds: Sequence[int], run: 
     """
     Return a sweep with p by room: of the candidates the one with the largest share of the track.
 
-    Algorithm 1 drives the trials of ``seeds`` with each; of equals the smaller p wins.
+    Algorithm 1 drives the trials of ``seeds`` with each, every start pose once unless the sweep has
+    a number of trials; of equals the smaller p wins.
     Source: the paper, A.2 ("For each room, we manually adjusted the threshold p").
     Raises QuietNavError where the seeds are also those of the sweep.
     """
@@ -46,7 +49,10 @@ def tuned(sweep: Sweep, candidates: Sequence[float], seeds: Sequence[int], run: 
         )
     if 'audio' not in sweep.modalities or not {'algorithm1', 'random'} & set(sweep.policies):
         return sweep
-    asked = replace(sweep, policies=('algorithm1',), seeds=tuple(seeds), thresholds={})
+    trials = sweep.trials or TUNING_TRIALS
+    asked = replace(
+        sweep, policies=('algorithm1',), seeds=tuple(seeds), trials=trials, thresholds={}
+    )
     shares: dict[str, dict[float, float]] = {room: {} for room in sweep.room_names()}
     for threshold in sorted(candidates):
         results = list(run(asked.one_threshold(threshold).requests()))

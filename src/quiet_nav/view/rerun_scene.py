@@ -149,6 +149,7 @@ class RerunScene:
     def wall_distance(self, time_ns: int, metres: float) -> None:
         """Show what the depth camera saw; infinities and NaN are gaps."""
         rr = self._rr
+        self._strip.saw(metres, time_ns)
         if 'wall distance' not in self._seen:
             style = rr.SeriesLines(colors=[(150, 150, 150)], names=['depth camera'], widths=[1.5])
             self._to.log('distance/camera', style, static=True)

@@ -134,6 +134,7 @@ class Scene:
 
     def wall_distance(self, time_ns: int, metres: float) -> None:
         """Show what the depth camera saw; infinities and NaN are left out."""
+        self._strip.saw(metres, time_ns)
         if math.isfinite(metres):
             self._distance.log({'distance_m': metres}, log_time=time_ns)
 

@@ -25,7 +25,7 @@ from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import Point
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSDurabilityPolicy, QoSProfile
+from rclpy.qos import qos_profile_sensor_data, QoSDurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image, Range
 from std_msgs.msg import ColorRGBA
 from tf2_msgs.msg import TFMessage
@@ -45,6 +45,7 @@ from quiet_nav.perception.display.display import (
 )
 from quiet_nav.perception.display.markers import ReadingMarkers, ShownMarker
 from quiet_nav.perception.display.overlay import ProbabilityStrip
+from quiet_nav.perception.messages import checked_ns
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, Ear, Rig
 from quiet_nav.perception.transforms import Transform
@@ -118,7 +119,7 @@ class NearWallDisplay:
         self._log = log_of(node)
         self._shown = ReadingMarkers(rig)
         self._bridge = None
-        self._images = None
+        self._images = self._distances = None
         self._imaged_s = 0.0
         # The base class's publishers: a lifecycle node's own ones would need managing beside.
         make = node.create_publisher
@@ -145,8 +146,9 @@ class NearWallDisplay:
         """Take everything back from the node."""
         node = self._node
         node.destroy_timer(self._timer)
-        if self._images is not None:
-            node.destroy_subscription(self._images)
+        for taken in (self._images, self._distances):
+            if taken is not None:
+                node.destroy_subscription(taken)
         published = (self._markers, self._range, self._image, self._frames)
         for publisher in (*published, *self._ranges.values()):
             node.destroy_publisher(publisher)
@@ -233,9 +235,13 @@ class NearWallDisplay:
             self._bridge = make_bridge()
             self._imaged_s = time.monotonic()
             self._images = subscribe_images(self._node, self._on_image, *self._source)
+            self._distances = self._node.create_subscription(
+                Range, 'wall_distance', self._on_distance, qos_profile_sensor_data
+            )
         elif not wanted and self._images is not None:
             self._node.destroy_subscription(self._images)
-            self._images = self._bridge = None
+            self._node.destroy_subscription(self._distances)
+            self._images = self._distances = self._bridge = None
 
     def _show_blind(self, readings: Sequence[NearWallReading]) -> None:
         """Where somebody looks and no camera is there, show the strips alone."""
@@ -247,6 +253,10 @@ class NearWallDisplay:
             drawn = self._strip.alone()
         stamp = ns_to_stamp(max(reading.end_ns for reading in readings))
         self._image.publish(image_to_msg(drawn, 'rgb8', stamp, self._base_frame))
+
+    def _on_distance(self, message: Range) -> None:
+        with self._lock:
+            self._strip.saw(message.range, checked_ns(message.header.stamp, 'wall_distance'))
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._imaged_s = time.monotonic()

@@ -19,16 +19,22 @@ from __future__ import annotations
 
 from collections import deque
 from functools import cache
+import math
 from typing import Any
 
 import numpy as np
 
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import colours, is_near, label, NEAR_PROBABILITY
-from quiet_nav.perception.readings import NearWallReading
+from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 
-#: Border of an image with a near wall: blue of Okabe and Ito's colors, red, green, blue.
-NEAR_COLOUR = (0, 114, 178)
+#: Border where the depth camera says how far the wall ahead is: blue where the newest reading of
+#: the front agrees, red where it does not (red, green, blue).
+RIGHT_COLOUR, WRONG_COLOUR = (0, 114, 178), (214, 39, 40)
+#: ... and where nothing does: orange while a wall is near by the newest readings, else green.
+NEAR_COLOUR, CLEAR_COLOUR = (230, 159, 0), (0, 158, 115)
+#: What the depth camera saw counts for a reading whose window ended so little before or after.
+TRUTH_WITHIN_S = 1.0
 #: Strips from top to bottom.
 ORDER = (Side.FRONT, Side.LEFT, Side.RIGHT, Side.BACK)
 #: A row is this share of the image: an image of 480 rows that is shown 270 high, as RViz does, has
@@ -47,11 +53,18 @@ class ProbabilityStrip:
     """
     The last probabilities of every side, one column a reading, the newest at the right.
 
-    length: readings kept a side. threshold: from this probability on the border is drawn.
+    length: readings kept a side. threshold: from this probability on a wall counts as near.
+    camera: the side that the depth camera looks to.
     """
 
-    def __init__(self, length: int = 120, threshold: float = NEAR_PROBABILITY) -> None:
-        self._length, self._threshold = length, threshold
+    def __init__(
+        self,
+        length: int = 120,
+        threshold: float = NEAR_PROBABILITY,
+        camera: Side = Side.FRONT,
+    ) -> None:
+        self._length, self._threshold, self._camera = length, threshold, camera
+        self._seen: tuple[float, int] | None = None
         self._said: dict[Side, deque[float]] = {}
         self._ends: dict[Side, deque[int]] = {}
         self.newest: dict[Side, NearWallReading] = {}
@@ -67,6 +80,21 @@ class ProbabilityStrip:
         return any(is_near(reading, self._threshold) for reading in self.newest.values())
 
     @property
+    def right(self) -> bool | None:
+        """
+        Whether the newest reading of the camera's side agrees with what the depth camera saw.
+
+        None where there is no valid reading of it, or no distance of about the same time.
+        """
+        reading = self.newest.get(self._camera)
+        if reading is None or not reading.valid or self._seen is None:
+            return None
+        distance_m, time_ns = self._seen
+        if abs(time_ns - reading.end_ns) > TRUTH_WITHIN_S * 1e9:
+            return None
+        return is_near(reading, self._threshold) == (distance_m <= NEAR_WALL_M)
+
+    @property
     def covered_s(self) -> float:
         """The time from the oldest reading that is kept to the newest, in seconds."""
         ends = [(kept[0], kept[-1]) for kept in self._ends.values()]
@@ -78,6 +106,10 @@ class ProbabilityStrip:
         said.append(reading.probability if reading.valid else np.nan)
         self._ends.setdefault(reading.side, deque(maxlen=self._length)).append(reading.end_ns)
         self.newest[reading.side] = reading
+
+    def saw(self, distance_m: float, time_ns: int) -> None:
+        """Take the distance of the wall ahead by the depth camera; infinite: none in its range."""
+        self._seen = None if math.isnan(distance_m) else (distance_m, time_ns)
 
     def row_height(self, image_height: int) -> int:
         """Return the height of one side's strip in an image so high, in pixels."""
@@ -112,11 +144,21 @@ class ProbabilityStrip:
                 said = label(reading) if reading.valid else '-'
                 texts.append((f'{side.name.lower()} {said}', (row // 3, at)))
             texts += self._legend(drawn, row)
-        if self.near:
+        border = self._border()
+        if border is not None:
             edge = max(min(height, width) // 60, 2)
             for part in (drawn[:edge], drawn[-edge:], drawn[:, :edge], drawn[:, -edge:]):
-                part[:] = NEAR_COLOUR
+                part[:] = border
         return _written(drawn, texts, row)
+
+    def _border(self) -> tuple[int, int, int] | None:
+        """Return the color of the border, None where no side has a valid reading."""
+        right = self.right
+        if right is not None:
+            return RIGHT_COLOUR if right else WRONG_COLOUR
+        if not any(reading.valid for reading in self.newest.values()):
+            return None
+        return NEAR_COLOUR if self.near else CLEAR_COLOUR
 
     def _fill(self, strip: np.ndarray, side: Side) -> None:
         said = np.array(self._said[side])

@@ -43,7 +43,7 @@ from quiet_nav.streams import generator
 #: What requests have had since later than the first campuses.
 _LATER = (
     *('test_only', 'cut', 'hard', 'most_sources', 'own_sound', 'own_level_db', 'silent_rooms'),
-    *('robot', 'waves'),
+    *('robot', 'waves', 'directional'),
 )
 #: A campus of a thousand rooms has as much to say.
 _MOST_MANIFEST = 32 * MEBIBYTE
@@ -155,7 +155,7 @@ def _portable(request: CampusRequest) -> dict[str, object]:
         for name in kind.OPTIONS if request.kind != kind.NAME else ():
             portable.pop(name)
     for name in _LATER:
-        if portable[name] == getattr(CampusRequest, name):
+        if name in portable and portable[name] == getattr(CampusRequest, name):
             # Campuses from before there was this can still be gone on with.
             portable.pop(name)
     # Those from before there was anything but plain rooms, too.

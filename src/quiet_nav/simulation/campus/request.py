@@ -44,7 +44,8 @@ class CampusRequest:
     first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the
     ambience at its ears (least, most); silent_rooms: share in which it is heard alone. robot: file
     of its profile, '' for robots that are drawn. waves: share of rooms
-    whose band below 700 Hz is solved by waves.
+    whose band below 700 Hz is solved by waves. directional: the microphone is a cardioid that is
+    turned as the recorder is (``dense``), as the paper's; else it hears all around.
     """
 
     kind: str
@@ -69,6 +70,7 @@ class CampusRequest:
     silent_rooms: float = 0.0
     robot: str = ''
     waves: float = 0.0
+    directional: bool = False
 
     def __post_init__(self) -> None:
         if self.rooms < 1:
@@ -93,6 +95,8 @@ class CampusRequest:
             raise QuietNavError(f'at most {self.most_sources} sources; expected 1 or more')
         if not 0.05 <= self.camera_height <= 2.0:
             raise QuietNavError(f'camera height {self.camera_height} m; expected 0.05 to 2')
+        if self.directional and self.kind != 'dense':
+            raise QuietNavError(f'directional: of kind dense alone, not of {self.kind}')
         if not 0.0 <= self.facing_within_deg < 90.0:
             raise QuietNavError(f'facing within {self.facing_within_deg} degrees; expected 0 to 90')
 

@@ -63,14 +63,16 @@ class SimulatedWorld:
         seed: int,
         settings: RobotSettings | None = None,
         mount: Mount | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
+        """hearing: of the scene where it is not by image sources alone."""
         self.plan = plan
         self.rig = rig
         self.time_ns = 0
         streams = np.random.SeedSequence(seed).spawn(3)
         self._robot_seed, self._room_seed, self._image_seed = streams
         self.robot = SimulatedRobot(plan, pose, np.random.default_rng(self._robot_seed), settings)
-        self._ears = StreamingEars(Hearing(scene), rig)
+        self._ears = StreamingEars(hearing or Hearing(scene), rig)
         self._mount = mount or Mount()
         self._camera: RoomCamera | None = None
         self._active: list[bool] = []

@@ -151,7 +151,11 @@ class Track:
 
     def reached(self, x: float, y: float) -> bool:
         """Return whether a point on the strip is at or beyond the destination line."""
-        return self.contains(x, y) and self.progress(x, y) >= self.length_m - 1e-6
+        return self.contains(x, y) and self.at_end(self.progress(x, y))
+
+    def at_end(self, along_m: float) -> bool:
+        """Return whether so far along the center line is at its end."""
+        return along_m >= self.length_m - 1e-6
 
     def mirrored(self, axis: float) -> Track:
         """Return the track of a room mirrored by x -> axis - x; start headings stay as named."""

@@ -61,6 +61,10 @@ class Scene:
     own: OwnSound | None = None
     real_microphones: bool = False
 
+    def silent(self) -> Scene:
+        """Return it without ambience and events; levels still refer to what there was."""
+        return replace(self, sources=(), events=())
+
 
 @dataclass(frozen=True)
 class SceneRanges:

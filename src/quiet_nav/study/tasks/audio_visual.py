@@ -33,6 +33,8 @@ from quiet_nav.study.tasks.heads import EMBEDDING, mlp
 from quiet_nav.study.tasks.pairs import Paired
 from quiet_nav.study.tasks.task import Example, Task
 
+#: Variants of both tasks: ours, and the form of the paper (4.4, Fig. 15).
+OURS, PAPER = 'with the product', 'as in the paper'
 #: Pairings in which image and sound stand in one order.
 _IN_ORDER = tuple(float(image == sound) for image, sound in PAIRINGS)
 
@@ -45,11 +47,13 @@ class AVSync(Task):
     recording), so that knowing the room does not help. A training example has two places, each
     sound with each image: from one sound and one image at a time nothing was learned, since one
     sound alone hardly says how far the wall is; which of two is nearer it does.
+    As in the paper it has one sound and one image, half of them shifted, features side by side.
     """
 
     NAME = 'av-sync'
     FAMILY = 'av'
     INPUTS = ('both',)
+    VARIANTS = (OURS, PAPER)
     needs = ', each with two places'
 
     def __init__(self, *args: object) -> None:
@@ -63,7 +67,7 @@ class AVSync(Task):
         for room, rows in rooms.items():
             for row in rows:
                 other = _another(row, rows, rng)
-                if split == 'train':
+                if split == 'train' and self.variant == OURS:
                     found.append(_two_places(row, other))
                     continue
                 found += [Example(room, (row,), (row,), 1.0), Example(room, (row,), (other,), 0.0)]
@@ -73,10 +77,13 @@ class AVSync(Task):
 
     def draw(self, example: Example, data: TaskData, rng: np.random.Generator) -> Example:
         row = example.sounds[0]
-        return _two_places(row, _another(row, self._others[example.room], rng))
+        other = _another(row, self._others[example.room], rng)
+        if self.variant == OURS:
+            return _two_places(row, other)
+        return example if example.target else dataclasses.replace(example, images=(other,))
 
     def head(self, modalities: int) -> nn.Module:
-        return Matched()
+        return Matched(product=self.variant == OURS)
 
     def loss(self, output: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         """Return that of single pairs or, of two places, that and of which is whose."""
@@ -91,6 +98,8 @@ class AVSync(Task):
         self, output: np.ndarray, examples: Sequence[Example], train: Sequence[Example]
     ) -> Predictions:
         found = super().predictions(output, examples, train)
+        if self.variant == PAPER:
+            return found
         return dataclasses.replace(found, train_target=np.tile(_IN_ORDER, len(train)))
 
 
@@ -100,6 +109,7 @@ class AVOrder(Paired):
     NAME = 'av-order'
     FAMILY = 'av'
     INPUTS = ('both',)
+    VARIANTS = (OURS, PAPER)
 
     def target(self, first_m: float, second_m: float) -> float:
         return float(first_m < second_m)
@@ -109,7 +119,7 @@ class AVOrder(Paired):
         return len(PAIRINGS)
 
     def head(self, modalities: int) -> nn.Module:
-        return Pairings()
+        return Pairings(product=self.variant == OURS)
 
     def loss(self, output: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         truth = output.new_tensor(_IN_ORDER).expand_as(output)
@@ -141,24 +151,26 @@ class Match(nn.Module):
     """
     Whether what was seen and what was heard, (N, 128) each, go together: a logit (N, 1).
 
-    Their product goes in beside them: whether two things agree is hard to begin to learn from the
-    two alone, as the authors' 256-128-1 has it.
+    product: that of both goes in beside them. Whether two things agree is hard to begin to learn
+    from the two alone, as the authors' 256-128-1 has it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, product: bool = True) -> None:
         super().__init__()
-        self.layers = mlp(3 * EMBEDDING, 1)
+        self.product = product
+        self.layers = mlp((3 if product else 2) * EMBEDDING, 1)
 
     def forward(self, seen: torch.Tensor, heard: torch.Tensor) -> torch.Tensor:
-        return self.layers(torch.cat([seen, heard, seen * heard], dim=-1))
+        both = [seen, heard, seen * heard] if self.product else [seen, heard]
+        return self.layers(torch.cat(both, dim=-1))
 
 
 class Matched(nn.Module):
     """Images and sounds of one place, (N, 1), or each with each of two, (N, 4): ``PAIRINGS``."""
 
-    def __init__(self) -> None:
+    def __init__(self, product: bool = True) -> None:
         super().__init__()
-        self.match = Match()
+        self.match = Match(product)
 
     def forward(
         self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]
@@ -172,11 +184,11 @@ class Matched(nn.Module):
 class Pairings(nn.Module):
     """Sounds in either order, images in either order, and whether the orders are one."""
 
-    def __init__(self) -> None:
+    def __init__(self, product: bool = True) -> None:
         super().__init__()
         self.sounds = mlp(2 * EMBEDDING, EMBEDDING)
         self.images = mlp(2 * EMBEDDING, EMBEDDING)
-        self.match = Match()
+        self.match = Match(product)
 
     def forward(
         self, views: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]

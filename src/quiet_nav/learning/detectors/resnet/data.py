@@ -26,13 +26,13 @@ from torch.utils.data import Dataset
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.learning.detectors.resnet.images import ImageAugment, ImageCache, to_tensor
-from quiet_nav.learning.detectors.vggish.data import distance_bin, negatives_over_positives
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.learning.row_dataset import distance_bin, RowDataset
 from quiet_nav.quiet_campus.lists import image_rows, load_splits, Row
 from quiet_nav.quiet_campus.rows import with_distance
 
 
-class ImageDataset(Dataset):
+class ImageDataset(RowDataset, Dataset):
     """
     Rows as images: dicts of ``image`` uint8 (3, size, size), ``near``, ``distance_bin``.
 
@@ -47,14 +47,6 @@ class ImageDataset(Dataset):
         self.seed = recipe.seed
         self.augment = ImageAugment(recipe.image) if training else None
         self.cache = ImageCache(recipe.data.cache_mb, recipe.image.size)
-
-    def __len__(self) -> int:
-        return len(self.rows) * self.repeat
-
-    @property
-    def positive_weight(self) -> float:
-        """Negatives over positives."""
-        return negatives_over_positives(self.rows)
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
         epoch, index = item if isinstance(item, tuple) else (0, item)

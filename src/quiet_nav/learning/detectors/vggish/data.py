@@ -31,31 +31,11 @@ from quiet_nav.learning.augment import Augment, hide_bands
 from quiet_nav.learning.detectors.vggish.options import VggishOptions
 from quiet_nav.learning.log_mels import CLIP_FRAMES, FRAMES_PER_S, LogMels
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.distance_bins import STANDARD_BINS
+from quiet_nav.learning.row_dataset import distance_bin, RowDataset
 from quiet_nav.quiet_campus.lists import campuses, load_splits, Row, SPLITS, Splits
 from quiet_nav.quiet_campus.rows import duration_s, read_audio
 from quiet_nav.sound.logmel import MEL_BANDS
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES, SAMPLE_RATE
-
-#: Label of a distance that is not known; the loss leaves it out.
-UNKNOWN_BIN = -1
-
-
-def distance_bin(distance_m: float) -> int:
-    """Return the number of the distance bin, the last for farther, -1 for NaN."""
-    if math.isnan(distance_m):
-        return UNKNOWN_BIN
-    return int(STANDARD_BINS.bin_of(distance_m))
-
-
-def negatives_over_positives(rows: Sequence[Row]) -> float:
-    """Return what a positive weighs in the loss; QuietNavError where a class is missing."""
-    positives = sum(bool(row.near) for row in rows)
-    if positives in (0, len(rows)):
-        raise QuietNavError(
-            f'{positives} of {len(rows)} rows are near a wall: both classes are needed'
-        )
-    return (len(rows) - positives) / positives
 
 
 class AudioCache:
@@ -81,7 +61,7 @@ class AudioCache:
         return piece if len(piece) == samples else np.resize(piece, samples)
 
 
-class ClipDataset(Dataset):
+class ClipDataset(RowDataset, Dataset):
     """
     Rows as clips: dicts of ``audio`` (15360,), ``near``, ``distance_bin``, ``keep`` (64,).
 
@@ -100,14 +80,6 @@ class ClipDataset(Dataset):
         self.augment = Augment(recipe.augment) if training else None
         self.cache = AudioCache(recipe.data.cache_mb)
         self.lengths: dict[Path, float] = {}
-
-    def __len__(self) -> int:
-        return len(self.rows) * self.repeat
-
-    @property
-    def positive_weight(self) -> float:
-        """Negatives over positives."""
-        return negatives_over_positives(self.rows)
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
         epoch, index = item if isinstance(item, tuple) else (0, item)
@@ -171,7 +143,7 @@ class EpochSampler(Sampler):
         return 0, 1
 
 
-class LogMelDataset(Dataset):
+class LogMelDataset(RowDataset, Dataset):
     """
     Places as clips of log-mel: dicts of ``log_mel`` (96, 64), ``near``, ``distance_bin``.
 
@@ -197,14 +169,6 @@ class LogMelDataset(Dataset):
         self.augment = Augment(recipe.augment) if training else None
         self.equaliser_db = VggishOptions.of(recipe.network).equaliser_db
         self.log_mels = LogMels(recipe.data.cache_mb)
-
-    def __len__(self) -> int:
-        return len(self.rows) * self.repeat
-
-    @property
-    def positive_weight(self) -> float:
-        """Negatives over positives."""
-        return negatives_over_positives(self.rows)
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
         epoch, index = item if isinstance(item, tuple) else (0, item)

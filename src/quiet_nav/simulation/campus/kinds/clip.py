@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.readings import NEAR_WALL_M
 from quiet_nav.quiet_campus.annotation import Annotation
 from quiet_nav.quiet_campus.folders import (
@@ -55,10 +56,19 @@ class ClipKind(CampusKind):
     def write(self, folder: Path, room: RoomPlan, request: CampusRequest) -> None:
         """Record every place; an image beside it where the request has images."""
         mics = np.array([[place.pose.x, place.pose.y, place.height] for place in room.places])
-        hearing = hearing_of(room, mics)
+        looks = np.array([_look(place.pose) for place in room.places])
+        hearing = hearing_of(room, mics, looks if request.directional else None)
         camera = Camera(room) if request.images else None
         for place in room.places:
-            write_clip(folder / place.name, place, room, hearing, camera, request.plain)
+            write_clip(
+                folder / place.name,
+                place,
+                room,
+                hearing,
+                camera,
+                request.plain,
+                request.directional,
+            )
 
     def is_near(self, said: Annotation) -> bool | None:
         """Return how the lists call a place; None leaves it out."""
@@ -79,9 +89,10 @@ def write_clip(
     hearing: Hearing,
     camera: Camera | None,
     plain: bool,
+    directional: bool = False,
 ) -> None:
     """
-    Record one place.
+    Record one place; directional: by a cardioid that is turned to the place's heading.
 
     Where a robot is heard it carries the microphone in front of it; ``fingerprint.wav`` is then
     what the microphone hears of it, as high, far from any wall.
@@ -91,7 +102,8 @@ def write_clip(
     mic = np.array([[pose.x, pose.y, place.height]])
     start, count = samples_of(place)
     robot = carrier(pose)
-    heard = hearing.microphones(mic, start, count, robot=robot)
+    look = _look(pose)[None] if directional else np.zeros((1, 3))
+    heard = hearing.microphones(mic, start, count, look, robot=robot)
     write_sound(folder / 'sound.wav', heard[0])
     distance = scene.room.surface_along(mic[0], pose.yaw)
     annotation = {
@@ -107,7 +119,7 @@ def write_clip(
     }
     if not plain:
         annotation['near'] = distance <= NEAR_WALL_M
-    ears = RobotEars.seen_from(robot, mic, np.zeros((1, 3)), [0])
+    ears = RobotEars.seen_from(robot, mic, look, [0])
     own = own_said(room, hearing, robot, ears, {'sound.wav': (start, count)})
     if own is not None:
         annotation['own sound'] = own
@@ -119,3 +131,8 @@ def write_clip(
         write_color(folder / 'RGB.png', image)
         annotation['Max depth in map'] = write_static_depth(folder / 'Depth.png', depth)
     write_annotation(folder / 'annotation.json', annotation)
+
+
+def _look(pose: Pose2D) -> np.ndarray:
+    """Return the direction that a place faces, (3,)."""
+    return np.array([np.cos(pose.yaw), np.sin(pose.yaw), 0.0])

@@ -34,6 +34,7 @@ class DenseKind(ClipKind):
 
     NAME = 'dense'
     SUBSET = SUBSETS['dense']
+    OPTIONS = ('directional',)
 
     def places(
         self,
