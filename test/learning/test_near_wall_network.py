@@ -21,16 +21,15 @@ import pytest
 from robots import write_robots
 import torch
 
+from quiet_nav.learning.detectors.context.frontend import coherence, log_power
 from quiet_nav.learning.detectors.context.network import ContextVggish
 from quiet_nav.learning.detectors.near_wall.data import near_wall_datasets
 from quiet_nav.learning.detectors.near_wall.frontend import (
     banded,
-    coherence,
     Comparison,
     cross_power,
     FrameSpectra,
     grouped_fingerprint,
-    log_power,
     over_own,
 )
 from quiet_nav.learning.detectors.near_wall.network import (

@@ -21,6 +21,7 @@ import scipy.signal
 import torch
 from torch import nn
 
+from quiet_nav.learning.detectors.context.frontend import LOG_BIAS
 from quiet_nav.perception.bands import (
     BANDS,
     centres_hz,
@@ -33,10 +34,6 @@ from quiet_nav.perception.bands import (
 )
 from quiet_nav.perception.context import FRAME_SAMPLES, HOP_SAMPLES, SLOTS
 
-#: Power below this is nothing: about -130 dBFS a band.
-FLOOR = 1e-13
-#: Mean of the logarithm of a periodogram's ordinate below the logarithm of its mean (Euler).
-LOG_BIAS = 0.5772
 #: Single bins, of which room modes are made.
 FINE_BANDS = LAYOUT[0][0]
 _HALF = FRAME_SAMPLES // 2
@@ -89,28 +86,6 @@ def cross_power(
     """
     (a, b), (c, d) = one, other
     return torch.stack([banded(a * c + b * d), banded(a * d - b * c)], dim=-2)
-
-
-def coherence(cross: torch.Tensor, power: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Return the coherence, complex, (..., 2, 272), of averages of cross power and both powers."""
-    return cross / torch.sqrt((power + FLOOR) * (other + FLOOR))[..., None, :]
-
-
-def log_power(power: torch.Tensor) -> torch.Tensor:
-    """Return the natural logarithm of power with a floor."""
-    return torch.log(power + FLOOR)
-
-
-def transient(frames_power: torch.Tensor) -> torch.Tensor:
-    """
-    Return how much louder bursts make the mean than the frames are, (E,), 0 for steady noise.
-
-    The logarithm of the mean power over frames minus the mean of the logarithms, corrected for
-    noise, mean over the single bins; in nepers of power.
-    """
-    fine = frames_power[..., :FINE_BANDS]
-    excess = log_power(fine.mean(1)) - log_power(fine).mean(1)
-    return (excess - LOG_BIAS).mean(-1)
 
 
 def over_own(spectrum: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

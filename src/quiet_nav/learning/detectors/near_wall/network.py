@@ -22,15 +22,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from quiet_nav.learning.detectors.context.frontend import coherence, log_power, transient
 from quiet_nav.learning.detectors.near_wall.frontend import (
     banded,
-    coherence,
     Comparison,
     cross_power,
     FrameSpectra,
     grouped_fingerprint,
-    log_power,
-    transient,
 )
 from quiet_nav.learning.detectors.vggish.network import LAYOUT, Logits, scaled
 from quiet_nav.perception.bands import BANDS, centres_hz
