@@ -76,8 +76,8 @@ class Options:
     sources is that of the simulation. hum, switching, drifting: shares of sources with hum,
     of those that come and go, and of scenes whose sources drift.
     gain_db, mismatch: of the ears, dB and nepers. change: of the sources' color between listens,
-    nepers. drop_*: contexts withheld. alike: share of references of places like the one asked
-    about; *_places: in a reference. ahead: share of the third ear as the one asked about where all
+    nepers. ``drop_*``: contexts withheld. alike: share of references of places like the one asked
+    about; ``*_places``: in a reference. ahead: share of the third ear as the one asked about where all
     are there. look: share of listens with all ears where the rig turns by 180 degrees and listens
     again. coherence: share of listens whose coherence between the ears is given; delay_us: up to
     so many microseconds an ear is late. fingerprint: share of noisy robots with one; calibrated:

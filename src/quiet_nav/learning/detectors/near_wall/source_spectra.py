@@ -75,7 +75,7 @@ def draw_spectra(seed: int, count: int) -> SourceSpectra:
 
 def smooth_curves(rng: np.random.Generator, *shape: int) -> np.ndarray:
     """
-    Return random smooth curves over the bands, float32, (*shape, B), of unit variance.
+    Return random smooth curves over the bands, float32, ``(*shape, B)``, of unit variance.
 
     Straight between eight knots, half of them evenly spaced in the logarithm of frequency and half
     in frequency, as what changes in a source and in a microphone is.
