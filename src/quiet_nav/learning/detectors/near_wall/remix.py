@@ -72,16 +72,15 @@ class Options:
     own_sound: share of scenes in which the robot is heard, own_level_db over the ambience at its
     ears, far from walls; silent_rooms: share in which it is heard alone. own_drift_db: how far it
     changes from place to place at most, standard deviation.
-    level_dbfs, mic_noise_dbfs: of the ambience and of the microphones. slope of what is drawn of
-    sources is that of the simulation. hum, switching, drifting: shares of sources with hum,
-    of those that come and go, and of scenes whose sources drift.
+    level_dbfs, mic_noise_dbfs: of the ambience and of the microphones. hum, switching, drifting:
+    shares of sources with hum, of those that come and go, and of scenes whose sources drift.
     gain_db, mismatch: of the ears, dB and nepers. change: of the sources' color between listens,
     nepers. ``drop_*``: contexts withheld. alike: share of references of places like the one asked
-    about; ``*_places``: in a reference. ahead: share of the third ear as the one asked about where all
-    are there. look: share of listens with all ears where the rig turns by 180 degrees and listens
-    again. coherence: share of listens whose coherence between the ears is given; delay_us: up to
-    so many microseconds an ear is late. fingerprint: share of noisy robots with one; calibrated:
-    share of these made on purpose in the open, aged: by up to so many nepers.
+    about; ``*_places``: in a reference. ahead: share of the third ear as the one asked about where
+    all are there. look: share of listens with all ears where the rig turns by 180 degrees and
+    listens again. coherence: share of listens whose coherence between the ears is given; delay_us:
+    up to so many microseconds an ear is late. fingerprint: share of noisy robots with one;
+    calibrated: share of these made on purpose in the open, aged: by up to so many nepers.
     """
 
     scene: int = 16
