@@ -14,7 +14,7 @@
 # limitations under the License.
 
 """
-Microphone and near_wall in two processes or in one, with rclpy's ordinary or its events executor.
+Microphone and near_wall in two processes or in one, by the ordinary or the events executor.
 
 Run as `python benchmarks/bench_process.py [--seconds 30] [--rig pair]` after `. ./env.sh`. The
 microphone plays noise in real time; CPU is what the kernel charged all processes between two
@@ -28,11 +28,9 @@ from collections.abc import Sequence
 import contextlib
 import os
 from pathlib import Path
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from bench_node import Counter, cpu_s, RATE
@@ -44,32 +42,7 @@ import soundfile
 from quiet_nav.perception.rig import find_rig
 
 EXECUTORS = ('ordinary', 'events')
-TOGETHER = ((('microphone',), ('near_wall',)), (('microphone', 'near_wall'),))
-
-
-def be(executor_kind: str, nodes: Sequence[str], arguments: Sequence[str]) -> None:
-    """Run nodes in this process until SIGTERM."""
-    import rclpy
-    from rclpy.executors import SingleThreadedExecutor
-    from rclpy.experimental import EventsExecutor
-    from rclpy.signals import SignalHandlerOptions
-
-    from quiet_nav.nodes.microphone import Microphone
-    from quiet_nav.nodes.near_wall.node import NearWallNode
-
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    rclpy.init(args=['bench', *arguments], signal_handler_options=SignalHandlerOptions.NO)
-    made = [{'microphone': Microphone, 'near_wall': NearWallNode}[name]() for name in nodes]
-    executor = SingleThreadedExecutor() if executor_kind == 'ordinary' else EventsExecutor()
-    for node in made:
-        executor.add_node(node)
-        if isinstance(node, NearWallNode):
-            node.trigger_configure()
-            node.trigger_activate()
-    threading.Thread(target=executor.spin, daemon=True).start()
-    stop.wait()
-    os._exit(0)
+PROCESSES = (('microphone', 'near_wall'), ('ears',))
 
 
 def pss_mb(process: int) -> float:
@@ -81,15 +54,17 @@ def pss_mb(process: int) -> float:
 
 
 def measured(
-    counter: Counter, groups: Sequence[Sequence[str]], kind: str, arguments: Sequence[str], s: float
+    counter: Counter, names: Sequence[str], arguments: Sequence[str], s: float
 ) -> tuple[float, float, float]:
     """Return CPU in percent of one core, memory in MB and valid readings a second."""
-    own = [sys.executable, __file__, '--be', kind]
     running = [
-        subprocess.Popen([*own, ','.join(group), '--ros-args', *arguments],
-                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for group in groups
-    ]  # fmt: skip
+        subprocess.Popen(
+            [sys.executable, '-m', f'quiet_nav.nodes.{name}', '--ros-args', *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for name in names
+    ]
     try:
         counter.expect_sound()
         # Without a reading the row says so: 0 a second.
@@ -110,9 +85,7 @@ def measured(
 
 
 def main() -> None:
-    if sys.argv[1:2] == ['--be']:
-        be(sys.argv[2], sys.argv[3].split(','), sys.argv[4:])
-        return
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument('--seconds', type=float, default=30.0)
     parser.add_argument('--rounds', type=int, default=2)
@@ -135,14 +108,14 @@ def main() -> None:
             'near_wall:rig': options.rig,
         }
         arguments = [part for name, value in given.items() for part in ('-p', f'{name}:={value}')]
-        for groups in TOGETHER:
+        for names in PROCESSES:
             for kind in EXECUTORS:
+                given = [*arguments, '-p', f'executor:={kind}']
                 found = np.array([
-                    measured(counter, groups, kind, arguments, options.seconds)
-                    for _ in range(options.rounds)
+                    measured(counter, names, given, options.seconds) for _ in range(options.rounds)
                 ])  # fmt: skip
                 columns = [' '.join(f'{value:.1f}' for value in column) for column in found.T]
-                table.add_row(str(len(groups)), kind, *columns)
+                table.add_row(' + '.join(names), kind, *columns)
     console = Console()
     console.width = max(console.width, 100)
     console.print(table)

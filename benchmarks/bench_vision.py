@@ -48,6 +48,8 @@ def plain_session(folder: Path) -> onnxruntime.InferenceSession:
     from quiet_nav.perception.model_metadata import ModelMetadata
 
     class Plain(torch.nn.Module):
+        """The network without its front end."""
+
         def __init__(self) -> None:
             super().__init__()
             self.network = NearWallResnet(1.0)

@@ -18,15 +18,16 @@ for entry in /proc/[0-9]*; do
     found=yes
     node=${command#*/lib/quiet_nav/}
     case ${node%% *} in
-        near_wall | wall_follower) ;;
+        near_wall | wall_follower) name=${node%% *} ;;
+        ears) name=near_wall ;;
         *) continue ;;
     esac
     space=$(grep -oE '__ns:=[^ ]*' <<< "$command" | head -n 1)
     space=${space#__ns:=}
-    state=$(timeout 8 ros2 lifecycle get "${space%/}/${node%% *}" 2>&1)
+    state=$(timeout 8 ros2 lifecycle get "${space%/}/$name" 2>&1)
     case $state in
         active*) ;;
-        *) echo "${node%% *}: $state"; exit 1 ;;
+        *) echo "$name: $state"; exit 1 ;;
     esac
 done
 [ -n "$found" ] || { echo 'no node of quiet_nav runs'; exit 1; }

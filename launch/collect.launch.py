@@ -23,14 +23,17 @@ from launch.actions import DeclareLaunchArgument, ExecuteProcess, OpaqueFunction
 from quiet_nav.errors import QuietNavError
 from quiet_nav.launch_arguments import (
     ALWAYS,
+    apart,
     beginning,
     cameras,
     chosen,
+    ears,
     ends_launch,
     joined,
     log_level,
     microphones,
     ours,
+    RECORDS,
     shared,
     STOP,
     together,
@@ -66,7 +69,7 @@ ARGUMENTS = [
         description='realsense: realsense2_camera; quiet_nav: our node of the same topics, through '
         'pyrealsense2; none: something else publishes the depth images',
     ),
-    *shared('camera_file'),
+    *shared('camera_file', 'use_composition'),
     DeclareLaunchArgument(
         'record_file',
         default_value=str(shared_file('config/record.yaml')),
@@ -136,14 +139,19 @@ def record(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def generate_launch_description() -> LaunchDescription:
     """Return the arguments, the nodes and the recorder."""
+    heard = {'rig': typed('rig'), 'model': typed('model')}
     nodes = [
         *microphones(lambda node: chosen('audio', node), essential=ALWAYS),
         *cameras(depth=True, essential=ALWAYS),
         ours(
             'near_wall',
             'near_wall.yaml',
-            {'rig': typed('rig'), 'model': typed('model')},
+            heard,
+            condition=apart(),
             ros_arguments=log_level(),
+        ),
+        ears(
+            {'microphone': RECORDS, 'near_wall': heard}, essential=ALWAYS, ros_arguments=log_level()
         ),
         ours('wall_distance', ros_arguments=log_level()),
     ]

@@ -22,14 +22,17 @@ from launch.substitutions import LaunchConfiguration
 
 from quiet_nav.launch_arguments import (
     ALWAYS,
+    apart,
     beginning,
     cameras,
     chosen,
     Derived,
+    ears,
     log_level,
     map_and_rviz,
     microphones,
     ours,
+    RECORDS,
     shared,
     together,
     typed,
@@ -54,7 +57,7 @@ ARGUMENTS = [
         'of the same topics, through pyrealsense2; none: something else publishes '
         'camera/camera/color/image_raw',
     ),
-    *shared('camera_file'),
+    *shared('camera_file', 'use_composition'),
     *shared(
         'device', 'channels', 'detector', 'model', 'vision_model', 'autostart', 'drive', 'algorithm'
     ),
@@ -73,6 +76,13 @@ def generate_launch_description() -> LaunchDescription:
     """Return the arguments and the nodes."""
     autostart = typed('autostart', bool)
     senses = Derived(lambda m: m if m in ('audio', 'vision') else 'both', 'modality')
+    heard = {
+        'modality': senses,
+        'rig': typed('rig'),
+        'model': typed('model'),
+        'vision_model': typed('vision_model'),
+        'autostart': autostart,
+    }
     nodes = [
         # With auto and fusion one sense may fail: the other drives on.
         *microphones(hears_by, essential=chosen('modality', 'audio')),
@@ -80,15 +90,13 @@ def generate_launch_description() -> LaunchDescription:
         ours(
             'near_wall',
             'near_wall.yaml',
-            {
-                'modality': senses,
-                'rig': typed('rig'),
-                'model': typed('model'),
-                'vision_model': typed('vision_model'),
-                'autostart': autostart,
-            },
+            heard,
             essential=ALWAYS,
+            condition=apart(),
             ros_arguments=log_level(),
+        ),
+        ears(
+            {'microphone': RECORDS, 'near_wall': heard}, essential=ALWAYS, ros_arguments=log_level()
         ),
         ours(
             'wall_follower',

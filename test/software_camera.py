@@ -154,6 +154,8 @@ def software_context(camera, plugged=lambda: True):
     """Return librealsense's context as if a software camera (None: no camera) were plugged in."""
 
     class Context:
+        """What librealsense calls a context, of one device."""
+
         def query_devices(self):
             return [camera.device] if camera is not None and plugged() else []
 

@@ -146,11 +146,20 @@ def test_a_missing_library_is_one_line_of_the_command(tmp_path):
     assert 'pip install lightning' in done.stderr
 
 
-def executable(folder, script):
+#: What CMake puts before Python where env can.
+WAIT = 'env --block-signal=INT,TERM '
+
+
+def executable(folder, script, python_takes_s=0):
     """Write what CMake makes of cmake/node.in for a Python in a folder with a space."""
     python = folder / 'my robots' / 'python'
     python.parent.mkdir(parents=True)
-    program(python, f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    # A shell would let blocked signals through.
+    program(
+        python,
+        f'#!/usr/bin/env python3\nimport os, sys, time\ntime.sleep({python_takes_s})\n'
+        f'os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])\n',
+    )
     package = folder / 'site' / 'quiet_nav'
     (package / 'nodes').mkdir(parents=True)
     for name in ('__init__.py', 'nodes/__init__.py'):
@@ -160,8 +169,11 @@ def executable(folder, script):
     (package / 'nodes' / 'sleeper.py').write_text(script)
     template = (ROOT / 'cmake' / 'node.in').read_text()
     made = folder / 'my robots' / 'sleeper'
-    text = template.replace('@Python3_EXECUTABLE@', str(python)).replace('@node@', 'sleeper')
-    program(made, text)
+    for name, value in {
+        'Python3_EXECUTABLE': python, 'node': 'sleeper', 'QUIET_NAV_SIGNALS_WAIT': WAIT,
+    }.items():  # fmt: skip
+        template = template.replace(f'@{name}@', str(value))
+    program(made, template)
     return [str(made)], {**os.environ, 'PYTHONPATH': str(folder / 'site')}
 
 
@@ -186,6 +198,21 @@ def test_a_signal_while_a_node_is_loaded_ends_it_without_a_word(tmp_path, number
     ) as process:  # fmt: skip
         assert process.stdout.readline() == 'loading\n'
         time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == ''
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_python_has_begun_ends_the_node_without_a_word(tmp_path, number):
+    if subprocess.run([*WAIT.split(), 'true'], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip('this env blocks no signals')
+    command, environment = executable(tmp_path, 'raise RuntimeError', python_takes_s=0.5)
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:  # fmt: skip
+        time.sleep(0.2)
         process.send_signal(number)
         assert process.wait(30) == 0
         assert process.stderr.read() == ''
@@ -245,6 +272,8 @@ def test_the_image_runs_as_a_user_from_a_named_base():
     assert int(users[-1]) > 0
     assert re.search(r'^ARG ROS_IMAGE=ros:jazzy-\S+-noble$', text, re.M)
     assert 'HEALTHCHECK' in text
+    # By SIGTERM launch would leave its nodes behind, and as the first process not even hear it.
+    assert re.search(r'^STOPSIGNAL SIGINT$', text, re.M)
     for line in re.findall(r'apt-get install.*', text):
         assert '--no-install-recommends' in line
 
@@ -260,9 +289,9 @@ def test_compose_shares_nothing_of_the_host_unless_the_robot_needs_it():
     assert 'privileged' not in robot
 
 
-def test_the_service_tells_launch_alone_and_by_sigint():
+def test_the_service_tells_every_process_and_by_sigint():
     text = (ROOT / 'config' / 'quiet_nav.service').read_text()
-    assert re.search(r'^KillMode=mixed$', text, re.M)
+    assert re.search(r'^KillMode=control-group$', text, re.M)
     assert re.search(r'^KillSignal=SIGINT$', text, re.M)
     assert '--noninteractive' in text
     assert (ROOT / 'launch' / 'wall_follow.launch.py').is_file()

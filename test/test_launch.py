@@ -16,6 +16,7 @@
 """Launch files: what they name exists; and, where launch is installed, they start, drive, stop."""
 
 import ast
+import configparser
 import contextlib
 import importlib
 import itertools
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import time
 
+from bag_recording import Recording, standing
 import pytest
 import yaml
 
@@ -62,8 +64,15 @@ def constant(node):
 
 def our_nodes(path):
     """Yield (executable, names of the parameters given) of the package's own nodes."""
+    named = {
+        target.id: node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for call in calls(path, 'ours'):
-        given = [item for item in call.args[2:3] if isinstance(item, ast.Dict)]
+        given = [named.get(getattr(item, 'id', ''), item) for item in call.args[2:3]]
         yield constant(call.args[0]), {constant(key) for item in given for key in item.keys}
 
 
@@ -204,6 +213,39 @@ def test_a_modality_starts_what_it_needs_and_no_more(modality, wanted, senses):
     found = {node.node_executable: node for node in started(description.entities, context)}
     assert set(found) == wanted
     assert parameter_of(found['near_wall'], 'modality', context) == senses
+
+
+def test_composed_ears_take_what_each_node_would_get_above_every_file(tmp_path):
+    own = tmp_path / 'own.yaml'
+    own.write_text('{}')
+    _, description, context = launch_context(
+        WALL_FOLLOW, use_composition='true', drive='false', namespace='robot1', rig='trio',
+        device='2', params_file=str(own),
+    )  # fmt: skip
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    assert set(found) == {'ears', 'wall_follower'}
+    *files, handed = [
+        Path(item.evaluate(context))
+        for item in found['ears']._Node__parameters
+        if type(item).__name__ == 'ParameterFile'
+    ]
+    assert [path.name for path in files] == [
+        'microphone.yaml', 'near_wall.yaml', 'turtlebot4.yaml', 'own.yaml',
+    ]  # fmt: skip
+    given = yaml.safe_load(handed.read_text())
+    assert given['/robot1/microphone']['ros__parameters'] == {'device': '2', 'channels': 3}
+    assert given['/robot1/near_wall']['ros__parameters']['rig'] == 'trio'
+
+
+@pytest.mark.parametrize(
+    'given', [{'audio': 'audio_capture'}, {'modality': 'auto'}, {'enclaves': '/quiet_nav'}]
+)
+def test_ears_that_cannot_be_composed_are_said_before_anything_starts(given):
+    from quiet_nav.errors import QuietNavError
+
+    _, description, context = launch_context(WALL_FOLLOW, use_composition='true', **given)
+    with pytest.raises(QuietNavError, match=f'use_composition: it takes {next(iter(given))}'):
+        list(started(description.entities, context))
 
 
 def parameter_of(node, name, context):
@@ -419,10 +461,23 @@ class Launched:
     def wait(self, timeout_s=60.0):
         return self.process.wait(timeout_s)
 
+    def signal_all(self, number=signal.SIGINT):
+        """Send a signal to launch and all that it started, as a terminal does."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    @property
+    def alive(self):
+        """Whether a process of the group is left."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
     def kill(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.signal_all(signal.SIGKILL)
+        self.process.wait()
 
 
 @pytest.fixture
@@ -442,6 +497,10 @@ def launched(tmp_path):
 def ended_in_order(run):
     """Assert that a launch ended with 0, and every process of it, without a word in red."""
     assert run.wait() == 0, run.said
+    began = re.findall(r'\[(\S+)\]: process started', run.said)
+    assert sorted(began) == sorted(
+        re.findall(r'\[(\S+)\]: process has finished cleanly', run.said)
+    ), run.said
     for word in ('Traceback', '[ERROR]', '[FATAL]', 'has died', 'never retrieved', 'escalating'):
         assert word not in run.said, run.said
 
@@ -455,8 +514,80 @@ def test_ctrl_c_ends_every_process_in_order(launched, loaded, again):
     run.process.send_signal(signal.SIGINT)
     for _ in range(again):
         time.sleep(0.05)
-        os.killpg(run.process.pid, signal.SIGINT)
+        run.signal_all()
     ended_in_order(run)
+
+
+#: What starts last in a launch, and is there from this line of it on. The commands of rosbag2 are
+#: not to be interrupted while they load: they have said something.
+LAST = {
+    SIMULATE: r'\[follow_wall-\d+\]: process started',
+    REPLAY: r'\[player-\d+\] ',
+    COLLECT: r'\[recorder-\d+\] ',
+}
+
+
+def loaded(launched, path, folder):
+    """Start a launch file without devices; return it once everything of it is there."""
+    arguments = {
+        SIMULATE: {'map': 'true', 'algorithm': 'straight'},
+        REPLAY: {'bag': folder / 'bag', 'map': 'true'},
+        COLLECT: {'bag': folder / 'bag', 'audio': 'none', 'camera': 'none'},
+    }[path]
+    if path != SIMULATE:
+        found = subprocess.run(
+            ['ros2', 'bag', '--help'], check=False, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        if found.returncode:
+            pytest.skip('ros2 bag is not installed (apt has it)')
+    if path == REPLAY:
+        recording = Recording()
+        recording.sound(60.0)
+        recording.odometry(standing, 60.0)
+        recording.write(folder / 'bag')
+    run = launched(path, *(f'{name}:={given}' for name, given in arguments.items()))
+    for word in ('near_wall]: .*ready', LAST[path]):
+        assert wait_for(lambda word=word: re.search(word, run.said), 90.0), run.said
+    return run
+
+
+@pytest.mark.parametrize('path', [SIMULATE, REPLAY, COLLECT], ids=lambda p: p.name)
+def test_ctrl_c_twice_ends_every_launch_in_order(launched, tmp_path, path):
+    run = loaded(launched, path, tmp_path)
+    for _ in range(2):
+        run.signal_all()
+        time.sleep(0.05)
+    ended_in_order(run)
+
+
+@pytest.mark.parametrize(
+    ('path', 'name'),
+    [(SIMULATE, 'simulated_robot'), (REPLAY, 'player'), (COLLECT, 'recorder')],
+)
+def test_a_killed_process_that_is_essential_ends_the_launch_with_its_reason(
+    launched, tmp_path, path, name
+):
+    run = loaded(launched, path, tmp_path)
+    number = int(re.search(rf'\[{name}-\d+\]: process started with pid \[(\d+)', run.said).group(1))
+    os.kill(number, signal.SIGKILL)
+    assert run.wait() == 1, run.said
+    assert re.search(rf'{name}-\d+ ended .*so everything is stopped', run.said), run.said
+    assert not run.alive
+
+
+def test_nodes_told_by_systemd_end_in_order_where_launch_itself_has_died(launched):
+    unit = configparser.ConfigParser(strict=False)
+    unit.optionxform = str
+    unit.read(ROOT / 'config' / 'quiet_nav.service')
+    assert unit['Service']['KillMode'] == 'control-group'
+    run = launched(WALL_FOLLOW, 'audio:=none', 'robot:=simulated', 'map:=true')
+    assert wait_for(lambda: 'near_wall]: ' in run.said, 90.0), run.said
+    run.process.kill()
+    run.process.wait()
+    run.signal_all(getattr(signal, unit['Service']['KillSignal']))
+    within_s = float(unit['Service']['TimeoutStopSec'])
+    assert wait_for(lambda: not run.alive, within_s), run.said
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,9 @@ def test_version_and_licence_agree():
 
 
 def test_executables_are_exactly_the_modules_with_a_main():
-    assert sorted(node_names()) == sorted(
+    text = (ROOT / 'CMakeLists.txt').read_text()
+    processes = re.search(r'set\(processes ([^)]*)\)', text).group(1).split()
+    assert sorted([*node_names(), *processes]) == sorted(
         (p if p.name != '__init__.py' else p.parent).stem
         for p in [*NODES.glob('*.py'), *NODES.glob('*/__init__.py')]
         if defines_main(p)

@@ -15,8 +15,11 @@
 
 """quiet_nav: a robot hears where walls are."""
 
+import os
 from pkgutil import extend_path
 
+# onnxruntime reports how it is used to its maker, unless this is set before it is loaded.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 # quiet_nav.msg and quiet_nav.action are generated: in a checkout they lie in another folder.
 __path__ = extend_path(__path__, __name__)
 

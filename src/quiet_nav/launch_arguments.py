@@ -22,9 +22,16 @@ argument is data: it is handed to functions (``Derived``), and is never part of 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
+import math
 from pathlib import Path
 import re
+import signal
+import tempfile
+import threading
+import time
+from types import FrameType
 from typing import Any
 
 from launch import LaunchContext, LaunchDescriptionEntity
@@ -47,6 +54,8 @@ from launch.substitution import Substitution
 from launch.substitutions import EnvironmentVariable, LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace, SetParameter
 from launch_ros.parameter_descriptions import ParameterValue
+from launch_ros.utilities import evaluate_parameters, normalize_parameters
+import yaml
 
 from quiet_nav.demo.processes import how
 from quiet_nav.errors import QuietNavError
@@ -58,9 +67,20 @@ from quiet_nav.resources import find, names, RIG, ROBOT, shared_file
 #: A busy machine may need more than launch's five seconds to end a node in order. Constants,
 #: because launch evaluates what stands for them as an expression.
 STOP = {'sigterm_timeout': '15', 'sigkill_timeout': '5'}
+#: Ctrl-C within so long is one wish.
+SAME_WISH_S = 3.0
 ALWAYS = IfCondition('true')
 _BOOL = ['true', 'false']
 _TOPIC = re.compile(r'/?[A-Za-z][A-Za-z0-9_]*(/[A-Za-z][A-Za-z0-9_]*)*')
+
+
+class BothConditions(Condition):
+    """Two conditions that both hold."""
+
+    def __init__(self, first: Condition, second: Condition) -> None:
+        super().__init__(
+            predicate=lambda context: first.evaluate(context) and second.evaluate(context)
+        )
 
 
 class Derived(Substitution):
@@ -118,6 +138,11 @@ _SHARED: dict[str, dict[str, Any]] = {
     'channels': {
         'default_value': Derived(lambda rig: find_rig(rig).channels, 'rig'),
         'description': 'Channels to record; as many as the rig needs by default',
+    },
+    'use_composition': {
+        'default_value': 'false',
+        'choices': _BOOL,
+        'description': 'Our microphone and near_wall in one process, which takes less memory',
     },
     'camera_file': {
         'default_value': '',
@@ -255,6 +280,7 @@ def beginning() -> list[LaunchDescriptionEntity]:
     """
 
     def check(context: LaunchContext) -> None:
+        _take_ctrl_c_in_order()
         _parameter_files(context, '')
         find_rig(value(context, 'rig'))
         root = value(context, 'enclaves')
@@ -267,6 +293,30 @@ def beginning() -> list[LaunchDescriptionEntity]:
             'ROS_AUTOMATIC_DISCOVERY_RANGE', LaunchConfiguration('discovery_range')
         ),
     ]
+
+
+def _take_ctrl_c_in_order() -> None:
+    """
+    Leave Ctrl-C to launch's event loop, which hears of it by itself.
+
+    Python's own handler raises KeyboardInterrupt wherever launch is: a task that starts a process
+    is lost by it and launch waits for that process forever, or dies and leaves its nodes behind.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if before is not signal.default_int_handler or not in_main:
+        return
+    last_s = -math.inf
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        # Where launch has ended, but somebody's own program that ran it has not.
+        if asyncio._get_running_loop() is None and now_s - last_s > SAME_WISH_S:
+            before(number, frame)
+        last_s = now_s
+
+    signal.signal(signal.SIGINT, handle)
 
 
 def _parameter_files(context: LaunchContext, defaults: str) -> list[str]:
@@ -314,6 +364,57 @@ def ours(
         return [*([ends_launch(node)] if ends else []), node]
 
     return OpaqueFunction(function=start, condition=condition)
+
+
+def ears(
+    parameters: dict[str, dict[str, Any]],
+    *,
+    essential: Condition,
+    ros_arguments: Iterable[Any] = (),
+) -> OpaqueFunction:
+    """
+    Return, where ``use_composition`` asks for it, the process of microphone and near_wall.
+
+    parameters: what launch hands over, by node; each node's name in full stands above every pattern
+    in the files.
+    """
+
+    def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        for argument, fits in (('audio', 'microphone'), ('modality', 'audio'), ('enclaves', '')):
+            given = context.launch_configurations.get(argument, fits)
+            if given != fits:
+                # One sense may fail while the other drives; a process joins one enclave.
+                raise QuietNavError(
+                    f'use_composition: it takes {argument}:={fits or repr(fits)}, not {given}'
+                )
+        handed = {}
+        for node, given in parameters.items():
+            (evaluated,) = evaluate_parameters(context, normalize_parameters([given]))
+            handed[topic(context, node)] = {'ros__parameters': evaluated}
+        with tempfile.NamedTemporaryFile('w', prefix='launch_params_', delete=False) as file:
+            yaml.safe_dump(handed, file)
+        shared_files = _parameter_files(context, '')
+        process = Node(
+            package='quiet_nav',
+            executable='ears',
+            output='screen',
+            parameters=[
+                *(str(shared_file(f'config/{node}.yaml')) for node in parameters),
+                *shared_files,
+                file.name,
+            ],
+            ros_arguments=[*joins('ears'), *ros_arguments],
+            **STOP,
+        )
+        return [*([ends_launch(process)] if essential.evaluate(context) else []), process]
+
+    return OpaqueFunction(function=start, condition=chosen('use_composition', 'true'))
+
+
+def apart(condition: Condition | None = None) -> Condition:
+    """Return the condition that nodes have processes of their own, and another one."""
+    alone = chosen('use_composition', 'false')
+    return alone if condition is None else BothConditions(alone, condition)
 
 
 def ends_launch(process: ExecuteProcess, finished: str = '') -> RegisterEventHandler:
@@ -390,8 +491,16 @@ def log_level() -> list:
     return ['--log-level', LaunchConfiguration('log_level')]
 
 
+#: What launch hands over to our microphone.
+RECORDS = {'device': typed('device'), 'channels': typed('channels', int)}
+
+
 def microphones(hears: Callable[[str], Condition], essential: Condition) -> list:
-    """Return our microphone and audio_common's; ``hears``: the condition to start one of them."""
+    """
+    Return our microphone and audio_common's; ``hears``: the condition to start one of them.
+
+    Not ours where it is composed with near_wall (``ears``).
+    """
     capture = Node(
         package='audio_capture',
         executable='audio_capture_node',
@@ -418,8 +527,8 @@ def microphones(hears: Callable[[str], Condition], essential: Condition) -> list
         ours(
             'microphone',
             'microphone.yaml',
-            {'device': typed('device'), 'channels': typed('channels', int)},
-            condition=hears('microphone'),
+            RECORDS,
+            condition=apart(hears('microphone')),
             essential=essential,
             ros_arguments=log_level(),
         ),

@@ -225,6 +225,8 @@ def test_a_device_is_recorded_while_the_user_is_told_what_to_do(
     pcm = devices.encode_pcm(samples, 'S16LE')
 
     class Capture:
+        """A device that plays what was recorded."""
+
         def __init__(self, device, pcm_format, chunk_s, clock, device_rate):
             assert (device, pcm_format.channels, pcm_format.sample_rate) == ('0', 2, rate)
             self.name = 'USB PnP Sound Device: Audio (hw:2,0)'

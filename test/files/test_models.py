@@ -17,6 +17,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -125,3 +128,20 @@ def test_a_message_of_millions_of_fields_is_given_up(tmp_path):
     (tmp_path / 'x.onnx').write_bytes(b'\x08\x01' * 3_000_000)
     with pytest.raises(QuietNavError, match='too large'):
         check_graph(tmp_path / 'x.onnx')
+
+
+def test_onnxruntime_reports_to_nobody_unless_the_user_lets_it():
+    code = (
+        'import os, sys, quiet_nav; early = "onnxruntime" in sys.modules; '
+        'import quiet_nav.files.models; print(early, os.environ["ORT_DISABLE_TELEMETRY"])'
+    )
+    environment = {k: v for k, v in os.environ.items() if k != 'ORT_DISABLE_TELEMETRY'}
+    # It says so in red where it finds no place to keep the number of the device.
+    environment['HOME'] = environment['XDG_CACHE_HOME'] = '/proc/nohome'
+    for given, wanted in (({}, '1'), ({'ORT_DISABLE_TELEMETRY': '0'}, '0')):
+        done = subprocess.run(
+            [sys.executable, '-c', code], env=environment | given, capture_output=True, text=True,
+            timeout=60, check=True,
+        )  # fmt: skip
+        assert done.stdout == f'False {wanted}\n'
+        assert wanted == '0' or 'telemetry' not in done.stderr

@@ -35,6 +35,8 @@ from quiet_nav.perception.model_metadata import ModelMetadata  # noqa: E402
 
 
 class Evil:
+    """Makes a folder where it is unpickled."""
+
     def __reduce__(self):
         return os.mkdir, ('pickled_code_ran',)
 

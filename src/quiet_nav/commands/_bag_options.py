@@ -40,7 +40,9 @@ InfoTopic = Annotated[str, typer.Option(help='Topic of its format.')]
 DepthTopic = Annotated[str, typer.Option(help='Topic of depth images.')]
 DepthMean = Annotated[
     str,
-    typer.Option(help="Pixels without a depth: valid leaves them out, authors counts them as 0 m "
-                 "(as the paper's public code)."),
-]  # fmt: skip
+    typer.Option(
+        help='Pixels without a depth: valid leaves them out, authors counts them as 0 m (as the '
+        "paper's public code)."
+    ),
+]
 OdometryTopic = Annotated[str, typer.Option(help='Topic of odometry.')]

@@ -89,4 +89,4 @@ def main(
         seed=seed,
         tell=lambda text: errors.print(text, markup=False),
     )
-    write_study(outcomes, out, Console(width=160))
+    write_study(outcomes, out, Console(width=180))

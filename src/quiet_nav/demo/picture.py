@@ -18,11 +18,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+import textwrap
 
 from quiet_nav.evaluation.plots import figure
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.trials.plots import draw_path, draw_plan
 from quiet_nav.trials.protocol import TrialResult
+
+#: Characters that fit above the picture.
+_TITLE = 64
 
 
 def draw_run(path: Path, result: TrialResult) -> None:
@@ -38,7 +42,7 @@ def draw_run(path: Path, result: TrialResult) -> None:
             axes.plot(*zip(*places, strict=True), '.', color='black', markersize=4)
         named = [plan.name, result.policy, result.rig, result.detector]
         axes.set_title(
-            f'{", ".join(name for name in named if name)}: {result.outcome}\n'
-            f'{result.distance_m:.1f} of {result.length_m:.1f} m, {len(places)} listens, '
+            textwrap.fill(f'{", ".join(name for name in named if name)}: {result.outcome}', _TITLE)
+            + f'\n{result.distance_m:.1f} of {result.length_m:.1f} m, {len(places)} listens, '
             f'{result.duration_s:.0f} s'
         )

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import io
 import os
 from pathlib import Path
 import pickle
@@ -66,7 +67,8 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     _refuse_bomb(path)
     try:
-        loaded = torch.load(path, map_location='cpu', weights_only=True)
+        with _AsLongAsItIs(path) as file:
+            loaded = torch.load(file, map_location='cpu', weights_only=True)
     except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, OSError,
             ValueError, LookupError, AttributeError, TypeError, AssertionError, OverflowError,
             struct.error, RecursionError) as error:  # fmt: skip
@@ -88,6 +90,14 @@ def read_tensors(path: str | Path) -> dict[str, Any]:
     ):
         raise QuietNavError(f'{path}: state_dict: expected tensors by name')
     return loaded
+
+
+class _AsLongAsItIs(io.FileIO):
+    """A file that has no room made for more than is in it, whatever length a pickle says."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        return super().read(left if size is None or size < 0 else min(size, left)) or b''
 
 
 class _TaskFile(Schema):
@@ -305,9 +315,15 @@ def _read_onnx(path: Path) -> Any:
 
     check_graph(path)
     try:
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
     except (OSError, DecodeError) as error:
         raise QuietNavError(f'{path}: cannot be read as ONNX ({error})') from error
+    # What is no UTF-8 comes as bytes.
+    said = [text for item in model.metadata_props for text in (item.key, item.value)]
+    for text in (*said, *(item.name for item in model.graph.initializer)):
+        if not isinstance(text, str):
+            raise QuietNavError(f'{path}: cannot be read as ONNX ({text[:40]!r} is no text)')
+    return model
 
 
 def _onnx_weights(path: Path, network: nn.Module) -> dict[str, torch.Tensor]:

@@ -180,6 +180,8 @@ def quantise_static(
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
+        """Hands out the samples, one a call."""
+
         def __init__(self) -> None:
             self.left: Iterator[Mapping[str, np.ndarray]] = iter(samples)
 

@@ -42,7 +42,7 @@ class RowDataset:
 
     @property
     def positive_weight(self) -> float:
-        """What a positive weighs in the loss; QuietNavError where a class is missing."""
+        """Return what a positive weighs in the loss; QuietNavError where a class is missing."""
         positives = sum(bool(row.near) for row in self.rows)
         if positives in (0, len(self.rows)):
             raise QuietNavError(

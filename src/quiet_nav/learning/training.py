@@ -249,6 +249,8 @@ def _progress() -> lightning.Callback:
     from lightning.pytorch.callbacks import RichProgressBar
 
     class Progress(RichProgressBar):
+        """The progress bar without the number of the log folder."""
+
         def get_metrics(self, trainer, module):
             metrics = super().get_metrics(trainer, module)
             metrics.pop('v_num', None)

@@ -157,7 +157,9 @@ class GoalClient(Client):
 
     def cancel(self, ended: Future, rests: Callable[[], bool] = lambda: True) -> None:
         """
-        Cancel the goal and wait a moment for its end; signals do not shorten this.
+        Cancel the goal and wait a moment for its end, or that of the follower.
+
+        Signals do not shorten this.
 
         rests: whether the robot was seen told to stand; that may arrive after the end.
         """
@@ -166,7 +168,9 @@ class GoalClient(Client):
         if not ended.done():
             self._handle.cancel_goal_async()
         end = time.monotonic() + _CANCEL_S
-        while not (ended.done() and rests()) and time.monotonic() < end:
+        while time.monotonic() < end:
+            if (ended.done() or not self._action.server_is_ready()) and rests():
+                break
             self._executor.spin_once(timeout_sec=_TICK_S)
 
 

@@ -13,7 +13,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What runs a node as a process: start, spin, signals, shutdown hook, exit code; and its stamps."""
+"""What runs nodes as a process: start, spin, signals, shutdown hook, exit code; stamps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ from builtin_interfaces.msg import Time
 from rcl_interfaces.msg import ParameterDescriptor
 import rclpy
 from rclpy.clock import Clock
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
+from rclpy.executors import (
+    Executor,
+    ExternalShutdownException,
+    MultiThreadedExecutor,
+    SingleThreadedExecutor,
+)
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -44,7 +49,15 @@ from quiet_nav.nodes.base import log_of, ManagedNode, transition
 from quiet_nav.nodes.failures import leave, one_line
 from quiet_nav.nodes.logs import process_log
 
-__all__ = ['PatientExecutor', 'now_ns', 'ns_to_stamp', 'read_clocks', 'run', 'transition']
+__all__ = [
+    'PatientExecutor',
+    'now_ns',
+    'ns_to_stamp',
+    'read_clocks',
+    'run',
+    'run_together',
+    'transition',
+]
 
 NS_PER_S = 1_000_000_000
 #: Two clocks read farther apart do not say what they have in common.
@@ -57,6 +70,9 @@ HAND_OUT_AGAIN_S = 0.05
 SAME_WISH_S = 3.0
 #: So long the thread that runs callbacks may take to end.
 SPINNER_GRACE_S = 3.0
+#: So long an executor waits for something to do. Without a limit rclpy 7.1's events executor
+#: computes instead of waiting, and holds the lock that a publisher in the same process needs.
+TURN_S = 1.0
 #: How long the last messages get to leave the process.
 FLUSH_S = 0.05
 
@@ -100,16 +116,30 @@ def run(
     the node refuses its parameters or cannot begin (one line says why). What computes without end
     is left behind: then the process ends here.
     """
+    return run_together([make_node], args, threads=threads)
+
+
+def run_together(
+    makers: Sequence[Callable[[], Node]], args: Sequence[str] | None = None, *, threads: int = 1
+) -> int:
+    """
+    Run nodes in one process, each as ``run`` does, with an executor and a thread of its own.
+
+    What one computes, or hangs in, does not hold up the others. The process ends with the first of
+    them that must end.
+    """
     try:
         # rclpy's own handlers invalidate the context, and with it the last zero velocity.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:
         print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
         return 2
-    code = 1
+    code, nodes, stop = 1, [], threading.Event()
     try:
         try:
-            node = make_node()
+            for make_node in makers:
+                nodes.append(make_node())
+            spinners = [_Spinner(node, threads, stop) for node in nodes]
         except QuietNavError as error:
             process_log().fatal(str(error))
             code = 2
@@ -117,9 +147,9 @@ def run(
             process_log().fatal(one_line(error))
             process_log().debug(''.join(traceback.format_exception(error)))
         else:
-            try:
-                code = _spin(node, threads)
-            finally:
+            code = _spin(spinners, stop)
+        finally:
+            for node in nodes:
                 node.destroy_node()
     finally:
         rclpy.try_shutdown()
@@ -160,41 +190,61 @@ class PatientExecutor(MultiThreadedExecutor):
             time.sleep(0.001)
 
 
-def _spin(node: Node, threads: int) -> int:
-    stop, failures = threading.Event(), []
-    executor = PatientExecutor(threads) if threads > 1 else SingleThreadedExecutor()
-    executor.add_node(node)
+class _Spinner:
+    """A node, its executor, the thread that spins it, and what ended it."""
 
-    def spin() -> None:
+    def __init__(self, node: Node, threads: int, stop: threading.Event) -> None:
+        self.node, self.failures = node, []
+        self._stop = stop
+        self._executor = PatientExecutor(threads) if threads > 1 else _executor_of(node)
+        self._executor.add_node(node)
+        # The main thread only waits: Python runs signal handlers there, and rcl's wait blocks them.
+        self.thread = threading.Thread(target=self._spin, name='executor', daemon=True)
+
+    def _spin(self) -> None:
         try:
-            if isinstance(node, LifecycleNode):
-                _guarded(node, lambda: _autostart(node), failures)
-            while rclpy.ok() and not stop.is_set() and not failures:
-                _guarded(node, executor.spin_once, failures)
+            if isinstance(self.node, LifecycleNode):
+                _guarded(self.node, lambda: _autostart(self.node), self.failures)
+            while rclpy.ok() and not self._stop.is_set() and not self.failures:
+                _guarded(self.node, self._turn, self.failures)
         except (KeyboardInterrupt, ExternalShutdownException):
             pass
         finally:
-            stop.set()
+            self._stop.set()
 
-    # The main thread only waits: Python runs signal handlers there, and rcl's wait blocks them.
-    spinner = threading.Thread(target=spin, name='executor', daemon=True)
-    with _signals_set(stop):
-        spinner.start()
-        while not stop.wait(timeout=3600.0):
-            pass
-        executor.wake()
-        spinner.join(CALLBACK_GRACE_S)
+    def _turn(self) -> None:
+        self._executor.spin_once(TURN_S)
+
+    def end(self) -> None:
+        """Let the node say and do its last; its thread is not waited for."""
+        self._executor.wake()
+        self.thread.join(CALLBACK_GRACE_S)
         try:
             if rclpy.ok():
-                _shut_down(node)
+                _shut_down(self.node)
         except Exception as error:
-            failures.append(error)
-            _say_last(node, error)
-    spinner.join(SPINNER_GRACE_S)
-    executor.shutdown(timeout_sec=SPINNER_GRACE_S)
-    code = 1 if failures else 0
-    # A thread that still computes in the node must not find it destroyed.
-    return leave(code, 0.0) if spinner.is_alive() else code
+            self.failures.append(error)
+            _say_last(self.node, error)
+
+    def join(self) -> bool:
+        """Wait for the thread; return whether it has ended."""
+        self.thread.join(SPINNER_GRACE_S)
+        self._executor.shutdown(timeout_sec=SPINNER_GRACE_S)
+        return not self.thread.is_alive()
+
+
+def _spin(spinners: Sequence[_Spinner], stop: threading.Event) -> int:
+    with _signals_set(stop):
+        for spinner in spinners:
+            spinner.thread.start()
+        while not stop.wait(timeout=3600.0):
+            pass
+        for spinner in spinners:
+            spinner.end()
+    ended = [spinner.join() for spinner in spinners]
+    code = 1 if any(spinner.failures for spinner in spinners) else 0
+    # A thread that still computes in a node must not find it destroyed.
+    return code if all(ended) else leave(code, 0.0)
 
 
 def _guarded(node: Node, action: Callable[[], object], failures: list[Exception]) -> None:
@@ -220,6 +270,26 @@ def _say_last(node: Node, error: Exception) -> None:
     if hasattr(node, 'report'):
         node.failure = text
         node.report()
+
+
+def _executor_of(node: Node) -> Executor:
+    """Return the executor that a node's parameter `executor` names."""
+    descriptor = ParameterDescriptor(
+        description='ordinary, or events: the experimental one of rclpy, which takes less CPU',
+        additional_constraints='ordinary or events',
+        read_only=True,
+    )
+    wanted = node.declare_parameter('executor', 'ordinary', descriptor).value
+    if wanted not in ('ordinary', 'events'):
+        raise QuietNavError(f'executor {wanted}: expected ordinary or events')
+    if wanted == 'ordinary':
+        return SingleThreadedExecutor()
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        log_of(node).warn('executor events: this rclpy has none; the ordinary one spins')
+        return SingleThreadedExecutor()
+    return EventsExecutor()
 
 
 def _autostart(node: LifecycleNode) -> None:

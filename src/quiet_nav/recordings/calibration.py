@@ -80,6 +80,8 @@ def calibrate(
 
 
 class _Run:
+    """What one pass over a bag gathers."""
+
     def __init__(self, where: str, robot: str, rig: str) -> None:
         self._where, self._robot, self._rig_name = where, robot, rig
         self._standing: StandingSound | None = None

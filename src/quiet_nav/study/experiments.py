@@ -202,11 +202,10 @@ def probes(
         del origins['AudioSet']
     if inputs != 'image':
         del origins['ImageNet']
-    title = ', '.join(word for word in (task, variant, _WORDS[inputs]) if word)
     probe = (('probe', True), *options)
     return tuple(
         Line(
-            f'{title}: {name}',
+            f'{task}, {_WORDS[inputs]}: {name}',
             Training(task, inputs, variant, subset, probe, init),
             paper=tuple((said or {}).get(name, {}).items()),
         )

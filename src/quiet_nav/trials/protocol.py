@@ -53,6 +53,7 @@ from quiet_nav.trials.hearing import RANDOM_WEIGHTS
 
 #: The classroom of Fig. 9, which is the paper's plan, and three rooms for Fig. 10, which are ours.
 PAPER_ROOMS = ('classroom', 'seminar_room', 'laboratory', 'lounge')
+CLASSROOM = PAPER_ROOMS[0]
 HEADINGS = ('left', 'straight', 'right')
 TICK_S = 0.05
 #: How often a window is asked for again where the first gave no valid reading.

@@ -27,7 +27,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.geometry import Pose2D
-from quiet_nav.trials.protocol import Listened, TrialResult
+from quiet_nav.simulation.rooms.plan_files import load_plan
+from quiet_nav.trials.protocol import CLASSROOM, Listened, TrialResult
 
 _Number = Annotated[float, Field(ge=-1e9, le=1e9)]
 _Length = Annotated[float, Field(ge=0.0, le=1e9)]
@@ -94,7 +95,14 @@ def read_trials(path: str | Path) -> list[TrialResult]:
     Raises QuietNavError naming file and field where it is no such file.
     """
     where = f'{path}: no trials of quiet_nav trials --json'
-    return [trial.to_result() for trial in checked(_Trials, _content(path, where), where).trials]
+    results = [trial.to_result() for trial in checked(_Trials, _content(path, where), where).trials]
+    # Of these tables ask where the corner is.
+    for track in sorted({result.track for result in results if result.room == CLASSROOM}):
+        try:
+            load_plan(CLASSROOM).track(track)
+        except QuietNavError as error:
+            raise QuietNavError(f'{where} ({error})') from error
+    return results
 
 
 def read_run(path: str | Path) -> TrialResult:

@@ -28,9 +28,8 @@ from rich.table import Table
 
 from quiet_nav.evaluation.metrics import Estimate, estimate, mean, wilson
 from quiet_nav.simulation.rooms.plan_files import load_plan
-from quiet_nav.trials.protocol import HEADINGS, PAPER_ROOMS, TrialResult
+from quiet_nav.trials.protocol import CLASSROOM, HEADINGS, TrialResult
 
-CLASSROOM = PAPER_ROOMS[0]
 #: The paper, Fig. 10, on its real robots: percent of the track, 30 degrees left, straight, 30
 #: degrees right, all.
 PAPER_FIG_10 = {

@@ -96,7 +96,7 @@ class ProbabilityStrip:
 
     @property
     def covered_s(self) -> float:
-        """The time from the oldest reading that is kept to the newest, in seconds."""
+        """Time from the oldest reading that is kept to the newest, in seconds."""
         ends = [(kept[0], kept[-1]) for kept in self._ends.values()]
         return max((newest - oldest for oldest, newest in ends), default=0) / 1e9
 

@@ -82,7 +82,7 @@ class CameraRequest:
 
     @property
     def streams(self) -> tuple[str, ...]:
-        """The streams that the camera is asked for."""
+        """Streams that the camera is asked for."""
         return tuple(s for s, is_on in ((COLOR, self.color), (DEPTH, self.depth)) if is_on)
 
     def profile(self, stream: str) -> Profile | None:
