@@ -5,7 +5,7 @@
 # inside this folder.
 # Variables: PYTHON=python3.12, ARGS='-k rig', and those that the scripts in tools/ name.
 
-.PHONY: setup test fuzz faults demo bench soak lint docs pins sbom audit model model-vision model-vggish clean
+.PHONY: setup test fuzz faults demo bench soak lint docs pins sbom audit model model-own model-vision model-vggish clean
 
 export PYTHON TORCH_INDEX LEARN ROOMS EPOCHS MODEL SECONDS HOURS
 # Without bytecode on disk every process compiles NumPy, SciPy and PyTorch anew: minutes a test run.
@@ -62,6 +62,10 @@ model: setup
 # The shipped vision detector from nothing, with the same variables.
 model-vision: setup
 	@. ./env.sh && sh tools/model_vision.sh
+
+# The detector that hears by the robot's own sound, too, from near_wall.onnx; the same variables.
+model-own: setup
+	@. ./env.sh && sh tools/model_own.sh
 
 # The paper's network from nothing, with the same variables.
 model-vggish: setup

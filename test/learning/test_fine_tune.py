@@ -34,6 +34,8 @@ from quiet_nav.learning.checkpoints import (  # noqa: E402
 from quiet_nav.learning.detectors.context.kind import exportable  # noqa: E402
 from quiet_nav.learning.detectors.context.network import Calibration  # noqa: E402
 from quiet_nav.learning.detectors.kinds import kind_of  # noqa: E402
+from quiet_nav.learning.detectors.near_wall import network as own_network  # noqa: E402
+from quiet_nav.learning.detectors.near_wall.kind import exportable as own_exportable  # noqa: E402
 from quiet_nav.learning.detectors.resnet.kind import exportable as vision_exportable  # noqa: E402
 from quiet_nav.learning.recipe import Recipe  # noqa: E402
 from quiet_nav.perception.model_file import open_model  # noqa: E402
@@ -81,6 +83,22 @@ def test_the_shipped_vision_model_is_a_start_and_says_the_same():
     scaled = torch.softmax(torch.log(own[1]) / temperature, dim=-1).numpy()
     assert abs(scaled - said[1]).max() < 1e-3
     assert hold_folded(network.train()) == 20
+
+
+@pytest.mark.slow
+def test_the_shipped_model_of_the_own_sound_is_a_start_and_says_the_same():
+    path = shared_file('models/near_wall_own.onnx')
+    shipped = open_model(path)
+    recipe = starting_point(path).network
+    assert recipe.kind == 'near_wall'
+    network = network_in(path).eval()
+    fitted = shipped.metadata.extra['calibration']
+    calibration = own_network.Calibration(**{n: tuple(values) for n, values in fitted.items()})
+    item = own_exportable(network, calibration)
+    with torch.no_grad():
+        said = item.module(*item.inputs.values())[0].numpy()
+    feeds = {name: value.numpy() for name, value in item.inputs.items()}
+    assert abs(said - shipped.run(feeds)[0]).max() < 1e-3
 
 
 def test_weights_of_a_network_that_was_told_less_are_a_start():

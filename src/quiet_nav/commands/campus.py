@@ -25,7 +25,9 @@ import typer
 
 def main(
     out: Annotated[Path, typer.Argument(help='Folder to write; SFS-Static (...) appears in it.')],
-    kind: Annotated[str, typer.Option(help='static, dense, motion, robot or views.')] = 'static',
+    kind: Annotated[
+        str, typer.Option(help='static, dense, motion, robot, views or transfers.')
+    ] = 'static',
     rooms: Annotated[int, typer.Option(min=1, help='How many (motion: recordings).')] = 46,
     seed: Annotated[int, typer.Option(min=0, help='Of everything that is drawn.')] = 0,
     workers: Annotated[int, typer.Option(min=0, help='Processes; 0: one a core.')] = 0,
@@ -126,7 +128,9 @@ def main(
         seed=seed,
         images=images,
         sounds=str(sounds) if sounds else '',
-        rig=str(resources.find(resources.RIG, rig).resolve()) if kind == 'robot' else '',
+        rig=str(resources.find(resources.RIG, rig).resolve())
+        if kind in ('robot', 'transfers')
+        else '',
         distractors=distractors,
         distractor_snr_db=distractor_snr,
         steady=steady,

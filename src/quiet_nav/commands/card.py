@@ -27,8 +27,13 @@ from quiet_nav.commands._output_options import Overwrite
 
 def main(
     model: Annotated[Path, typer.Argument(help='ONNX model with context, of clips, or of images.')],
-    data: Annotated[Path, typer.Option(help='Campus with SFS-Static and SFS-Robot, or SFS-Views.')],
     out: Annotated[Path, typer.Option(help='Markdown file to write; a .json goes beside it.')],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help='Campus with SFS-Static and SFS-Robot, or SFS-Views; not needed for --own-sound.'
+        ),
+    ] = None,
     rooms: Annotated[
         Path | None,
         typer.Option(help='Another campus, all rooms of which are tested. Default: test rooms.'),
@@ -37,6 +42,16 @@ def main(
         Path | None,
         typer.Option(help="Robots' rooms of more shapes and materials, all tested (sound alone)."),
     ] = None,
+    own_sound: Annotated[
+        int,
+        typer.Option(
+            min=0, help='Rooms in which the robot is heard at every level, rendered for this.'
+        ),
+    ] = 0,
+    beside: Annotated[
+        Path | None, typer.Option(help='Another model that is measured in the same rooms, too.')
+    ] = None,
+    own_sound_seed: Annotated[int, typer.Option(min=0, help='Of these rooms.')] = 9401,
     about: Annotated[
         Path | None, typer.Option(help='Markdown that goes before the figures.')
     ] = None,
@@ -45,29 +60,39 @@ def main(
     """Write the card of a model: its figures on test rooms, boosted trees beside."""
     from rich.console import Console
 
-    from quiet_nav.evaluation.card import measure, tables, to_json
+    from quiet_nav.errors import QuietNavError
+    from quiet_nav.evaluation.card import measure, Measured, tables, to_json
     from quiet_nav.evaluation.clip_card import measure_clips
     from quiet_nav.evaluation.image_card import measure_images
+    from quiet_nav.evaluation.own_sound import measure_own_sound
     from quiet_nav.files.opening import read_text
     from quiet_nav.files.writing import refuse_existing, write_file
     from quiet_nav.perception.model_file import open_model
 
     refuse_existing([out, out.with_suffix('.json')], overwrite)
+    if data is None and not own_sound:
+        raise QuietNavError('a card needs --data, recordings to measure on, or --own-sound')
     metadata = open_model(model).metadata
     before = read_text(about) if about else f'# {model.name}\n'
     refused = ''
     with Console(stderr=True).status('measuring') as status:
-        if metadata.modality == 'vision':
+        measured: list[Measured] = []
+        if data is not None and metadata.modality == 'vision':
             found = measure_images(model, data, rooms, status.update)
             measured = found.measured
             refused = (
                 f'{100 * found.refused:.1f} % of the {found.images} images would be refused on a '
                 'robot (dark, covered, blurred ...); the figures count them all.\n\n'
             )
-        elif metadata.kind == 'vggish':
+        elif data is not None and metadata.kind == 'vggish':
             measured = measure_clips(model, data, rooms, status.update)
-        else:
+        elif data is not None:
             measured = measure(model, data, rooms, wider, status.update)
+        if own_sound:
+            models = [model] if beside is None else [model, beside]
+            measured += measure_own_sound(
+                models, own_sound, own_sound_seed, status.update, trees=2 * own_sound
+            )
     kept = {key: value for key, value in metadata.extra.items() if key != 'seed'}
     fitted = '\n'.join(f'- {key}: {value}' for key, value in kept.items())
     text = (

@@ -61,6 +61,8 @@ def main(
     from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
     from quiet_nav.learning.detectors.context.deploy import deploy_context
     from quiet_nav.learning.detectors.context.network import ContextVggish
+    from quiet_nav.learning.detectors.near_wall.deploy import deploy_near_wall
+    from quiet_nav.learning.detectors.near_wall.network import NearWall
     from quiet_nav.learning.detectors.resnet.deploy import deploy_images
     from quiet_nav.learning.detectors.resnet.kind import NearWallResnet
     from quiet_nav.learning.detectors.vggish.deploy import Compression, deploy, describe
@@ -71,8 +73,10 @@ def main(
         mix_in(network, mix, mix_share)
     fitted_on = data if calibrate else None
     with whole_file(out, overwrite) as part:
-        if isinstance(network, ContextVggish):
-            found = deploy_context(network, recipe, part, fitted_on, limit_mb=max_mb)
+        if isinstance(network, (ContextVggish, NearWall)):
+            own = isinstance(network, NearWall)
+            deployed = deploy_near_wall if own else deploy_context
+            found = deployed(network, recipe, part, fitted_on, limit_mb=max_mb)
             said = f'{found.megabytes:.1f} MB, within {found.difference:.1e} of PyTorch'
             compared = found.compared
         elif isinstance(network, NearWallResnet):

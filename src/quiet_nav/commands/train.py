@@ -165,7 +165,11 @@ def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
     if init and not recipe:
         start = starting_point(init)
         own = start.network
-        merged = {**chosen.network.options, **own.options} if own.kind == 'context' else {}
+        merged = (
+            {**chosen.network.options, **own.options}
+            if own.kind in ('context', 'near_wall')
+            else {}
+        )
         chosen = dataclasses.replace(chosen, network=dataclasses.replace(own, options=merged))
         if start.image_size is not None:
             image = dataclasses.replace(chosen.image, size=start.image_size)

@@ -31,7 +31,6 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
-from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
 from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
@@ -207,15 +206,6 @@ class ContextPredictor:
         """Return the log spectrum that the model's own front end gives for a place."""
         key = (row.folder, row.channel)
         if key not in self._spectra:
-            window = read_audio(row, row.start_s or 0.0, WINDOW_S)[None]
-            feeds = {
-                'waveform': np.ascontiguousarray(window, np.float32),
-                'clip_weights': clip_weights(1)[:1],
-                'reference': np.zeros((1, BANDS), np.float32),
-                'has_reference': np.zeros(1, np.float32),
-                'others': np.full((1, len(SLOTS)), -1, np.int64),
-                'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
-                **self.detector.asked(Question.DIRECTION, 1),
-            }
-            self._spectra[key] = self.detector.model.model.run(feeds, ['spectrum'])[0][0]
+            window = read_audio(row, row.start_s or 0.0, WINDOW_S)
+            self._spectra[key] = self.detector.spectrum(window)
         return self._spectra[key]

@@ -42,7 +42,8 @@ class OnnxModel:
     """
     An ONNX file that is ready to run.
 
-    inputs, outputs: their names. properties: the file's metadata, key to text.
+    inputs, outputs: their names. widths: the last axis of inputs where it is fixed, by name.
+    properties: the file's metadata, key to text.
     """
 
     def __init__(
@@ -66,6 +67,8 @@ class OnnxModel:
             )
             self.inputs = tuple(item.name for item in session.get_inputs())
             self.outputs = tuple(item.name for item in session.get_outputs())
+            last = {item.name: (item.shape or [None])[-1] for item in session.get_inputs()}
+            self.widths = {name: size for name, size in last.items() if isinstance(size, int)}
             self.properties: dict[str, str] = session.get_modelmeta().custom_metadata_map
         except Exception as error:
             # onnxruntime raises a dozen classes of its own without a common base.

@@ -38,6 +38,7 @@ from quiet_nav.files.values import short
 from quiet_nav.learning.detectors.kinds import kind_of
 from quiet_nav.learning.detectors.vggish.network import LAYOUT
 from quiet_nav.learning.recipe import NetworkRecipe, Recipe, recipe_from_dict
+from quiet_nav.perception.model_file import OWN_REFERENCE
 from quiet_nav.perception.model_metadata import ModelMetadata
 
 PREFIX = 'network.'
@@ -218,6 +219,8 @@ def starting_point(path: str | Path) -> StartingPoint:
         width, size = (_number(metadata, name, path) for name in ('width', 'size'))
         return _start('resnet', width, distance, path, round(size))
     kind = 'context' if metadata.kind == 'context' else 'vggish'
+    if OWN_REFERENCE in metadata.contexts:
+        kind = 'near_wall'
     first = [i for i in model.graph.initializer if i.name.endswith('features.0.weight')]
     if len(first) != 1:
         raise QuietNavError(f'{path}: {_NOT_PLAIN.format("features.0.weight")}')

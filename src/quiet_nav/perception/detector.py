@@ -28,8 +28,16 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.clip_reader import ClipReader
-from quiet_nav.perception.context import BANDS, clip_weights, fill_slots
-from quiet_nav.perception.model_file import ModelFile, NEAREST, open_model, refuse_other
+from quiet_nav.perception.context import clip_weights, fill_slots, SLOTS
+from quiet_nav.perception.model_file import (
+    FINGERPRINT,
+    ModelFile,
+    NEAREST,
+    open_model,
+    OWN_REFERENCE,
+    refuse_other,
+    without_context,
+)
 from quiet_nav.perception.readings import Context, finite, NearWallReading, Question
 from quiet_nav.perception.reference import ReferenceSettings, RoomReference
 from quiet_nav.perception.standing_sound import band_spectrum, Noted, StandingSound
@@ -131,6 +139,18 @@ class NearWallDetector:
     @property
     def uses_context(self) -> bool:
         return self.model.metadata.kind == 'context'
+
+    def spectrum(self, samples: np.ndarray) -> np.ndarray:
+        """Return the log spectrum (bands,) of a window (48000,) by a context model's front end."""
+        feeds = {
+            'waveform': np.ascontiguousarray(samples[None], np.float32),
+            'clip_weights': clip_weights(1)[:1],
+            'others': np.full((1, len(SLOTS)), -1, np.int64),
+            'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+            **without_context(self.model, 1),
+            **self.asked(Question.DIRECTION, 1),
+        }
+        return self.model.model.run(feeds, ['spectrum'])[0][0]
 
     def asked(self, question: Question, windows: int) -> dict[str, np.ndarray]:
         """Return the input that says which wall is asked about, where the model takes one."""
@@ -247,6 +267,12 @@ class ModelSession(DetectorSession):
     ) -> None:
         super().__init__(detector, context, reference, seed, question, standing)
         self._clips = ClipReader(detector.model.run, detector.clips, self._rng)
+        bands = self.reference.bands
+        if self.detector.uses_context and bands not in (None, detector.model.bands):
+            raise QuietNavError(
+                f'reference of {bands} bands, {detector.name} takes {detector.model.bands}: it is '
+                'of another model; leave it out or make it again'
+            )
 
     def _read(self, heard: list[HeardWindow]) -> list[NearWallReading]:
         if self.detector.uses_context:
@@ -267,6 +293,7 @@ class ModelSession(DetectorSession):
             'others': others,
             'simultaneous': simultaneous,
             **self.detector.asked(self.question, len(heard)),
+            **self._fingerprints(heard),
         }
         run = self.detector.model.run
         references = self._references(heard)
@@ -290,13 +317,25 @@ class ModelSession(DetectorSession):
         ]
 
     def _references(self, heard: list[HeardWindow]) -> dict[str, np.ndarray]:
-        reference = np.zeros((len(heard), BANDS), np.float32)
-        known = np.zeros(len(heard), np.float32)
+        feeds = without_context(self.detector.model, len(heard))
         for i, h in enumerate(heard):
             found = self.reference.get(h.ear) if self.context & Context.REFERENCE else None
             if found is not None:
-                reference[i], known[i] = found, 1.0
-        return {'reference': reference, 'has_reference': known}
+                feeds['reference'][i], feeds['has_reference'][i] = found, 1.0
+                if OWN_REFERENCE in feeds:
+                    feeds[OWN_REFERENCE][i] = self.reference.own(h.ear)
+        return {name: v for name, v in feeds.items() if FINGERPRINT not in name}
+
+    def _fingerprints(self, heard: list[HeardWindow]) -> dict[str, np.ndarray]:
+        """Return what is known of the robot's own sound at each ear, where the model takes it."""
+        feeds = without_context(self.detector.model, len(heard))
+        if FINGERPRINT not in feeds:
+            return {}
+        for i, h in enumerate(heard):
+            known = None if self.standing is None else self.standing.fingerprint.get(h.ear)
+            if known is not None:
+                feeds[FINGERPRINT][i], feeds['has_fingerprint'][i] = known, 1.0
+        return {name: v for name, v in feeds.items() if FINGERPRINT in name}
 
     def _learn(self, heard: list[HeardWindow], spectra: np.ndarray, transients: np.ndarray) -> bool:
         """Tell the reference; returns whether it grew so much that a second run is worth it."""

@@ -28,10 +28,17 @@ from quiet_nav.files.models import OnnxModel
 from quiet_nav.perception.context import BANDS, clip_weights, SLOTS
 from quiet_nav.perception.model_metadata import ModelMetadata
 from quiet_nav.perception.readings import NEAR_WALL_M
+from quiet_nav.perception.standing_sound import BANDS as FINGERPRINT_BANDS
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: What a context model may take beside these, where its metadata name it among the contexts.
-NEAREST = 'nearest'
+#: What a context model may take beside these, where its metadata name it among the contexts: the
+#: question, each ear's own mean spectrum in the room, and its fingerprint of the own sound.
+NEAREST, OWN_REFERENCE, FINGERPRINT = 'nearest', 'own_reference', 'fingerprint'
+_FURTHER = {
+    NEAREST: (NEAREST,),
+    OWN_REFERENCE: (OWN_REFERENCE,),
+    FINGERPRINT: (FINGERPRINT, 'has_fingerprint'),
+}
 #: Inputs that a kind of model takes.
 INPUTS = {
     'context': (
@@ -57,6 +64,11 @@ class ModelFile:
     path: Path
     metadata: ModelMetadata
     model: OnnxModel
+
+    @property
+    def bands(self) -> int:
+        """Bands of a context model's spectra, and of the reference that it takes."""
+        return self.model.widths.get('reference', BANDS)
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """
@@ -88,7 +100,7 @@ class ModelFile:
         n = len(feeds[INPUTS[kind][0]])
         if kind == 'context':
             runs = len(feeds['clip_weights'])
-            return [(n, runs), (n, runs, bins), (n, BANDS), (n,)]
+            return [(n, runs), (n, runs, bins), (n, self.bands), (n,)]
         return [(n,), (n, bins), *([(n,)] if kind == 'window' else [])]
 
 
@@ -109,8 +121,9 @@ def open_model(path: str | Path, threads: int = 2) -> ModelFile:
         raise QuietNavError(
             f'{where}: kind {metadata.kind!r} is unknown here; expected one of {", ".join(INPUTS)}'
         )
-    if NEAREST in metadata.contexts:
-        expected = (*expected, NEAREST)
+    if metadata.kind == 'context':
+        for context, inputs in _FURTHER.items():
+            expected = (*expected, *(inputs if context in metadata.contexts else ()))
     if sorted(model.inputs) != sorted(expected):
         raise QuietNavError(
             f'{where}: takes {", ".join(model.inputs)}; its metadata say {metadata.kind}, which '
@@ -134,13 +147,26 @@ def _silence(file: ModelFile) -> dict[str, np.ndarray]:
     if file.metadata.kind == 'context':
         feeds |= {
             'clip_weights': clip_weights(1),
-            'reference': np.zeros((1, BANDS), np.float32),
-            'has_reference': np.zeros(1, np.float32),
             'others': np.full((1, len(SLOTS)), -1),
             'simultaneous': np.zeros((1, len(SLOTS)), np.float32),
+            **without_context(file, 1),
         }
         if NEAREST in file.metadata.contexts:
             feeds[NEAREST] = np.zeros(1, np.float32)
+    return feeds
+
+
+def without_context(file: ModelFile, windows: int) -> dict[str, np.ndarray]:
+    """Return the inputs of a context model that say that nothing is known of room and robot."""
+    feeds = {
+        'reference': np.zeros((windows, file.bands), np.float32),
+        'has_reference': np.zeros(windows, np.float32),
+    }
+    if OWN_REFERENCE in file.metadata.contexts:
+        feeds[OWN_REFERENCE] = np.zeros((windows, file.bands), np.float32)
+    if FINGERPRINT in file.metadata.contexts:
+        feeds[FINGERPRINT] = np.zeros((windows, FINGERPRINT_BANDS), np.float32)
+        feeds['has_fingerprint'] = np.zeros(windows, np.float32)
     return feeds
 
 

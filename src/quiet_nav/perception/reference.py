@@ -29,7 +29,8 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.schema import checked, Schema
 from quiet_nav.files.writing import write_json
-from quiet_nav.perception.context import BANDS, COARSE_BANDS, FINE_BINS
+from quiet_nav.perception.bands import BANDS as OWN_SOUND_BANDS
+from quiet_nav.perception.context import BANDS, FINE_BINS
 
 _DB_PER_NEPER = 10.0 / np.log(10.0)
 
@@ -53,8 +54,10 @@ class ReferenceSettings:
     patience: int = 3
 
 
+#: Bands of the spectra that models give: those of before, and those that hear an own sound, too.
+_COUNTS = (BANDS, OWN_SOUND_BANDS)
 _Level = Annotated[float, Field(ge=-1e6, le=1e6)]
-_Bands = Annotated[list[_Level], Field(min_length=BANDS, max_length=BANDS)]
+_Bands = Annotated[list[_Level], Field(min_length=min(_COUNTS), max_length=max(_COUNTS))]
 
 
 class _EarFile(Schema):
@@ -98,13 +101,18 @@ class RoomReference:
         """How many places count, forgotten ones by what they still count; the ear with most."""
         return max((ear.weight for ear in self._ears.values()), default=0.0)
 
+    @property
+    def bands(self) -> int | None:
+        """How many bands its spectra have, None before anything was heard."""
+        return next((len(ear.total) for ear in self._ears.values()), None)
+
     def reset(self) -> None:
         """Forget the room."""
         self._ears.clear()
 
     def get(self, ear: int, ears: Collection[int] | None = None) -> np.ndarray | None:
         """
-        Return the reference of an ear, (160,), natural log of power; None where there is none.
+        Return the reference of an ear, (bands,), natural log of power; None where there is none.
 
         ears: whose means are shared, all that were heard by default.
         """
@@ -119,17 +127,29 @@ class RoomReference:
         weights = np.array([self._ears[key].weight for key in keys])
         return shared_reference(means, weights)[keys.index(ear)]
 
+    def own(self, ear: int) -> np.ndarray:
+        """
+        Return the mean of what an ear itself heard, (bands,), of one that ``get`` knows.
+
+        With all that is its own, the robot's sound, too; a wall that it follows is in it.
+        """
+        state = self._ears[ear]
+        return state.total / state.weight
+
     def hear(self, ear: int, spectrum: np.ndarray, transient: float = 0.0) -> str:
         """
         Tell what an ear hears now; the place it was at before counts from then on.
 
-        spectrum: natural log of power, (160,). transient: of the window, as the detector gives it.
+        spectrum: natural log of power, (bands,), as many as the first one had, the lowest 128 of
+        them fine. transient: of the window, as the detector gives it.
         Returns 'same place', 'new place', or why the window was refused.
         """
         spectrum = np.asarray(spectrum, float)
-        if spectrum.shape != (BANDS,) or not np.all(np.isfinite(spectrum)):
-            raise QuietNavError(f'reference: expected {BANDS} finite bands')
-        state = self._ears.setdefault(ear, _Ear(np.zeros(BANDS)))
+        counts = _COUNTS if self.bands is None else (self.bands,)
+        bands = spectrum.size
+        if spectrum.shape not in [(n,) for n in counts] or not np.all(np.isfinite(spectrum)):
+            raise QuietNavError(f'reference: expected {" or ".join(map(str, counts))} finite bands')
+        state = self._ears.setdefault(ear, _Ear(np.zeros(bands)))
         if transient > self.settings.max_transient:
             self.refused += 1
             return f'burst of sound ({transient:.2f}, at most {self.settings.max_transient:.2f})'
@@ -147,7 +167,7 @@ class RoomReference:
                 self.refused += 1
                 return f'{jump_db:.1f} dB from the room so far'
             if state.strange:
-                self._ears[ear] = _Ear(np.zeros(BANDS), here=spectrum)
+                self._ears[ear] = _Ear(np.zeros(bands), here=spectrum)
                 return 'new place'
         self._leave(state)
         state.here = spectrum
@@ -192,17 +212,23 @@ class RoomReference:
         for key, ear in file.ears.items():
             here = None if ear.here is None else np.array(ear.here)
             reference._ears[int(key)] = _Ear(np.array(ear.total), ear.weight, here)
+        lengths = {len(e.total) for e in reference._ears.values()}
+        lengths |= {len(e.here) for e in reference._ears.values() if e.here is not None}
+        if len(lengths) > 1 or not lengths <= set(_COUNTS):
+            raise QuietNavError(
+                f'{where}: spectra of {sorted(lengths)} bands: not a reference saved by quiet_nav'
+            )
         return reference
 
 
 def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
-    Return every ear's reference from the means of all: shape (..., E, 160) in and out.
+    Return every ear's reference from the means of all: shape (..., E, bands) in and out.
 
     The weighted mean over ears of the spectra without their gains, plus each ear's gain: its
     difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).
     """
     share = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
     centre = (share[..., None] * means).sum(-2, keepdims=True)
-    gains = (means - centre)[..., -COARSE_BANDS:].mean(-1, keepdims=True)
+    gains = (means - centre)[..., FINE_BINS:].mean(-1, keepdims=True)
     return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains

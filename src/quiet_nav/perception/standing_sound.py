@@ -35,7 +35,7 @@ from quiet_nav.sound.windows import SAMPLE_RATE
 #: Frames of 128 ms, half overlapping; bands of four of their bins, 31 Hz, from 203 Hz up: a wall at
 #: 1.5 m repeats every 114 Hz.
 _FRAME, _HOP, _BINS, _FIRST = 2048, 1024, 4, 26
-_BANDS = (_FRAME // 2 - _FIRST) // _BINS
+BANDS = (_FRAME // 2 - _FIRST) // _BINS
 #: Places that a calibration takes, and how long windows are apart that may be of one place.
 CALIBRATION_PLACES, _APART_NS = 8, 3_000_000_000
 #: A place differs from the last one by so much; before anything is known, in heading.
@@ -54,7 +54,7 @@ _WALL_NEPERS = 0.08
 def band_frequencies_hz() -> np.ndarray:
     """Return the middle of every band in Hz, shape (249,)."""
     step = SAMPLE_RATE / _FRAME
-    return step * (_FIRST + _BINS * np.arange(_BANDS) + (_BINS - 1) / 2.0)
+    return step * (_FIRST + _BINS * np.arange(BANDS) + (_BINS - 1) / 2.0)
 
 
 def band_spectrum(samples: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def band_spectrum(samples: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[::_HOP][:count]
     window = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
     power = (np.abs(np.fft.rfft(frames * window, axis=1)) ** 2).mean(axis=0)
-    banded = power[_FIRST : _FIRST + _BANDS * _BINS].reshape(_BANDS, _BINS).mean(axis=1)
+    banded = power[_FIRST : _FIRST + BANDS * _BINS].reshape(BANDS, _BINS).mean(axis=1)
     return np.asarray(np.log(banded + 1e-12))
 
 

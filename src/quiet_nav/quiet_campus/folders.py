@@ -29,13 +29,14 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import write_file
 from quiet_nav.sound.windows import SAMPLE_RATE
 
-#: Folder of each kind of recording: the released subsets, and two of the simulated campus alone.
+#: Folder of each kind of recording: the released subsets, and three of the simulated campus alone.
 SUBSETS = {
     'static': 'SFS-Static',
     'dense': 'SFS-Dense',
     'motion': 'SFS-Motion',
     'robot': 'SFS-Robot',
     'views': 'SFS-Views',
+    'transfers': 'SFS-Transfers',
 }
 #: Folder of the robots of a subset that make noise, one a room, by the rooms' names: a fingerprint
 #: (what each ear hears of the standing robot far from any wall) and what is known of the robot.

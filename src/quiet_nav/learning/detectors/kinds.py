@@ -51,6 +51,7 @@ class Kind:
 #: Dotted paths, imported when asked for.
 KINDS = {
     'context': 'quiet_nav.learning.detectors.context.kind:KIND',
+    'near_wall': 'quiet_nav.learning.detectors.near_wall.kind:KIND',
     'resnet': 'quiet_nav.learning.detectors.resnet.kind:KIND',
     'vggish': 'quiet_nav.learning.detectors.vggish.kind:KIND',
 }

@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,8 @@ from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.detectors.context.frontend import smooth_noise
 from quiet_nav.learning.detectors.context.network import INPUTS
 from quiet_nav.learning.detectors.context.spectra import (
+    CONTEXT,
+    FrontEnd,
     load_rooms,
     MOMENTS,
     PAIRS,
@@ -37,10 +39,10 @@ from quiet_nav.learning.detectors.context.spectra import (
     window_log_power,
 )
 from quiet_nav.learning.recipe import Recipe
+from quiet_nav.perception.bands import centres_hz, OWN_BANDS
 from quiet_nav.perception.context import (
     band_centres_hz,
     BANDS,
-    COARSE_BANDS,
     FINE_BINS,
     slot_of,
     SLOTS,
@@ -133,6 +135,8 @@ class _Rooms:
 
     def __init__(self, rooms: Sequence[RoomSpectra]) -> None:
         self.rig = rooms[0].rig
+        self.bands = rooms[0].power.shape[-1]
+        self.centres_hz = band_centres_hz() if self.bands == BANDS else centres_hz()
         places = max(len(room.power) for room in rooms)
 
         def pad(arrays: list[np.ndarray], value: float) -> np.ndarray:
@@ -149,7 +153,7 @@ class _Rooms:
         self.near = pad([room.near for room in rooms], False)
         whole = [window_log_power(room).astype(np.float32) for room in rooms]
         self.whole = pad([w[:, :2].mean(1) for w in whole], 0)
-        self.gains = np.stack([w[..., -COARSE_BANDS:].mean((0, 1, 3)) for w in whole])
+        self.gains = np.stack([w[..., FINE_BINS:].mean((0, 1, 3)) for w in whole])
         self.ears = self.power.shape[3]
         #: pair[e, o]: which of ``PAIRS`` ears e and o are.
         self.pair = np.zeros((self.ears, self.ears), int)
@@ -180,10 +184,10 @@ class _Rooms:
         """Return ``size`` examples as float32 arrays, named as the network's inputs."""
         asked = self._asked(rng, size, options)
         spectrum = self._heard(asked, asked.moment, asked.ear, self.power) + asked.shift
-        reference, known = self._references(
+        reference, own, known = self._references(
             rng, asked.room, asked.place, asked.ear, asked.rig, asked.gain, options
         )
-        others = self._others(rng, asked, reference, known, options)
+        others = self._others(rng, asked, (reference, own), known, options)
         coherences = self._coherences(rng, asked, others['simultaneous'], options)
         distance = self.distance[asked.room, asked.place, asked.moment, asked.ear]
         near = self.near[asked.room, asked.place, asked.moment, asked.ear]
@@ -191,8 +195,10 @@ class _Rooms:
             'spectrum': spectrum,
             'steadiness': self._heard(asked, asked.moment, asked.ear, self.steadiness),
             'reference': reference[asked.index, asked.ear] * known[:, None],
+            'own_reference': own[asked.index, asked.ear] * known[:, None],
             'others': others['others'],
             'other_references': others['other_references'],
+            'other_own_references': others['other_own_references'],
             'coherences': coherences,
         }
         if options.warp > 0.0:
@@ -203,6 +209,10 @@ class _Rooms:
         return {
             **drawn,
             'has_reference': known,
+            # Of recordings no fingerprint is known.
+            'fingerprint': np.zeros((size, OWN_BANDS), np.float32),
+            'has_fingerprint': np.zeros(size, np.float32),
+            'other_fingerprints': np.zeros((size, len(SLOTS), OWN_BANDS), np.float32),
             'has_other': others['has_other'],
             'simultaneous': others['simultaneous'],
             'nearest': np.full(size, not self.rig, np.float32),
@@ -242,14 +252,14 @@ class _Rooms:
         self,
         rng: np.random.Generator,
         asked: _Asked,
-        reference: np.ndarray,
+        references: tuple[np.ndarray, np.ndarray],
         known: np.ndarray,
         options: Options,
     ) -> dict[str, np.ndarray]:
         """Draw what the other ears of the listen give, a slot a direction."""
         size, moment, ear, rig = len(asked.room), asked.moment, asked.ear, asked.rig
-        others = np.zeros((size, len(SLOTS), BANDS), np.float32)
-        other_references = np.zeros_like(others)
+        others = np.zeros((size, len(SLOTS), self.bands), np.float32)
+        other_references, other_own = np.zeros_like(others), np.zeros_like(others)
         has_other = np.zeros((size, len(SLOTS)), np.float32)
         simultaneous = np.zeros_like(has_other)
         way = rng.integers(2, size=size)
@@ -277,13 +287,15 @@ class _Rooms:
             sound += np.where(later[:, None], changed, 0.0)
             others[:, slot] = np.where(there[:, None], sound, 0.0)
             both = (there & (known > 0))[:, None]
-            theirs = reference[asked.index, np.where(single, ear, at)]
-            other_references[:, slot] = np.where(both, theirs, 0.0)
+            for kept, reference in zip((other_references, other_own), references, strict=True):
+                theirs = reference[asked.index, np.where(single, ear, at)]
+                kept[:, slot] = np.where(both, theirs, 0.0)
             has_other[:, slot] = there
             simultaneous[:, slot] = there & ~later
         return {
             'others': others,
             'other_references': other_references,
+            'other_own_references': other_own,
             'has_other': has_other,
             'simultaneous': simultaneous,
         }
@@ -297,7 +309,7 @@ class _Rooms:
     ) -> np.ndarray:
         """Draw the coherence with ears heard at once, (size, slots, 2, bands); 0 where withheld."""
         size = len(asked.room)
-        coherences = np.zeros((size, len(SLOTS), 2, BANDS), np.float32)
+        coherences = np.zeros((size, len(SLOTS), 2, self.bands), np.float32)
         if not self.rig or options.coherence <= 0.0:
             return coherences
         given = (simultaneous > 0) & (rng.random(size) < options.coherence)[:, None]
@@ -321,7 +333,7 @@ class _Rooms:
         part: np.ndarray,
         delay_s: np.ndarray,
     ) -> np.ndarray:
-        """Coherence (size, 2, 160) of two ears, the second one late by ``delay_s``."""
+        """Coherence (size, 2, B) of two ears, the second one late by ``delay_s``."""
         size = np.arange(len(room))
         pieces = self.coherence[room, place, moment, self.pair[ear, other]].astype(np.float32)
         # The whole window's is the mean of its parts' by their powers.
@@ -331,18 +343,22 @@ class _Rooms:
         whole = (pieces * loud[:, :, None]).sum(1) / total[:, None]
         alike = np.where((part == 3)[:, None, None], whole, pieces[size, np.minimum(part, 2)])
         real, imaginary = alike[:, 0], alike[:, 1] * np.where(ear > other, -1.0, 1.0)[:, None]
-        phase = 2.0 * np.pi * band_centres_hz() * delay_s[:, None]
+        phase = 2.0 * np.pi * self.centres_hz * delay_s[:, None]
         cos, sin = np.cos(phase), np.sin(phase)
         return np.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], 1)
 
     def _gains(self, rng: np.random.Generator, size: int, options: Options) -> np.ndarray:
-        """Ears that differ by a gain and a smooth curve, (size, E, 160)."""
+        """Ears that differ by a gain and a smooth curve, (size, E, B)."""
         gain = rng.uniform(-options.gain_db, options.gain_db, (size, self.ears, 1)) * _NEPER
-        return (gain + options.mismatch * _smooth(rng, (size, self.ears))).astype(np.float32)
+        return (gain + options.mismatch * self._smooth(rng, (size, self.ears))).astype(np.float32)
 
     def _changes(self, rng: np.random.Generator, size: int, most: float) -> np.ndarray:
         strength = rng.uniform(0.0, most, (size, 1)) * (rng.random((size, 1)) < 0.5)
-        return (strength * _smooth(rng, (size,))).astype(np.float32)
+        return (strength * self._smooth(rng, (size,))).astype(np.float32)
+
+    def _smooth(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
+        return smooth_noise(shape, generator, self.bands).numpy()
 
     def _references(
         self,
@@ -353,8 +369,8 @@ class _Rooms:
         rig: np.ndarray,
         gain: np.ndarray,
         options: Options,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Every ear's reference (size, E, 160) from other places, and whether there is one."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Every ear's shared and own reference (size, E, B) from other places, and if known."""
         size, places = len(room), self.power.shape[1]
         score = rng.random((size, places))
         # A robot that follows a wall has heard many places like this one.
@@ -379,10 +395,10 @@ class _Rooms:
         if self.ears > 2:
             share[rig == PAIR, 2:] = 0.0
         pooled = shared_reference(means, share)
-        level = np.where(single, means.mean(1, keepdims=True), pooled)
-        level = level + self._changes(rng, size, options.change_reference)[:, None]
+        change = self._changes(rng, size, options.change_reference)[:, None]
+        level = np.where(single, means.mean(1, keepdims=True), pooled) + change
         known = (rng.random(size) >= options.drop_reference).astype(np.float32)
-        return level.astype(np.float32), known
+        return level.astype(np.float32), (means + change).astype(np.float32), known
 
 
 def warped_bands(growth: np.ndarray) -> np.ndarray:
@@ -413,9 +429,17 @@ def _warped(
 
 
 def draw_batch(
-    stores: Sequence[_Rooms], rng: np.random.Generator, size: int, options: Options
+    stores: Sequence[_Rooms],
+    rng: np.random.Generator,
+    size: int,
+    options: Options,
+    inputs: Sequence[str] = INPUTS,
 ) -> dict[str, torch.Tensor]:
-    """Return a batch from robots' rooms and from single microphones, where there are both."""
+    """
+    Return a batch from robots' rooms and from single microphones, where there are both.
+
+    inputs: of the network that learns.
+    """
     shares = [1.0 - options.static_share if s.rig else options.static_share for s in stores]
     if len(stores) == 1:
         shares = [1.0]
@@ -424,7 +448,7 @@ def draw_batch(
     drawn = [store.draw(rng, n, options) for store, n in zip(stores, sizes, strict=True) if n]
     return {
         name: torch.from_numpy(np.concatenate([d[name] for d in drawn]))
-        for name in (*INPUTS, 'near', 'distance_bin')
+        for name in (*inputs, 'near', 'distance_bin')
     }
 
 
@@ -434,11 +458,20 @@ class ContextDataset(Dataset):
     whole_batches = True
 
     def __init__(
-        self, rooms: Sequence[RoomSpectra], recipe: Recipe, batches: int, training: bool
+        self,
+        rooms: Sequence[RoomSpectra],
+        recipe: Recipe,
+        batches: int,
+        training: bool,
+        inputs: Sequence[str] = INPUTS,
     ) -> None:
+        self.inputs = inputs
         forms = {room.rig for room in rooms}
         self.stores = [_Rooms([r for r in rooms if r.rig == form]) for form in sorted(forms)[::-1]]
         self.options = Options.of(recipe)
+        if self.stores[0].bands != BANDS:
+            # Only the context detector's bands are known to grow with a scene.
+            self.options = replace(self.options, warp=0.0)
         self.seed, self.batch_size = recipe.seed, recipe.optim.batch_size
         self.batches, self.training = batches, training
 
@@ -454,17 +487,28 @@ class ContextDataset(Dataset):
         epoch, index = item if isinstance(item, tuple) else (0, item)
         return self.draw(index, self.options, epoch)
 
+    @property
+    def places(self) -> int:
+        """How many places there are in all rooms."""
+        return sum(int(store.count.sum()) for store in self.stores)
+
     def draw(self, index: int, options: Options, epoch: int = 0) -> dict[str, torch.Tensor]:
         """Return a batch drawn with other options than the recipe's."""
         rng = np.random.default_rng([self.seed, int(self.training), epoch, index])
-        return draw_batch(self.stores, rng, self.batch_size, options)
+        return draw_batch(self.stores, rng, self.batch_size, options, self.inputs)
 
 
-def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, ContextDataset]:
+def context_datasets(
+    data: str | Path,
+    recipe: Recipe,
+    front: FrontEnd = CONTEXT,
+    inputs: Sequence[str] = INPUTS,
+) -> tuple[ContextDataset, ContextDataset]:
     """
     Return training and validation batches of every data set in a folder, or one folder down.
 
     Rooms of SFS-Robot are robots' listening poses, those of SFS-Static single microphones.
+    front, inputs: of the network that learns.
     """
     data = Path(data)
     rows: dict[str, list[Row]] = {'train': [], 'val': []}
@@ -475,7 +519,7 @@ def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, 
         if recipe.data.test_rooms:
             rows['train'] += splits['test']
     cache = data / '.spectra'
-    rooms = {part: load_rooms(rows[part], cache) for part in rows}
+    rooms = {part: load_rooms(rows[part], cache, front=front) for part in rows}
     if not rooms['train'] or not rooms['val']:
         raise QuietNavError(f'{data}: no rooms with two or more places to learn from')
     size = recipe.optim.batch_size
@@ -483,11 +527,6 @@ def context_datasets(data: str | Path, recipe: Recipe) -> tuple[ContextDataset, 
     batches = max(1, recipe.data.repeat * windows // size)
     checks = max(1, sum(room.near.size for room in rooms['val']) * 2 // size)
     return (
-        ContextDataset(rooms['train'], recipe, batches, True),
-        ContextDataset(rooms['val'], recipe, checks, False),
+        ContextDataset(rooms['train'], recipe, batches, True, inputs),
+        ContextDataset(rooms['val'], recipe, checks, False, inputs),
     )
-
-
-def _smooth(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    generator = torch.Generator().manual_seed(int(rng.integers(1 << 62)))
-    return smooth_noise(shape, generator).numpy()

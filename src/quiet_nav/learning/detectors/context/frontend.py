@@ -163,13 +163,15 @@ class Comparison(nn.Module):
         )
 
 
-def smooth_noise(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+def smooth_noise(
+    shape: tuple[int, ...], generator: torch.Generator, bands: int = BANDS
+) -> torch.Tensor:
     """
-    Return random smooth curves over the bands, ``(*shape, 160)``, unit variance: changed sources.
+    Return random smooth curves over the bands, ``(*shape, bands)``, unit variance: changed sources.
 
     Drawn at eight knots and interpolated.
     """
     knots = torch.randn(*shape, 8, generator=generator)
     flat = knots.reshape(-1, 1, 8)
-    curve = functional.interpolate(flat, size=BANDS, mode='linear', align_corners=True)
-    return curve.reshape(*shape, BANDS) / 0.8
+    curve = functional.interpolate(flat, size=bands, mode='linear', align_corners=True)
+    return curve.reshape(*shape, bands) / 0.8

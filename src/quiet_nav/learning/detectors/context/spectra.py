@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 import contextlib
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from zipfile import BadZipFile
 import numpy as np
 from rich.progress import track
 import torch
+from torch import nn
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.sounds import read_sound
@@ -59,13 +60,37 @@ PAIRS = ((0, 1), (0, 2), (1, 2))
 
 
 @dataclass(frozen=True)
+class FrontEnd:
+    """
+    How windows become spectra.
+
+    name: of what is kept, '' for the context detector's. frames: makes the module that gives
+    cosine and sine parts of frames. banded, cross_power: of bins, in bands.
+    """
+
+    name: str
+    frames: Callable[[], nn.Module]
+    banded: Callable[[torch.Tensor], torch.Tensor]
+    cross_power: Callable[..., torch.Tensor]
+
+
+class _Parts(FramePower):
+    def forward(self, waveform: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.parts(waveform)
+
+
+#: Of the context detector: 160 bands up to 3 kHz.
+CONTEXT = FrontEnd('', _Parts, banded, cross_power)
+
+
+@dataclass(frozen=True)
 class RoomSpectra:
     """
-    One room. P places, M = 3 moments, E ears, 3 parts of a window, 160 bands.
+    One room. P places, M = 3 moments, E ears, 3 parts of a window, B bands of a front end.
 
-    power: natural log of mean power, float16, (P, M, E, 3, 160); steadiness likewise: log of mean
+    power: natural log of mean power, float16, (P, M, E, 3, B); steadiness likewise: log of mean
     minus mean of log. coherence: complex, of ``PAIRS`` that the rig has, float16,
-    (P, M, pairs, 3, 2, 160). distance_m (P, M, E), NaN where unknown. near (P, M, E): the label.
+    (P, M, pairs, 3, 2, B). distance_m (P, M, E), NaN where unknown. near (P, M, E): the label.
     bearing_rad (M, E): of each ear in base_link of the first moment. turning: ears of a rig.
     """
 
@@ -79,7 +104,9 @@ class RoomSpectra:
     rig: bool
 
 
-def load_rooms(rows: Sequence[Row], cache: Path, workers: int = 0) -> list[RoomSpectra]:
+def load_rooms(
+    rows: Sequence[Row], cache: Path, workers: int = 0, front: FrontEnd = CONTEXT
+) -> list[RoomSpectra]:
     """Return the spectra of every room in the rows; a room once computed is kept in ``cache``."""
     folders: dict[str, dict[Path, Row]] = {}
     for row in rows:
@@ -90,25 +117,26 @@ def load_rooms(rows: Sequence[Row], cache: Path, workers: int = 0) -> list[RoomS
             folders.setdefault(name, {}).setdefault(row.folder, row)
     cache.mkdir(parents=True, exist_ok=True)
     jobs = [(room, list(places.values())) for room, places in sorted(folders.items())]
-    read = partial(_cached_room, cache=cache)
+    read = partial(_cached_room, cache=cache, front=front)
     with ProcessPoolExecutor(workers or os.cpu_count()) as pool:
         found = pool.map(read, jobs, chunksize=1)
         rooms = list(track(found, 'Spectra', total=len(jobs), transient=True))
     return [room for room in rooms if len(room.power) > 1]
 
 
-def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
+def _cached_room(job: tuple[str, list[Row]], cache: Path, front: FrontEnd) -> RoomSpectra:
     name, rows = job
-    kept = cache / f'{name}.v{_VERSION}.npz'
+    of = f'.{front.name}' if front.name else ''
+    kept = cache / f'{name}{of}.v{_VERSION}.npz'
     # What is damaged or of another version is made anew.
     damaged = contextlib.suppress(OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile)
     with damaged, np.load(kept) as arrays:
         return RoomSpectra(name, **{k: arrays[k] for k in arrays if k != 'rig'},
                                rig=bool(arrays['rig']))  # fmt: skip
     torch.set_num_threads(1)
-    front = FramePower()
+    frames = front.frames()
     rig = rows[0].side is not None
-    made = [_pose(row, front) if rig else _place(row, front) for row in rows]
+    made = [_pose(row, front, frames) if rig else _place(row, front, frames) for row in rows]
     parts = [np.stack(values) for values in zip(*(m[:5] for m in made), strict=True)]
     room = RoomSpectra(name, *parts, bearing_rad=made[0][5], rig=rig)
     with whole_file(kept, overwrite=True) as part:
@@ -116,30 +144,33 @@ def _cached_room(job: tuple[str, list[Row]], cache: Path) -> RoomSpectra:
     return room
 
 
-def window_spectra(samples: np.ndarray, front: FramePower) -> tuple[np.ndarray, ...]:
+def window_spectra(
+    samples: np.ndarray, front: FrontEnd, frames: nn.Module
+) -> tuple[np.ndarray, ...]:
     """
-    Return log power and steadiness of a window's parts, float16, (E, 3, 160) each.
+    Return log power and steadiness of a window's parts, float16, (E, 3, B) each.
 
-    And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, 160).
+    And the coherence of the ears of ``PAIRS``, (pairs, 3, 2, B). frames: made by the front end.
     """
     with torch.no_grad():
-        ears = front.parts(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
+        ears = frames(torch.from_numpy(np.ascontiguousarray(samples, np.float32)))
 
-        def cut(frames: torch.Tensor) -> torch.Tensor:
-            return torch.stack([frames[:, p : p + CLIP_FRAMES] for p in PARTS], dim=1)
+        def cut(every: torch.Tensor) -> torch.Tensor:
+            return torch.stack([every[:, p : p + CLIP_FRAMES] for p in PARTS], dim=1)
 
-        pieces = cut(banded(ears[0] ** 2 + ears[1] ** 2))
+        pieces = cut(front.banded(ears[0] ** 2 + ears[1] ** 2))
         power = pieces.mean(2)
         loud = log_power(power)
         steady = loud - log_power(pieces).mean(2)
         pairs = [pair for pair in PAIRS if max(pair) < len(samples)]
         one, other = ([p[i] for p in pairs] for i in (0, 1))
-        cross = cut(cross_power((ears[0][one], ears[1][one]), (ears[0][other], ears[1][other])))
+        both = (ears[0][one], ears[1][one]), (ears[0][other], ears[1][other])
+        cross = cut(front.cross_power(*both))
         alike = coherence(cross.mean(2), power[one], power[other])
     return tuple(v.numpy().astype(np.float16) for v in (loud, steady, alike))
 
 
-def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
+def _pose(row: Row, front: FrontEnd, frames: nn.Module) -> tuple[np.ndarray, ...]:
     folder = row.folder
     said = read_annotation(folder, 'ears', 'turned')
     if len(said.ears) != len(said.turned):
@@ -150,7 +181,7 @@ def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
         audio = _read(folder / name)
         if max(channels) >= len(audio):
             raise QuietNavError(f'{folder / name}: no channel {max(channels)} in {len(audio)}')
-        both.append(window_spectra(audio[channels], front))
+        both.append(window_spectra(audio[channels], front, frames))
     now, turned = (np.array([e.distance for e in ears]) for ears in (said.ears, said.turned))
     distance = np.stack([now, now, turned])
     near = np.stack([[e.near for e in ears] for ears in (said.ears, said.ears, said.turned)])
@@ -160,7 +191,7 @@ def _pose(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
     return power, steady, alike, distance, near, bearing
 
 
-def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
+def _place(row: Row, front: FrontEnd, frames: nn.Module) -> tuple[np.ndarray, ...]:
     audio = _read(row.audio).mean(0)
     room = len(audio) - WINDOW_SAMPLES
     if room < 0:
@@ -169,7 +200,7 @@ def _place(row: Row, front: FramePower) -> tuple[np.ndarray, ...]:
         )
     starts = np.linspace(0, room, MOMENTS).astype(int)
     pieces = np.stack([audio[s : s + WINDOW_SAMPLES] for s in starts])
-    power, steady, _ = window_spectra(pieces, front)
+    power, steady, _ = window_spectra(pieces, front, frames)
     alike = np.zeros((MOMENTS, 0, len(PARTS), 2, power.shape[-1]), np.float16)
     distance = np.full((MOMENTS, 1), row.distance_m)
     near = np.full((MOMENTS, 1), bool(row.near))
@@ -184,5 +215,5 @@ def _read(path: Path) -> np.ndarray:
 
 
 def window_log_power(room: RoomSpectra) -> np.ndarray:
-    """Return the log of mean power over whole windows, float32, (P, M, E, 160)."""
+    """Return the log of mean power over whole windows, float32, (P, M, E, B)."""
     return np.log(np.exp(room.power.astype(np.float32)).mean(-2))
