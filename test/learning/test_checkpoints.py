@@ -13,7 +13,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
+import io
 import os
+import tracemalloc
+import zipfile
 
 import pytest
 
@@ -134,3 +137,42 @@ def test_a_model_that_asks_for_a_huge_network_is_no_start(tmp_path):
         onnx.save(model, str(path))
         with pytest.raises(QuietNavError, match=said):
             starting_point(path)
+
+
+def bombs():
+    """Yield files that say something that is not so: names and their bytes."""
+    # A text of 4 GB minus one, in a file of some bytes.
+    yield 'long text', b'\x80\x02X\xff\xff\xff\xfeab'
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, 'w') as archive:
+        archive.writestr('archive/data.pkl', b'\x80\x02}.')
+    data = bytearray(whole.getvalue())
+    entry = data.index(b'PK\x01\x02')
+    data[entry + 6] = 64
+    yield 'zip of version 6.4', bytes(data)
+    data[entry + 6] = 20
+    # The end record says a second disk.
+    data[data.index(b'PK\x05\x06') + 4] = 1
+    yield 'zip of two disks', bytes(data)
+
+
+@pytest.mark.parametrize(('name', 'data'), list(bombs()))
+def test_files_that_say_more_than_they_hold_are_one_line(tmp_path, name, data):
+    path = tmp_path / 'model.ckpt'
+    path.write_bytes(data)
+    tracemalloc.start()
+    with pytest.raises(QuietNavError, match='not a PyTorch checkpoint') as found:
+        read_tensors(path)
+    assert '\n' not in str(found.value) and str(path) in str(found.value)
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    tracemalloc.stop()
+
+
+def test_names_in_onnx_that_are_no_text_are_one_line(tmp_path):
+    onnx = pytest.importorskip('onnx')
+    model = onnx.helper.make_model(onnx.helper.make_graph([], 'g', [], []))
+    model.metadata_props.add(key='quiet_nav.kind', value='vggish')
+    path = tmp_path / 'model.onnx'
+    path.write_bytes(model.SerializeToString().replace(b'quiet_nav.kind', b'\xfduiet_nav.kind'))
+    with pytest.raises(QuietNavError, match='is no text'):
+        starting_point(path)

@@ -141,6 +141,13 @@ def test_trials_are_read_back_from_their_file_and_joined(tmp_path):
     assert 'tracker' in alone.output and 'straight' in alone.output
 
 
+def test_a_track_that_the_room_has_not_is_refused_by_the_file_that_says_it(tmp_path):
+    path = tmp_path / 'trials.json'
+    path.write_text(json.dumps(trials_to_json([DONE])).replace('"corner"', '"ramp"'))
+    with pytest.raises(QuietNavError, match=r"trials\.json.*no track 'ramp'"):
+        read_trials(path)
+
+
 @pytest.mark.parametrize('content', ['[]', '{"trials": [{"room": "x"}]}', '{"trials": 3}', '{'])
 def test_a_file_without_trials_is_refused(tmp_path, content):
     path = tmp_path / 'other.json'

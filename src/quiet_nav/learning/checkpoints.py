@@ -112,17 +112,20 @@ def _refuse_bomb(path: Path) -> None:
     """Refuse what is no regular file, and an archive that unpacks to far more than it is."""
     with open_regular(path, f'checkpoint {path}') as file:
         size = os.fstat(file.fileno()).st_size
-        if zipfile.is_zipfile(file):
-            try:
-                with zipfile.ZipFile(file) as archive:
-                    unpacked = sum(item.file_size for item in archive.infolist())
-            except (zipfile.BadZipFile, ValueError, OSError, LookupError, struct.error):
-                # torch.load says what is wrong with it.
+        try:
+            if not zipfile.is_zipfile(file):
                 return
-            if unpacked > 2 * size + MEBIBYTE:
-                raise QuietNavError(
-                    f'{path}: unpacks from {size} to {unpacked} bytes; no checkpoint of PyTorch'
-                )
+            with zipfile.ZipFile(file) as archive:
+                unpacked = sum(item.file_size for item in archive.infolist())
+        except (
+            zipfile.BadZipFile, ValueError, OSError, LookupError, RuntimeError, struct.error,
+        ):  # fmt: skip
+            # torch.load says what is wrong with it.
+            return
+        if unpacked > 2 * size + MEBIBYTE:
+            raise QuietNavError(
+                f'{path}: unpacks from {size} to {unpacked} bytes; no checkpoint of PyTorch'
+            )
 
 
 def refuse_hollow(recipe: NetworkRecipe, numbers: int, where: str) -> None:

@@ -47,6 +47,8 @@ _LATER = (
 )
 #: A campus of a thousand rooms has as much to say.
 _MOST_MANIFEST = 32 * MEBIBYTE
+#: Of the differences between two campuses.
+_MOST_TOLD = 8
 _ENGINES = ('numpy', 'scipy', 'numba', 'pyroomacoustics')
 
 Progress = Callable[[int, int], None]
@@ -190,10 +192,10 @@ def _claim(root: Path, request: CampusRequest) -> None:
                 'of a campus'
             )
         if found != asked:
-            other = {k: v for k, v in found.items() if asked.get(k) != v}
+            other = [f'{short(k)}: {short(v)}' for k, v in found.items() if asked.get(k) != v]
             raise QuietNavError(
-                f'{root} holds another campus, with {other}; choose another folder, '
-                'ask for the same, or remove it'
+                f'{root} holds another campus, with {", ".join(other[:_MOST_TOLD])}; choose '
+                'another folder, ask for the same, or remove it'
             )
         break
     else:

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,8 @@ def predict(
 ) -> Predictions:
     """Return what a model of a kind says of a split of a data set, as ``run.predict``."""
     model = PairModel(path, kind, threads)
-    return predictions_of(
+    said = predictions_of(
         model.task, model.outputs, TaskData(data), split, seed, distractors, snr_db
     )
+    # The task's variants are of our own networks.
+    return replace(said, task=kind)
