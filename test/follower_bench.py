@@ -21,6 +21,7 @@ import time
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 import numpy as np
+from rcl_interfaces.srv import GetParameters
 from rclpy.action import ActionClient
 from rclpy.qos import qos_profile_sensor_data
 from std_msgs.msg import Bool, Empty
@@ -89,6 +90,7 @@ class Bench:
         }
         self.service = self.node.create_client(SetBool, 'set_emergency_stop')
         self.client = ActionClient(self.node, FollowWall, 'follow_wall')
+        self._last_made = self.node.create_client(GetParameters, 'wall_follower/get_parameters')
         self.node.create_timer(0.02, self._step)
         self.node.create_timer(0.05, lambda: self.beats and self._alive.publish(Empty()))
         self.node.create_timer(0.05, self._hear)
@@ -157,13 +159,23 @@ class Bench:
     def say(self, name, value=True):
         self._bool[name].publish(Bool(data=value))
 
+    def _meet(self):
+        """
+        Wait until the follower has seen this node's clients.
+
+        A server's answer is lost to a client that it has not discovered yet. Clients are told in
+        the order in which they were made: once the last is answered, all are known.
+        """
+        for _ in range(10 if not self.met else 0):
+            answer = self._last_made.call_async(GetParameters.Request(names=['use_sim_time']))
+            if self.ros.spin_until(answer.done, 1.0):
+                break
+        self.met = True
+
     def send(self, **goal):
         """Send a goal and return its handle; waits for the node first."""
         assert self.client.wait_for_server(15.0)
-        if not self.met:
-            # The server answers nobody whose side of the match it has not seen yet.
-            self.ros.spin_for(0.5)
-            self.met = True
+        self._meet()
         goal = {'algorithm': 'straight', **goal}
         return self.ros.result_of(
             self.client.send_goal_async(
@@ -192,7 +204,13 @@ class Bench:
         Of a robot that obeys when a velocity is sent, and brakes as this one does: what the way to
         this process and its turns take does not count, nor what the machine stood still meanwhile.
         """
-        assert self.ros.spin_until(lambda: self.robot.state.at_rest, limit_s), 'it never stands'
+        assert self.ros.spin_until(
+            lambda: (
+                self.robot.state.at_rest
+                and any(sent_s >= event_s and v == 0.0 == w for sent_s, v, w in self.sent)
+            ),
+            limit_s,
+        ), 'it never stands'
         before = [c for c in self.sent if c[0] < event_s]
         after = [c for c in self.sent if c[0] >= event_s]
         zero = next(i for i, (_, v, w) in enumerate(after) if v == 0.0 == w)
