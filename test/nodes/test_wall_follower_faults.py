@@ -113,7 +113,8 @@ def test_a_detector_that_dies_stops_the_robot_though_its_readings_are_fresh(
     bench.beats = False
     ears = node_process('near_wall', {'model': context_model, 'threads': 1}, '-r', f'__ns:={space}')
     client = bench.node.create_client(ChangeState, 'near_wall/change_state')
-    follower = inside()
+    # A step so long that the robot is not at rest between two when it happens.
+    follower = inside(step_length_m=0.6)
     assert bench.ros.spin_until(lambda: follower.node._watch.life._beat_ns, 60.0)
     handle = bench.drive()
     event_s = time.monotonic()
@@ -125,10 +126,11 @@ def test_a_detector_that_dies_stops_the_robot_though_its_readings_are_fresh(
         event_s = time.monotonic()
     else:
         os.kill(ears.process.pid, signal.SIGKILL if how == 'killed' else signal.SIGSTOP)
+    held = follower.node._run.guarded
+    assert bench.ros.spin_until(lambda: 'no sign of life' in held.hold_reason), held.hold_reason
     seconds, metres = bench.time_to_rest(event_s)
     ears.process.send_signal(signal.SIGCONT)
     assert seconds <= (0.7 if how == 'hung' else 0.5) and metres <= 0.08
-    assert 'no sign of life' in follower.node._run.guarded.hold_reason
     bench.ros.result_of(handle.cancel_goal_async())
 
 
