@@ -31,11 +31,14 @@ from quiet_nav.nodes.heartbeat import ALIVE_TOPIC
 
 pytestmark = pytest.mark.realtime
 
-#: The same process with a detector that never answers.
+#: The same process with a detector that never answers once the file of its first argument is there.
 HUNG = """
-import sys, threading
+import pathlib, sys, threading
 from quiet_nav.perception import rolling
-rolling.RollingListener.decide = lambda *_: threading.Event().wait()
+decide, hang = rolling.RollingListener.decide, pathlib.Path(sys.argv.pop(1))
+def hung(*given):
+    return threading.Event().wait() if hang.exists() else decide(*given)
+rolling.RollingListener.decide = hung
 from quiet_nav.nodes.ears import main
 sys.exit(main())
 """
@@ -79,10 +82,11 @@ def test_one_process_hears_answers_and_ends_in_order(ros, ears, executor):
     assert 'Traceback' not in process.log
 
 
-def test_a_hung_detector_is_told_by_its_heartbeat_and_holds_up_no_sound(ros, ears):
+def test_a_hung_detector_is_told_by_its_heartbeat_and_holds_up_no_sound(ros, ears, tmp_path):
     seen = Onlooker(ros.node())
-    process = ears(program=('-c', HUNG))
+    process = ears(program=('-c', HUNG, str(tmp_path / 'hang')))
     assert ros.spin_until(lambda: seen.beats, 40), process.log
+    (tmp_path / 'hang').touch()
 
     def silent():
         before = len(seen.beats)

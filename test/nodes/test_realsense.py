@@ -280,7 +280,8 @@ def test_near_wall_sees_by_the_node_and_its_jpegs(ros, start, node_process, tmp_
     valid = next(m for m in said if m.valid)
     assert valid.probability == pytest.approx(100 / 255, abs=0.15)
     assert valid.header.frame_id == 'camera_color_optical_frame'
-    assert packed and packed[-1].format == 'rgb8; jpeg compressed bgr8'
+    assert ros.spin_until(lambda: packed, 30), 'no compressed image'
+    assert packed[-1].format == 'rgb8; jpeg compressed bgr8'
     assert picture_of(packed[-1]).pixels.shape == (HEIGHT, WIDTH, 3)
 
 

@@ -43,6 +43,8 @@ _FILE_STUCK_S = 15.0
 _POLL_MS = 100
 #: Older frames give way: who is late wants the newest.
 _QUEUE = 4
+#: Of a file every image is wanted: a reader may be late by so many.
+_FILE_QUEUE = 32
 #: Of librealsense's names of formats, those that are published, the best first, and their names in
 #: sensor_msgs/Image.
 _COLOR_FORMATS = {
@@ -175,7 +177,7 @@ class RealSense:
 
     def __enter__(self) -> RealSense:
         request, rs = self._request, self._rs
-        self._queue = rs.frame_queue(_QUEUE)
+        self._queue = rs.frame_queue(_FILE_QUEUE if request.file else _QUEUE)
         slowest_fps = min(profile.fps for profile in self.profiles.values())
         self._aligner = DepthAligner(rs, 500.0 / slowest_fps) if request.align else None
         self._ended = threading.Event()
@@ -189,9 +191,19 @@ class RealSense:
             for number, profiles in by_sensor.items():
                 sensors[number].open(profiles)
                 self._sensors.append(sensors[number])
-            for sensor in self._sensors:
-                sensor.start(self._queue)
+            if not request.file:
+                self._start()
+                return self
+            # A file would run on while its streams start one after the other.
+            playback = self._device.as_playback()
+            playback.pause()
+            self._start()
+            playback.resume()
         return self
+
+    def _start(self) -> None:
+        for sensor in self._sensors:
+            sensor.start(self._queue)
 
     def __exit__(
         self,
