@@ -253,3 +253,28 @@ def test_every_link_between_pages_leads_somewhere():
                 broken.append(f'{page.relative_to(ROOT)}: {target}')
     assert not broken
     assert seen > 100
+
+
+def settings_classes():
+    """Yield files, names and fields (with the lines of each file) of dataclasses that set something."""
+    named = re.compile(
+        r'(Settings|Options|Limits|Request|Ranges|Recipe|Timing|Tolerance|Errors|Topics)$'
+    )
+    for path in sorted((ROOT / 'src' / 'quiet_nav').rglob('*.py')):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and named.search(node.name) and node.decorator_list:
+                fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
+                yield path, node.name, fields, text.split('\n')
+
+
+def test_settings_say_each_field_beside_the_field():
+    found = list(settings_classes())
+    assert len(found) > 25
+    silent = [
+        f'{path.relative_to(ROOT)}: {name}.{ast.unparse(field.target)}'
+        for path, name, fields, lines in found
+        for field in fields
+        if not lines[field.lineno - 2].strip().startswith('#:')
+    ]
+    assert not silent

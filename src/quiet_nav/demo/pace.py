@@ -27,12 +27,17 @@ COMMAND_LAG_S = 0.12
 
 @dataclass(frozen=True)
 class PaceSettings:
-    """Limits of the time factor, and how it changes."""
+    """Limits of the time factor (simulated over real time), and how it changes."""
 
+    #: What the demo begins with: most laptops keep up with it.
     begin: float = 1.5
+    #: Never slower than this: the demo would seem to stand.
     slowest: float = 0.1
+    #: Never faster than this: nobody could follow the robot.
     fastest: float = 4.0
+    #: Factor of a raise, small so that nodes that keep up are not overrun at once.
     up: float = 1.15
+    #: Factor where nodes lag, large so that they catch up.
     down: float = 0.7
 
 

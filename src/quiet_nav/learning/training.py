@@ -55,8 +55,11 @@ RESULT = 'result.json'
 class Devices:
     """On what a training runs, as Lightning takes it."""
 
+    #: Kind of processor: auto, cpu, gpu ...
     accelerator: str = 'auto'
+    #: How many, or which; auto for all.
     devices: str | int = 'auto'
+    #: Machines that train together.
     num_nodes: int = 1
 
 

@@ -46,30 +46,34 @@ _Metres = Annotated[float, Field(gt=0, le=1000)]
 @file_format
 @dataclass(frozen=True)
 class ModelMetadata:
-    """
-    Everything that a user of the file must know.
+    """Everything that a user of the file must know."""
 
-    kind: which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
-    input_samples: length of the waveform input. contexts: names that the model can use beside
-    the window itself (reference, other_ears). distance_edges_m: upper edges of the distance bins,
-    empty where the model says no distances. distance_prior: share of each bin where the model was
-    calibrated, one more than edges; empty: that of the shipped detectors. calibration: what was
-    done to the probabilities. training: data, seed, recipe, rooms, in words. extra: what one kind
-    needs beside that.
-    """
-
+    #: Which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
     kind: str
+    #: Length of the waveform input.
     input_samples: Annotated[int, Field(ge=0, le=1_000_000)] = CLIP_SAMPLES
+    #: Of the waveform input, Hz.
     sample_rate: Annotated[int, Field(ge=0, le=1_000_000)] = SAMPLE_RATE
+    #: What the network takes: audio or vision.
     modality: str = 'audio'
+    #: Names that the model can use beside the window itself (reference, other_ears).
     contexts: tuple[str, ...] = ()
+    #: Upper edges of the distance bins; empty where the model says no distances.
     distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
+    #: A wall within this counts as near.
     near_wall_m: _Metres = 0.5
+    #: What was done to the probabilities.
     calibration: str = 'none'
+    #: Data, seed, recipe, rooms, in words.
     training: str = ''
+    #: Of the model.
     version: str = ''
+    #: SPDX identifier.
     licence: str = 'Apache-2.0'
+    #: What one kind needs beside that.
     extra: dict[str, Any] = field(default_factory=dict)
+    #: Share of each bin where the model was calibrated, one more than edges; empty: that of the
+    #: shipped detectors.
     distance_prior: tuple[float, ...] = ()
 
     @property

@@ -46,17 +46,19 @@ _MEND = {
 
 @dataclass(frozen=True)
 class BagTopics:
-    """
-    Names of the topics that are read; empty: found by type and usual name, or not there.
+    """Names of the topics that are read; empty: found by type and usual name, or not there."""
 
-    format: of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
-    """
-
+    #: Sound (AudioData, AudioDataStamped).
     audio: str = ''
+    #: Its format (AudioInfo).
     info: str = ''
+    #: Depth images.
     depth: str = ''
+    #: Odometry of the base.
     odometry: str = ''
+    #: Color images.
     color: str = ''
+    #: Of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
     format: PcmFormat | None = None
 
 

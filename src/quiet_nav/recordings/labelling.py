@@ -54,22 +54,23 @@ _NOT_SEEN = 'the robot never turned the camera here to what an ear faced'
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """
-    How places are cut.
+    """How places are cut."""
 
-    longest_s: of one place. still: the robot (or whoever held the camera) stood all the time, so
-    that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
-    kept where the rig has one; without a rig all channels are. sides: a place an ear of the rig
-    instead, where the camera saw what that ear faced from the same place, turned.
-    depth_mean: as ``wall_distance``'s mean.
-    """
-
+    #: Of one place.
     longest_s: float = 30.0
+    #: The robot (or whoever held the camera) stood all the time, so that no odometry is needed: a
+    #: place a bag.
     still: bool = False
+    #: Only the ear on the camera's side is kept where it has one; without a rig all channels are.
     rig: Rig | None = None
+    #: The side that the camera faces.
     camera: Side = Side.FRONT
+    #: What is read of the bag.
     topics: BagTopics = field(default_factory=BagTopics)
+    #: A place an ear of the rig instead, where the camera saw what that ear faced from the same
+    #: place, turned.
     sides: bool = False
+    #: Which pixels the distance is the mean of, as ``wall_distance``'s parameter.
     depth_mean: str = VALID_PIXELS
 
 

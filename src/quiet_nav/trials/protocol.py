@@ -98,38 +98,48 @@ class TrialOutcome(str, enum.Enum):
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """
-    Everything that decides a trial: the same request gives the same result.
+    """Everything that decides a trial: the same request gives the same result."""
 
-    room, track: names ('' for the room's first track). index: which trial of the room it is; the
-    start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
-    disturbance: one of ``ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
-    vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
-    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
-    settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
-    ``own_sound_of`` takes it. waves: the room's band below 700 Hz is solved by waves. failure: of a
-    sensor, as ``failing.failure_of_trial`` takes it; '' for none. Odometry is then watched, too.
-    """
-
+    #: Name.
     room: str
+    #: Name.
     policy: str
+    #: The ears.
     rig: Rig
+    #: 'ideal', 'error-prone' or an ONNX file.
     detector: str
+    #: Which trial of the room it is; the start poses of the track follow each other.
     index: int
+    #: Of all that is drawn: sources, slip, errors.
     seed: int
+    #: Name; '' for the room's first.
     track: str = ''
+    #: One of ``ears.DISTURBANCES``.
     disturbance: str = 'none'
+    #: What the detector may use beside the window.
     context: str = 'full'
+    #: Of the policies that have some.
     settings: PolicySettings = field(default_factory=PolicySettings)
+    #: How it moves.
     robot: RobotSettings = field(default_factory=RobotSettings)
+    #: Simulated; a longer trial is a time-out.
     max_duration_s: float = 1800.0
+    #: What is driven by, a name of ``Mode``.
     modality: str = 'audio'
+    #: 'ideal' or an ONNX file.
     vision: str = 'ideal'
+    #: One of CAMERA_FAULTS, at a time drawn from the seed.
     camera_fault: str = 'none'
+    #: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
     side: Side | None = None
+    #: Which settings are not the defaults, in words for tables.
     variant: str = ''
+    #: What the robot itself emits, as ``own_sound_of`` takes it.
     own_sound: str = 'none'
+    #: The room's band below 700 Hz is solved by waves.
     waves: bool = False
+    #: Of a sensor, as ``failing.failure_of_trial`` takes it; '' for none. Odometry is then watched,
+    #: too.
     failure: str = ''
 
     @property

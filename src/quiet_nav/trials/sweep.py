@@ -55,6 +55,7 @@ class Sweep:
     rigs: Sequence[str] = ('pair',)
     #: What is driven by: names of ``Mode``.
     modalities: Sequence[str] = ('audio',)
+    #: Of the trials: all of them for each.
     seeds: Sequence[int] = (0,)
     #: Trials a room; 0 for the paper's.
     trials: int = 0
@@ -64,12 +65,15 @@ class Sweep:
     detector: str = 'near_wall'
     #: A vision model by name or ONNX file, or one of ``EYES``.
     vision: str = 'near_wall_vision'
+    #: What the detector may use beside the window.
     context: str = 'full'
+    #: One of ``ears.DISTURBANCES``.
     disturbance: str = 'none'
     #: What the robot emits while it listens: none, dB over the ambience, or a robot profile.
     own_sound: str = 'none'
     #: Below 700 Hz rooms are solved by waves, furniture and all; once, then from a cache.
     waves: bool = False
+    #: One of CAMERA_FAULTS, at a time drawn from the seed.
     camera_fault: str = 'none'
     #: What fails of the sensors, all trials for each: 'none' for nothing; 'all' for nothing and for
     #: every failure of the sensors that are driven by.

@@ -31,25 +31,24 @@ _NOISE_PATCH = 160
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """
-    What an image must keep to; gray values of 0 to 255.
+    """What an image must keep to; gray values of 0 to 255."""
 
-    max_age_s: from the exposure to now, also how far its stamp may lie in the future.
-    dark: a mean below this is no picture of a room. bright_share: most of the pixels that may be
-    at the top of the range. covered: standard deviation over blocks, noise taken off, as a share
-    of the mean, below which there is nothing to see: a plain wall that is lit and near keeps
-    above it by its light alone (simulated ones have 0.03 and more). sharpness: fine structure
-    over coarse, below which an image with contrast (at least sharp_contrast) is out of focus or
-    smeared. frozen_frames: so many images in a row without any change are one image sent again
-    (a sensor's noise changes every one); 0: never.
-    """
-
+    #: From the exposure to now; also how far its stamp may lie in the future.
     max_age_s: float = 1.0
+    #: A mean below this is no picture of a room.
     dark: float = 12.0
+    #: Most of the pixels that may be at the top of the range.
     bright_share: float = 0.6
+    #: Standard deviation over blocks, noise taken off, as a share of the mean, below which there is
+    #: nothing to see: a plain wall that is lit and near keeps above it by its light alone
+    #: (simulated ones have 0.03 and more).
     covered: float = 0.015
+    #: Fine structure over coarse, below which an image is out of focus or smeared ...
     sharpness: float = 0.08
+    #: ... if it has at least this contrast, without which nothing can be told.
     sharp_contrast: float = 12.0
+    #: So many images in a row without any change are one image sent again (a sensor's noise changes
+    #: every one); 0: never.
     frozen_frames: int = 5
 
 

@@ -35,13 +35,16 @@ _COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
 @dataclass(frozen=True)
 class CameraFault:
     """
-    One fault from a time on (s), and when the camera is back; times as the simulation's.
+    One fault from a time on; times as the simulation's.
 
     Raises QuietNavError for a kind that is not one of CAMERA_FAULTS.
     """
 
+    #: One of CAMERA_FAULTS.
     kind: str = 'none'
+    #: When it begins.
     at_s: float = 0.0
+    #: When the camera is back; inf for never.
     back_s: float = math.inf
 
     def __post_init__(self) -> None:
