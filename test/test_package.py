@@ -256,7 +256,7 @@ def test_every_link_between_pages_leads_somewhere():
 
 
 def settings_classes():
-    """Yield files, names and fields (with the lines of each file) of dataclasses that set something."""
+    """Yield file, name, fields and the file's lines of every dataclass that sets something."""
     named = re.compile(
         r'(Settings|Options|Limits|Request|Ranges|Recipe|Timing|Tolerance|Errors|Topics)$'
     )

@@ -131,16 +131,16 @@ def test_only_layers_that_shrink_are_factorised(network):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('quantise', ['dynamic', 'static'])
+@pytest.mark.parametrize('quantize', ['dynamic', 'static'])
 def test_compressed_model_is_smaller_and_says_nearly_the_same(
-    network, exported, tmp_path, quantise
+    network, exported, tmp_path, quantize
 ):
     out = tmp_path / 'small.onnx'
     wave = windows(6)
-    size = export_compressed(network, out, METADATA, Compression(0, quantise), examples=wave)
+    size = export_compressed(network, out, METADATA, Compression(0, quantize), examples=wave)
     assert size * 1e6 == pytest.approx(out.stat().st_size, rel=0.02)
     assert out.stat().st_size < 0.9 * exported.stat().st_size
-    assert read_metadata(out).extra == {'rank': 0, 'quantise': quantise}
+    assert read_metadata(out).extra == {'rank': 0, 'quantize': quantize}
     difference = np.abs(run(out, wave) - run(exported, wave)).max()
     assert 0 < difference < 0.05
 
@@ -153,6 +153,6 @@ def test_too_large_a_file_is_refused_and_not_left_behind(network, tmp_path):
     assert not out.exists()
 
 
-def test_unknown_quantisation_is_refused():
+def test_unknown_quantization_is_refused():
     with pytest.raises(QuietNavError, match='none, dynamic, static'):
         Compression(64, 'int4')

@@ -144,7 +144,7 @@ def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def quantise_dynamic(path: str | Path, out: str | Path) -> None:
+def quantize_dynamic(path: str | Path, out: str | Path) -> None:
     """Write a copy with int8 weights in every matrix product (activations stay float)."""
     from onnxruntime.quantization import quantize_dynamic, QuantType
 
@@ -158,7 +158,7 @@ def quantise_dynamic(path: str | Path, out: str | Path) -> None:
         )
 
 
-def quantise_static(
+def quantize_static(
     path: str | Path,
     out: str | Path,
     samples: Sequence[Mapping[str, np.ndarray]],
@@ -222,7 +222,7 @@ def refuse_large(path: str | Path, limit_mb: float = MAX_MEGABYTES) -> float:
     size = Path(path).stat().st_size / 1e6
     if size > limit_mb:
         raise QuietNavError(
-            f'{path}: {size:.1f} MB, more than {limit_mb:g} MB; lower --rank or quantise'
+            f'{path}: {size:.1f} MB, more than {limit_mb:g} MB; lower --rank or quantize'
         )
     return size
 

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,11 +32,11 @@ from quiet_nav.files.yaml_files import read_yaml
 
 #: Figure of a detector's validation, as it is logged, that picks the best epoch.
 MONITOR = 'val/ap'
-#: Nothing in a recipe is as large.
 #: What ``optim.precision`` may be: auto, or one of Lightning's.
 PRECISIONS = ('auto', '32-true', 'bf16-mixed')
 SCHEDULES = ('cosine', 'constant', 'one-cycle')
 
+#: Nothing in a recipe is as large.
 _Real = Annotated[float, Field(ge=-1e6, le=1e6)]
 _Whole = Annotated[int, Field(ge=0, le=2**32)]
 
@@ -217,3 +218,19 @@ def _plain(value: Any) -> Any:
 def recipe_file(name: str) -> Path:
     """Return the file of a recipe given by path or by name in ``config/learning``."""
     return resources.find(resources.RECIPE, name)
+
+
+def refuse_bad_recipe(name: str, kinds: Iterable[str]) -> None:
+    """
+    Raise QuietNavError where a recipe cannot be read or is of none of the kinds; without torch.
+
+    name: as for ``recipe_file``; also the first part of names (``small`` of ``small_pair``).
+    """
+    if any(known.startswith(f'{name}_') for known in resources.names(resources.RECIPE)):
+        return
+    recipe, known = load_recipe(recipe_file(name)), list(kinds)
+    if recipe.network.kind not in known:
+        raise QuietNavError(
+            f'recipe {recipe.name}: network kind {recipe.network.kind!r} is none of '
+            f'{", ".join(known)}'
+        )

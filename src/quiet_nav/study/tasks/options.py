@@ -25,6 +25,8 @@ from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.recipe import Recipe
 
 KIND = 'task'
+#: A trunk that stays as it was drawn.
+RANDOM = 'random'
 
 
 @file_format

@@ -45,12 +45,10 @@ from quiet_nav.study.tasks import get_task
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.examples import FeatureDataset, TaskDataset
 from quiet_nav.study.tasks.networks import FEATURES, MODALITIES, TaskNetwork
-from quiet_nav.study.tasks.options import KIND, TaskOptions
+from quiet_nav.study.tasks.options import KIND, RANDOM, TaskOptions
 from quiet_nav.study.tasks.task import Example, Task
 from quiet_nav.study.tasks.views import Change, Views
 
-#: A trunk that stays as it was drawn.
-RANDOM = 'random'
 #: Views that are encoded at once when predicting.
 _BATCH = 128
 #: Examples of which a probe takes its features' mean and spread.

@@ -25,6 +25,9 @@ from pydantic import Field
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.recipe import NetworkRecipe
 
+#: How weights of an exported model may be kept: as they are, or as int8.
+QUANTIZATIONS = ('none', 'dynamic', 'static')
+
 
 @file_format
 @dataclass(frozen=True)
