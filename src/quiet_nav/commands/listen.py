@@ -265,7 +265,7 @@ def _bars(decision: Decision, places: float) -> RenderableType:
             continue
         p = reading.probability
         metres = reading.median_distance_m
-        distance = f'{metres:.2f} m' if math.isfinite(metres) else '> 1.5 m'
+        distance = f'{metres:.2f} m' if math.isfinite(metres) else reading.bins.beyond
         colour = 'dark_orange' if p > _NEAR else 'blue'
         table.add_row(
             side,

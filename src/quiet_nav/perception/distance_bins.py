@@ -72,6 +72,11 @@ class DistanceBins:
         """How many bins there are, the one of everything farther included."""
         return len(self.edges_m) + 1
 
+    @property
+    def beyond(self) -> str:
+        """Say a distance past the last edge, for people."""
+        return f'> {self.edges_m[-1]:g} m'
+
     @cached_property
     def centres_m(self) -> np.ndarray:
         """Middle of each bin, shape (count,), in whole centimeters rounded down."""
