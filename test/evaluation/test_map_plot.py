@@ -71,13 +71,12 @@ def test_command_says_what_is_wrong_with_a_file(tmp_path):
 def test_spectra_are_red_above_the_mean_of_the_room_and_blue_below(tmp_path):
     from matplotlib.image import imread
 
-    from quiet_nav.evaluation.plots import wall_spectra
+    from quiet_nav.evaluation.plots import wall_spectra, WallSpectra
 
     frequencies, distances = np.geomspace(60.0, 2000.0, 8), np.linspace(0.1, 1.5, 6)
     ones = np.ones((6, 8))
-    wall_spectra(
-        tmp_path / 'spectra.png', frequencies, distances, 3.0 * ones, -3.0 * ones, 'left', 'right'
-    )
+    spectra = WallSpectra(frequencies, distances, 3.0 * ones, -3.0 * ones)
+    wall_spectra(tmp_path / 'spectra.png', spectra, 'left', 'right')
     picture = imread(tmp_path / 'spectra.png')[..., :3].astype(float)
     red = (picture[..., 0] > 0.3) & (picture[..., 1:].max(axis=-1) < 0.15)
     blue = (picture[..., 2] > 0.3) & (picture[..., 0] < 0.05)

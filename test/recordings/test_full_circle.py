@@ -60,7 +60,7 @@ def record(path: Path, seed: int) -> Path:
         find_rig('single'),
         Pose2D(1.5, 1.5, 3.14159265),
         seed,
-        RobotSettings.perfect(),
+        settings=RobotSettings.perfect(),
     )
     made = Recording().info(channels=1)
     for tick in range(round((2 * STAND_S + DRIVE_S) * S / TICK_NS)):

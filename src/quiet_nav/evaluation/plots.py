@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,12 +162,23 @@ def near_wall_map(
                               color='#000000' if value > 0.6 else '#ffffff')  # fmt: skip
 
 
+@dataclass(frozen=True)
+class WallSpectra:
+    """What is heard at distances from a wall, measured and expected."""
+
+    #: Shape (frequencies,).
+    frequencies_hz: np.ndarray
+    #: Shape (distances,).
+    distances_m: np.ndarray
+    #: Levels over the mean of the room, (distances, frequencies).
+    measured_db: np.ndarray
+    #: The same by a closed form.
+    expected_db: np.ndarray
+
+
 def wall_spectra(
     path: str | Path,
-    frequencies_hz: np.ndarray,
-    distances_m: np.ndarray,
-    measured_db: np.ndarray,
-    expected_db: np.ndarray,
+    spectra: WallSpectra,
     title: str,
     expected_title: str,
     rows_m: Sequence[float] = (0.1, 0.3, 0.5, 1.2),
@@ -174,9 +186,10 @@ def wall_spectra(
     """
     Draw spectra against the distance to a wall, measured beside expected, and some as lines.
 
-    measured_db, expected_db: levels over the mean of the room, (distances, frequencies). rows_m:
-    distances that are drawn as lines.
+    rows_m: distances that are drawn as lines.
     """
+    frequencies_hz, distances_m = spectra.frequencies_hz, spectra.distances_m
+    measured_db, expected_db = spectra.measured_db, spectra.expected_db
     with figure(path, 14.0, 4.4, ncols=3) as (drawn, axes):
         for axis, levels, text in (
             (axes[0], measured_db, title),

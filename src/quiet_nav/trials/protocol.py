@@ -46,7 +46,7 @@ from quiet_nav.simulation.robot.failures import Failures
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.sound.windows import WINDOW_S
-from quiet_nav.trials.ears import DETECTORS, Ears, make_ears
+from quiet_nav.trials.ears import DETECTORS, Ears, EarsRequest, make_ears
 from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
 from quiet_nav.trials.failing import FailingOdometry, failure_of_trial
 from quiet_nav.trials.hearing import RANDOM_WEIGHTS
@@ -146,6 +146,10 @@ class TrialRequest:
     def mode(self) -> Mode:
         return Mode[self.modality.upper()]
 
+    def ears(self, detector: str) -> EarsRequest:
+        """Return what its ears hear, read by a detector."""
+        return EarsRequest(detector, self.disturbance, self.context, self.own_sound, self.waves)
+
     @property
     def detector_name(self) -> str:
         """Return what says where walls are, for tables: file names without folder and ending."""
@@ -239,18 +243,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     ears = eyes = None
     if mode != Mode.VISION:
         detector = RANDOM_WEIGHTS if by_network else request.detector
-        ears = make_ears(
-            detector,
-            plan,
-            rig,
-            streams[2],
-            base,
-            request.disturbance,
-            request.context,
-            request.own_sound,
-            request.waves,
-            failures,
-        )
+        ears = make_ears(request.ears(detector), plan, rig, streams[2], base, failures)
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
         eyes = make_eyes(request.vision, plan, streams[3], fault, failures)

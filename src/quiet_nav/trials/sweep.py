@@ -30,7 +30,7 @@ from quiet_nav.perception.interference_detector import INTERFERENCE
 from quiet_nav.perception.rig import find_rig, Rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
-from quiet_nav.trials.ears import check_ears, DETECTORS
+from quiet_nav.trials.ears import DETECTORS, EarsRequest
 from quiet_nav.trials.eyes import EYES
 from quiet_nav.trials.failing import failure_of_trial, failures_of_mode
 from quiet_nav.trials.protocol import PAPER_ROOMS, paper_trials, TrialRequest
@@ -107,7 +107,9 @@ class Sweep:
         vision = _model('vision detector', self.vision, EYES) if sees else self.vision
         detector = self.detector
         if set(self.modalities) != {'vision'}:
-            check_ears(detector, self.disturbance, self.context, self.own_sound, self.waves)
+            EarsRequest(
+                detector, self.disturbance, self.context, self.own_sound, self.waves
+            ).check()
             detector = _model('detector', detector, (*DETECTORS, INTERFERENCE))
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()

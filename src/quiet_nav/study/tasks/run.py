@@ -244,32 +244,44 @@ def predict(
             )
     options = TaskOptions.of(trained.recipe)
     campus = TaskData(data, options.fraction, trained.recipe.seed)
-    ask = functools.partial(outputs, trained)
     judged = None if rooms is None else TaskData(rooms)
-    return predictions_of(own, ask, campus, split, seed, distractors, snr_db, judged)
+    asked = ExamplesRequest(campus, split, seed, distractors, snr_db, judged)
+    return predictions_of(own, functools.partial(outputs, trained), asked)
+
+
+@dataclass(frozen=True)
+class ExamplesRequest:
+    """Which examples of a task are asked about."""
+
+    #: Of it are the training rows, and the rows asked about unless ``judged`` is given.
+    campus: TaskData
+    #: train, val or test.
+    split: str
+    #: Of what is drawn: pairs, events.
+    seed: int
+    #: Events that are mixed in: 'synthetic' or a folder; None for none.
+    distractors: str | Path | None = None
+    #: Ambience over event, dB.
+    snr_db: float = 0.0
+    #: Other rooms that are asked about.
+    judged: TaskData | None = None
 
 
 def predictions_of(
     task: Task,
     ask: Callable[[Sequence[Example], Change | None], np.ndarray],
-    campus: TaskData,
-    split: str,
-    seed: int,
-    distractors: str | Path | None = None,
-    snr_db: float = 0.0,
-    judged: TaskData | None = None,
+    asked: ExamplesRequest,
 ) -> Predictions:
-    """
-    Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs).
-
-    campus: of it are the training rows, and the rows asked about unless ``judged`` is given.
-    """
-    examples = task.examples(judged or campus, split, seed)
-    change = None if distractors is None else distracting(distractors, snr_db, seed)
-    found = task.predictions(ask(examples, change), examples, task.listed(campus, 'train', seed))
+    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs)."""
+    examples = task.examples(asked.judged or asked.campus, asked.split, asked.seed)
+    change = None
+    if asked.distractors is not None:
+        change = distracting(asked.distractors, asked.snr_db, asked.seed)
+    listed = task.listed(asked.campus, 'train', asked.seed)
+    found = task.predictions(ask(examples, change), examples, listed)
     if change is None:
         return found
-    extra = {**found.extra, 'distractor_snr_db': np.full(len(found), snr_db)}
+    extra = {**found.extra, 'distractor_snr_db': np.full(len(found), asked.snr_db)}
     return dataclasses.replace(found, extra=extra)
 
 
