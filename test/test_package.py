@@ -278,3 +278,23 @@ def test_settings_say_each_field_beside_the_field():
         if not lines[field.lineno - 2].strip().startswith('#:')
     ]
     assert not silent
+
+
+def test_every_module_is_under_the_contracts_on_imports():
+    tomllib = pytest.importorskip('tomllib')
+    contracts = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['importlinter'][
+        'contracts'
+    ]
+    there = {path.stem for path in (ROOT / 'src' / 'quiet_nav').iterdir()} - {
+        '__init__', '__pycache__', 'py',
+    }  # fmt: skip
+    free = {'rclpy': {'nodes'}, 'torch': {'learning', 'study'}}
+    for contract in contracts:
+        if contract['type'] == 'layers':
+            assert contract['exhaustive']
+            floors = {name.strip() for layer in contract['layers'] for name in layer.split('|')}
+            assert floors == there
+        if contract['type'] == 'forbidden':
+            bound = {name.removeprefix('quiet_nav.') for name in contract['source_modules']}
+            may = set.union(*(free.get(name, set()) for name in contract['forbidden_modules']))
+            assert bound == there - may
