@@ -250,14 +250,30 @@ def test_ears_that_cannot_be_composed_are_said_before_anything_starts(given):
 
 def parameter_of(node, name, context):
     """Return a parameter that a node would get from the launch file itself."""
-    (value,) = [
-        value
-        for parameters in node._Node__parameters
-        if isinstance(parameters, dict)
-        for key, value in parameters.items()
-        if key[0].text == name
-    ]
-    return ''.join(part.perform(context) for part in value)
+    from launch_ros.utilities import evaluate_parameters
+
+    said = evaluate_parameters(context, node._Node__parameters)
+    return next(given[name] for given in reversed(said) if isinstance(given, dict))
+
+
+@pytest.mark.parametrize('composed', ['false', 'true'])
+def test_an_argument_left_empty_leaves_a_parameter_to_the_files(composed):
+    _, description, context = launch_context(
+        WALL_FOLLOW, use_composition=composed, drive='false', vision_model='', model='7'
+    )
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    node = found['ears' if composed == 'true' else 'near_wall']
+    if composed == 'true':
+        *_, file = (i for i in node._Node__parameters if type(i).__name__ == 'ParameterFile')
+        given = yaml.safe_load(Path(file.evaluate(context)).read_text())
+        said = given['/near_wall']['ros__parameters']
+        assert said['model'] == '7'
+    else:
+        from launch_ros.utilities import evaluate_parameters
+
+        said = evaluate_parameters(context, node._Node__parameters)[-1]
+        assert said['model'] == '7'
+    assert 'vision_model' not in said and said['modality'] == 'audio'
 
 
 @pytest.mark.parametrize('robot', ['turtlebot3', 'profile.yaml'])
