@@ -89,5 +89,7 @@ def patience(fastest: float) -> dict[str, float]:
         'motion_delay_s': min(0.2 * fastest, 2.0),
         'motion_margin_m': min(0.04 * fastest, 1.0),
         'motion_margin_rad': min(0.3 * fastest, 3.0),
+        'budget_m': min(0.1 + 0.04 * fastest, 1.0),
+        'budget_rad': min(0.5 + 0.3 * fastest, 3.0),
         'reading_ahead_s': min(0.5 * fastest, 10.0),
     }
