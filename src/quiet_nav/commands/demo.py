@@ -49,9 +49,10 @@ def main(
         typer.Option(
             '--detector',
             '--model',
-            help='A model that ships, by name, an ONNX file, or interference (by own sound).',
+            help='A model that ships, by name, an ONNX file, or interference (by own sound); by '
+            'default near_wall, with --own-sound near_wall_own.',
         ),
-    ] = 'near_wall',
+    ] = '',
     speed: Annotated[
         str, typer.Option(help='Times real time, or auto: as fast as every node keeps up.')
     ] = 'auto',
@@ -91,6 +92,7 @@ def main(
     from quiet_nav.resources import model_file
 
     factor = _factor(speed)
+    detector = detector or ('near_wall' if own_sound == 'none' else 'near_wall_own')
     model = detector if detector == INTERFERENCE else str(model_file(detector))
     if model == INTERFERENCE and own_sound == 'none':
         raise QuietNavError(f'detector {INTERFERENCE} hears by own sound: give --own-sound, too')
