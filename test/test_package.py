@@ -87,7 +87,7 @@ def test_every_message_package_that_a_node_imports_is_a_dependency():
     assert messages - ours <= keys('depend', 'exec_depend')
 
 
-def test_version_and_licence_agree():
+def test_version_and_license_agree():
     project = (ROOT / 'pyproject.toml').read_text()
     assert PACKAGE.find('version').text == quiet_nav.__version__
     assert f'version = "{quiet_nav.__version__}"' in project

@@ -99,17 +99,17 @@ def test_metadata_with_a_key_missing_or_wrong_is_refused():
         ModelMetadata.from_strings({**strings, 'quiet_nav.sample_rate': '"fast"'})
 
 
-def test_factorised_layer_is_the_best_of_its_rank():
+def test_factorized_layer_is_the_best_of_its_rank():
     torch.manual_seed(0)
     layer = torch.nn.Linear(40, 30)
     x = torch.randn(5, 40)
-    torch.testing.assert_close(onnx_export.factorise(layer, 30)(x), layer(x))
-    pair = onnx_export.factorise(layer, 10)
+    torch.testing.assert_close(onnx_export.factorize(layer, 30)(x), layer(x))
+    pair = onnx_export.factorize(layer, 10)
     tail = torch.linalg.svdvals(layer.weight.detach().double())[10:]
     error = (pair[1].weight @ pair[0].weight - layer.weight).detach().double().norm()
     assert float(error) == pytest.approx(float(tail.norm()), rel=1e-4)
     with pytest.raises(QuietNavError, match='rank 31'):
-        onnx_export.factorise(layer, 31)
+        onnx_export.factorize(layer, 31)
 
 
 def test_truncated_svd_of_a_large_matrix_agrees_with_the_whole_one():
@@ -124,8 +124,8 @@ def test_truncated_svd_of_a_large_matrix_agrees_with_the_whole_one():
     assert torch.equal(onnx_export.truncated_svd(matrix, 32)[1], s)
 
 
-def test_only_layers_that_shrink_are_factorised(network):
-    layers = onnx_export.factorise_layers(copy.deepcopy(network.trunk.embeddings), 100)
+def test_only_layers_that_shrink_are_factorized(network):
+    layers = onnx_export.factorize_layers(copy.deepcopy(network.trunk.embeddings), 100)
     count = [isinstance(layer, torch.nn.Sequential) for layer in layers]
     assert count == [True, False, True, False, False]
 

@@ -25,7 +25,7 @@ import pytest
 import yaml
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import CLEAR_RANGE_M, colours, RANGE_FIELD_OF_VIEW_RAD
+from quiet_nav.perception.display.display import CLEAR_RANGE_M, colors, RANGE_FIELD_OF_VIEW_RAD
 from quiet_nav.perception.display.markers import ReadingMarkers
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import find_rig
@@ -62,11 +62,11 @@ def test_collision_monitor_slows_down_for_a_near_wall_and_not_for_clear(monitor,
     for ear in find_rig(rig).ears:
         if f'near_wall_{ear.side.name.lower()}' not in monitor['observation_sources']:
             continue
-        for metres, expected in ((NEAR_WALL_M, True), (CLEAR_RANGE_M, False)):
+        for meters, expected in ((NEAR_WALL_M, True), (CLEAR_RANGE_M, False)):
             for share in (-0.5, 0.0, 0.5):
                 angle = ear.side.yaw_rad + share * RANGE_FIELD_OF_VIEW_RAD
-                x, y = ear.x + metres * math.cos(angle), ear.y + metres * math.sin(angle)
-                assert inside(corners, x, y) == expected, (ear.side, metres)
+                x, y = ear.x + meters * math.cos(angle), ear.y + meters * math.sin(angle)
+                assert inside(corners, x, y) == expected, (ear.side, meters)
 
 
 def test_sources_wait_longer_than_a_window_and_have_a_topic_each(monitor):
@@ -171,11 +171,11 @@ def test_fans_of_no_wall_and_of_a_near_one_stand_out_from_the_background():
     said = config['Visualization Manager']['Global Options']['Background Color']
     background = [int(v) / 255.0 for v in said.split(';')]
     for p in (0.0, 1.0):
-        assert contrast(colours(np.array(p)), background) > 2.5
+        assert contrast(colors(np.array(p)), background) > 2.5
     reading = NearWallReading(Side.LEFT, 0.9, 0, 3_000_000_000)
     live = {m.namespace: m for m in ReadingMarkers(find_rig('pair')).live(reading)}
-    assert contrast(live['probability'].colour, live['plate'].colour) > 4.5
-    for white in (live['outline'].colour, live['plate'].colour):
+    assert contrast(live['probability'].color, live['plate'].color) > 4.5
+    for white in (live['outline'].color, live['plate'].color):
         assert contrast(white, (1.0, 1.0, 1.0)) > 4.5, 'on a light map'
 
 

@@ -126,7 +126,7 @@ def test_all_leaves_out_the_lines_that_the_data_cannot_serve(data):
     lines = {one.name: [line.label for line in one.lines] for one in kept}
     assert lines['near-wall-and-order'] == ['near-wall, sound', 'order, sound']
     assert (
-        lines['bands'] and lines['energy'] == [] and lines['generalisation'] == ['static to static']
+        lines['bands'] and lines['energy'] == [] and lines['generalization'] == ['static to static']
     )
     assert not {'self-supervision', 'motion', 'locate'} & set(lines)
     assert any(line.startswith('probes, order, sound: AV-Order: task av-order') for line in left)

@@ -100,7 +100,7 @@ def heard(kind, count=400, distance=0.55):
     return [ears.listen(pose, stop, 0) for _ in range(count)]
 
 
-def test_the_idealised_ear_has_a_logit_of_6_per_metre_and_unit_noise():
+def test_the_idealised_ear_has_a_logit_of_6_per_meter_and_unit_noise():
     p = np.array([r.probability for reading in heard(IdealEars) for r in reading
                   if r.side == Side.RIGHT])  # fmt: skip
     logits = np.log(p / (1.0 - p))

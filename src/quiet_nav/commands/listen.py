@@ -264,13 +264,13 @@ def _bars(decision: Decision, places: float) -> RenderableType:
                           Text(reading.reason, 'yellow'))  # fmt: skip
             continue
         p = reading.probability
-        metres = reading.median_distance_m
-        distance = f'{metres:.2f} m' if math.isfinite(metres) else reading.bins.beyond
-        colour = 'dark_orange' if p > _NEAR else 'blue'
+        meters = reading.median_distance_m
+        distance = f'{meters:.2f} m' if math.isfinite(meters) else reading.bins.beyond
+        color = 'dark_orange' if p > _NEAR else 'blue'
         table.add_row(
             side,
-            Bar(1.0, 0.0, p, width=_BAR_WIDTH, color=colour, bgcolor='grey23'),
-            Text(f'{p:4.2f}', colour),
+            Bar(1.0, 0.0, p, width=_BAR_WIDTH, color=color, bgcolor='grey23'),
+            Text(f'{p:4.2f}', color),
             distance if reading.distance_probabilities else '',
             Text(f'{reading.context.text.replace("_", " ")}, spread {reading.spread:.2f}', 'dim'),
         )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
 
 #: Colors that people with any color vision can tell apart (Okabe and Ito).
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 #: Forms of pictures, by the ending of the file.
 PICTURES = ('.png', '.svg', '.pdf', '.jpg')
 STYLE = {
@@ -73,7 +73,7 @@ def figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({'axes.prop_cycle': matplotlib.cycler(color=COLOURS), **STYLE}):
+    with matplotlib.rc_context({'axes.prop_cycle': matplotlib.cycler(color=COLORS), **STYLE}):
         drawn = Figure(figsize=(width, height), layout='constrained')
         FigureCanvasAgg(drawn)
         yield drawn, drawn.subplots(**grid)
@@ -205,9 +205,9 @@ def wall_spectra(
             axis.set_title(text, fontsize=11)
         bar = drawn.colorbar(image, ax=list(axes[:2]), label='level over the mean of the room, dB')
         bar.set_ticks(range(-3, 4))
-        for metres in rows_m:
-            row = np.argmin(np.abs(distances_m - metres))
-            (line,) = axes[2].semilogx(frequencies_hz, measured_db[row], label=f'{metres} m')
+        for meters in rows_m:
+            row = np.argmin(np.abs(distances_m - meters))
+            (line,) = axes[2].semilogx(frequencies_hz, measured_db[row], label=f'{meters} m')
             axes[2].semilogx(frequencies_hz, expected_db[row], ':', color=line.get_color())
         axes[2].set(xlabel='frequency, Hz', ylabel='level over the mean of the room, dB')
         axes[2].set_title('Rooms (lines) and closed form (dots)', fontsize=11)

@@ -98,7 +98,7 @@ def save(model: onnx.ModelProto, out: str | Path, metadata: ModelMetadata) -> No
         onnx.save(model, str(part))
 
 
-def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:
+def factorize(linear: nn.Linear, rank: int) -> nn.Sequential:
     """Return two layers in place of one: its best approximation of a rank (truncated SVD)."""
     if not 1 <= rank <= min(linear.weight.shape):
         raise QuietNavError(
@@ -132,14 +132,14 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
     return u[:, :rank], s[:rank], v[:, :rank].T
 
 
-def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
+def factorize_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
     """Return a stack with every Linear factorized for which that saves weights."""
     layers: list[nn.Module] = []
     for layer in sequence:
         if isinstance(layer, nn.Linear):
             rows, columns = layer.weight.shape
             if rank * (rows + columns) < rows * columns:
-                layer = factorise(layer, rank)
+                layer = factorize(layer, rank)
         layers.append(layer)
     return nn.Sequential(*layers)
 

@@ -27,6 +27,7 @@ from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.schema import checked, file_format, Name
 from quiet_nav.files.yaml_files import read_yaml
 
@@ -130,7 +131,7 @@ class ImageRecipe:
     #: Most change of contrast, as a share; 0 for none.
     contrast: _Real = 0.0
     #: Most change of saturation and of each channel, as a share; 0 for none.
-    colour: _Real = 0.0
+    color: _Real = 0.0
     #: Most standard deviation of noise, gray values of 255; 0 for none.
     noise: _Real = 0.0
 
@@ -179,7 +180,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
 def recipe_from_dict(raw: object, where: str = 'recipe') -> Recipe:
     """Build a recipe from what the YAML or a checkpoint holds; same errors."""
-    recipe = checked(Recipe, raw, where)
+    recipe = checked(Recipe, as_now(raw), where)
     checks = {
         'optim.epochs': recipe.optim.epochs >= 1,
         'optim.batch_size': recipe.optim.batch_size >= 1,

@@ -27,6 +27,7 @@ from pydantic import Field
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import parse_json
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.files.values import short
 from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
@@ -40,7 +41,7 @@ _MAY_LACK = {'distance_prior'}
 
 _MOST_TEXT = 1_000_000
 _MOST_KEY = 80
-_Metres = Annotated[float, Field(gt=0, le=1000)]
+_Meters = Annotated[float, Field(gt=0, le=1000)]
 
 
 @file_format
@@ -59,9 +60,9 @@ class ModelMetadata:
     #: Names that the model can use beside the window itself (reference, other_ears).
     contexts: tuple[str, ...] = ()
     #: Upper edges of the distance bins; empty where the model says no distances.
-    distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
+    distance_edges_m: tuple[_Meters, ...] = STANDARD_BINS.edges_m
     #: A wall within this counts as near.
-    near_wall_m: _Metres = 0.5
+    near_wall_m: _Meters = 0.5
     #: What was done to the probabilities.
     calibration: str = 'none'
     #: Data, seed, recipe, rooms, in words.
@@ -69,7 +70,7 @@ class ModelMetadata:
     #: Of the model.
     version: str = ''
     #: SPDX identifier.
-    licence: str = 'Apache-2.0'
+    license: str = 'Apache-2.0'
     #: What one kind needs beside that.
     extra: dict[str, Any] = field(default_factory=dict)
     #: Share of each bin where the model was calibrated, one more than edges; empty: that of the
@@ -108,6 +109,7 @@ class ModelMetadata:
                 f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {short(found)}); '
                 'export it with quiet_nav export or import-checkpoint'
             )
+        raw = as_now(raw)
         names = [item.name for item in dataclasses.fields(cls)]
         missing = sorted(set(names) - set(raw) - _MAY_LACK)
         if missing:

@@ -228,6 +228,6 @@ def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).
     """
     share = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
-    centre = (share[..., None] * means).sum(-2, keepdims=True)
-    gains = (means - centre)[..., FINE_BINS:].mean(-1, keepdims=True)
+    center = (share[..., None] * means).sum(-2, keepdims=True)
+    gains = (means - center)[..., FINE_BINS:].mean(-1, keepdims=True)
     return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains

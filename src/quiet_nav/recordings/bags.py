@@ -287,7 +287,7 @@ def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
         ),
         bag.pick('odometry', (ODOMETRY,), ('/odom',), asked.odometry, '--odom'),
         bag.pick(
-            'colour',
+            'color',
             (IMAGE,),
             ('/color/image_raw', '/rgb/image_raw', '/Color_0/image/data'),
             asked.color,

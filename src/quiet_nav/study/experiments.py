@@ -291,7 +291,7 @@ def _distractors() -> tuple[Line, ...]:
     )
 
 
-def _generalisation() -> tuple[Line, ...]:
+def _generalization() -> tuple[Line, ...]:
     order = tuple(
         Line(f'{trained} to {judged}', Training('order', subset=trained), subset=judged)
         for trained in SUBSETS
@@ -516,10 +516,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'AP',
     ),
     Experiment(
-        'generalisation',
+        'generalization',
         'Order and near wall by sound: trained on one kind of recordings, judged on another',
         'Table 8',
-        _generalisation(),
+        _generalization(),
         'AP',
     ),
     Experiment(
@@ -537,7 +537,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _said(Line(f'locate, {variant}', Training('locate', 'audio', variant, 'dense')), row)
             for variant, row in (('together', paper.TOGETHER), ('later', paper.LATER))
         ),
-        'metres',
+        'meters',
     ),
 )
 

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_before
 from quiet_nav.learning.augment import DistractorBank, SYNTHETIC, TEST_PART, TRAIN_PART
 from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
 from quiet_nav.study.energy import MEASURES
@@ -92,7 +93,8 @@ class TaskRunner:
             said['events'] = [*named, TRAIN_PART]
         if training.init == IMAGENET:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
-        return {**said, 'recipe': recipe}
+        # What was trained before names changed is not trained again.
+        return {**said, 'recipe': as_before(recipe)}
 
     def judges(self, training: Training, subset: str) -> dict:
         """Return what a training like this on the subset would be decided by, and other rooms."""

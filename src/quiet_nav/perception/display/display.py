@@ -52,7 +52,7 @@ _UNKNOWN = (0.55, 0.55, 0.55)
 _DIMMED = 0.35
 
 
-def colours(probability: np.ndarray) -> np.ndarray:
+def colors(probability: np.ndarray) -> np.ndarray:
     """
     Return red, green and blue from 0 to 1, shape (..., 3), of probabilities (...).
 
@@ -71,12 +71,12 @@ class Fan:
     """
     A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
 
-    triangles: corners in meters, three a triangle, counter-clockwise. colour: red, green, blue.
+    triangles: corners in meters, three a triangle, counter-clockwise. color: red, green, blue.
     label stands at ``label_at``. A reading that is not valid is gray, dimmed and says why.
     """
 
     triangles: tuple[tuple[float, float], ...]
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     alpha: float
     label: str
     label_at: tuple[float, float]
@@ -89,7 +89,7 @@ def fan(reading: NearWallReading, opening_rad: float = math.pi / 3.0, segments: 
     angles = np.linspace(-opening_rad / 2.0, opening_rad / 2.0, segments + 1)
     rim = [(radius * math.cos(a), radius * math.sin(a)) for a in angles]
     corners = [corner for a, b in itertools.pairwise(rim) for corner in ((0.0, 0.0), a, b)]
-    red, green, blue = map(float, colours(np.array(p)))
+    red, green, blue = map(float, colors(np.array(p)))
     return Fan(
         tuple(corners),
         (red, green, blue),

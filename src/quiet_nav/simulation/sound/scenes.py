@@ -30,7 +30,7 @@ from quiet_nav.simulation.sound.clips import list_clips
 from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.lived_in import furnished, with_hidden_sources
 from quiet_nav.simulation.sound.own_sound import OwnSound
-from quiet_nav.simulation.sound.sources import Drift, EQUALISER_HZ, KINDS, Schedule, Source
+from quiet_nav.simulation.sound.sources import Drift, EQUALIZER_HZ, KINDS, Schedule, Source
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -93,7 +93,7 @@ class SceneRanges:
     #: Power falls as 1/f to this.
     slope: tuple[float, float] = (0.5, 2.5)
     #: Random walk of a source's color.
-    equaliser_db_per_octave: float = 2.5
+    equalizer_db_per_octave: float = 2.5
     #: Of sources with harmonics of the mains.
     hum_share: float = 0.5
     #: RMS of the ambience, mean over the room.
@@ -343,7 +343,7 @@ def _draw_source(
     stream: int,
     clips: list[str],
 ) -> Source:
-    equaliser = _smooth_walk(rng, ranges.equaliser_db_per_octave)
+    equalizer = _smooth_walk(rng, ranges.equalizer_db_per_octave)
     drifts = rng.random() < ranges.drift_share
     source = Source(
         kind,
@@ -351,7 +351,7 @@ def _draw_source(
         stream,
         round(level_db, 3),
         round(float(rng.uniform(*ranges.slope)), 4),
-        equaliser,
+        equalizer,
         _smooth_walk(rng, 1.0) if drifts else (),
         gain_db=_draw_drift(rng, 1.0, drifts),
         spectral=_draw_drift(rng, 0.5, drifts),
@@ -400,7 +400,7 @@ def _draw_motor(rng: np.random.Generator, level_dbfs: float) -> Source:
 
 
 def _smooth_walk(rng: np.random.Generator, db_per_octave: float) -> tuple[float, ...]:
-    walk = np.cumsum(rng.normal(0.0, db_per_octave, len(EQUALISER_HZ)))
+    walk = np.cumsum(rng.normal(0.0, db_per_octave, len(EQUALIZER_HZ)))
     return tuple((walk - walk.mean()).round(3).tolist())
 
 

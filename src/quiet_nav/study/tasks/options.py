@@ -53,7 +53,7 @@ class TaskOptions:
     #: Mel bands that are heard, Hz (Fig. 8).
     band_hz: tuple[float, float] = (0.0, 8000.0)
     #: Spread of a random equalizer that is the same for all sounds of an example, dB.
-    equaliser_db: float = 0.0
+    equalizer_db: float = 0.0
 
     @classmethod
     def of(cls, recipe: Recipe) -> TaskOptions:

@@ -29,6 +29,7 @@ from torch import nn
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_now
 from quiet_nav.learning.augment import DistractorBank, mix_at_snr
 from quiet_nav.learning.checkpoints import load_weights, PREFIX, read_tensors, strip, task_of
 from quiet_nav.learning.recipe import (
@@ -110,7 +111,7 @@ def train_task(
         for split in ('train', 'val')
     ]
     if options.probe:
-        network.head.standardise(_features(sets[0]))
+        network.head.standardize(_features(sets[0]))
     # It imports Lightning, which takes seconds: when everything else is known to be there.
     from quiet_nav.study.tasks.module import MONITORS, TaskModule
 
@@ -208,7 +209,7 @@ def load_trained(path: str | Path) -> Trained:
         return _near_wall(path, recipe)
     said = parameters['task']
     task = get_task(said['name'], said['variant'], said['inputs'])
-    task.state = dict(said['state'])
+    task.state = as_now(said['state'])
     network = TaskNetwork(task, recipe)
     load_weights(network, strip(loaded['state_dict'], PREFIX), str(path))
     return Trained(task, recipe, network.eval())

@@ -39,9 +39,9 @@ from quiet_nav.learning.detectors.context.spectra import (
     window_log_power,
 )
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.bands import centres_hz, OWN_BANDS
+from quiet_nav.perception.bands import centers_hz, OWN_BANDS
 from quiet_nav.perception.context import (
-    band_centres_hz,
+    band_centers_hz,
     BANDS,
     FINE_BINS,
     slot_of,
@@ -143,7 +143,7 @@ class _Rooms:
     def __init__(self, rooms: Sequence[RoomSpectra]) -> None:
         self.rig = rooms[0].rig
         self.bands = rooms[0].power.shape[-1]
-        self.centres_hz = band_centres_hz() if self.bands == BANDS else centres_hz()
+        self.centers_hz = band_centers_hz() if self.bands == BANDS else centers_hz()
         places = max(len(room.power) for room in rooms)
 
         def pad(arrays: list[np.ndarray], value: float) -> np.ndarray:
@@ -350,7 +350,7 @@ class _Rooms:
         whole = (pieces * loud[:, :, None]).sum(1) / total[:, None]
         alike = np.where((part == 3)[:, None, None], whole, pieces[size, np.minimum(part, 2)])
         real, imaginary = alike[:, 0], alike[:, 1] * np.where(ear > other, -1.0, 1.0)[:, None]
-        phase = 2.0 * np.pi * self.centres_hz * delay_s[:, None]
+        phase = 2.0 * np.pi * self.centers_hz * delay_s[:, None]
         cos, sin = np.cos(phase), np.sin(phase)
         return np.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], 1)
 
@@ -415,9 +415,9 @@ def warped_bands(growth: np.ndarray) -> np.ndarray:
     The nearest band, not one between: an average of neighbors would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
     """
-    centres = band_centres_hz()
-    wanted = centres * (1.0 + growth[..., None])
-    nearest = np.abs(wanted[..., None] - centres).argmin(-1)
+    centers = band_centers_hz()
+    wanted = centers * (1.0 + growth[..., None])
+    nearest = np.abs(wanted[..., None] - centers).argmin(-1)
     fine = np.arange(BANDS) < FINE_BINS
     return np.where(fine, np.minimum(nearest, FINE_BINS - 1), np.maximum(nearest, FINE_BINS))
 

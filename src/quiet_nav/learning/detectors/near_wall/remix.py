@@ -35,7 +35,7 @@ from quiet_nav.learning.detectors.near_wall.source_spectra import (
     SourceSpectra,
 )
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.bands import BANDS, centres_hz, edges_bins, OWN_BANDS, own_bands
+from quiet_nav.perception.bands import BANDS, centers_hz, edges_bins, OWN_BANDS, own_bands
 from quiet_nav.perception.context import FRAME_SAMPLES, slot_of, SLOTS
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M
@@ -56,7 +56,7 @@ _FAR_M = 0.7
 _LEAST_FAR, _MOST_FAR = 3, 10
 #: The ear asked about first, then the others in order.
 _ORDER = np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1]])
-_CENTRES = centres_hz()
+_CENTERS = centers_hz()
 _EDGES = edges_bins()
 
 
@@ -378,7 +378,7 @@ class _Scene:
                     prints[i, slot] = self.fingerprint[o]
                 if at_once and given[i]:
                     k = int(np.flatnonzero(order[i] == o)[0])
-                    phase = np.exp(2j * np.pi * _CENTRES * (late[i, k] - late[i, 0]))
+                    phase = np.exp(2j * np.pi * _CENTERS * (late[i, k] - late[i, 0]))
                     alike = between[i, k - 1] * phase
                     coherences[i, slot] = alike.real, alike.imag
         slots['other_references'] *= known[:, None, None]

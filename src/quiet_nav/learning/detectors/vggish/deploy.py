@@ -135,7 +135,7 @@ def export_compressed(
     """
     smaller = copy.deepcopy(network)
     if compression.rank:
-        layers = onnx_export.factorise_layers(smaller.trunk.embeddings, compression.rank)
+        layers = onnx_export.factorize_layers(smaller.trunk.embeddings, compression.rank)
         smaller.trunk.embeddings = layers
     rank = network.trunk.rank or compression.rank
     extra = {**metadata.extra, 'rank': rank, 'quantize': compression.quantize}
@@ -211,8 +211,8 @@ def deploy(
             val = _spread(splits.val, MOST_ROWS)
             logits = _logits(network, _waveforms(val, WINDOW_S), dense)
             fitted = fit_platt(logits, _labels(val))
-            metres = np.array([row.distance_m for row in val], float)
-            known = metres[np.isfinite(metres)]
+            meters = np.array([row.distance_m for row in val], float)
+            known = meters[np.isfinite(meters)]
             bins = STANDARD_BINS.counted(STANDARD_BINS.bin_of(known))
     metadata = ModelMetadata(
         kind='window',

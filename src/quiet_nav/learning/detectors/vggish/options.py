@@ -40,7 +40,7 @@ class VggishOptions:
     #: fast where the network is narrow; no distractors then.
     log_mels: bool = False
     #: Spread of a random equalizer of every clip, dB (with ``log_mels``).
-    equaliser_db: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
+    equalizer_db: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
 
     @classmethod
     def of(cls, recipe: NetworkRecipe) -> VggishOptions:

@@ -263,11 +263,11 @@ class WaveSolver:
         """
         scheme = self.scheme
         places = np.atleast_2d(np.asarray(places, float))
-        centres = [scheme.voxels.centres[axis] for axis in scheme.order]
+        centers = [scheme.voxels.centers[axis] for axis in scheme.order]
         edges = [scheme.voxels.edges[axis] for axis in scheme.order]
         read = []
         for place in places:
-            found = reading_weights(scheme.air, centres, edges, place[list(scheme.order)])
+            found = reading_weights(scheme.air, centers, edges, place[list(scheme.order)])
             if found is None:
                 where = ', '.join(f'{v:.2f}' for v in place)
                 raise QuietNavError(
