@@ -298,3 +298,28 @@ def test_every_module_is_under_the_contracts_on_imports():
             bound = {name.removeprefix('quiet_nav.') for name in contract['source_modules']}
             may = set.union(*(free.get(name, set()) for name in contract['forbidden_modules']))
             assert bound == there - may
+
+
+def test_files_that_the_newcomers_page_names_are_there():
+    page = (ROOT / 'docs' / 'development' / 'ten_changes.md').read_text()
+    rows = [line for line in page.split('\n') if line.startswith('| [')]
+    assert len(rows) == 10
+    named = re.findall(r'`((?:src/quiet_nav|config|test)/[\w./]*)`', page)
+    named += [
+        f'src/quiet_nav/{path}'
+        for path in re.findall(r'`((?:nodes|recordings|study|policies)/[\w./]+)`', page)
+    ]
+    named = [path.replace('quiet_nav/policies', 'quiet_nav/navigation/policies') for path in named]
+    assert len(named) > 20
+    for path in named:
+        # NAME is the newcomer's own; files like it are there already.
+        folder, name = (ROOT / path).parent, Path(path).name
+        like = re.sub('NAME|NODE', '*', name)
+        assert list(folder.glob(like)) if like else folder.is_dir(), path
+    for word in re.findall(r'`(_[A-Z]+|PROBABILITY_MAP)`', page):
+        code = [
+            ROOT / path
+            for path in named
+            if path.endswith('.py') and 'NAME' not in path and 'NODE' not in path
+        ]
+        assert any(re.search(rf'^{word}\b', path.read_text(), re.M) for path in code), word

@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 
+from called import run
 from installed import require
 import pytest
 from typer.testing import CliRunner
@@ -35,12 +36,6 @@ network: {width: 0.0625}
 optim: {name: adamw, learning_rate: 1e-3, epochs: 2, batch_size: 16}
 data: {repeat: 4}
 """
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(build_app(), [str(item) for item in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.mark.slow

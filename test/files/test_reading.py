@@ -328,12 +328,12 @@ def test_names_of_before_are_still_read():
     from quiet_nav.simulation.sound.robot_profile import profile_from
     from quiet_nav.study.tasks.options import TaskOptions
 
-    tracks = [{'side': 'left', 'width': 2.0, 'centre': [[1.0, 1.0], [3.0, 1.0]]}]
-    table = {'centre': [3.0, 3.0], 'length': 1.0, 'width': 0.5, 'height': 0.8}
+    tracks = [{'side': 'left', 'width': 2.0, 'centre': [[1.0, 3.0], [3.0, 3.0]]}]
+    table = {'centre': [3.0, 0.5], 'length': 1.0, 'width': 0.5, 'height': 0.8}
     room = plan_from_dict(
         {'size': [4.0, 4.0], 'height': 2.5, 'tracks': tracks, 'furniture': [table]}
     )
-    assert room.tracks[0].center == ((1.0, 1.0), (3.0, 1.0)) and len(room.furniture) == 1
+    assert room.tracks[0].center == ((1.0, 3.0), (3.0, 3.0)) and len(room.furniture) == 1
     recipe = recipe_from_dict({
         'network': {'kind': 'task', 'options': {'equaliser_db': 6.0}}, 'image': {'colour': 0.4},
     })  # fmt: skip

@@ -21,7 +21,13 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import colors, fan, is_near, range_m
+from quiet_nav.perception.display.display import (
+    colors,
+    fan,
+    is_near,
+    PROBABILITY_MAP,
+    range_m,
+)
 from quiet_nav.perception.display.overlay import (
     CLEAR_COLOR,
     NEAR_COLOR,
@@ -45,7 +51,7 @@ def deaf(side=Side.LEFT):
 def test_colors_are_those_of_the_figures():
     matplotlib = pytest.importorskip('matplotlib')
     p = np.linspace(0.0, 1.0, 101)
-    assert np.abs(colors(p) - matplotlib.colormaps['viridis'](p)[:, :3]).max() < 0.03
+    assert np.abs(colors(p) - matplotlib.colormaps[PROBABILITY_MAP](p)[:, :3]).max() < 0.03
 
 
 def test_colors_grow_lighter_evenly_with_probability():

@@ -21,11 +21,10 @@ from pathlib import Path
 import shutil
 
 from bag_recording import Recording
+from called import run
 from installed import require
 import pytest
-from typer.testing import CliRunner
 
-from quiet_nav.cli import build_app
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.quiet_campus.lists import load_splits
@@ -43,12 +42,6 @@ name: tiny
 network: {kind: context, width: 0.375, options: {dropout: 0.3}}
 optim: {name: adamw, learning_rate: 1e-5, epochs: 1, batch_size: 4}
 """
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(build_app(), [str(item) for item in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 def record(path: Path, seed: int) -> Path:

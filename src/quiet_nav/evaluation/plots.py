@@ -27,6 +27,7 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import whole_file
+from quiet_nav.perception.display.display import PROBABILITY_MAP
 
 if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
@@ -144,7 +145,7 @@ def near_wall_map(
     width, height = max(scale * (right - left), 3.0), max(scale * (top - bottom), 3.0)
     with figure(path, width + 1.6, height + 0.8, overwrite) as (drawn, axes):
         cells = axes.imshow(
-            grid.probability, origin='lower', extent=grid.extent, cmap='viridis',
+            grid.probability, origin='lower', extent=grid.extent, cmap=PROBABILITY_MAP,
             vmin=0.0, vmax=1.0, interpolation='nearest', zorder=2,
         )  # fmt: skip
         drawn.colorbar(cells, ax=axes, label='near-wall probability, mean', shrink=0.8)

@@ -24,6 +24,7 @@ from typing import Any, TYPE_CHECKING
 import numpy as np
 
 from quiet_nav.evaluation.plots import COLORS, figure
+from quiet_nav.perception.display.display import PROBABILITY_MAP
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
@@ -78,8 +79,8 @@ def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
         for begin, value in zip(held, louder, strict=True):
             p[begin:] = value
     lines = LineCollection(
-        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap='viridis', clim=(0.0, 1.0),
-        linewidths=2.0,
+        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap=PROBABILITY_MAP,
+        clim=(0.0, 1.0), linewidths=2.0,
     )  # fmt: skip
     axes.add_collection(lines)
     axes.plot(*path[0], marker='o', color='black', markersize=4)

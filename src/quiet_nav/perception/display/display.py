@@ -41,8 +41,10 @@ _SHEET_ALPHA = 0.2
 #: Fans left behind a side; the oldest gives way.
 TRACE_LENGTH = 30
 
-#: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every color vision. A table,
-#: so that a robot draws without Matplotlib.
+#: The color map of probabilities wherever they are drawn, by Matplotlib's name: perceptually even
+#: and safe for every color vision.
+PROBABILITY_MAP = 'viridis'
+#: The same, evenly spaced from 0 to 1: a table, so that a robot draws without Matplotlib.
 _VIRIDIS = (
     '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c '
     '1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725'
@@ -56,7 +58,7 @@ def colors(probability: np.ndarray) -> np.ndarray:
     """
     Return red, green and blue from 0 to 1, shape (..., 3), of probabilities (...).
 
-    Viridis as in every figure, to 0.03 a channel; gray where the probability is NaN.
+    ``PROBABILITY_MAP`` to 0.03 a channel; gray where the probability is NaN.
     """
     p = np.asarray(probability, float)
     known = np.isfinite(p)
