@@ -27,7 +27,7 @@ from quiet_nav.errors import QuietNavError
 
 BOOTSTRAPS = 1000
 #: Most weights (bootstraps times rows) that are held at once.
-_CHUNK = 4_000_000
+_CHUNK = 1_000_000
 CALIBRATION_BINS = 15
 
 #: A metric takes weights (B, N) and returns values (B,), NaN where it is not defined.

@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 #: Forms of pictures, by the ending of the file.
 PICTURES = ('.png', '.svg', '.pdf', '.jpg')
+#: More points of a line are not to be told apart, and take memory by the hour.
+MOST_POINTS = 6000
 STYLE = {
+    # A line of hours, drawn in one piece, takes memory by its length.
+    'agg.path.chunksize': 200,
     'font.size': 11,
     'axes.grid': True,
     'axes.axisbelow': True,
@@ -82,6 +86,25 @@ def figure(
             drawn.savefig(part)
 
 
+def extremes(values: np.ndarray, most: int = MOST_POINTS) -> np.ndarray:
+    """
+    Return which values of a long line, shape (N,), to draw: at most ``most``, ascending.
+
+    The lowest and the highest of every so many in a row, so that no peak is lost, and a NaN where
+    there is one, so that gaps stay. All of them where there are no more.
+    """
+    count = len(values)
+    if count <= most:
+        return np.arange(count)
+    chosen = []
+    for part in np.array_split(np.arange(count), most // 3):
+        known = part[~np.isnan(values[part])]
+        chosen += list(np.setdiff1d(part, known)[:1])
+        if len(known):
+            chosen += [known[np.argmin(values[known])], known[np.argmax(values[known])]]
+    return np.unique(chosen)
+
+
 def reliability(
     path: str | Path, probability: np.ndarray, labels: np.ndarray, bins: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -115,7 +138,10 @@ def precision_recall(
         for name, (probability, labels) in curves.items():
             precision, recall, _ = precision_recall_curve(labels, probability)
             areas[name] = float(average_precision_score(labels, probability))
-            axes.step(recall, precision, where='post', label=f'{name} (AP {areas[name]:.2f})')
+            seen = extremes(precision)
+            axes.step(
+                recall[seen], precision[seen], where='post', label=f'{name} (AP {areas[name]:.2f})'
+            )
         share = float(np.mean(next(iter(curves.values()))[1]))
         axes.axhline(share, color='#888888', linewidth=1, linestyle='--', label='chance')
         axes.set(xlabel='recall', ylabel='precision', xlim=(0, 1.01), ylim=(0, 1.02))

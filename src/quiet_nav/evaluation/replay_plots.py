@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,22 +46,26 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
         for ear, _ in enumerate(found.rig.ears):
             seconds, said, median = drawn[:, ear].T
             name = found.rig.ears[ear].side.name.lower()
-            (line,) = axes[0].plot(seconds, np.where(moved, np.nan, said), '.-', label=name)
-            axes[0].plot(seconds, said, lw=0.8, alpha=0.5, color=line.get_color())
+            still = np.where(moved, np.nan, said)
+            line = _line(axes[0], seconds, still, marker='.', label=name)
+            color = line.get_color()
+            _line(axes[0], seconds, said, lw=0.8, alpha=0.5, color=color)
             silent = seconds[np.isnan(said)]
-            axes[0].plot(silent, np.full(len(silent), -0.04), 'x', ms=3, color=line.get_color())
+            axes[0].plot(silent, np.full(len(silent), -0.04), 'x', ms=3, color=color)
             still = np.where(moved, np.nan, median)
-            axes[1].plot(seconds, still, '.-', color=line.get_color(), label=f'{name}, heard')
-            axes[1].plot(seconds, median, lw=0.8, alpha=0.5, color=line.get_color())
+            _line(axes[1], seconds, still, marker='.', color=color, label=f'{name}, heard')
+            _line(axes[1], seconds, median, lw=0.8, alpha=0.5, color=color)
             counts[name] = int(np.isfinite(said).sum())
         if len(found.depth.times_ns):
             seconds = (found.depth.times_ns - begin) / 1e9
             meters = np.minimum(found.depth.distances_m, TOP_M)
-            axes[1].plot(seconds, meters, color='#000000', lw=1.2, ls='--', label='depth camera')
+            _line(axes[1], seconds, meters, color='#000000', lw=1.2, ls='--', label='depth camera')
             counts['depth'] = len(seconds)
-        for start, end in _moving(found):
-            for axis in axes:
-                axis.axvspan((start - begin) / 1e9, (end - begin) / 1e9, color='#eeeeee', zorder=0)
+        spans = [((start - begin) / 1e9, (end - start) / 1e9) for start, end in _moving(found)]
+        for axis in axes:
+            axis.broken_barh(
+                spans, (0.0, 1.0), transform=axis.get_xaxis_transform(), color='#eeeeee', zorder=0
+            )
         axes[1].axhline(NEAR_WALL_M, color='#888888', linewidth=1, linestyle=':')
         axes[0].set(ylabel='near-wall probability', ylim=(-0.08, 1.04))
         axes[0].set_title(found.name, loc='left')
@@ -69,6 +74,13 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
             # Above the lines: they may be anywhere below.
             axis.legend(loc='lower right', bbox_to_anchor=(1.0, 1.0), ncols=5, borderaxespad=0.2)
     return counts
+
+
+def _line(axis: Any, seconds: np.ndarray, values: np.ndarray, **style: Any) -> Any:
+    """Draw a line by the points of it that can be told apart; returns it."""
+    seen = plots.extremes(values)
+    (line,) = axis.plot(seconds[seen], values[seen], **style)
+    return line
 
 
 def _drawn(found: Replayed) -> np.ndarray:
