@@ -34,10 +34,12 @@ def gate(ros_context):
     """Ask the gate, in a namespace and with parameters; returns what it answers."""
     clients = []
 
-    def ask(space='', **parameters):
+    def ask(space='', *rules, **parameters):
         arguments = ['--ros-args', '-r', f'__ns:=/{space}', '-p', 'startup:=1.0']
         for name, value in parameters.items():
             arguments += ['-p', f'{name}:={value}']
+        for rule in rules:
+            arguments += ['-r', rule]
         # A node takes a process's arguments; here it is given them.
         node = LaunchGate(cli_args=arguments)
         clients.append(Client(node))
@@ -65,6 +67,20 @@ def test_the_unstamped_topic_of_a_base_counts(ros, gate):
     base.create_subscription(Twist, 'cmd_vel_unstamped', print, 10)
     with pytest.raises(QuietNavError, match='/two/cmd_vel_unstamped'):
         gate('two')
+
+
+@pytest.mark.parametrize('kind', [Twist, TwistStamped])
+def test_a_base_that_calls_its_velocity_otherwise_is_found(ros, gate, kind):
+    base = ros.node('kobuki', namespace='/six')
+    base.create_subscription(kind, 'commands/velocity', print, 10)
+    found = r'/six/commands/velocity \(/six/kobuki\)'
+    with pytest.raises(QuietNavError, match=found):
+        gate('replay', everywhere='true')
+    with pytest.raises(QuietNavError, match=found):
+        gate('six', 'cmd_vel:=commands/velocity')
+    with pytest.raises(QuietNavError, match=found):
+        gate('six', commands="['commands/velocity']")
+    assert gate('six') == 0
 
 
 def test_tools_that_look_on_and_other_types_are_no_base(ros, gate):
