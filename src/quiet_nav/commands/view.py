@@ -131,11 +131,14 @@ def _opened(asked: Asked) -> tuple[BagView, Rig]:
     return view, rig_of(view, rig)
 
 
-def _play_all(view: BagView, player: BagPlayer, sound: bool) -> str:
-    """Play everything at once and return in words what was shown."""
+def _play_all(view: BagView, player: BagPlayer, sound: bool, out: Path) -> str:
+    """Play everything at once into a file and return in words what was shown."""
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.writing import check_space
 
-    for item in view.messages(sound):
+    for number, item in enumerate(view.messages(sound)):
+        if number % 100 == 0:
+            check_space(out)
         player.show(*item)
     player.finish()
     notes = [*view.notes, *player.notes]
@@ -181,7 +184,7 @@ def _show_in_rerun(
             scene = RerunScene(recording, ears, asked[-1])
             if plan is not None:
                 scene.plan(plan)
-            return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), sound=True)
+            return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), True, path)
 
     if out is not None:
         print(f'{out}: {write(out)}')
@@ -214,7 +217,7 @@ def _show_in_foxglove(
     if out is not None:
         with into_file(out, overwrite) as context:
             scene = Scene(context, ears, base_frame)
-            shown = _play_all(view, BagPlayer(view, scene, ears, base_frame), sound=False)
+            shown = _play_all(view, BagPlayer(view, scene, ears, base_frame), False, out)
         print(f'{out}: {shown}')
         return
     with into_server(*at) as (context, server):

@@ -32,6 +32,8 @@ from quiet_nav.errors import QuietNavError
 #: How the names of files and folders begin that are not whole yet.
 PART = '.part-'
 _ENDED = (errno.ENOSPC, errno.EDQUOT)
+#: Bytes that have to be free for a file to grow.
+_LEAST = 2**20
 
 
 def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> None:
@@ -179,6 +181,30 @@ def disk_full(path: Path) -> str:
         f'{path}: no space left on the disk; nothing of it was kept. Free some space and run '
         'the same command again'
     )
+
+
+def check_space(path: Path) -> None:
+    """
+    Raise OSError, as a full disk does, where the file system of a file has no megabyte left.
+
+    For work of minutes on a file that a library writes and says nothing of.
+    """
+    if shutil.disk_usage(path.parent).free < _LEAST:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def why_not_written(path: Path, error: Exception) -> Exception:
+    """
+    Return why a library could not write a file, where its error does not say what the system did.
+
+    The system is asked again: OSError is its answer; otherwise QuietNavError with the library's.
+    """
+    try:
+        with path.open('ab') as file:
+            file.write(bytes(_LEAST))
+    except OSError as answer:
+        return answer
+    return QuietNavError(f'{path}: cannot be written ({error})')
 
 
 def sync(path: Path) -> None:
