@@ -15,6 +15,10 @@
 
 """The gate of launch files: closed while a live base would hear, open once nodes listen."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
@@ -22,6 +26,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 from geometry_msgs.msg import Twist, TwistStamped
 from std_msgs.msg import String
 
+from quiet_nav.demo.domain import busy_domains, others_in, private_domain
 from quiet_nav.errors import QuietNavError
 from quiet_nav.nodes.goal_client import Client
 from quiet_nav.nodes.launch_gate import LaunchGate, wait
@@ -98,3 +103,20 @@ def test_it_waits_for_listeners_and_names_the_topic_that_has_none(ros, gate):
     node = ros.node('near_wall', namespace='/five')
     node.create_subscription(String, 'audio', print, 10)
     assert gate(listened="['/five/audio']", discovery=0.0, patience=0.0) == 0
+
+
+def test_a_driver_in_shared_memory_alone_takes_its_domain():
+    driver = (
+        "import rclpy, sys; rclpy.init(); node = rclpy.create_node('turtlebot3_node'); "
+        "print('up', flush=True); sys.stdin.read()"
+    )
+    with private_domain() as domain:
+        variables = {'ROS_DOMAIN_ID': str(domain), 'FASTDDS_BUILTIN_TRANSPORTS': 'SHM'}
+        assert domain not in busy_domains()
+        with subprocess.Popen(
+            [sys.executable, '-c', driver], env={**os.environ, **variables},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        ) as process:  # fmt: skip
+            assert process.stdout.readline() == b'up\n'
+            assert domain in busy_domains() and others_in(domain)
+            process.stdin.close()
