@@ -52,7 +52,7 @@ def main(
     readings: Annotated[str, typer.Option(help='Topic of readings; default: found by type.')] = '',
     odom: Annotated[str, typer.Option(help='Topic of odometry; default: found by type.')] = '',
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the sides heard.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the sides heard.')
     ] = '',
     room: Annotated[
         str,
