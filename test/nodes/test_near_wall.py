@@ -253,8 +253,8 @@ def test_odometry_of_another_clock_or_too_slow_is_a_warning_with_numbers(
     # In real time: sound that has ended is an error, and goes before.
     for _ in range(3):
         robot.play(
-            6.0, pace_s=0.1, pose_at=lambda _: Pose2D(0.0, 0.0, 0.0), odometry_hz=hz,
-            odometry_ahead_s=ahead_s,
+            6.0, ago_s=-6.0, pace_s=0.1, pose_at=lambda _: Pose2D(0.0, 0.0, 0.0),
+            odometry_hz=hz, odometry_ahead_s=ahead_s,
         )  # fmt: skip
         if warned():
             break

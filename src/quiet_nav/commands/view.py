@@ -110,10 +110,13 @@ def _become_node(
     host: str, port: int, rig: str, base_frame: str, namespace: str, viewer: str, room: str
 ) -> None:
     """Go on as the node live_view, in this process."""
+    import json
+
     arguments = ['-m', 'quiet_nav.nodes.live_view', '--ros-args']
     values = {'host': host, 'port': port, 'base_frame': base_frame, 'rig': rig or 'trio'}
     for name, value in (values | {'viewer': viewer, 'room': room}).items():
-        arguments += ['-p', f'{name}:={value}']
+        # JSON is YAML, which is what ROS reads; it cannot read a bare nothing.
+        arguments += ['-p', f'{name}:={json.dumps(value)}']
     if namespace:
         arguments += ['-r', f'__ns:=/{namespace.strip("/")}']
     os.execv(sys.executable, [sys.executable, *arguments])
