@@ -37,11 +37,11 @@ THREADS, ROUNDS = 2, 12
 MODEL = Path(__file__).parents[1] / 'models' / 'near_wall.onnx'
 
 
-def session(path: Path, optimised: bool = True) -> onnxruntime.InferenceSession:
+def session(path: Path, optimized: bool = True) -> onnxruntime.InferenceSession:
     """Return plain onnxruntime on a file, as it is or with its graph optimized."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
-    if not optimised:
+    if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(path), options)
 

@@ -75,7 +75,7 @@ class PlainNetwork(torch.nn.Module):
 
     def __init__(self, width):
         super().__init__()
-        self.frontend, self.trunk = LogMel('centred'), Vggish(width)
+        self.frontend, self.trunk = LogMel('centered'), Vggish(width)
         self.head = torch.nn.Linear(EMBEDDING, 1)
 
     def forward(self, audio):
@@ -89,14 +89,14 @@ def plain_step(network, batch):
 
 def clips_per_second(loader, network, step, seconds):
     """Train for a while and return clips a second, the first batch left out."""
-    optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     count, began = 0, None
     while began is None or time.perf_counter() - began < seconds:
         for batch in loader:
             loss = step(network, batch)
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss.backward()
-            optimiser.step()
+            optimizer.step()
             if began is None:
                 began = time.perf_counter()
                 continue

@@ -17,7 +17,7 @@
 Time a decision on one camera image: the shipped vision detector beside a plain full-size one.
 
 Run: python benchmarks/bench_vision.py
-Plain: ResNet-18 of the paper's width at 224 x 224, float32, exported without graph optimisation,
+Plain: ResNet-18 of the paper's width at 224 x 224, float32, exported without graph optimization,
 run by onnxruntime as it is, images squeezed by Pillow. Ours: validity checks, squeezing inside the
 graph, network. Two threads each, 640 x 480 images of the simulated camera's size.
 """
@@ -60,13 +60,13 @@ def plain_session(folder: Path) -> onnxruntime.InferenceSession:
     torch.manual_seed(0)
     item = onnx_export.Exportable(Plain(), {'image': torch.zeros(2, 3, 224, 224)}, ('near',))
     path = onnx_export.export(item, folder / 'plain.onnx', ModelMetadata('resnet'))
-    return session(path, optimised=False)
+    return session(path, optimized=False)
 
 
 def main() -> None:
     """Print milliseconds a decision, the quickest and the middle of the rounds."""
     try:
-        from quiet_nav.learning.detectors.resnet.images import normalise, squeeze, to_tensor
+        from quiet_nav.learning.detectors.resnet.images import normalize, squeeze, to_tensor
     except ImportError:
         print('needs the learning extra (PyTorch): skipped')
         return
@@ -84,7 +84,7 @@ def main() -> None:
         full = plain_session(Path(folder))
 
         def plain(pixels: np.ndarray) -> None:
-            small = normalise(to_tensor(squeeze(pixels))[None]).numpy()
+            small = normalize(to_tensor(squeeze(pixels))[None]).numpy()
             full.run(None, {'image': small})
 
         def decide(pixels: np.ndarray) -> None:

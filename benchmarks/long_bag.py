@@ -93,8 +93,8 @@ class _Messages:
         )
         return self._cdr(ODOM, message)
 
-    def depth(self, stamp_ns: int, metres: float) -> bytes:
-        data = np.full((24, 32), round(1000 * metres), np.uint16).view(np.uint8).ravel()
+    def depth(self, stamp_ns: int, meters: float) -> bytes:
+        data = np.full((24, 32), round(1000 * meters), np.uint16).view(np.uint8).ravel()
         message = self._make(
             TOPICS[DEPTH], self._header(stamp_ns, 'camera'), 24, 32, '16UC1', 0, 64, data
         )

@@ -46,6 +46,7 @@ from typing import Any
 from quiet_nav.demo import domain as domains
 from quiet_nav.demo.processes import Processes
 from quiet_nav.errors import QuietNavError
+from quiet_nav.perception.messages import stamp_to_ns
 
 GOAL_S = 55.0
 #: Of /clock and of control: nodes that are woken less often leave more simulated time to a machine.
@@ -273,30 +274,26 @@ class Soak:
     # What arrives
 
     def _on_truth(self, message: Any) -> None:
-        stamp, position = message.header.stamp, message.pose.pose.position
-        self._now_ns = stamp.sec * 1_000_000_000 + stamp.nanosec
+        position = message.pose.pose.position
+        self._now_ns = stamp_to_ns(message.header.stamp)
         place = complex(position.x, position.y)
         if self.rows and self._place is not None:
             self.rows[-1].driven_m += abs(place - self._place)
         self._place = place
 
-    def _lag_s(self, message: Any) -> float:
-        stamp = message.header.stamp
-        return (self._now_ns - stamp.sec * 1_000_000_000 - stamp.nanosec) * 1e-9
-
     def _on_reading(self, message: Any) -> None:
-        lag_s = self._lag_s(message)
-        self._pace.reading(lag_s)
-        if not self.rows:
+        end_ns = stamp_to_ns(message.header.stamp)
+        if not self._pace.reading(self._now_ns, end_ns, message.side) or not self.rows:
             return
         if message.valid:
             # On a robot, whose time is the machine's, it takes so long.
-            self.rows[-1].delays[round(100 * lag_s / max(self._factor, 1.0))] += 1
+            delay_s = (self._now_ns - end_ns) * 1e-9 / max(self._factor, 1.0)
+            self.rows[-1].delays[round(100 * delay_s)] += 1
         else:
             self.rows[-1].invalid += 1
 
     def _on_command(self, message: Any) -> None:
-        self._pace.command(self._lag_s(message))
+        self._pace.command((self._now_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
 
 
 def used_s(process: int) -> float:

@@ -33,7 +33,7 @@ from quiet_nav.launch_arguments import (
     log_level,
     microphones,
     ours,
-    RECORDS,
+    records,
     shared,
     STOP,
     together,
@@ -151,7 +151,9 @@ def generate_launch_description() -> LaunchDescription:
             ros_arguments=log_level(),
         ),
         ears(
-            {'microphone': RECORDS, 'near_wall': heard}, essential=ALWAYS, ros_arguments=log_level()
+            {'microphone': records(), 'near_wall': heard},
+            essential=ALWAYS,
+            ros_arguments=log_level(),
         ),
         ours('wall_distance', ros_arguments=log_level()),
     ]

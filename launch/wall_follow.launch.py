@@ -32,7 +32,7 @@ from quiet_nav.launch_arguments import (
     map_and_rviz,
     microphones,
     ours,
-    RECORDS,
+    records,
     shared,
     together,
     typed,
@@ -96,7 +96,9 @@ def generate_launch_description() -> LaunchDescription:
             ros_arguments=log_level(),
         ),
         ears(
-            {'microphone': RECORDS, 'near_wall': heard}, essential=ALWAYS, ros_arguments=log_level()
+            {'microphone': records(), 'near_wall': heard},
+            essential=ALWAYS,
+            ros_arguments=log_level(),
         ),
         ours(
             'wall_follower',

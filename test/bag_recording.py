@@ -119,16 +119,16 @@ class Recording:
 
     def depth(
         self,
-        metres: Callable[[float], float],
+        meters: Callable[[float], float],
         duration_s: float,
         at_s: float = 0.0,
         rate: float = 6.0,
         size: tuple[int, int] = (24, 32),
     ):
-        """Images of a flat wall at ``metres(seconds)``; small ones, to be quick."""
+        """Images of a flat wall at ``meters(seconds)``; small ones, to be quick."""
         for i in range(round(rate * duration_s)):
             seconds = at_s + i / rate
-            pixels = np.full(size, round(metres(seconds) * 1000), np.uint16)
+            pixels = np.full(size, round(meters(seconds) * 1000), np.uint16)
             self.image(seconds, pixels)
         return self
 

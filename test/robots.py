@@ -27,9 +27,9 @@ import soundfile
 RATE = 16_000
 
 
-def ear_sound(rng: np.random.Generator, colour: np.ndarray, near: bool) -> np.ndarray:
+def ear_sound(rng: np.random.Generator, color: np.ndarray, near: bool) -> np.ndarray:
     """Noise of a room's color; near a wall its low half is 4 dB up."""
-    gain = colour * np.where((np.arange(len(colour)) < 30) & near, 1.6, 1.0)
+    gain = color * np.where((np.arange(len(color)) < 30) & near, 1.6, 1.0)
     spectrum = np.fft.rfft(rng.standard_normal(3 * RATE))
     spread = np.interp(np.arange(len(spectrum)), np.linspace(0, 6000, len(gain)), gain)
     sound = np.fft.irfft(spectrum * spread, 3 * RATE)
@@ -44,7 +44,7 @@ def write_robots(root: Path) -> Path:
     for split, numbers in rooms.items():
         rows = []
         for number in numbers:
-            colour = np.exp(rng.normal(0, 0.7, 60))
+            color = np.exp(rng.normal(0, 0.7, 60))
             for pose in range(6):
                 folder = root / f'SFS-Robot/ProcessedData/R{number}/pose-{pose}'
                 folder.mkdir(parents=True)
@@ -54,7 +54,7 @@ def write_robots(root: Path) -> Path:
                     *(('sound', near), ('later', near)),
                     *(('turned', turned), ('quarter', quarter)),
                 ):
-                    audio = np.stack([ear_sound(rng, colour, bool(n)) for n in which], axis=1)
+                    audio = np.stack([ear_sound(rng, color, bool(n)) for n in which], axis=1)
                     soundfile.write(folder / f'{name}.wav', np.clip(audio, -1, 1), RATE)
                 said = {
                     key: [

@@ -56,10 +56,10 @@ def snap(rng: np.random.Generator) -> np.ndarray:
 def hands(rig: Rig, taps: list[tuple[int, float]], rng: np.random.Generator) -> np.ndarray:
     """Return where each tap is made, (K, 3) in base_link: near its ear, away from the others."""
     places = np.array([[e.x, e.y, e.z] for e in rig.ears])
-    centre = places.mean(axis=0)
+    center = places.mean(axis=0)
     found = []
     for ear, _ in taps:
-        out = places[ear] - centre
+        out = places[ear] - center
         size = np.linalg.norm(out)
         out = out / size if size > 1e-6 else np.array([1.0, 0.0, 0.0])
         found.append(places[ear] + rng.uniform(0.03, 0.08) * out + rng.normal(0.0, 0.01, 3))
@@ -126,11 +126,11 @@ def ambience(
     count, _ = shape
     out = np.zeros(shape)
     frequency = np.fft.rfftfreq(count, 1 / RATE)
-    colour = 1.0 / np.maximum(frequency, 40.0) ** 0.6
+    color = 1.0 / np.maximum(frequency, 40.0) ** 0.6
     for _ in range(10):
         way = rng.standard_normal(3)
         way /= np.linalg.norm(way)
-        wave = colour * np.fft.rfft(rng.standard_normal(count))
+        wave = color * np.fft.rfft(rng.standard_normal(count))
         for place, channel in zip(places, channels, strict=True):
             shift = np.exp(-2j * np.pi * frequency * float(place @ way) / SPEED_OF_SOUND)
             out[:, channel] += np.fft.irfft(wave * shift, count)

@@ -31,7 +31,7 @@ name: attic
 height: 2.5
 size: [6.0, 5.0]
 tracks:
-  - {name: wall, side: right, width: 2.0, centre: [[2.0, 1.0], [4.0, 1.0]]}
+  - {name: wall, side: right, width: 2.0, center: [[2.0, 1.0], [4.0, 1.0]]}
 """
 RIG = """
 name: nose

@@ -64,15 +64,27 @@ def constant(node):
 
 def our_nodes(path):
     """Yield (executable, names of the parameters given) of the package's own nodes."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
     named = {
         target.id: node.value
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    named |= {
+        node.name: line.value
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+        for line in node.body
+        if isinstance(line, ast.Return) and isinstance(line.value, ast.Dict)
+    }
     for call in calls(path, 'ours'):
-        given = [named.get(getattr(item, 'id', ''), item) for item in call.args[2:3]]
+        # A name, or the call of a function.
+        given = [
+            named.get(getattr(getattr(item, 'func', item), 'id', ''), item)
+            for item in call.args[2:3]
+        ]
         yield constant(call.args[0]), {constant(key) for item in given for key in item.keys}
 
 
@@ -162,6 +174,26 @@ def test_every_robot_profile_is_parameters_of_nodes_that_exist():
             assert set(said) == {'ros__parameters'}, path
 
 
+@pytest.mark.parametrize('robot', ['turtlebot3', 'turtlebot4'])
+def test_a_robot_that_is_heard_listens_with_a_detector_that_knows_it(robot):
+    from quiet_nav.perception.rig import find_rig
+    from quiet_nav.perception.standing_sound import StandingSound
+    from quiet_nav.resources import model_file
+
+    _, description, context = launch_context(WALL_FOLLOW, robot=robot, drive='false')
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    *_, profile = (
+        item.evaluate(context)
+        for item in found['near_wall']._Node__parameters
+        if type(item).__name__ == 'ParameterFile'
+    )
+    said = yaml.safe_load(Path(profile).read_text())['/**']['near_wall']['ros__parameters']
+    assert model_file(said['model']).name == 'near_wall_own.onnx'
+    assert StandingSound.of(find_rig('pair'), said['own_sound']).profile.robot == robot
+    # Nothing that launch hands over stands above it.
+    assert 'model' not in evaluated(found['near_wall'], context)
+
+
 def launch_context(path, **given):
     """Return a launch file's module, its description and a context with its arguments' values."""
     pytest.importorskip('launch_ros', reason='launch_ros is not installed (apt has it)')
@@ -212,7 +244,7 @@ def test_a_modality_starts_what_it_needs_and_no_more(modality, wanted, senses):
     )
     found = {node.node_executable: node for node in started(description.entities, context)}
     assert set(found) == wanted
-    assert parameter_of(found['near_wall'], 'modality', context) == senses
+    assert evaluated(found['near_wall'], context)['modality'] == senses
 
 
 def test_composed_ears_take_what_each_node_would_get_above_every_file(tmp_path):
@@ -248,16 +280,30 @@ def test_ears_that_cannot_be_composed_are_said_before_anything_starts(given):
         list(started(description.entities, context))
 
 
-def parameter_of(node, name, context):
-    """Return a parameter that a node would get from the launch file itself."""
-    (value,) = [
-        value
-        for parameters in node._Node__parameters
-        if isinstance(parameters, dict)
-        for key, value in parameters.items()
-        if key[0].text == name
-    ]
-    return ''.join(part.perform(context) for part in value)
+def evaluated(node, context):
+    """Return the parameters that a node would get from the launch file itself."""
+    from launch_ros.utilities import evaluate_parameters
+
+    said = evaluate_parameters(context, node._Node__parameters)
+    return next(given for given in reversed(said) if isinstance(given, dict))
+
+
+@pytest.mark.parametrize('composed', ['false', 'true'])
+def test_an_argument_left_empty_leaves_a_parameter_to_the_files(composed):
+    _, description, context = launch_context(
+        WALL_FOLLOW, use_composition=composed, drive='false', vision_model='', model='7'
+    )
+    found = {node.node_executable: node for node in started(description.entities, context)}
+    node = found['ears' if composed == 'true' else 'near_wall']
+    if composed == 'true':
+        *_, file = (i for i in node._Node__parameters if type(i).__name__ == 'ParameterFile')
+        given = yaml.safe_load(Path(file.evaluate(context)).read_text())
+        said = given['/near_wall']['ros__parameters']
+        assert said['model'] == '7'
+    else:
+        said = evaluated(node, context)
+        assert said['model'] == '7'
+    assert 'vision_model' not in said and said['modality'] == 'audio'
 
 
 @pytest.mark.parametrize('robot', ['turtlebot3', 'profile.yaml'])
@@ -384,9 +430,9 @@ def test_the_player_is_told_the_rate(tmp_path):
 
 
 def test_a_replay_asks_for_every_live_base_before_it_plays(tmp_path):
+    _, description, context = launch_context(REPLAY, bag=str(sound_bag(tmp_path / 'bag')))
     from launch_ros.utilities import evaluate_parameters
 
-    module, description, context = launch_context(REPLAY, bag=str(sound_bag(tmp_path / 'bag')))
     # Of the processes that a launch starts by itself, none is the player: the gate starts that.
     begun = list(started(description.entities, context))
     assert all(hasattr(process, 'node_executable') for process in begun)
@@ -398,13 +444,13 @@ def test_a_replay_asks_for_every_live_base_before_it_plays(tmp_path):
 
 @pytest.mark.parametrize('path', [WALL_FOLLOW, COLLECT], ids=lambda p: p.name)
 def test_audio_capture_is_started_in_the_place_of_our_microphone_and_gives_wave(tmp_path, path):
-    from launch_ros.utilities import evaluate_parameters
-
     given = {'audio': 'audio_capture', 'device': 'hw:1', 'rig': 'pair'}
     given |= {'bag': str(tmp_path / 'bag'), 'camera': 'none'}
     if path == WALL_FOLLOW:
         given['drive'] = 'false'
     _, description, context = launch_context(path, **given)
+    from launch_ros.utilities import evaluate_parameters
+
     found = {
         node.node_executable: node
         for node in started(description.entities, context)

@@ -72,7 +72,7 @@ def record(path: Path, room: int) -> None:
     plan = plan_from_dict({'size': [float(width), float(depth)], 'height': 2.5})
     stands = places(width, depth, rng)
     scene, rig = scene_in_plan(plan, 9000 + room), find_rig('single')
-    world = SimulatedWorld(plan, scene, rig, stands[0], room, RobotSettings.perfect())
+    world = SimulatedWorld(plan, scene, rig, stands[0], room, settings=RobotSettings.perfect())
     made = Recording().info(channels=1)
     for number, stand in enumerate(stands):
         if number:

@@ -36,7 +36,7 @@ from quiet_nav.resources import names, RIG
 
 #: A TurtleBot 4's; the ears' places are what the rig says.
 ROBOT_RADIUS_M = 0.17
-COLOURS = {
+COLORS = {
     Side.LEFT: 'tab:blue',
     Side.RIGHT: 'tab:orange',
     Side.FRONT: 'tab:green',
@@ -55,14 +55,14 @@ def draw(axis: Axes, rig: Rig) -> None:
     for ear in rig.ears:
         # Seen from above with the front up, left is left.
         at = (-ear.y, ear.x)
-        colour = COLOURS[ear.side]
-        axis.plot(*at, 'o' if ear.pattern == 'omni' else 'h', ms=7, color=colour)
+        color = COLORS[ear.side]
+        axis.plot(*at, 'o' if ear.pattern == 'omni' else 'h', ms=7, color=color)
         away = max((ear.x**2 + ear.y**2) ** 0.5, 1e-6)
         # Numbers of ears at the edge stay on the robot.
         beside = 1 + (0.045 if away < 0.1 else -0.045) / away
         out = (at[0] * beside, at[1] * beside)
         axis.annotate(
-            f'{ear.channel}', at, xytext=out, ha='center', va='center', color=colour,
+            f'{ear.channel}', at, xytext=out, ha='center', va='center', color=color,
             fontsize=11, fontweight='bold',
         )  # fmt: skip
     reach = max((e.x**2 + e.y**2) ** 0.5 for e in rig.ears)
@@ -88,7 +88,7 @@ def main() -> None:
     for axis, name in zip(axes.flat, shown, strict=False):
         draw(axis, find_rig(name))
     handles = [plt.Line2D([], [], marker='o', ls='', color=c, label=s.name)
-               for s, c in COLOURS.items()]  # fmt: skip
+               for s, c in COLORS.items()]  # fmt: skip
     figure.legend(
         handles=handles, loc='outside lower center', ncols=4, frameon=False,
         title='numbers: channels; color: the side that an ear is asked about; arrow: forward',

@@ -151,7 +151,8 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     'detector': {
         'default_value': '',
-        'description': 'Model that ships, by name, an ONNX file, or interference; empty: near_wall',
+        'description': 'Model that ships, by name, an ONNX file, or interference; empty: that of '
+        'the profile or of params_file, else near_wall',
     },
     'model': {
         'default_value': LaunchConfiguration('detector'),
@@ -164,7 +165,8 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     'vision_model': {
         'default_value': '',
-        'description': 'ONNX model of images; empty: models/near_wall_vision.onnx',
+        'description': 'ONNX model of images; empty: that of params_file, else '
+        'models/near_wall_vision.onnx',
     },
     'autostart': {
         'default_value': 'true',
@@ -331,6 +333,14 @@ def _parameter_files(context: LaunchContext, defaults: str) -> list[str]:
     return [str(path) for path in files]
 
 
+def _given(context: LaunchContext, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return what arguments say of a node: one that is left empty leaves it to the files."""
+    if not parameters:
+        return {}
+    (evaluated,) = evaluate_parameters(context, normalize_parameters([parameters]))
+    return {name: said for name, said in evaluated.items() if said != ''}
+
+
 def ours(
     executable: str,
     defaults: str = '',
@@ -349,13 +359,18 @@ def ours(
     """
 
     def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        # A string stays one, whatever it looks like.
+        given = {
+            key: ParameterValue(said, value_type=str) if isinstance(said, str) else said
+            for key, said in _given(context, parameters or {}).items()
+        }
         node = Node(
             package='quiet_nav',
             executable=executable,
             # Named, so that what launch hands over stands above every pattern in the files.
             name=name or executable,
             output='screen',
-            parameters=[*_parameter_files(context, defaults), parameters or {}],
+            parameters=[*_parameter_files(context, defaults), given],
             ros_arguments=[*joins(executable), *ros_arguments],
             **STOP,
             **options,
@@ -389,8 +404,7 @@ def ears(
                 )
         handed = {}
         for node, given in parameters.items():
-            (evaluated,) = evaluate_parameters(context, normalize_parameters([given]))
-            handed[topic(context, node)] = {'ros__parameters': evaluated}
+            handed[topic(context, node)] = {'ros__parameters': _given(context, given)}
         with tempfile.NamedTemporaryFile('w', prefix='launch_params_', delete=False) as file:
             yaml.safe_dump(handed, file)
         shared_files = _parameter_files(context, '')
@@ -491,8 +505,9 @@ def log_level() -> list:
     return ['--log-level', LaunchConfiguration('log_level')]
 
 
-#: What launch hands over to our microphone.
-RECORDS = {'device': typed('device'), 'channels': typed('channels', int)}
+def records() -> dict[str, ParameterValue]:
+    """Return what launch hands over to our microphone."""
+    return {'device': typed('device'), 'channels': typed('channels', int)}
 
 
 def microphones(hears: Callable[[str], Condition], essential: Condition) -> list:
@@ -527,7 +542,7 @@ def microphones(hears: Callable[[str], Condition], essential: Condition) -> list
         ours(
             'microphone',
             'microphone.yaml',
-            RECORDS,
+            records(),
             condition=apart(hears('microphone')),
             essential=essential,
             ros_arguments=log_level(),

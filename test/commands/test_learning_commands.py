@@ -20,6 +20,7 @@ import os
 import subprocess
 import sys
 
+from called import run
 from installed import require
 import pytest
 from typer.testing import CliRunner
@@ -35,12 +36,6 @@ network: {width: 0.0625}
 optim: {name: adamw, learning_rate: 1e-3, epochs: 2, batch_size: 16}
 data: {repeat: 4}
 """
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(build_app(), [str(item) for item in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
 
 
 @pytest.mark.slow
@@ -91,26 +86,94 @@ optim: {name: adamw, learning_rate: 1e-3, epochs: 1, batch_size: 16}
     assert 'a checkpoint of the task order (audio), expected distance' in str(result.exception)
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'said'),
-    [
-        (('train', 'near-wal', '--data', '.', '--out', 'x'), 'none of av-order'),
-        (('train', 'near-wall', '--data', 'nowhere', '--out', 'x'), 'no such folder'),
-        (('train', 'order', '--data', '.', '--out', 'x', '--init', 'no.ckpt'), 'No such file'),
-        (('import-checkpoint', 'none.pth.tar', '--out', 'x.onnx'), 'No such file'),
-        (('evaluate', 'none.onnx', '--data', '.'), 'No such file'),
-        (('evaluate', 'none.ckpt', '--data', '.'), 'No such file'),
-        (('export', 'none.ckpt', '--out', 'x.onnx'), 'No such file'),
-    ],
-)
-def test_bad_input_is_one_line_and_exit_code_2_before_torch_is_imported(arguments, said, tmp_path):
+#: What a user gets wrong, as a call in a folder that holds ``file`` and the folder ``data``, and a
+#: part of what is said about it.
+BAD_CALLS = [
+    ('train near-wal --data data --out x', 'none of av-order'),
+    ('train near-wall --data nowhere --out x', 'no such folder'),
+    ('train near-wall --data data --out file/x', 'cannot be written (Not a directory)'),
+    ('train near-wall --data data --out x --recipe nope.yaml', 'nope.yaml'),
+    ('train near-wall --data data --out x --recipe odd.yaml', "kind 'odd' is none of context"),
+    ('train order --data data --out x --recipe bad.yaml', 'bad.yaml'),
+    ('train near-wall --data data --out x --precision foo', 'expected one of auto, 32-true'),
+    ('train near-wall --data data --out x --input smell', 'expected one of audio, image, both'),
+    ('train near-wall --data data --out x --devices some', 'expected auto, a number or a list'),
+    ('train order --data data --out x --init no.ckpt', 'No such file'),
+    ('train order --data data --out x --trunk no.ckpt', 'No such file'),
+    ('train order --data data --out x --init file --trunk file', 'one of them'),
+    ('export none.ckpt --out x.onnx', 'No such file'),
+    ('export file --out file/x.onnx', 'cannot be written (Not a directory)'),
+    ('export file --out file', 'name another file to write'),
+    ('export other --out file', 'is there already'),
+    ('export file --out x.onnx --data nowhere', 'no such folder'),
+    ('export file --out x.onnx --quantize int3', 'expected one of none, dynamic, static'),
+    ('export file --out x.onnx --mix none.ckpt', 'No such file'),
+    ('import-checkpoint none.pth.tar --out x.onnx', 'No such file'),
+    ('import-checkpoint file --out file/x.onnx', 'cannot be written (Not a directory)'),
+    ('evaluate none.onnx --data data', 'No such file'),
+    ('evaluate none.ckpt --data data', 'No such file'),
+    ('evaluate some.ckpt --data nowhere', 'no such folder'),
+    ('evaluate some.ckpt --data data --split all', 'none of train, val, test'),
+    ('evaluate some.ckpt --data data --context most', 'none of alone'),
+    ('evaluate some.ckpt --data data --distractors nowhere', 'nowhere'),
+    ('evaluate some.ckpt --data data --lists data', '--lists is for near-wall ONNX models'),
+    ('evaluate some.ckpt --data data --image-model none.onnx', 'No such file'),
+    ('evaluate some.ckpt --data data --json file/x.json', 'cannot be written (Not a directory)'),
+    ('tables ratio --data nowhere', 'no such folder'),
+    ('tables ratios --data data', 'none of'),
+    ('tables ratio --data data', 'ratio'),
+    ('tables ratio --data data --rooms nowhere', 'no such folder'),
+    ('tables ratio --data data --rooms data', 'other rooms'),
+    ('tables ratio --data data --sounds nowhere', 'no such folder'),
+    ('tables ratio --data data --imagenet none.pth', 'No such file'),
+    ('tables ratio --data data --out file/x', 'cannot be written (Not a directory)'),
+]
+_MAKES_THEM = """
+import contextlib, io, json, sys
+from quiet_nav.cli import main
+answers = []
+for call in json.load(sys.stdin):
+    sys.argv, said = ['quiet_nav', *call.split()], io.StringIO()
+    code = None
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        except BaseException as error:
+            code = repr(error)
+    answers.append([code, said.getvalue()])
+sys.__stdout__.write(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope='module')
+def answers(tmp_path_factory):
+    """Return exit code and output of each bad call: all in one process that has no torch."""
+    folder = tmp_path_factory.mktemp('calls')
+    (folder / 'data').mkdir()
+    for name in ('file', 'other', 'some.ckpt'):
+        (folder / name).write_text('nothing')
+    (folder / 'odd.yaml').write_text('network: {kind: odd}\n')
+    (folder / 'bad.yaml').write_text('optim: {epoch: 3}\n')
     # A torch that cannot be imported: a command that needs it to say so fails here.
-    (tmp_path / 'torch.py').write_text('raise AssertionError("torch was imported")')
+    (folder / 'torch.py').write_text('raise AssertionError("torch was imported")')
     done = subprocess.run(
-        [sys.executable, '-m', 'quiet_nav.cli', *arguments],
-        cwd=tmp_path,
-        env={**os.environ, 'PYTHONPATH': f'{tmp_path}:{os.environ.get("PYTHONPATH", "")}'},
+        [sys.executable, '-c', _MAKES_THEM],
+        cwd=folder,
+        env={**os.environ, 'PYTHONPATH': f'{folder}:{os.environ.get("PYTHONPATH", "")}'},
+        input=json.dumps([call for call, _said in BAD_CALLS]),
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert said in done.stderr and done.stderr.count('\n') == 1
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        ['bad.yaml', 'data', 'file', 'odd.yaml', 'other', 'some.ckpt', 'torch.py']
+    )
+    return dict(zip([call for call, _said in BAD_CALLS], json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize(('call', 'said'), BAD_CALLS)
+def test_bad_input_is_one_line_and_exit_code_2_before_torch_is_imported(call, said, answers):
+    code, output = answers[call]
+    assert code == 2, output
+    assert said in output and output.count('\n') == 1

@@ -27,6 +27,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from quiet_nav.cli import build_app
+from quiet_nav.commands.listen import _played
 from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.detector import NearWallDetector
 from quiet_nav.perception.rig import find_rig
@@ -96,11 +97,36 @@ def test_other_rates_and_formats_are_read(context_model, write):
     assert [f['time_s'] for f in found[::2]] == pytest.approx([1, 2, 3])
 
 
-def test_json_is_as_fast_as_possible_and_real_time_takes_its_time(context_model, write):
+@pytest.fixture
+def moved_clock(monkeypatch):
+    """Return a clock that only sleep moves, and how long it slept at a time."""
+    now, slept = [100.0], []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(time, 'monotonic', lambda: now[0])
+    monkeypatch.setattr(time, 'sleep', sleep)
+    return slept
+
+
+def test_real_time_gives_each_chunk_when_it_would_have_been_recorded(write, moved_clock):
+    chunks = list(_played(write(3.2, 1), realtime=True))
+    assert len(chunks) == len(moved_clock) == 32
+    assert moved_clock == pytest.approx([0.1] * 32)
+
+
+def test_json_is_as_fast_as_possible_and_bars_and_real_time_keep_time(
+    context_model, write, moved_clock
+):
     path = write(3.2, 1)
-    begun = time.monotonic()
+    assert lines(path, '--model', context_model) and not moved_clock
     assert lines(path, '--model', context_model, '--realtime')
-    assert time.monotonic() - begun >= 3.0
+    assert sum(moved_clock) == pytest.approx(3.2)
+    moved_clock.clear()
+    assert listen(path, '--model', context_model)[0] == 0
+    assert sum(moved_clock) == pytest.approx(3.2)
 
 
 def test_silence_is_said_and_never_a_number(context_model, write):
@@ -173,3 +199,23 @@ def test_probability_is_never_not_a_number_in_json():
 
     fields = _fields(NearWallReading.invalid(Side.LEFT, 0, 1, 'gap'))
     assert not any(isinstance(v, float) and math.isnan(v) for v in fields.values())
+
+
+def test_a_far_wall_is_beyond_the_last_bin_of_the_model():
+    from io import StringIO
+
+    from rich.console import Console
+
+    from quiet_nav.commands.listen import _bars
+    from quiet_nav.geometry import Side
+    from quiet_nav.perception.distance_bins import DistanceBins
+    from quiet_nav.perception.readings import NearWallReading
+    from quiet_nav.perception.rolling import Decision
+
+    for edges_m, said in (((0.5, 1.0), '> 1 m'), ((0.5, 1.0, 2.25), '> 2.25 m')):
+        bins = DistanceBins(edges_m, (0.1,) * len(edges_m) + (1.0 - 0.1 * len(edges_m),))
+        far = (0.0,) * len(edges_m) + (1.0,)
+        reading = NearWallReading(Side.LEFT, 0.1, 0, 3, distance_probabilities=far, bins=bins)
+        console = Console(file=StringIO(), width=120)
+        console.print(_bars(Decision(3, (reading,)), 0.0))
+        assert said in console.file.getvalue()

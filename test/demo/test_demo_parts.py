@@ -123,8 +123,8 @@ def test_progress_crosses_a_pipe_and_other_lines_are_none():
 def test_pace_rises_while_nodes_keep_up_to_its_limit():
     pace = Pace(PaceSettings(begin=1.0, fastest=2.0))
     factors = []
-    for _ in range(20):
-        pace.reading(0.1)
+    for second in range(20):
+        pace.reading(second * S + S // 10, second * S, side=1)
         pace.command(0.01)
         factors.append(pace.next(achieved=pace.factor))
     assert factors == sorted(factors)
@@ -134,10 +134,12 @@ def test_pace_rises_while_nodes_keep_up_to_its_limit():
 @pytest.mark.parametrize('kind', ['reading', 'command'])
 def test_pace_falls_where_a_node_lags_and_not_below_its_limit(kind):
     pace = Pace(PaceSettings(begin=2.0, slowest=0.5))
-    limit = {'reading': READING_LAG_S, 'command': COMMAND_LAG_S}[kind]
     factors = []
-    for _ in range(10):
-        getattr(pace, kind)(1.1 * limit)
+    for second in range(10):
+        if kind == 'reading':
+            pace.reading(second * S + round(1.1 * READING_LAG_S * S), second * S, side=1)
+        else:
+            pace.command(1.1 * COMMAND_LAG_S)
         factors.append(pace.next(achieved=pace.factor))
     assert factors[0] < 2.0
     assert factors[-1] == 0.5
@@ -145,8 +147,15 @@ def test_pace_falls_where_a_node_lags_and_not_below_its_limit(kind):
 
 def test_pace_stays_where_the_simulation_itself_is_the_limit():
     pace = Pace(PaceSettings(begin=2.0))
-    pace.reading(0.0)
+    pace.reading(S, S, side=1)
     assert pace.next(achieved=1.5) == 2.0
+
+
+def test_a_window_that_comes_again_with_more_context_is_not_late():
+    pace = Pace(PaceSettings(begin=2.0))
+    assert pace.reading(4 * S, 4 * S, side=1) and pace.reading(4 * S, 4 * S, side=3)
+    assert not pace.reading(10 * S, 4 * S, side=1)
+    assert pace.next(achieved=2.0) > 2.0
 
 
 @pytest.fixture

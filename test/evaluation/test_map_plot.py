@@ -28,19 +28,19 @@ from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.dense_map import dense_map, dense_rooms
 from quiet_nav.evaluation.predictors import Predictions
-from quiet_nav.perception.display.display import colours
+from quiet_nav.perception.display.display import colors
 from quiet_nav.perception.maps.files import save_map
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.quiet_campus.rows import read_audio
 
 
-def share_of(picture, colour):
+def share_of(picture, color):
     """Share of the picture in a color, to a hair's breadth."""
-    return (np.abs(picture[..., :3] - colour).max(axis=-1) < 0.02).mean()
+    return (np.abs(picture[..., :3] - color).max(axis=-1) < 0.02).mean()
 
 
 @pytest.mark.slow
-def test_command_draws_known_cells_in_their_colours_and_leaves_the_rest_white(tmp_path):
+def test_command_draws_known_cells_in_their_colors_and_leaves_the_rest_white(tmp_path):
     from matplotlib.image import imread
 
     cells = np.full((20, 40), np.nan)
@@ -50,13 +50,13 @@ def test_command_draws_known_cells_in_their_colours_and_leaves_the_rest_white(tm
     assert done.exit_code == 0, done.output
     picture = imread(tmp_path / 'room.png')
     dark, light, white = (
-        share_of(picture, colour) for colour in (*colours(np.array([0.0, 1.0])), np.ones(3))
+        share_of(picture, color) for color in (*colors(np.array([0.0, 1.0])), np.ones(3))
     )
     # Two quarters of the map of the same size, and the unknown half is paper.
     assert dark > 0.1 and light == pytest.approx(dark, rel=0.05)
     assert white > 2.0 * dark
-    rows, columns = np.nonzero(np.abs(picture[..., :3] - colours(np.array(1.0))).max(-1) < 0.02)
-    below, left = np.nonzero(np.abs(picture[..., :3] - colours(np.array(0.0))).max(-1) < 0.02)
+    rows, columns = np.nonzero(np.abs(picture[..., :3] - colors(np.array(1.0))).max(-1) < 0.02)
+    below, left = np.nonzero(np.abs(picture[..., :3] - colors(np.array(0.0))).max(-1) < 0.02)
     assert rows.mean() < below.mean(), 'y points up'
     assert np.median(columns) > np.median(left), 'x points right'
 
@@ -71,13 +71,12 @@ def test_command_says_what_is_wrong_with_a_file(tmp_path):
 def test_spectra_are_red_above_the_mean_of_the_room_and_blue_below(tmp_path):
     from matplotlib.image import imread
 
-    from quiet_nav.evaluation.plots import wall_spectra
+    from quiet_nav.evaluation.plots import wall_spectra, WallSpectra
 
     frequencies, distances = np.geomspace(60.0, 2000.0, 8), np.linspace(0.1, 1.5, 6)
     ones = np.ones((6, 8))
-    wall_spectra(
-        tmp_path / 'spectra.png', frequencies, distances, 3.0 * ones, -3.0 * ones, 'left', 'right'
-    )
+    spectra = WallSpectra(frequencies, distances, 3.0 * ones, -3.0 * ones)
+    wall_spectra(tmp_path / 'spectra.png', spectra, 'left', 'right')
     picture = imread(tmp_path / 'spectra.png')[..., :3].astype(float)
     red = (picture[..., 0] > 0.3) & (picture[..., 1:].max(axis=-1) < 0.15)
     blue = (picture[..., 2] > 0.3) & (picture[..., 0] < 0.05)

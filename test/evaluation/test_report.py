@@ -131,7 +131,7 @@ def test_probabilities_that_are_not_finite_are_an_error():
         evaluate(Oracle(), [replace(row, near=None) for row in rows])
 
 
-def test_nearer_side_counts_places_with_a_wall_within_a_metre():
+def test_nearer_side_counts_places_with_a_wall_within_a_meter():
     def place(i, left, right):
         audio = Path(f'pose-{i}') / 'sound.wav'
         return [

@@ -319,3 +319,30 @@ def test_recorders_that_do_not_know_the_length_yet_are_read(tmp_path):
         whole[at : at + 4] = struct.pack('<I', length)
         (tmp_path / 'streamed.wav').write_bytes(whole)
         assert len(read_sound(tmp_path / 'streamed.wav')[0]) == 48_000
+
+
+def test_names_of_before_are_still_read():
+    from quiet_nav.learning.recipe import recipe_from_dict
+    from quiet_nav.perception.model_metadata import ModelMetadata
+    from quiet_nav.simulation.rooms.plan_files import plan_from_dict
+    from quiet_nav.simulation.sound.robot_profile import profile_from
+    from quiet_nav.study.tasks.options import TaskOptions
+
+    tracks = [{'side': 'left', 'width': 2.0, 'centre': [[1.0, 3.0], [3.0, 3.0]]}]
+    table = {'centre': [3.0, 0.5], 'length': 1.0, 'width': 0.5, 'height': 0.8}
+    room = plan_from_dict(
+        {'size': [4.0, 4.0], 'height': 2.5, 'tracks': tracks, 'furniture': [table]}
+    )
+    assert room.tracks[0].center == ((1.0, 3.0), (3.0, 3.0)) and len(room.furniture) == 1
+    recipe = recipe_from_dict({
+        'network': {'kind': 'task', 'options': {'equaliser_db': 6.0}}, 'image': {'colour': 0.4},
+    })  # fmt: skip
+    assert recipe.image.color == 0.4 and TaskOptions.of(recipe).equalizer_db == 6.0
+    values = [1.0] * 9
+    source = {'name': 'fan', 'position': [0.0, 0.0, 0.1], 'equaliser_db': values}
+    profile = profile_from({'name': 'mine', 'sources': [source]})
+    assert list(profile.sources[0].equalizer_db) == values
+    said = ModelMetadata('vggish', license='MIT', extra={'quantize': 'static'}).to_strings()
+    before = {key.replace('license', 'licence'): text for key, text in said.items()}
+    before['quiet_nav.extra'] = before['quiet_nav.extra'].replace('quantize', 'quantise')
+    assert ModelMetadata.from_strings(before) == ModelMetadata.from_strings(said)

@@ -154,7 +154,7 @@ LABELS = {
 def _lists() -> list[Target]:
     from quiet_nav.quiet_campus.annotation import read_annotation
     from quiet_nav.quiet_campus.rows import motion_distances, with_distance
-    from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
+    from quiet_nav.recordings.labeled_set import LabeledSet, read_assignment
     from quiet_nav.simulation.campus.build import _claim
     from quiet_nav.simulation.campus.request import CampusRequest
     from quiet_nav.trials.result_files import read_run, read_trials
@@ -166,7 +166,7 @@ def _lists() -> list[Target]:
         return read_annotation(path.parent), with_distance(row)
 
     def labels(path: Path) -> object:
-        return LabelledSet(path.parents[1])
+        return LabeledSet(path.parents[1])
 
     def manifest(path: Path) -> object:
         return _claim(path.parent, CampusRequest('robot', 1, 0))
@@ -323,12 +323,12 @@ def _kept() -> list[Target]:
         'ears': {'0': [[-3.0] * 8] * 3, '1': [[-3.5] * 8]},
     }  # fmt: skip
 
-    def learnt(path: Path) -> object:
+    def learned(path: Path) -> object:
         found = Fingerprint.load(path, 'r', 'x')
         return found.get(0), found.get(1)
 
     found = [
-        _json('fingerprint', 'fingerprint.json', learnt, fingerprint),
+        _json('fingerprint', 'fingerprint.json', learned, fingerprint),
         _yaml('own sound', load_places, _shipped('config/robots', ('turtlebot4.sound.yaml',))),
     ]
     return found + _stop() + _scores()
@@ -378,11 +378,11 @@ def _media() -> list[Target]:
         soundfile.write(buffer, samples, 16_000, format=form, subtype=subtype)
         sounds.append(buffer.getvalue())
     color = rng.integers(0, 256, (16, 12, 3)).astype(np.uint8)
-    grey = rng.integers(0, 65536, (16, 12)).astype(np.uint16)
+    gray = rng.integers(0, 65536, (16, 12)).astype(np.uint16)
     return [
         Target('sound', 'sound.wav', sound, sounds),
         Target('image', 'RGB.png', read_rgb, [_png(color), _png(color, 'JPEG'), _bomb()]),
-        Target('depth image', 'Depth/d007.png', depth, [_png(grey), _png(color), _bomb()]),
+        Target('depth image', 'Depth/d007.png', depth, [_png(gray), _png(color), _bomb()]),
     ]
 
 

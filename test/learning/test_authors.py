@@ -210,7 +210,7 @@ def test_import_gives_the_same_probabilities(state, waveform, tmp_path):
     np.testing.assert_allclose(run(out, waveform), expected, atol=1e-4)
     metadata = read_metadata(out)
     assert metadata.kind == 'vggish' and metadata.distance_edges_m == ()
-    assert 'MIT' in metadata.licence
+    assert 'MIT' in metadata.license
 
 
 @pytest.mark.slow

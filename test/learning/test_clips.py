@@ -98,7 +98,7 @@ def test_clips_of_log_mels_are_those_of_the_waveform_but_for_the_ends(campus):
 
 def test_clips_of_log_mels_are_drawn_from_seed_epoch_and_index(campus):
     rows = load_splits(campus).train
-    options = {**LOG_MELS['options'], 'equaliser_db': 6.0}
+    options = {**LOG_MELS['options'], 'equalizer_db': 6.0}
     recipe = recipe_from_dict({'network': {**LOG_MELS, 'options': options}})
     one, other = (LogMelDataset(rows, recipe, True) for _ in range(2))
     assert len(one) == 10 * len({row.audio for row in rows})
@@ -106,10 +106,10 @@ def test_clips_of_log_mels_are_drawn_from_seed_epoch_and_index(campus):
     assert not torch.equal(one[3, 5]['log_mel'], other[4, 5]['log_mel'])
 
 
-def test_equaliser_is_the_same_for_every_frame_of_a_clip(campus):
+def test_equalizer_is_the_same_for_every_frame_of_a_clip(campus):
     rows = load_splits(campus).train[:1]
     plain = {'amplitude': [1.0, 1.0]}
-    options = {**LOG_MELS['options'], 'equaliser_db': 6.0}
+    options = {**LOG_MELS['options'], 'equalizer_db': 6.0}
     made = [
         LogMelDataset(
             rows,

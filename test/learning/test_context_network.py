@@ -132,9 +132,9 @@ def test_what_all_ears_and_the_reference_share_cancels() -> None:
     rng0 = np.random.default_rng(5)
     plain = given(np.zeros(BANDS))
     rng0 = np.random.default_rng(5)
-    coloured = given(rng.normal(0, 2, BANDS))
-    np.testing.assert_allclose(plain[:, 1:], coloured[:, 1:], atol=1e-4)
-    assert not np.allclose(plain[:, 0], coloured[:, 0], atol=0.1)
+    colored = given(rng.normal(0, 2, BANDS))
+    np.testing.assert_allclose(plain[:, 1:], colored[:, 1:], atol=1e-4)
+    assert not np.allclose(plain[:, 0], colored[:, 0], atol=0.1)
 
 
 def test_contexts_that_are_absent_are_not_seen() -> None:
@@ -284,14 +284,14 @@ def test_training_learns_and_the_exported_file_reads_alike(robots: Path, tmp_pat
     assert outcome.difference < 1e-4
     assert all(0.0 < t < 50.0 for t in outcome.calibration.temperature)
     rng = np.random.default_rng(9)
-    colour = np.exp(rng.normal(0, 0.7, 60))
+    color = np.exp(rng.normal(0, 0.7, 60))
     detector = NearWallDetector.load(tmp_path / 'm.onnx')
     # How often each distance occurred in the validation rooms, not what other rooms had.
     assert detector.model.metadata.distance_prior != STANDARD_BINS.prior
     assert len(detector.model.metadata.bins.prior) == STANDARD_BINS.count
     session = detector.session()
     heard = [
-        HeardWindow(Window.from_samples(ear_sound(rng, colour, near)), side, side.yaw_rad, i)
+        HeardWindow(Window.from_samples(ear_sound(rng, color, near)), side, side.yaw_rad, i)
         for i, (side, near) in enumerate(((Side.LEFT, True), (Side.RIGHT, False)))
     ]
     left, right = session.read(heard)

@@ -38,11 +38,11 @@ def test_layer_agrees_with_numpy_log_mel(noises, alignment, pad):
     np.testing.assert_allclose(layer, expected, atol=1e-4)
 
 
-def test_centred_alignment_is_a_centred_stft_without_its_last_frame(noises):
+def test_centered_alignment_is_a_centered_stft_without_its_last_frame(noises):
     window = torch.hann_window(400, dtype=torch.float64)
     wave = torch.from_numpy(noises).double()
     spectrum = torch.stft(wave, 512, 160, 400, window, center=True, return_complex=True)
-    layer = LogMel('centred')
+    layer = LogMel('centered')
     mel = spectrum.abs().square().transpose(1, 2)[:, :-1] @ layer.filterbank.double()
     found = layer(wave.float())
     assert found.shape == (5, 96, 64)

@@ -17,6 +17,7 @@
 
 import json
 
+from called import run
 from installed import require
 import numpy as np
 import pytest
@@ -25,7 +26,6 @@ torch = pytest.importorskip('torch')
 require('lightning', 'transformers')
 
 from PIL import Image  # noqa: E402
-from test_learning_commands import run  # noqa: E402
 
 from quiet_nav.errors import QuietNavError  # noqa: E402
 from quiet_nav.learning import onnx_export  # noqa: E402

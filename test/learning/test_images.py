@@ -30,7 +30,7 @@ from quiet_nav.learning.detectors.resnet.images import (  # noqa: E402
     ImageAugment,
     ImageCache,
     MEAN,
-    normalise,
+    normalize,
     squeeze,
     STD,
     to_tensor,
@@ -51,12 +51,12 @@ def test_squeezed_image_keeps_both_edges():
     assert np.all(small[:, 0] == 200) and np.all(small[:, -1] == 100)
 
 
-def test_normalised_image_has_imagenet_moments():
+def test_normalized_image_has_imagenet_moments():
     pixels = np.broadcast_to(np.rint(255 * np.array(MEAN)).astype(np.uint8), (8, 8, 3))
-    found = normalise(to_tensor(pixels)[None])
+    found = normalize(to_tensor(pixels)[None])
     assert found.shape == (1, 3, 8, 8)
     assert found.abs().max() < 0.5 / 255 / min(STD) + 1e-6
-    white = normalise(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))[0, :, 0, 0]
+    white = normalize(torch.full((1, 3, 2, 2), 255, dtype=torch.uint8))[0, :, 0, 0]
     assert white.numpy() == pytest.approx((1 - np.array(MEAN)) / np.array(STD), rel=1e-5)
 
 
@@ -81,7 +81,7 @@ def test_what_is_no_image_is_named(tmp_path):
 
 
 def test_same_draws_give_the_same_image():
-    recipe = ImageRecipe(crop=0.95, exposure=0.5, contrast=0.2, colour=0.3, noise=5.0)
+    recipe = ImageRecipe(crop=0.95, exposure=0.5, contrast=0.2, color=0.3, noise=5.0)
     augment, pixels = ImageAugment(recipe), picture()
     one, same, other = (augment(np.random.default_rng(s), pixels) for s in (1, 1, 2))
     assert one.dtype == np.uint8 and one.shape == pixels.shape

@@ -40,7 +40,7 @@ from quiet_nav.learning.detectors.near_wall.network import (
     NearWallProbabilities,
 )
 from quiet_nav.learning.recipe import recipe_from_dict
-from quiet_nav.perception.bands import BANDS, centres_hz, edges_bins, OWN_BANDS
+from quiet_nav.perception.bands import BANDS, centers_hz, edges_bins, OWN_BANDS
 from quiet_nav.perception.context import clip_weights, FRAMES
 from quiet_nav.perception.standing_sound import band_frequencies_hz, band_spectrum
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_SAMPLES
@@ -63,10 +63,10 @@ def test_bands_lie_beside_each_other_and_are_narrow_enough_for_a_wall_at_1_5_m()
     edges = edges_bins()
     assert len(edges) == BANDS + 1 and edges[0] == 1 and edges[-1] == 1018
     width_hz = np.diff(edges) * 7.8125
-    assert width_hz[centres_hz() < 1000].max() < 8.0
+    assert width_hz[centers_hz() < 1000].max() < 8.0
     # Its ripple repeats every 343 / (2 * 1.5) = 114 Hz.
-    assert width_hz[centres_hz() < 3000].max() <= 57.0
-    assert centres_hz()[-1] > 7800.0
+    assert width_hz[centers_hz() < 3000].max() <= 57.0
+    assert centers_hz()[-1] > 7800.0
 
 
 def test_frames_are_those_of_an_fft():
@@ -92,7 +92,7 @@ def test_an_ear_that_hears_later_is_behind_in_phase():
         cross = cross_power((parts[0][0], parts[1][0]), (parts[0][1], parts[1][1])).mean(0)
         real, imaginary = coherence(cross, power[0], power[1]).numpy()
     angle = np.angle(real + 1j * imaginary)
-    hz = centres_hz()
+    hz = centers_hz()
     heard = (hz > 100.0) & (hz < 700.0)
     expected = 2.0 * np.pi * hz * late / SAMPLE_RATE
     np.testing.assert_allclose(angle[heard], expected[heard], atol=0.05)

@@ -99,17 +99,17 @@ def test_metadata_with_a_key_missing_or_wrong_is_refused():
         ModelMetadata.from_strings({**strings, 'quiet_nav.sample_rate': '"fast"'})
 
 
-def test_factorised_layer_is_the_best_of_its_rank():
+def test_factorized_layer_is_the_best_of_its_rank():
     torch.manual_seed(0)
     layer = torch.nn.Linear(40, 30)
     x = torch.randn(5, 40)
-    torch.testing.assert_close(onnx_export.factorise(layer, 30)(x), layer(x))
-    pair = onnx_export.factorise(layer, 10)
+    torch.testing.assert_close(onnx_export.factorize(layer, 30)(x), layer(x))
+    pair = onnx_export.factorize(layer, 10)
     tail = torch.linalg.svdvals(layer.weight.detach().double())[10:]
     error = (pair[1].weight @ pair[0].weight - layer.weight).detach().double().norm()
     assert float(error) == pytest.approx(float(tail.norm()), rel=1e-4)
     with pytest.raises(QuietNavError, match='rank 31'):
-        onnx_export.factorise(layer, 31)
+        onnx_export.factorize(layer, 31)
 
 
 def test_truncated_svd_of_a_large_matrix_agrees_with_the_whole_one():
@@ -124,23 +124,23 @@ def test_truncated_svd_of_a_large_matrix_agrees_with_the_whole_one():
     assert torch.equal(onnx_export.truncated_svd(matrix, 32)[1], s)
 
 
-def test_only_layers_that_shrink_are_factorised(network):
-    layers = onnx_export.factorise_layers(copy.deepcopy(network.trunk.embeddings), 100)
+def test_only_layers_that_shrink_are_factorized(network):
+    layers = onnx_export.factorize_layers(copy.deepcopy(network.trunk.embeddings), 100)
     count = [isinstance(layer, torch.nn.Sequential) for layer in layers]
     assert count == [True, False, True, False, False]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('quantise', ['dynamic', 'static'])
+@pytest.mark.parametrize('quantize', ['dynamic', 'static'])
 def test_compressed_model_is_smaller_and_says_nearly_the_same(
-    network, exported, tmp_path, quantise
+    network, exported, tmp_path, quantize
 ):
     out = tmp_path / 'small.onnx'
     wave = windows(6)
-    size = export_compressed(network, out, METADATA, Compression(0, quantise), examples=wave)
+    size = export_compressed(network, out, METADATA, Compression(0, quantize), examples=wave)
     assert size * 1e6 == pytest.approx(out.stat().st_size, rel=0.02)
     assert out.stat().st_size < 0.9 * exported.stat().st_size
-    assert read_metadata(out).extra == {'rank': 0, 'quantise': quantise}
+    assert read_metadata(out).extra == {'rank': 0, 'quantize': quantize}
     difference = np.abs(run(out, wave) - run(exported, wave)).max()
     assert 0 < difference < 0.05
 
@@ -153,6 +153,6 @@ def test_too_large_a_file_is_refused_and_not_left_behind(network, tmp_path):
     assert not out.exists()
 
 
-def test_unknown_quantisation_is_refused():
+def test_unknown_quantization_is_refused():
     with pytest.raises(QuietNavError, match='none, dynamic, static'):
         Compression(64, 'int4')

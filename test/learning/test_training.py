@@ -57,7 +57,7 @@ def trained(campus, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_little_training_learns_what_can_be_learnt(trained):
+def test_a_little_training_learns_what_can_be_learned(trained):
     out, result = trained
     assert result.val_ap > 0.9
     assert json.loads((out / 'result.json').read_text())['epochs'] == 3

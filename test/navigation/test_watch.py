@@ -211,18 +211,18 @@ def test_odometry_that_does_not_say_what_was_commanded_stops_the_robot(watch, sa
     rider.ride_at_speed()
     begun = rider.true_m
     rider.says = lambda way: says(begun, way)
-    seconds, metres = rider.rest()
+    seconds, meters = rider.rest()
     assert rider.run.machine.outcome == Outcome.MOTION_MISMATCH
     assert 'commanded' in rider.run.machine.reason
-    assert seconds <= most_s and metres <= most_m
+    assert seconds <= most_s and meters <= most_m
 
 
 def test_a_robot_whose_odometry_freezes_before_it_moves_goes_no_farther(watch):
     rider = Rider(watch)
     rider.says = lambda way: 0.0
-    _, metres = rider.rest()
+    _, meters = rider.rest()
     assert rider.run.machine.outcome == Outcome.MOTION_MISMATCH
-    assert metres <= 0.13
+    assert meters <= 0.13
 
 
 @pytest.mark.parametrize('slip', [0.85, 1.0, 1.2])
@@ -237,9 +237,9 @@ def test_a_robot_that_slips_a_little_is_not_stopped(watch, slip):
 def test_odometry_half_as_far_is_found_by_the_way_that_a_step_may_take(watch):
     rider = Rider(watch)
     rider.says = lambda way: 0.5 * way
-    _, metres = rider.rest()
+    _, meters = rider.rest()
     assert rider.run.machine.outcome == Outcome.MOTION_MISMATCH
-    assert metres <= 0.6 * 1.25 + 0.1 + 0.05
+    assert meters <= 0.6 * 1.25 + 0.1 + 0.05
 
 
 @pytest.mark.parametrize('speeds', [(math.nan, 0.0), (0.0, math.inf)])
@@ -268,10 +268,10 @@ def test_a_detector_that_stays_dead_ends_the_run(watch):
     rider = Rider(watch)
     rider.ride_at_speed()
     rider.beats = False
-    seconds, metres = rider.rest()
+    seconds, meters = rider.rest()
     assert rider.run.machine.outcome == Outcome.SENSOR_LOST
     assert 'no sign of life' in rider.run.machine.reason
-    assert seconds <= 0.5 and metres <= 0.08
+    assert seconds <= 0.5 and meters <= 0.08
 
 
 def test_a_detector_that_never_beats_is_judged_by_its_own_period(watch):

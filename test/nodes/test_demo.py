@@ -42,7 +42,7 @@ name: short
 height: 3.0
 size: [8.0, 6.0]
 tracks:
-  - {name: wall, side: right, width: 2.0, centre: [[3.0, 1.0], [3.5, 1.0]]}
+  - {name: wall, side: right, width: 2.0, center: [[3.0, 1.0], [3.5, 1.0]]}
 """
 
 

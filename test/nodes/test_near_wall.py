@@ -246,9 +246,7 @@ def test_odometry_of_another_clock_or_too_slow_is_a_warning_with_numbers(
     assert robot.matched(odometry=True)
 
     def warned():
-        return [
-            s for s in robot.statuses if said in s.message and s.level == DiagnosticStatus.WARN
-        ]
+        return [s for s in robot.statuses if said in s.message and s.level == DiagnosticStatus.WARN]
 
     # In real time: sound that has ended is an error, and goes before.
     for _ in range(3):

@@ -33,12 +33,12 @@ from quiet_nav.nodes.camera_messages import image_to_msg
 from quiet_nav.nodes.near_wall.display import IMAGE_TOPIC, NearWallDisplay
 from quiet_nav.nodes.runtime import ns_to_stamp
 from quiet_nav.perception.display.display import (
-    colours,
+    colors,
     FAN_LIFETIME_S,
     TRACE_LENGTH,
     TRACE_SHEETS_S,
 )
-from quiet_nav.perception.display.overlay import NEAR_COLOUR
+from quiet_nav.perception.display.overlay import NEAR_COLOR
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.readings import Modality, NearWallReading
 from quiet_nav.perception.rig import CAMERA_RIG, find_rig
@@ -98,8 +98,8 @@ def test_fan_sits_at_the_ear_looks_to_its_side_and_says_the_probability(ros):
     turn = 2.0 * math.atan2(fan.pose.orientation.z, fan.pose.orientation.w)
     assert turn == pytest.approx(math.pi / 2.0)
     assert max(math.hypot(p.x, p.y) for p in fan.points) == pytest.approx(0.4)
-    colour = [fan.colors[0].r, fan.colors[0].g, fan.colors[0].b]
-    assert colour == pytest.approx(list(colours(np.array(0.75))), abs=1e-6)
+    color = [fan.colors[0].r, fan.colors[0].g, fan.colors[0].b]
+    assert color == pytest.approx(list(colors(np.array(0.75))), abs=1e-6)
     assert len(fan.points) == len(fan.colors) and len(fan.points) % 3 == 0
     text = markers['probability', Side.LEFT]
     assert text.text == '0.75' and text.type == Marker.TEXT_VIEW_FACING
@@ -159,7 +159,7 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
 
 
 def range_layer(message):
-    """What nav2_costmap_2d/plugins/range_sensor_layer.cpp (jazzy) makes of a range, clearing on."""
+    """Return what Nav2's range_sensor_layer.cpp (jazzy) makes of a range where it may clear."""
     if message.min_range == message.max_range:
         # A ranger of fixed distance: an error is logged for anything but an infinity.
         return 'clears' if message.range == math.inf else 'marks' if (
@@ -170,7 +170,7 @@ def range_layer(message):
     return 'clears' if message.range >= message.max_range else 'marks'
 
 
-def test_range_says_half_a_metre_or_clear_in_the_frame_of_its_ear(ros):
+def test_range_says_half_a_meter_or_clear_in_the_frame_of_its_ear(ros):
     bench = Bench(ros, 'ranges', rig='trio', base_frame='robot/base_link')
     bench.display.show([heard(Side.LEFT, 0.9), heard(Side.FRONT, 0.2)], True)
     assert ros.spin_until(lambda: len(bench.ranges) == 2 and len(bench.left) == 1)
@@ -231,7 +231,7 @@ def test_overlay_is_drawn_only_while_somebody_looks(ros):
     assert overlay.header.frame_id == 'optical'
     assert stamp_to_ns(overlay.header.stamp) == 42 * S
     pixels = np.frombuffer(overlay.data, np.uint8).reshape(120, 160, 3)
-    assert (pixels[0] == NEAR_COLOUR).all()
+    assert (pixels[0] == NEAR_COLOR).all()
     assert (pixels[40, 40] == 77).all()
 
     bench.viewer.destroy_subscription(look)

@@ -238,14 +238,14 @@ def encoded(kind, pixels):
 
 
 @pytest.mark.parametrize('kind', ['.jpg', '.png'])
-def test_a_compressed_image_has_its_colours_and_its_left_at_the_left(kind):
+def test_a_compressed_image_has_its_colors_and_its_left_at_the_left(kind):
     pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[:, :24], pixels[:, 24:] = (200, 40, 90), (10, 150, 220)
     shown = picture_of(CompressedImage(data=encoded(kind, pixels[..., ::-1]))).pixels
     assert np.abs(shown.astype(int) - pixels)[:, [4, 40]].max() < 8
-    grey = picture_of(CompressedImage(data=encoded(kind, pixels[..., 0]))).pixels
-    assert grey.shape == (32, 48, 3)
-    assert np.abs(grey[:, [4, 40]].astype(int) - pixels[:, [4, 40], :1]).max() < 8
+    gray = picture_of(CompressedImage(data=encoded(kind, pixels[..., 0]))).pixels
+    assert gray.shape == (32, 48, 3)
+    assert np.abs(gray[:, [4, 40]].astype(int) - pixels[:, [4, 40], :1]).max() < 8
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_one_node_hears_and_sees(camera, start):
 
 
 @pytest.mark.parametrize('encoding', ['rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8'])
-def test_every_encoding_of_colour_becomes_rgb(encoding):
+def test_every_encoding_of_color_becomes_rgb(encoding):
     pixels = np.zeros((4, 6, 3), np.uint8)
     pixels[..., 0], pixels[..., 2] = 200, 50
     raw = {

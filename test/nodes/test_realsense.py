@@ -285,11 +285,11 @@ def test_near_wall_sees_by_the_node_and_its_jpegs(ros, start, node_process, tmp_
     assert picture_of(packed[-1]).pixels.shape == (HEIGHT, WIDTH, 3)
 
 
-def test_a_bag_recorded_from_the_node_is_labelled(ros, start, tmp_path):
+def test_a_bag_recorded_from_the_node_is_labeled(ros, start, tmp_path):
     from bag_recording import DEPTH, Recording, standing, TYPES
 
-    from quiet_nav.recordings.labelled_set import Assigned, LabelledSet
-    from quiet_nav.recordings.labelling import LabelSettings
+    from quiet_nav.recordings.labeled_set import Assigned, LabeledSet
+    from quiet_nav.recordings.labeling import LabelSettings
 
     viewer = Viewer(ros)
     start({'depth_m': 0.35, 'unread': 0.2})
@@ -303,6 +303,6 @@ def test_a_bag_recorded_from_the_node_is_labelled(ros, start, tmp_path):
         stored = bag.store.deserialize_cdr(serialize_message(message), TYPES[DEPTH])
         bag.messages.append((stamp_to_ns(message.header.stamp), DEPTH, stored))
     item = Assigned(bag.write(tmp_path / 'drive'), 'hall', 'train')
-    found, _ = LabelledSet(tmp_path / 'labelled').add(item, LabelSettings())
+    found, _ = LabeledSet(tmp_path / 'labeled').add(item, LabelSettings())
     (place,) = found.places
     assert place.distance_m == pytest.approx(0.35)

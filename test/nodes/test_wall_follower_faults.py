@@ -128,9 +128,9 @@ def test_a_detector_that_dies_stops_the_robot_though_its_readings_are_fresh(
         os.kill(ears.process.pid, signal.SIGKILL if how == 'killed' else signal.SIGSTOP)
     held = follower.node._run.guarded
     assert bench.ros.spin_until(lambda: 'no sign of life' in held.hold_reason), held.hold_reason
-    seconds, metres = bench.time_to_rest(event_s)
+    seconds, meters = bench.time_to_rest(event_s)
     ears.process.send_signal(signal.SIGCONT)
-    assert seconds <= (0.7 if how == 'hung' else 0.5) and metres <= 0.08
+    assert seconds <= (0.7 if how == 'hung' else 0.5) and meters <= 0.08
     bench.ros.result_of(handle.cancel_goal_async())
 
 
@@ -144,8 +144,8 @@ def test_odometry_that_freezes_stops_the_robot(bench, inside, how):
     else:
         frozen = bench.robot.state.odometry
         bench.says = lambda pose, twist: (frozen, twist)
-    seconds, metres = bench.time_to_rest(event_s)
-    assert seconds <= 1.0 and metres <= 0.12
+    seconds, meters = bench.time_to_rest(event_s)
+    assert seconds <= 1.0 and meters <= 0.12
     ends(bench, handle, Outcome.MOTION_MISMATCH, 'commanded')
 
 
@@ -178,8 +178,8 @@ def test_another_publisher_stops_the_robot_and_is_named(bench, ros, inside, spac
     event_s = time.monotonic()
     other = ros.node('teleop', namespace=space)
     other.create_publisher(TwistStamped if topic == 'cmd_vel' else Odometry, topic, 10)
-    seconds, metres = bench.time_to_rest(event_s)
-    assert seconds <= 0.5 and metres <= 0.08
+    seconds, meters = bench.time_to_rest(event_s)
+    assert seconds <= 0.5 and meters <= 0.08
     ends(bench, handle, Outcome.CONFLICT, topic, f'{space}/teleop')
     assert not bench.send().accepted
 
@@ -280,8 +280,8 @@ def test_a_clock_that_is_set_stops_the_robot_and_is_named(bench, inside, set_s):
     handle = bench.drive()
     event_s = time.monotonic()
     follower.set_ns = round(set_s * 1e9)
-    seconds, metres = bench.time_to_rest(event_s)
-    assert seconds <= 0.5 and metres <= 0.08
+    seconds, meters = bench.time_to_rest(event_s)
+    assert seconds <= 0.5 and meters <= 0.08
     ends(bench, handle, Outcome.CLOCK_JUMPED, 'the clock was set')
 
 
@@ -313,8 +313,8 @@ def test_zeros_are_sent_while_simulated_time_stands_and_a_cancel_is_heard(simula
     handle = simulated.drive()
     simulated.simulation.stands = True
     event_s = time.monotonic()
-    seconds, metres = simulated.time_to_rest(event_s)
-    assert seconds <= 0.5 and metres <= 0.08
+    seconds, meters = simulated.time_to_rest(event_s)
+    assert seconds <= 0.5 and meters <= 0.08
     assert 'simulated time has stood still' in capfd.readouterr().err
     count = len(simulated.commands)
     simulated.ros.spin_for(0.5)

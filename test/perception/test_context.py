@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from quiet_nav.perception.context import (
-    band_centres_hz,
+    band_centers_hz,
     BANDS,
     CLIP_FRAMES,
     clip_weights,
@@ -90,7 +90,7 @@ def test_drawn_clips_follow_their_generator():
 
 
 def test_bands_rise_from_the_first_bin_to_three_kilohertz():
-    centres = band_centres_hz()
-    assert len(centres) == BANDS and (np.diff(centres) > 0).all()
-    assert centres[0] == 7.8125 and centres[127] == 1000.0
-    assert centres[128:] == pytest.approx(1000.0 + 62.5 * np.arange(32) + 35.15625)
+    centers = band_centers_hz()
+    assert len(centers) == BANDS and (np.diff(centers) > 0).all()
+    assert centers[0] == 7.8125 and centers[127] == 1000.0
+    assert centers[128:] == pytest.approx(1000.0 + 62.5 * np.arange(32) + 35.15625)

@@ -54,8 +54,8 @@ def noise(seed: int, tilt: float = 0.9) -> np.ndarray:
     rng = np.random.default_rng(seed)
     white = np.fft.rfft(rng.standard_normal(48_000))
     f = np.maximum(np.arange(len(white)) / 3.0, 20.0)
-    colour = f**-tilt * np.exp(0.8 * np.interp(f, np.arange(0, 8001, 100), rng.standard_normal(81)))
-    sound = np.fft.irfft(white * colour)
+    color = f**-tilt * np.exp(0.8 * np.interp(f, np.arange(0, 8001, 100), rng.standard_normal(81)))
+    sound = np.fft.irfft(white * color)
     return (0.01 * sound / sound.std()).astype(np.float32)
 
 

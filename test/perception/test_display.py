@@ -21,13 +21,19 @@ import numpy as np
 import pytest
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import colours, fan, is_near, range_m
+from quiet_nav.perception.display.display import (
+    colors,
+    fan,
+    is_near,
+    PROBABILITY_MAP,
+    range_m,
+)
 from quiet_nav.perception.display.overlay import (
-    CLEAR_COLOUR,
-    NEAR_COLOUR,
+    CLEAR_COLOR,
+    NEAR_COLOR,
     ProbabilityStrip,
-    RIGHT_COLOUR,
-    WRONG_COLOUR,
+    RIGHT_COLOR,
+    WRONG_COLOR,
 )
 from quiet_nav.perception.readings import NearWallReading
 
@@ -42,16 +48,16 @@ def deaf(side=Side.LEFT):
     return NearWallReading.invalid(side, 0, 3 * S, 'clipped')
 
 
-def test_colours_are_those_of_the_figures():
+def test_colors_are_those_of_the_figures():
     matplotlib = pytest.importorskip('matplotlib')
     p = np.linspace(0.0, 1.0, 101)
-    assert np.abs(colours(p) - matplotlib.colormaps['viridis'](p)[:, :3]).max() < 0.03
+    assert np.abs(colors(p) - matplotlib.colormaps[PROBABILITY_MAP](p)[:, :3]).max() < 0.03
 
 
-def test_colours_grow_lighter_evenly_with_probability():
+def test_colors_grow_lighter_evenly_with_probability():
     # Relative luminance: what is left in gray print and to an eye that sees no hue.
     linear = np.where(
-        (rgb := colours(np.linspace(0.0, 1.0, 50))) <= 0.04045,
+        (rgb := colors(np.linspace(0.0, 1.0, 50))) <= 0.04045,
         rgb / 12.92,
         ((rgb + 0.055) / 1.055) ** 2.4,
     )
@@ -61,8 +67,8 @@ def test_colours_grow_lighter_evenly_with_probability():
     assert steps.max() < 3.0 * steps.min()
 
 
-def test_unknown_probability_is_grey():
-    r, g, b = colours(np.array(np.nan))
+def test_unknown_probability_is_gray():
+    r, g, b = colors(np.array(np.nan))
     assert r == g == b
 
 
@@ -88,11 +94,11 @@ def test_valid_reading_shows_its_number_and_invalid_one_its_reason_dimmed():
     assert good.label == '0.87'
     assert 'clipped' in bad.label
     assert bad.alpha < 0.5 < good.alpha
-    assert bad.colour[0] == bad.colour[1] == bad.colour[2]
+    assert bad.color[0] == bad.color[1] == bad.color[2]
 
 
 @pytest.mark.parametrize(
-    ('reading', 'still', 'metres'),
+    ('reading', 'still', 'meters'),
     [
         (heard(0.9), True, 0.5),
         (heard(0.5), None, 0.5),
@@ -102,8 +108,8 @@ def test_valid_reading_shows_its_number_and_invalid_one_its_reason_dimmed():
         (deaf(), None, None),
     ],
 )
-def test_range_is_finite_near_or_clear_and_silent_otherwise(reading, still, metres):
-    assert range_m(reading, still) == metres
+def test_range_is_finite_near_or_clear_and_silent_otherwise(reading, still, meters):
+    assert range_m(reading, still) == meters
 
 
 def test_invalid_reading_is_never_near():
@@ -121,7 +127,7 @@ def test_overlay_draws_the_newest_at_the_right_and_keeps_the_rest_of_the_image()
     # Rows of 8 pixels: a strip and the legend; the number before the strip takes 43.
     # The border is two pixels wide.
     assert (drawn[2:80, 2:-2] == 77).all()
-    expected = np.round(255 * colours(np.array([np.nan, np.nan, 0.0, 0.4])))
+    expected = np.round(255 * colors(np.array([np.nan, np.nan, 0.0, 0.4])))
     expected[:2] = 0
     for column in range(4):
         begin = 43 + 40 * column
@@ -135,7 +141,7 @@ def test_overlay_has_a_strip_a_side_front_above_left_above_right():
     drawn = strip.draw(np.zeros((96, 200, 3), np.uint8))
     assert strip.sides == (Side.FRONT, Side.LEFT, Side.RIGHT)
     for row, p in ((64, 0.2), (72, 0.3), (80, 0.1)):
-        assert (drawn[row : row + 7, 43:-2] == np.round(255 * colours(np.array(p)))).all()
+        assert (drawn[row : row + 7, 43:-2] == np.round(255 * colors(np.array(p)))).all()
 
 
 def test_overlay_says_its_numbers_in_letters_that_are_legible_where_rviz_shows_it():
@@ -155,7 +161,7 @@ def test_overlay_says_below_its_strips_what_their_colors_mean():
     legend = strip.draw(np.zeros((480, 640, 3), np.uint8))[440:]
     bar = legend[20, (legend[20].max(axis=1) > 0) & (legend[20].min(axis=1) < 200)]
     for p in (0.0, 0.5, 1.0):
-        wanted = 255 * colours(np.array(p))
+        wanted = 255 * colors(np.array(p))
         assert np.abs(bar - wanted).sum(axis=1).min() < 12
 
 
@@ -174,10 +180,10 @@ def test_overlay_has_an_orange_border_while_a_wall_is_near_and_else_a_green_one(
     strip = ProbabilityStrip()
     image = np.zeros((120, 160, 3), np.uint8)
     strip.add(heard(0.9))
-    assert (strip.draw(image)[0] == NEAR_COLOUR).all()
-    assert (strip.draw(image)[:, -1] == NEAR_COLOUR).all()
+    assert (strip.draw(image)[0] == NEAR_COLOR).all()
+    assert (strip.draw(image)[:, -1] == NEAR_COLOR).all()
     strip.add(heard(0.1))
-    assert (strip.draw(image)[0] == CLEAR_COLOUR).all()
+    assert (strip.draw(image)[0] == CLEAR_COLOR).all()
     strip.add(deaf())
     assert not strip.near
 
@@ -191,13 +197,13 @@ def test_overlay_has_a_blue_border_where_the_front_is_right_and_a_red_one_where_
         strip.saw(distance_m, seen_ns)
         return tuple(strip.draw(image)[0, 80])
 
-    assert border(0.9, 0.4) == border(0.1, 0.6) == border(0.1, math.inf) == RIGHT_COLOUR
-    assert border(0.9, 0.6) == border(0.1, 0.4) == WRONG_COLOUR
+    assert border(0.9, 0.4) == border(0.1, 0.6) == border(0.1, math.inf) == RIGHT_COLOR
+    assert border(0.9, 0.6) == border(0.1, 0.4) == WRONG_COLOR
     # The other sides are not what the camera sees, and a second is long ago.
-    assert border(0.9, 0.4, side=Side.LEFT) == WRONG_COLOUR
-    assert border(0.1, 0.4, seen_ns=5 * S) == border(0.1, math.nan) == NEAR_COLOUR
+    assert border(0.9, 0.4, side=Side.LEFT) == WRONG_COLOR
+    assert border(0.1, 0.4, seen_ns=5 * S) == border(0.1, math.nan) == NEAR_COLOR
     strip.add(heard(0.1))
-    assert tuple(strip.draw(image)[0, 80]) == CLEAR_COLOUR
+    assert tuple(strip.draw(image)[0, 80]) == CLEAR_COLOR
     strip.add(deaf(Side.FRONT))
     strip.saw(0.4, 3 * S)
     assert strip.right is None
@@ -208,6 +214,6 @@ def test_overlay_forgets_what_is_older_than_the_strip():
     for p in np.linspace(0.0, 0.4, 1000):
         strip.add(heard(p))
     drawn = strip.draw(np.zeros((48, 44, 3), np.uint8))
-    newest = np.round(255 * colours(np.linspace(0.0, 0.4, 1000)[-3:]))
+    newest = np.round(255 * colors(np.linspace(0.0, 0.4, 1000)[-3:]))
     # The text before the strip takes half of so narrow an image.
     assert np.array_equal(np.unique(drawn[40, 22:-2], axis=0), np.unique(newest, axis=0))

@@ -27,7 +27,7 @@ import yaml
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
     CLEAR_RANGE_M,
-    colours,
+    colors,
     fan,
     RANGE_FIELD_OF_VIEW_RAD,
 )
@@ -67,11 +67,11 @@ def test_collision_monitor_slows_down_for_a_near_wall_and_not_for_clear(monitor,
     for ear in find_rig(rig).ears:
         if f'near_wall_{ear.side.name.lower()}' not in monitor['observation_sources']:
             continue
-        for metres, expected in ((NEAR_WALL_M, True), (CLEAR_RANGE_M, False)):
+        for meters, expected in ((NEAR_WALL_M, True), (CLEAR_RANGE_M, False)):
             for share in (-0.5, 0.0, 0.5):
                 angle = ear.side.yaw_rad + share * RANGE_FIELD_OF_VIEW_RAD
-                x, y = ear.x + metres * math.cos(angle), ear.y + metres * math.sin(angle)
-                assert inside(corners, x, y) == expected, (ear.side, metres)
+                x, y = ear.x + meters * math.cos(angle), ear.y + meters * math.sin(angle)
+                assert inside(corners, x, y) == expected, (ear.side, meters)
 
 
 def test_sources_wait_longer_than_a_window_and_have_a_topic_each(monitor):
@@ -129,7 +129,7 @@ def test_the_names_of_the_3d_views_displays_are_its_legend_with_units():
     name = f'Near wall, P (violet 0, yellow 1; fan {fans[0.0]:.1f} m to {fans[1.0]:.1f} m)'
     assert shown[name]['Topic']['Value'] == 'near_wall/markers' and shown[name]['Enabled']
     # Violet: blue and red over green. Yellow: red and green over blue.
-    low, high = colours(np.array(0.0)), colours(np.array(1.0))
+    low, high = colors(np.array(0.0)), colors(np.array(1.0))
     assert min(low[0], low[2]) > low[1] and min(high[0], high[1]) > high[2]
     grid = shown['Near-wall map (white P = 0, black P = 1)']
     assert grid['Color Scheme'] == 'map' and grid['Enabled']
@@ -197,11 +197,11 @@ def test_fans_of_no_wall_and_of_a_near_one_stand_out_from_the_background():
     said = config['Visualization Manager']['Global Options']['Background Color']
     background = [int(v) / 255.0 for v in said.split(';')]
     for p in (0.0, 1.0):
-        assert contrast(colours(np.array(p)), background) > 2.5
+        assert contrast(colors(np.array(p)), background) > 2.5
     reading = NearWallReading(Side.LEFT, 0.9, 0, 3_000_000_000)
     live = {m.namespace: m for m in ReadingMarkers(find_rig('pair')).live(reading)}
-    assert contrast(live['probability'].colour, live['plate'].colour) > 4.5
-    for white in (live['outline'].colour, live['plate'].colour):
+    assert contrast(live['probability'].color, live['plate'].color) > 4.5
+    for white in (live['outline'].color, live['plate'].color):
         assert contrast(white, (1.0, 1.0, 1.0)) > 4.5, 'on a light map'
 
 

@@ -44,7 +44,7 @@ def says(side, distance_m, bins=THIRTEEN, **more):
 
 def test_middles_and_near_bins_follow_from_the_edges():
     bins = DistanceBins((0.25, 0.5, 1.0))
-    assert bins.centres_m.tolist() == [0.12, 0.37, 0.75, 1.2]
+    assert bins.centers_m.tolist() == [0.12, 0.37, 0.75, 1.2]
     assert bins.is_near.tolist() == [True, True, False, False]
     assert bins.bin_of(np.array([0.1, 0.5, 0.9, 7.0])).tolist() == [0, 2, 2, 3]
 

@@ -21,7 +21,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.perception.fingerprint import Fingerprint
 
 
-def _learnt() -> Fingerprint:
+def _learned() -> Fingerprint:
     made = Fingerprint('pair#1', 'bot', np.linspace(250.0, 8000.0, 20))
     for n in range(5):
         assert made.learn(0, np.full(20, -5.0 + 0.1 * n), 0.05, n)
@@ -29,7 +29,7 @@ def _learnt() -> Fingerprint:
 
 
 def test_only_places_called_far_teach_it():
-    made = _learnt()
+    made = _learned()
     assert not made.learn(0, np.full(20, 9.0), 0.8, 9)
     assert not made.learn(0, np.full(20, 9.0), float('nan'), 9)
     assert made.get(0) == pytest.approx(np.full(20, -4.8))
@@ -37,7 +37,7 @@ def test_only_places_called_far_teach_it():
 
 
 def test_it_is_loaded_as_saved_and_refused_for_another_robot_or_rig(tmp_path):
-    made = _learnt()
+    made = _learned()
     made.save(tmp_path / 'f.json')
     again = Fingerprint.load(tmp_path / 'f.json', 'pair#1', 'bot')
     assert again.get(0) == pytest.approx(made.get(0))
@@ -49,13 +49,13 @@ def test_it_is_loaded_as_saved_and_refused_for_another_robot_or_rig(tmp_path):
 
 
 def test_fan_that_changes_speed_no_longer_fits():
-    made = _learnt()
+    made = _learned()
     assert made.fits(0, np.full(20, -4.9))
     assert not made.fits(0, np.full(20, -3.0))
 
 
 def test_fingerprint_of_other_bands_is_refused(tmp_path):
-    made = _learnt()
+    made = _learned()
     made.calibrated = True
     made.save(tmp_path / 'f.json')
     assert Fingerprint.load(tmp_path / 'f.json', 'pair#1', 'bot').calibrated

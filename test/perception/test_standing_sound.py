@@ -64,7 +64,7 @@ def test_ear_that_follows_a_wall_from_the_start_does_not_learn_the_wall():
     assert standing.known
 
 
-def test_only_places_called_far_are_learnt_once_each():
+def test_only_places_called_far_are_learned_once_each():
     standing = StandingSound.of(RIG, 'turtlebot4')
     for yaw in (0.0, 1.0, 2.0, -1.0):
         at(standing, OWN, 0.0, yaw)
@@ -96,7 +96,7 @@ def test_ambience_in_half_of_the_bands_is_both():
     assert calibrated().hears_by(0, half) == HearsBy.BOTH
 
 
-def test_learnt_fingerprint_does_not_claim_to_know_ambience():
+def test_learned_fingerprint_does_not_claim_to_know_ambience():
     standing = StandingSound.of(RIG, 'turtlebot4')
     for yaw in (0.0, 1.0, 2.0, -1.0):
         at(standing, OWN, 0.0, yaw)
@@ -104,7 +104,7 @@ def test_learnt_fingerprint_does_not_claim_to_know_ambience():
     assert standing.hears_by(0, OWN) == HearsBy.UNKNOWN
 
 
-def test_fan_that_stops_is_noticed_said_and_learnt_again():
+def test_fan_that_stops_is_noticed_said_and_learned_again():
     standing, quiet = calibrated(), OWN - 2.0
     for i in range(3):
         assert standing.hears_by(0, quiet) != HearsBy.CHANGED

@@ -70,8 +70,8 @@ def test_the_authors_mean_counts_pixels_without_a_reading_as_zero(read):
     expected = np.mean(pixels[120:360, 160:480]) / 1000
     found = image_wall_distance(image(pixels), mean='authors')
     assert found.valid and found.distance_m == pytest.approx(expected, rel=1e-9)
-    in_metres = np.where(pixels > 0, pixels / 1000, np.nan).astype(np.float32)
-    found = image_wall_distance(image(in_metres, '32FC1'), mean='authors')
+    in_meters = np.where(pixels > 0, pixels / 1000, np.nan).astype(np.float32)
+    found = image_wall_distance(image(in_meters, '32FC1'), mean='authors')
     assert found.distance_m == pytest.approx(expected, rel=1e-5)
 
 
@@ -85,7 +85,7 @@ def test_other_depth_means_are_refused():
         parse_depth_mean('zeros')
 
 
-def test_metres_as_floats_with_nan_for_no_reading():
+def test_meters_as_floats_with_nan_for_no_reading():
     pixels = np.full((240, 320), 1.25, np.float32)
     pixels[:100] = np.nan
     found = image_wall_distance(image(pixels, '32FC1'))
@@ -131,7 +131,7 @@ def test_other_images_are_refused():
 
 def test_track_keeps_distances_in_order_of_time():
     track = DepthTrack()
-    for time_ns, metres in ((3, 0.3), (1, 0.1), (2, math.nan)):
-        track.add(time_ns, WallDistance(metres, 0.0, '' if metres == metres else 'too few'))
+    for time_ns, meters in ((3, 0.3), (1, 0.1), (2, math.nan)):
+        track.add(time_ns, WallDistance(meters, 0.0, '' if meters == meters else 'too few'))
     assert track.times_ns.tolist() == [1, 3] and track.distances_m.tolist() == [0.1, 0.3]
     assert track.images == 3 and track.last_reason == 'too few'

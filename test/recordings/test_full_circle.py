@@ -21,11 +21,10 @@ from pathlib import Path
 import shutil
 
 from bag_recording import Recording
+from called import run
 from installed import require
 import pytest
-from typer.testing import CliRunner
 
-from quiet_nav.cli import build_app
 from quiet_nav.geometry import Pose2D
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.quiet_campus.lists import load_splits
@@ -45,12 +44,6 @@ optim: {name: adamw, learning_rate: 1e-5, epochs: 1, batch_size: 4}
 """
 
 
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(build_app(), [str(item) for item in arguments])
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
 def record(path: Path, seed: int) -> Path:
     """Stand 1.2 m from a wall, drive up to it, stand again: what the simulated robot publishes."""
     plan = plan_from_dict({'size': [4.0 + 0.3 * seed, 3.0], 'height': 2.5})
@@ -60,7 +53,7 @@ def record(path: Path, seed: int) -> Path:
         find_rig('single'),
         Pose2D(1.5, 1.5, 3.14159265),
         seed,
-        RobotSettings.perfect(),
+        settings=RobotSettings.perfect(),
     )
     made = Recording().info(channels=1)
     for tick in range(round((2 * STAND_S + DRIVE_S) * S / TICK_NS)):

@@ -33,9 +33,9 @@ from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.quiet_campus.lists import load_pairs, load_splits, middle_frame
 from quiet_nav.quiet_campus.rows import read_audio, with_distance
-from quiet_nav.recordings import labelling
-from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment
-from quiet_nav.recordings.labelling import label_bag, LabelSettings
+from quiet_nav.recordings import labeling
+from quiet_nav.recordings.labeled_set import Assigned, LabeledSet, read_assignment
+from quiet_nav.recordings.labeling import label_bag, LabelSettings
 from quiet_nav.recordings.stretches import StillStretches, Stretch
 
 
@@ -108,8 +108,8 @@ def test_a_bag_that_fails_on_the_way_leaves_no_places_behind(tmp_path, monkeypat
         sounds = list((tmp_path / 'data').rglob('*.wav'))
         raise QuietNavError(f'{len(sounds)} sounds on the way')
 
-    monkeypatch.setattr(labelling, 'nearest_images', fail)
-    data = LabelledSet(tmp_path / 'data')
+    monkeypatch.setattr(labeling, 'nearest_images', fail)
+    data = LabeledSet(tmp_path / 'data')
     item = Assigned(drive().write(tmp_path / 'drive'), 'hall', 'train')
     with pytest.raises(QuietNavError, match='2 sounds on the way'):
         data.add(item, LabelSettings())
@@ -169,7 +169,7 @@ def test_depth_that_cannot_teach_is_said(tmp_path, change, message):
         label(change(made).write(tmp_path / 'drive'))
 
 
-def test_mp3_cannot_be_labelled(tmp_path):
+def test_mp3_cannot_be_labeled(tmp_path):
     made = drive().info(coding='mp3')
     made.messages = [m for m in made.messages if 'info' not in m[1] or m[2].coding_format == 'mp3']
     with pytest.raises(QuietNavError, match='format:=wave'):
@@ -209,7 +209,7 @@ def test_command_makes_a_data_set_that_can_be_read(tmp_path):
 
 
 def test_room_in_two_parts_is_refused_before_anything_is_read(tmp_path):
-    data = LabelledSet(tmp_path)
+    data = LabeledSet(tmp_path)
     one, two = (Assigned(tmp_path / s, 'kitchen', s) for s in ('train', 'test'))
     with pytest.raises(QuietNavError, match='kitchen would be in both train and test'):
         data.claim([one, two])
@@ -256,7 +256,7 @@ def test_moving_stretches_are_recordings_at_15_frames_a_second(tmp_path):
     assert all(pair.first_nearer is not None for pair in load_pairs(out, 'SFS-Motion')['test'])
 
 
-def test_ears_are_labelled_by_what_the_camera_saw_after_a_turn(tmp_path):
+def test_ears_are_labeled_by_what_the_camera_saw_after_a_turn(tmp_path):
     def spin(seconds):
         """Look along x, to the left from 5 s on, and back along x 0.1 m farther from 10 s on."""
         yaw = np.pi / 2 * (np.clip(seconds - 4.0, 0, 1) - np.clip(seconds - 9.0, 0, 1))

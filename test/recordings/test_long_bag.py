@@ -67,7 +67,7 @@ def long_bag(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != 'linux', reason='/proc is of Linux')
-def test_two_hours_are_labelled_in_less_than_a_gigabyte(long_bag, tmp_path):
+def test_two_hours_are_labeled_in_less_than_a_gigabyte(long_bag, tmp_path):
     found = subprocess.run(
         [sys.executable, '-c', RUN, 'quiet_nav', 'label', long_bag, '--room', 'hall', '--split',
          'train', '--out', tmp_path / 'data', '--motion'],

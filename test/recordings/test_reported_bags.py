@@ -31,8 +31,8 @@ from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.recordings.bag_writer import BagTopic, BagWriter
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
-from quiet_nav.recordings.labelled_set import LabelledSet, read_assignment
-from quiet_nav.recordings.labelling import LabelSettings
+from quiet_nav.recordings.labeled_set import LabeledSet, read_assignment
+from quiet_nav.recordings.labeling import LabelSettings
 from quiet_nav.recordings.playback import events, Sound
 
 COLOR = '/camera/camera/color/image_raw'
@@ -62,7 +62,7 @@ def everything(path):
         return counts, bag.notes
 
 
-def labelled(path, out, *options):
+def labeled(path, out, *options):
     arguments = ['label', str(path), '--out', str(out), '--room', 'k', '--split', 'train', *options]
     return CliRunner().invoke(build_app(), arguments)
 
@@ -95,7 +95,7 @@ def test_what_was_read_is_compared_with_what_the_bag_declares(tmp_path):
     counts, notes = everything(path)
     assert counts == WHOLE
     assert notes == [f'{AUDIO}: 80 messages read, the bag declares 85']
-    assert 'declares 85' in labelled(path, tmp_path / 'out').output
+    assert 'declares 85' in labeled(path, tmp_path / 'out').output
 
 
 def rewritten(source, target, add):
@@ -303,7 +303,7 @@ def test_a_needed_topic_without_messages_is_named_with_what_helps(tmp_path, drop
         for time_ns, topic, item in made.ordered():
             if topic != dropped:
                 bag.write(topic, time_ns, bytes(made.cdr(topic, item)))
-    found = labelled(path, tmp_path / 'out')
+    found = labeled(path, tmp_path / 'out')
     assert message in str(found.exception)
 
 
@@ -331,7 +331,7 @@ def test_odometry_of_another_clock_is_refused_with_numbers(tmp_path, shift_s, ap
         if topic == ODOM:
             stamp = divmod(time_ns + shift_s * S, S)
             message.header.stamp.sec, message.header.stamp.nanosec = stamp
-    found = labelled(made.write(tmp_path / 'drive'), tmp_path / 'out')
+    found = labeled(made.write(tmp_path / 'drive'), tmp_path / 'out')
     assert apart in str(found.exception) and 'odometry from' in str(found.exception)
 
 
@@ -340,9 +340,9 @@ def test_odometry_that_comes_too_seldom_is_refused_with_its_rate(tmp_path):
     for i in range(17):
         made.pose(i / 2, 0, 0, 0)
     path = made.write(tmp_path / 'drive')
-    message = str(labelled(path, tmp_path / 'out').exception)
+    message = str(labeled(path, tmp_path / 'out').exception)
     assert 'odometry too slow: 2.0 Hz, at least 4 Hz needed' in message and '--still' in message
-    assert labelled(path, tmp_path / 'out', '--still').exit_code == 0
+    assert labeled(path, tmp_path / 'out', '--still').exit_code == 0
 
 
 def with_images(made, topic, encoding, channels, extra=0, cut=0):
@@ -366,7 +366,7 @@ def test_places_have_images_in_every_encoding_that_is_read_live(
     tmp_path, encoding, channels, extra
 ):
     path = with_images(full(), COLOR, encoding, channels, extra).write(tmp_path / 'drive')
-    found = labelled(path, tmp_path / 'out')
+    found = labeled(path, tmp_path / 'out')
     assert found.exit_code == 0, found.output
     assert list((tmp_path / 'out').rglob('RGB.png'))
 
@@ -374,7 +374,7 @@ def test_places_have_images_in_every_encoding_that_is_read_live(
 def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
     made = with_images(full(), COLOR, 'rgb8', 3, cut=10)
     made = with_images(made, DEPTH, '16UC1', 2, cut=7)
-    found = labelled(made.write(tmp_path / 'drive'), tmp_path / 'out')
+    found = labeled(made.write(tmp_path / 'drive'), tmp_path / 'out')
     assert found.exit_code == 0, found.output
     assert '40 of 88 depth images cannot be read and are left out' in said(found)
     assert f'{COLOR}: 40 of 40 images are left out (image not whole' in said(found)
@@ -382,7 +382,7 @@ def test_images_that_cannot_be_read_are_counted_and_left_out(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_list_is_labelled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
+def test_a_list_is_labeled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
     full().write(tmp_path / 'one')
     broken = Recording().info(channels=1).sound(8.0, channels=1).odometry(standing, 8.0)
     broken.write(tmp_path / 'two')
@@ -394,14 +394,14 @@ def test_a_list_is_labelled_bag_by_bag_and_goes_on_where_it_failed(tmp_path):
     found = CliRunner().invoke(build_app(), arguments)
     assert '1 of 3 bags were not labeled' in str(found.exception)
     assert 'NOT LABELED: bag' in said(found) and 'no depth images' in said(found)
-    data = LabelledSet(tmp_path / 'out')
+    data = LabeledSet(tmp_path / 'out')
     assert data.rooms == {'kitchen': 'train'} and set(data.bags) == {'one', 'three'}
     shutil.rmtree(tmp_path / 'two')
     full().write(tmp_path / 'two')
     again = CliRunner().invoke(build_app(), arguments)
     assert again.exit_code == 0, again.output
     assert again.output.count('in already') == 2
-    assert set(LabelledSet(tmp_path / 'out').bags) == {'one', 'two', 'three'}
+    assert set(LabeledSet(tmp_path / 'out').bags) == {'one', 'two', 'three'}
 
 
 def test_another_bag_of_the_same_name_is_not_taken_for_the_one_that_is_in(tmp_path):
@@ -410,21 +410,21 @@ def test_another_bag_of_the_same_name_is_not_taken_for_the_one_that_is_in(tmp_pa
     full().write(tmp_path / 'a' / 'drive')
     other = Recording(start_s=5000.0).info(channels=1).sound(8.0, channels=1)
     other.odometry(standing, 8.0).depth(lambda t: 0.4, 8.0).write(tmp_path / 'b' / 'drive')
-    assert labelled(tmp_path / 'a' / 'drive', tmp_path / 'out').exit_code == 0
-    found = labelled(tmp_path / 'b' / 'drive', tmp_path / 'out')
+    assert labeled(tmp_path / 'a' / 'drive', tmp_path / 'out').exit_code == 0
+    found = labeled(tmp_path / 'b' / 'drive', tmp_path / 'out')
     assert 'another bag drive is in' in str(found.exception)
 
 
 def test_what_a_killed_run_left_of_a_bag_does_not_count(tmp_path):
     path = full().write(tmp_path / 'drive')
-    assert labelled(path, tmp_path / 'out').exit_code == 0
-    data = LabelledSet(tmp_path / 'out')
+    assert labeled(path, tmp_path / 'out').exit_code == 0
+    data = LabeledSet(tmp_path / 'out')
     place = next((data.root / 'ProcessedData' / 'k').iterdir())
     shutil.copytree(place, place.with_name('drive-007'))
     data.bags.clear()
     data.finish()
     assert '"./data' not in (data.root / 'data-split/obstacle-detection/train.csv').read_text()
-    assert labelled(path, tmp_path / 'out').exit_code == 0
+    assert labeled(path, tmp_path / 'out').exit_code == 0
     assert [p.name for p in place.parent.iterdir()] == ['drive-000']
 
 
@@ -453,13 +453,13 @@ def test_labels_that_are_none_are_refused(tmp_path, content):
     (tmp_path / 'SFS-Static').mkdir()
     (tmp_path / 'SFS-Static' / 'labels.json').write_text(content)
     with pytest.raises(QuietNavError, match=r'labels\.json: '):
-        LabelledSet(tmp_path)
+        LabeledSet(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(tmp_path):
     (tmp_path / 'file').write_text('')
     path = full(4.0).write(tmp_path / 'drive')
-    found = labelled(path, tmp_path / 'file')
+    found = labeled(path, tmp_path / 'file')
     assert isinstance(found.exception, QuietNavError) and '\n' not in str(found.exception)
 
 
@@ -467,21 +467,21 @@ def test_a_folder_that_cannot_be_written_is_one_line_before_anything_is_read(tmp
 def test_a_full_disk_ends_the_command_in_one_line(tmp_path, monkeypatch):
     import errno
 
-    from quiet_nav.recordings import labelled_set
+    from quiet_nav.recordings import labeled_set
 
     def fail(path, *_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(labelled_set, 'write_sound', fail)
-    found = labelled(full().write(tmp_path / 'drive'), tmp_path / 'out')
+    monkeypatch.setattr(labeled_set, 'write_sound', fail)
+    found = labeled(full().write(tmp_path / 'drive'), tmp_path / 'out')
     assert isinstance(found.exception, QuietNavError)
     assert 'no space left on the disk' in str(found.exception)
     assert not list((tmp_path / 'out').rglob('sound.wav'))
-    assert LabelledSet(tmp_path / 'out').bags == {}
+    assert LabeledSet(tmp_path / 'out').bags == {}
 
 
 def test_settings_are_those_of_the_command(tmp_path):
-    data = LabelledSet(tmp_path / 'out')
+    data = LabeledSet(tmp_path / 'out')
     path = full().write(tmp_path / 'drive')
     (tmp_path / 'rooms.csv').write_text(f'bag,room,split\n{path},k,val\n')
     [item] = data.claim(read_assignment(tmp_path / 'rooms.csv'))

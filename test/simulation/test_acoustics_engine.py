@@ -42,7 +42,7 @@ MICS = np.array([[2.2, 3.1, 0.4], [0.3, 5.6, 1.1], [6.9, 2.5, 0.25]])
 
 def our_room(order=12):
     sides = [WALLS[name] for name in ('south', 'east', 'north', 'west')]
-    return AcousticRoom.shoebox(8.2, 6.1, 3.0, sides, WALLS['floor'], WALLS['ceiling'], order)
+    return AcousticRoom.shoebox(8.2, 6.1, 3.0, sides, WALLS['floor'], WALLS['ceiling'], order=order)
 
 
 def their_rir(order=12):

@@ -162,7 +162,7 @@ def test_any_pixel_of_any_room_agrees_with_asking_every_face(name, seed):
     assert np.sum(error > 1e-3) <= 1, (pose, z, rows[error > 1e-3], columns[error > 1e-3])
 
 
-def test_the_depth_image_without_a_generator_is_the_truth_in_millimetres(empty):
+def test_the_depth_image_without_a_generator_is_the_truth_in_millimeters(empty):
     depth = empty.depth(Pose2D(4.0, 2.0, 0.0))
     assert depth.dtype == np.uint16
     assert depth.shape == (480, 640)

@@ -137,7 +137,7 @@ def test_no_room_is_in_two_parts_and_shares_are_the_official_ones():
 
 
 @pytest.mark.slow
-def test_every_ear_of_a_robot_is_labelled_as_geometry_says(robot):
+def test_every_ear_of_a_robot_is_labeled_as_geometry_says(robot):
     manifest = json.loads((robot / 'SFS-Robot' / 'manifest.json').read_text())
     labels, places = [], 0
     for name, room in manifest['rooms'].items():

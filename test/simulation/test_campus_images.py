@@ -52,8 +52,8 @@ def test_static_depth_image_shows_the_annotated_distance(tmp_path, monkeypatch):
         said = json.loads((place / 'annotation.json').read_text())
         depth = cv2.imread(str(place / 'Depth.png'), cv2.IMREAD_UNCHANGED)
         assert depth.dtype == np.uint16 and depth.shape == (480, 640)
-        metres = central(depth) * said['Max depth in map'] / 2**16
-        assert np.median(metres[metres > 0]) == pytest.approx(said['depth'], rel=0.05)
+        meters = central(depth) * said['Max depth in map'] / 2**16
+        assert np.median(meters[meters > 0]) == pytest.approx(said['depth'], rel=0.05)
         assert cv2.imread(str(place / 'RGB.png')).shape == (480, 640, 3)
 
 
@@ -71,8 +71,8 @@ def test_motion_goes_to_the_wall_and_back_with_15_frames_a_second(tmp_path, monk
         assert depth.min() < 0.6 and depth.max() > 0.95
         assert len(list((scene / 'RGB').iterdir())) == len(list((scene / 'Depth').iterdir())) == 45
         last = cv2.imread(str(scene / 'Depth' / 'd030.png'), cv2.IMREAD_UNCHANGED)
-        metres = central(last) * (10 / 2**16)
-        assert np.median(metres[metres > 0]) == pytest.approx(depth[30], rel=0.15)
+        meters = central(last) * (10 / 2**16)
+        assert np.median(meters[meters > 0]) == pytest.approx(depth[30], rel=0.15)
     splits = load_splits(root)
     rows = [row for split in ('train', 'val', 'test') for row in splits[split]]
     assert rows and {row.near for row in rows} == {True, False}

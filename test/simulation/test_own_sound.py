@@ -30,7 +30,7 @@ from quiet_nav.simulation.sound.hearing import Hearing
 from quiet_nav.simulation.sound.moving_images import MovingImages
 from quiet_nav.simulation.sound.own_hearing import OwnHearing, RobotEars
 from quiet_nav.simulation.sound.own_sound import (
-    body_colouring_db,
+    body_coloring_db,
     draw_own_sound,
     draw_profile,
     own_samples,
@@ -39,7 +39,7 @@ from quiet_nav.simulation.sound.own_sound import (
 )
 from quiet_nav.simulation.sound.robot_profile import find_profile, profile_from
 from quiet_nav.simulation.sound.scenes import draw_point, draw_scene, SceneRanges
-from quiet_nav.simulation.sound.sources import EQUALISER_HZ
+from quiet_nav.simulation.sound.sources import EQUALIZER_HZ
 from quiet_nav.sound.air import SPEED_OF_SOUND
 from quiet_nav.sound.windows import SAMPLE_RATE
 
@@ -161,10 +161,10 @@ def test_a_rate_wobbles_as_much_as_it_should():
     assert rate.std() / 50.0 == pytest.approx(0.02, rel=0.2)
 
 
-def test_the_body_colours_each_ear_in_its_own_way_and_stays_as_it_is():
+def test_the_body_colors_each_ear_in_its_own_way_and_stays_as_it_is():
     own = draw_own_sound(find_profile('turtlebot4'), 3)
     frequency = np.geomspace(40, 8000, 400)
-    curves = [body_colouring_db(own, 0, ear, frequency) for ear in (0, 1, 0)]
+    curves = [body_coloring_db(own, 0, ear, frequency) for ear in (0, 1, 0)]
     assert np.array_equal(curves[0], curves[2]) and not np.allclose(curves[0], curves[1])
     assert all(np.abs(curve).max() <= own.body_db for curve in curves)
     assert all(np.abs(curve[frequency < 120]).max() == 0.0 for curve in curves)
@@ -250,7 +250,7 @@ def test_walls_still_answer_to_the_motors_just_after_a_stop():
         ({'standing_db': [50, 40]}, 'smaller number first'),
         ({'standing_db': 'loud'}, 'should be a number'),
         ({'on_s': 3}, 'belong together'),
-        ({'equaliser_db': [1, 2]}, f'expected one for each of .{round(EQUALISER_HZ[0])}'),
+        ({'equalizer_db': [1, 2]}, f'expected one for each of .{round(EQUALIZER_HZ[0])}'),
     ],
 )
 def test_bad_profiles_are_one_clear_error(change, said):

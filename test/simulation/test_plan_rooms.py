@@ -30,9 +30,9 @@ ROOM = {
     'materials': {'felt': [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]},
     'walls': ['plaster', 'felt', 'plaster', 'felt'],
     'panels': [{'kind': 'door', 'wall': 0, 'offset': 0.5, 'width': 0.9, 'height': 2.0}],
-    'furniture': [{'centre': [2.5, 3.0], 'length': 1.0, 'width': 0.5, 'height': 0.7}],
+    'furniture': [{'center': [2.5, 3.0], 'length': 1.0, 'width': 0.5, 'height': 0.7}],
     'sources': [{'kind': 'machine', 'position': [1.0, 1.0, 0.3], 'level_db': -3}],
-    'tracks': [{'side': 'right', 'width': 1.5, 'centre': [[0.8, 0.75], [4.0, 0.75]]}],
+    'tracks': [{'side': 'right', 'width': 1.5, 'center': [[0.8, 0.75], [4.0, 0.75]]}],
 }
 
 
@@ -102,12 +102,12 @@ BAD = {
         one('sources', kind='ghost'),
         r"\[0\]\.kind: should be 'ceiling_vent'.*'ghost'",
     ),
-    'furniture through a wall': (one('furniture', centre=[4.8, 3.0]), 'not all inside the walls'),
+    'furniture through a wall': (one('furniture', center=[4.8, 3.0]), 'not all inside the walls'),
     'furniture taller than the room': (one('furniture', height=3.0), 'height 3 m is not in'),
     'door beyond its wall': (one('panels', offset=4.5), 'door on wall 0: ends at 5.40 m of 5.00'),
     'door on no wall': (one('panels', wall=7), 'door on wall 7: the walls are numbered 0 to 3'),
     'track away from the wall': (
-        one('tracks', centre=[[0.8, 1.5], [4.0, 1.5]]),
+        one('tracks', center=[[0.8, 1.5], [4.0, 1.5]]),
         "track 'track': its right edge at .* is 0.75 m from the nearest wall",
     ),
     'start too near a wall': (one('tracks', offsets=[0.1]), 'start pose .* nearer than 0.17 m'),
@@ -118,7 +118,7 @@ BAD = {
     'materials for other walls': (edited(walls=['plaster']), '1 materials for 4 walls'),
     'not a mapping': ([1, 2], 'expected a mapping'),
     'keys of two types': (edited(**{'x': 1}) | {1: 2}, 'unknown key x; known: .*; unknown key 1'),
-    'furniture without a place': (one('furniture', centre=None), 'give either footprint or centre'),
+    'furniture without a place': (one('furniture', center=None), 'give either footprint or center'),
     'a coordinate beyond any room': (edited(size=[1e300, 4.0]), r'size\[0\]: .*1000, found 1e'),
     'a wall that is true': (
         one('panels', wall=True),

@@ -59,7 +59,7 @@ def test_headings_are_named_as_the_paper_groups_them():
     np.testing.assert_allclose(yaws, np.radians([30.0, 0.0, -30.0]))
 
 
-def test_progress_follows_the_centre_line_round_the_corner():
+def test_progress_follows_the_center_line_round_the_corner():
     assert CORNER.progress(1.5, 0.3) == pytest.approx(1.5)
     assert CORNER.progress(4.6, 0.4) == pytest.approx(4.0)
     assert CORNER.progress(4.9, 2.5) == pytest.approx(5.5)

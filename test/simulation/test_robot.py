@@ -130,12 +130,12 @@ def test_odometry_of_robots_drifts_as_much_as_asked():
         robot = robot_at(0.5, 1.0, settings=RobotSettings(), seed=seed)
         drive(robot, 0.4, 0.0, 7.5, dt=0.05)
         state = robot.state
-        travelled = math.hypot(state.pose.x - 0.5, state.pose.y - 1.0)
-        errors.append(travelled / math.hypot(state.odometry.x, state.odometry.y) - 1.0)
+        traveled = math.hypot(state.pose.x - 0.5, state.pose.y - 1.0)
+        errors.append(traveled / math.hypot(state.odometry.x, state.odometry.y) - 1.0)
         headings.append(state.odometry.yaw - state.pose.yaw)
     assert np.std(errors) == pytest.approx(0.02, rel=0.25)
-    metres = 2.9
-    expected = math.hypot(0.01 * metres, 0.02 * math.sqrt(metres))
+    meters = 2.9
+    expected = math.hypot(0.01 * meters, 0.02 * math.sqrt(meters))
     assert np.std(headings) == pytest.approx(expected, rel=0.25)
 
 

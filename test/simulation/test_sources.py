@@ -108,7 +108,7 @@ def test_level_drift_and_schedule_are_what_they_say():
 
 def test_expected_spectrum_is_the_measured_one():
     source = Source(
-        'machine', HERE, 1, slope=1.0, equaliser_db=(0, 0, 3, 6, 0, -3, 0, 0, 0), hum_hz=120.0,
+        'machine', HERE, 1, slope=1.0, equalizer_db=(0, 0, 3, 6, 0, -3, 0, 0, 0), hum_hz=120.0,
         hum_amplitudes=(1.0,), hum_phases_rad=(0.0,),
     )  # fmt: skip
     samples = source_samples(source, 4, 0, 320_000)

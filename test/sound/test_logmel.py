@@ -24,7 +24,7 @@ from quiet_nav.errors import QuietNavError
 from quiet_nav.sound.logmel import (
     frame_count,
     log_mel,
-    mel_centres_hz,
+    mel_centers_hz,
     mel_filterbank,
     mel_power,
 )
@@ -75,7 +75,7 @@ def test_spectrum_equals_scipys(noise):
 
 
 def test_a_tone_is_loudest_in_its_band():
-    tone = np.sin(2 * np.pi * mel_centres_hz()[30] * np.arange(16_000) / 16_000)
+    tone = np.sin(2 * np.pi * mel_centers_hz()[30] * np.arange(16_000) / 16_000)
     assert np.all(log_mel(tone).argmax(axis=1) == 30)
 
 

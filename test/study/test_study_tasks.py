@@ -105,7 +105,7 @@ def test_other_rooms_can_be_judged_than_those_of_the_data(data, runner, tmp_path
     assert reports[0].rows != reports[1].rows
     assert len(list((out / 'trainings').iterdir())) == 1
     with pytest.raises(QuietNavError, match='other rooms'):
-        TaskRunner.of(data, small=True, rooms=data)
+        TaskRunner(data, 'small', rooms=data)
 
 
 @pytest.mark.slow
@@ -122,11 +122,11 @@ def test_what_the_data_cannot_serve_is_refused_first_and_what_trains_nothing_is_
 
 
 def test_all_leaves_out_the_lines_that_the_data_cannot_serve(data):
-    kept, left = served(EXPERIMENTS, TaskRunner.of(data, small=True))
+    kept, left = served(EXPERIMENTS, TaskRunner(data, 'small').anywhere())
     lines = {one.name: [line.label for line in one.lines] for one in kept}
     assert lines['near-wall-and-order'] == ['near-wall, sound', 'order, sound']
     assert (
-        lines['bands'] and lines['energy'] == [] and lines['generalisation'] == ['static to static']
+        lines['bands'] and lines['energy'] == [] and lines['generalization'] == ['static to static']
     )
     assert not {'self-supervision', 'motion', 'locate'} & set(lines)
     assert any(line.startswith('probes, order, sound: AV-Order: task av-order') for line in left)

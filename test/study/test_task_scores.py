@@ -71,19 +71,19 @@ def test_fewer_than_six_classes_have_no_top_5_and_ties_share_their_places():
     assert found['top-1'].value.value == pytest.approx(1 / 3)
 
 
-def test_metres_are_from_the_true_place_to_the_middle_of_the_cell_said():
+def test_meters_are_from_the_true_place_to_the_middle_of_the_cell_said():
     cells = np.broadcast_to([[0.0, 0.0], [3.0, 0.0]], (2, 2, 2))
     places = np.array([[0.0, 4.0], [3.0, 1.0]])
     output = [[0.2, 0.8], [0.1, 0.9]]
     found = score(
         predictions('multiclass', [0, 1], output, [0, 0, 1], position_m=places, cell_m=cells)
-    )['metres']
+    )['meters']
     assert found.value.value == pytest.approx((5.0 + 1.0) / 2)
     assert found.no_input.value == pytest.approx((4.0 + np.hypot(3, 1)) / 2)
     assert found.chance.value == pytest.approx((4.5 + (np.hypot(3, 1) + 1) / 2) / 2)
 
 
-def test_cells_that_a_room_does_not_have_count_neither_for_chance_nor_for_metres():
+def test_cells_that_a_room_does_not_have_count_neither_for_chance_nor_for_meters():
     cells = np.array([[[0.0, 0.0], [2.0, 0.0], [np.nan] * 2], [[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]])
     places = np.array([[0.0, 0.0], [1.0, 0.0]])
     output = [[0.9, 0.1, 0.0], [0.1, 0.2, 0.7]]
@@ -91,8 +91,8 @@ def test_cells_that_a_room_does_not_have_count_neither_for_chance_nor_for_metres
         predictions('multiclass', [0, 1], output, [2, 2, 0], position_m=places, cell_m=cells)
     )
     assert found['top-1'].chance.value == pytest.approx((1 / 2 + 1 / 3) / 2)
-    assert found['metres'].chance.value == pytest.approx((1.0 + (1.0 + 0.0 + 4.0) / 3) / 2)
-    assert found['metres'].no_input.value == pytest.approx((0.0 + 4.0) / 2)
+    assert found['meters'].chance.value == pytest.approx((1.0 + (1.0 + 0.0 + 4.0) / 3) / 2)
+    assert found['meters'].no_input.value == pytest.approx((0.0 + 4.0) / 2)
 
 
 def test_regression_figures_are_scikit_learns_and_constants_those_of_training():

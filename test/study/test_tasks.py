@@ -90,7 +90,7 @@ def dense(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_little_training_learns_what_can_be_learnt(trained, task_campus):
+def test_a_little_training_learns_what_can_be_learned(trained, task_campus):
     report = score(predict(trained('order'), task_campus))
     assert report.rows == 84
     assert report.main.beats_baselines
@@ -114,7 +114,7 @@ def test_every_task_trains_and_gives_what_evaluation_scores(task_campus, tmp_pat
 
 
 @pytest.mark.slow
-def test_location_is_learnt_in_the_rooms_it_is_tested_in(dense, tmp_path):
+def test_location_is_learned_in_the_rooms_it_is_tested_in(dense, tmp_path):
     task = get_task('locate')
     best = train_task(task, epochs(2, examples=480), dense, tmp_path, **CPU).best
     found = predict(best, dense, 'test')
@@ -163,7 +163,7 @@ def test_pairs_of_a_drive_are_drawn_anew_far_apart_in_time_and_distance(tmp_path
 def test_which_examples_are_drawn_depends_on_seed_epoch_and_index_alone(task_campus):
     def made(seed=0):
         task, data = get_task('av-sync'), TaskData(task_campus)
-        recipe = dataclasses.replace(epochs(1, examples=20, equaliser_db=3.0), seed=seed)
+        recipe = dataclasses.replace(epochs(1, examples=20, equalizer_db=3.0), seed=seed)
         return TaskDataset(task, task.examples(data, 'train'), data, recipe, True)
 
     one, other = made(), made()
@@ -175,11 +175,11 @@ def test_which_examples_are_drawn_depends_on_seed_epoch_and_index_alone(task_cam
     assert len(one) == 20
 
 
-def test_sounds_of_a_pair_share_gain_and_equaliser(task_campus):
+def test_sounds_of_a_pair_share_gain_and_equalizer(task_campus):
     task, data = get_task('order'), TaskData(task_campus)
     examples = task.examples(data, 'train')
     plain = TaskDataset(task, examples, data, epochs(1, starts=1), True)
-    changed = TaskDataset(task, examples, data, epochs(1, starts=1, equaliser_db=6.0), True)
+    changed = TaskDataset(task, examples, data, epochs(1, starts=1, equalizer_db=6.0), True)
     difference = changed[(0, 5)]['audio'] - plain[(0, 5)]['audio']
     torch.testing.assert_close(difference[0], difference[1], atol=2e-5, rtol=0)
     assert difference[0].std(0).max() < 1e-4 < difference[0].std()
@@ -202,13 +202,13 @@ def test_sync_learns_from_two_places_at_a_time_and_is_asked_about_one(task_campu
 def test_bins_of_distances_are_filled_alike_and_those_of_ratios_are_clusters():
     values = np.concatenate([np.linspace(0.2, 0.5, 40), np.linspace(1.0, 3.0, 40)])
     for name, least in (('distance', 18), ('ratio', 1)):
-        centres = get_task(name, 'classification').centres(values, 4)
-        counts = np.bincount(bin_numbers(values, centres), minlength=4)
+        centers = get_task(name, 'classification').centers(values, 4)
+        counts = np.bincount(bin_numbers(values, centers), minlength=4)
         assert counts.sum() == 80 and counts.min() >= least
     # The clusters of these values: one near, three far.
     assert counts[0] == 40
     often = np.repeat([0.3, 0.5, 1.0, 2.0], [9, 1, 1, 1])
-    assert get_task('distance', 'classification').centres(often, 4) == pytest.approx(
+    assert get_task('distance', 'classification').centers(often, 4) == pytest.approx(
         [0.3, 0.5, 1.0, 2.0]
     )
 

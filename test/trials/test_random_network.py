@@ -32,9 +32,9 @@ from quiet_nav.trials.sweep import Sweep
 
 def windows(count, seed=0):
     rng = np.random.default_rng(seed)
-    colour = np.exp(0.4 * np.cumsum(rng.standard_normal((count, 400)), axis=1) / 5)
+    color = np.exp(0.4 * np.cumsum(rng.standard_normal((count, 400)), axis=1) / 5)
     noise = rng.standard_normal((count, WINDOW_SAMPLES))
-    pairs = zip(noise, colour, strict=True)
+    pairs = zip(noise, color, strict=True)
     sound = [np.convolve(n, np.fft.irfft(c)[:200], 'same') for n, c in pairs]
     return [Window.from_samples(0.01 * s / s.std(), 0, 0) for s in sound]
 
@@ -57,7 +57,7 @@ def test_what_it_says_depends_on_what_it_hears_and_is_a_probability():
     p = np.array([said(RandomNetwork(np.random.default_rng(seed)), heard) for seed in range(6)])
     assert ((p > 0.0) & (p < 1.0)).all()
     assert np.median(np.ptp(p, axis=1)) > 0.02
-    # Neither near nor far is favoured over many networks.
+    # Neither near nor far is favored over many networks.
     assert 0.2 < p.mean() < 0.8
 
 

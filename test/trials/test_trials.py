@@ -37,7 +37,7 @@ from quiet_nav.simulation.robot.drive import RobotSettings
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault, covered_image
 from quiet_nav.sound.windows import Window
-from quiet_nav.trials.ears import check_ears, ErrorProneEars, IdealEars
+from quiet_nav.trials.ears import EarsRequest, ErrorProneEars, IdealEars
 from quiet_nav.trials.eyes import fault_of_trial
 from quiet_nav.trials.hearing import HearingEars, scene_of_trial
 from quiet_nav.trials.plots import plot_trials
@@ -100,7 +100,7 @@ def heard(kind, count=400, distance=0.55):
     return [ears.listen(pose, stop, 0) for _ in range(count)]
 
 
-def test_the_idealised_ear_has_a_logit_of_6_per_metre_and_unit_noise():
+def test_the_idealised_ear_has_a_logit_of_6_per_meter_and_unit_noise():
     p = np.array([r.probability for reading in heard(IdealEars) for r in reading
                   if r.side == Side.RIGHT])  # fmt: skip
     logits = np.log(p / (1.0 - p))
@@ -141,7 +141,7 @@ def test_readings_of_a_turned_ear_are_named_in_the_axes_of_the_step():
 )
 def test_ears_that_cannot_be_made_are_refused(arguments, match):
     with pytest.raises(QuietNavError, match=match):
-        check_ears(*arguments)
+        EarsRequest(*arguments).check()
 
 
 def straight_results():

@@ -50,8 +50,8 @@ def quaternion(z=0.0, w=1.0):
 
 def marker(number, stamp_s, lifetime_s=0, locked=False, action=0):
     """Return a triangle from 0.5 m left of base_link on."""
-    point, colour = kind('geometry_msgs/msg/Point'), kind('std_msgs/msg/ColorRGBA')
-    red = colour(1.0, 0.0, 0.0, 1.0)
+    point, color = kind('geometry_msgs/msg/Point'), kind('std_msgs/msg/ColorRGBA')
+    red = color(1.0, 0.0, 0.0, 1.0)
     return kind('visualization_msgs/msg/Marker')(
         header=header(stamp_s * S, 'base_link'),
         ns='near_wall', id=number, type=11, action=action,
@@ -101,7 +101,7 @@ def test_markers_go_when_their_time_is_over_or_they_are_deleted(scene):
     assert [m.id for m, _ in scene.alive()] == [4]
 
 
-def test_picture_has_the_markers_colour_on_the_map(scene, tmp_path):
+def test_picture_has_the_markers_color_on_the_map(scene, tmp_path):
     import matplotlib.image
 
     scene.markers(S, array(marker(1, 1)))

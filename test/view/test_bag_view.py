@@ -32,8 +32,8 @@ from viewed_bag import BEGIN, heard, S, write_viewed_bag
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import colours, TRACE_LENGTH, TRACE_SHEETS_S
-from quiet_nav.perception.display.overlay import NEAR_COLOUR
+from quiet_nav.perception.display.display import colors, TRACE_LENGTH, TRACE_SHEETS_S
+from quiet_nav.perception.display.overlay import NEAR_COLOR
 from quiet_nav.perception.rig import find_rig
 from quiet_nav.view.scene import Scene
 from quiet_nav.view.serve import into_file, paced
@@ -69,8 +69,8 @@ def shown(bag, tmp_path):
     return read(out)
 
 
-def rgb(colour):
-    return [colour.r, colour.g, colour.b]
+def rgb(color):
+    return [color.r, color.g, color.b]
 
 
 def test_probability_and_distance_of_every_side_lie_at_the_end_of_their_window(shown):
@@ -89,12 +89,12 @@ def test_probability_and_distance_of_every_side_lie_at_the_end_of_their_window(s
     assert seen == {'distance_m': 0.75}
 
 
-def test_fans_have_the_colours_places_and_lifetimes_of_the_markers(shown):
+def test_fans_have_the_colors_places_and_lifetimes_of_the_markers(shown):
     (_, update), (_, silent) = shown['/near_wall/markers']
     by_id = {entity.id: entity for entity in update.entities}
     live = by_id['near_wall/left']
     [sector], [text] = live.triangles, live.texts
-    assert rgb(sector.color) == pytest.approx(list(colours(np.array(0.75))))
+    assert rgb(sector.color) == pytest.approx(list(colors(np.array(0.75))))
     assert (sector.pose.position.x, sector.pose.position.y) == pytest.approx((0.0, 0.15))
     assert max(math.hypot(p.x, p.y) for p in sector.points) == pytest.approx(0.4)
     assert 2 * math.atan2(sector.pose.orientation.z, sector.pose.orientation.w) == pytest.approx(
@@ -120,7 +120,7 @@ def test_map_is_made_of_the_readings_where_the_robot_stood(shown):
     # Left of a robot at (1, 2) that heads along y is -x: 0.15 m to the ear, 0.25 m on.
     column = round((0.6 - grid.pose.position.x) / grid.cell_size.x - 0.5)
     row = round((2.0 - grid.pose.position.y) / grid.cell_size.y - 0.5)
-    expected = [*np.round(255 * colours(np.array(0.75))), 255]
+    expected = [*np.round(255 * colors(np.array(0.75))), 255]
     assert cells[row, column].tolist() == expected
     # Right of it nothing valid was heard.
     right = round((1.4 - grid.pose.position.x) / grid.cell_size.x - 0.5)
@@ -137,7 +137,7 @@ def test_path_frames_and_image_are_there(shown):
     assert len(path.entities[0].lines[0].points) == 1
     [(_, image)] = shown['/near_wall/image']
     pixels = np.frombuffer(image.data, np.uint8).reshape(image.height, image.width, 3)
-    assert (pixels[0] == NEAR_COLOUR).all() and (pixels[40, 40] == 77).all()
+    assert (pixels[0] == NEAR_COLOR).all() and (pixels[40, 40] == 77).all()
 
 
 def test_an_hour_keeps_no_more_than_a_minute(tmp_path):

@@ -36,7 +36,7 @@ from viewed_bag import BEGIN, heard, S, write_viewed_bag
 from quiet_nav.cli import build_app
 from quiet_nav.errors import QuietNavError
 from quiet_nav.geometry import Pose2D, Side
-from quiet_nav.perception.display.display import colours
+from quiet_nav.perception.display.display import colors
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.readings import NearWallReading
 from quiet_nav.perception.rig import find_rig
@@ -45,7 +45,7 @@ from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.sound.pcm import PcmFormat
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.view.bag import BagPlayer, look_into, root_of
-from quiet_nav.view.rerun_layout import layout, SIDE_COLOURS
+from quiet_nav.view.rerun_layout import layout, SIDE_COLORS
 from quiet_nav.view.rerun_scene import (
     level_dbfs,
     RerunScene,
@@ -54,7 +54,9 @@ from quiet_nav.view.rerun_scene import (
     SPECTRUM_DBFS,
 )
 
-CHROMIUM = shutil.which('chromium') or shutil.which('chromium-browser')
+CHROMIUM = next(
+    filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None
+)
 
 
 class Recorder:
@@ -125,9 +127,9 @@ def test_fans_stand_at_their_ears_and_where_the_robot_was(shown):
     # The left ear of the pair is 0.15 m to the left; the fan of 0.75 is 0.4 m long.
     assert corners[:, 1].min() == pytest.approx(0.15, abs=1e-6)
     assert corners[:, 1].max() == pytest.approx(0.55, abs=1e-6)
-    colour = fan.albedo_factor.as_arrow_array().to_pylist()[0]
-    assert [colour >> 24, colour >> 16 & 255, colour >> 8 & 255] == [
-        round(255 * v) for v in colours(np.array(0.75))
+    color = fan.albedo_factor.as_arrow_array().to_pylist()[0]
+    assert [color >> 24, color >> 16 & 255, color >> 8 & 255] == [
+        round(255 * v) for v in colors(np.array(0.75))
     ]
     [(_, left)] = shown.logged['trace/left/0', 'Mesh3D']
     assert shown.frame('trace/left/0') == 'odom'
@@ -154,7 +156,7 @@ def test_the_map_lies_as_it_is():
     assert time_ns == 5 and grid.translation.as_arrow_array().to_pylist() == [[-1.0, 2.0, 0.0]]
     data = np.array(grid.data.as_arrow_array().to_pylist()[0], np.uint8).reshape(2, 3, 3)
     # An image begins at its top, a map at its bottom.
-    expected = np.round(255 * colours(np.array([0.0, 1.0])))
+    expected = np.round(255 * colors(np.array([0.0, 1.0])))
     assert np.array_equal(data[1, :2], expected) and (data[0, 0] == data[1, 2]).all()
 
 
@@ -293,7 +295,8 @@ def test_a_real_browser_draws_it_and_asks_nobody_else(page):
     asked_for, answered = [], []
     with sync_api.sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=options.split())
-        tab = browser.new_page(viewport={'width': 1400, 'height': 900}, color_scheme='dark')
+        # A small page: a software rasterizer takes as long as there are pixels.
+        tab = browser.new_page(viewport={'width': 900, 'height': 580}, color_scheme='dark')
         tab.on('request', lambda request: asked_for.append(request.url))
         tab.on('response', lambda response: answered.append(response.url))
         tab.goto(f'http://127.0.0.1:{page}/')
@@ -303,11 +306,11 @@ def test_a_real_browser_draws_it_and_asks_nobody_else(page):
             tab.wait_for_timeout(3000)
             picture = Image.open(io.BytesIO(tab.screenshot(timeout=120_000))).convert('RGB')
             pixels = np.asarray(picture).astype(int)
-            left, right = pixels[:, :835], pixels[:, 845:]
+            left, right = pixels[:, :535], pixels[:, 545:]
             seen = {
-                'fan in space': near(left, 255 * colours(np.array(0.75)), 60),
-                'left in time': near(right, SIDE_COLOURS[Side.LEFT], 40),
-                'right in time': near(right, SIDE_COLOURS[Side.RIGHT], 40),
+                'fan in space': near(left, 255 * colors(np.array(0.75)), 60),
+                'left in time': near(right, SIDE_COLORS[Side.LEFT], 40),
+                'right in time': near(right, SIDE_COLORS[Side.RIGHT], 40),
             }
         assert tab.title() == 'Rerun Viewer'
         browser.close()
@@ -316,9 +319,9 @@ def test_a_real_browser_draws_it_and_asks_nobody_else(page):
     assert all(url.split('/')[2].startswith('127.0.0.1:') for url in answered if '://' in url)
 
 
-def near(pixels, colour, most):
+def near(pixels, color, most):
     """How many pixels are of about a color."""
-    return int((np.abs(pixels - np.asarray(colour)).sum(axis=-1) < most).sum())
+    return int((np.abs(pixels - np.asarray(color)).sum(axis=-1) < most).sum())
 
 
 def test_a_floor_plan_stands_in_its_frame_below_everything():

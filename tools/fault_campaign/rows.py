@@ -174,7 +174,7 @@ def _cell(text: str, setup: Setup, promise: Promise) -> Fault:
     return Fault(f'`{text}`{eyes}', lambda bench: bench.fail(text), promise, setup, anew=anew)
 
 
-def _signalled(name: str, number: int) -> Callable[[Bench], None]:
+def _signaled(name: str, number: int) -> Callable[[Bench], None]:
     return lambda bench: bench.send_signal(name, number)
 
 
@@ -186,11 +186,11 @@ def _processes() -> Iterator[Fault]:
     dead = stops(*AT_ONCE, says='no sign of life')
     kill, hang = signal.SIGKILL, signal.SIGSTOP
     yield Fault(
-        'near_wall is killed', _signalled('near_wall', kill), dead, EARS, anew=('near_wall',)
+        'near_wall is killed', _signaled('near_wall', kill), dead, EARS, anew=('near_wall',)
     )
     yield Fault(
         'near_wall hangs (SIGSTOP)',
-        _signalled('near_wall', hang),
+        _signaled('near_wall', hang),
         replace(dead, seconds=0.7, meters=0.11),
         EARS,
         anew=('near_wall',),
@@ -205,20 +205,20 @@ def _processes() -> Iterator[Fault]:
     # Nobody is left to stop: the base does when commands stay away.
     yield Fault(
         'wall_follower is killed',
-        _signalled('wall_follower', kill),
+        _signaled('wall_follower', kill),
         stops(1.0, 0.13),
         anew=('wall_follower',),
     )
     yield Fault(
         'wall_follower hangs (SIGSTOP)',
-        _signalled('wall_follower', hang),
+        _signaled('wall_follower', hang),
         stops(1.0, 0.13),
         anew=('wall_follower',),
     )
     for name, number in (('SIGINT', signal.SIGINT), ('SIGTERM', signal.SIGTERM)):
         yield Fault(
             f'wall_follower is ended ({name})',
-            _signalled('wall_follower', number),
+            _signaled('wall_follower', number),
             stops(*AT_ONCE),
             anew=('wall_follower',),
         )
@@ -487,7 +487,7 @@ def _people() -> Iterator[Fault]:
     # What is killed cannot say so: DDS finds out when its lease of 20 s is over.
     yield Fault(
         "the goal's client is killed, `stop_without_client`",
-        _signalled('follow_wall', signal.SIGKILL),
+        _signaled('follow_wall', signal.SIGKILL),
         Promise(25.0, 4.0, again=True, ends=('CLIENT_GONE',), watched_s=30.0),
         leaves,
         sends=lambda bench: (bench.leave(), bench.start('follow_wall', _GOAL)),

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TYPE_CHECKING
 
@@ -48,9 +49,10 @@ def main(
         typer.Option(
             '--detector',
             '--model',
-            help='A model that ships, by name, an ONNX file, or interference (by own sound).',
+            help='A model that ships, by name, an ONNX file, or interference (by own sound); by '
+            'default near_wall, with --own-sound near_wall_own.',
         ),
-    ] = 'near_wall',
+    ] = '',
     speed: Annotated[
         str, typer.Option(help='Times real time, or auto: as fast as every node keeps up.')
     ] = 'auto',
@@ -90,6 +92,7 @@ def main(
     from quiet_nav.resources import model_file
 
     factor = _factor(speed)
+    detector = detector or ('near_wall' if own_sound == 'none' else 'near_wall_own')
     model = detector if detector == INTERFERENCE else str(model_file(detector))
     if model == INTERFERENCE and own_sound == 'none':
         raise QuietNavError(f'detector {INTERFERENCE} hears by own sound: give --own-sound, too')
@@ -103,18 +106,10 @@ def main(
     # So that a `kill` stops every node, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     place = {'room': room, 'track': track, 'start': start, 'rig': rig}
+    sound = {'own_sound': own_sound, 'silent_room': silent_room, 'waves': waves}
+    asked = _DriveRequest(place, algorithm, model, seed, factor, sound, audio)
     with Output(out) as output:
-        code = _drive(
-            console=console,
-            output=output,
-            place=place,
-            algorithm=algorithm,
-            seed=seed,
-            model=model,
-            factor=factor,
-            audio=audio,
-            sound={'own_sound': own_sound, 'silent_room': silent_room, 'waves': waves},
-        )
+        code = _drive(asked, output, console)
         if code is None:
             console.print('interrupted: every node was stopped')
         if code is not None or (out / 'run.json').is_file():
@@ -122,17 +117,27 @@ def main(
     raise typer.Exit(130 if code is None else code)
 
 
-def _drive(
-    console: Console,
-    output: Output,
-    place: dict,
-    algorithm: str,
-    seed: int,
-    model: str,
-    factor: float | None,
-    audio: bool,
-    sound: dict,
-) -> int | None:
+@dataclass(frozen=True)
+class _DriveRequest:
+    """A drive of the demo."""
+
+    #: Parameters of the simulated robot: room, track, start, rig.
+    place: dict[str, object]
+    #: Name of a policy.
+    algorithm: str
+    #: ONNX file, or interference.
+    model: str
+    #: Of sources, slip and drift.
+    seed: int
+    #: Simulated over real time; None: as fast as nodes keep up.
+    factor: float | None
+    #: Parameters of the simulated robot: own_sound, silent_room, waves.
+    sound: dict[str, object]
+    #: Record the audio in the bag, too.
+    audio: bool
+
+
+def _drive(asked: _DriveRequest, output: Output, console: Console) -> int | None:
     """Run the nodes until the drive has ended; return its exit code, None where interrupted."""
     import os
     import subprocess
@@ -142,35 +147,27 @@ def _drive(
     from quiet_nav.demo.view import RunView
     from quiet_nav.errors import QuietNavError
 
-    if sound['waves']:
-        _solve(console, place, seed)
+    if asked.sound['waves']:
+        _solve(console, asked.place, asked.seed)
     with domains.private_domain() as domain:
         seen = ' '.join(f'{name}={v}' for name, v in domains.graph_variables(domain).items())
-        room, rig = place['room'], place['rig']
-        what = f'{room}, {rig}, {algorithm}, {Path(model).stem}'
+        room, rig, detector = asked.place['room'], asked.place['rig'], Path(asked.model).stem
+        what = f'{room}, {rig}, {asked.algorithm}, {detector}'
         title = f'{what}; look on in {domains.NAMESPACE} with {seen}'
         environment = domains.private_environment(domain, os.environ)
         with Processes(output.logs, environment, domains.private_names()) as processes:
             try:
-                _start_nodes(
-                    processes,
-                    place,
-                    seed=seed,
-                    model=model,
-                    factor=factor,
-                    sound=sound,
-                    out=output.folder,
-                )
-                asked = {
-                    **place,
-                    'algorithm': algorithm,
-                    'detector': Path(model).stem,
+                _start_nodes(processes, asked, output.folder)
+                parameters = {
+                    **asked.place,
+                    'algorithm': asked.algorithm,
+                    'detector': detector,
                     'out': str(output.folder.resolve()),
-                    'audio': audio,
-                    'pace': factor is None,
+                    'audio': asked.audio,
+                    'pace': asked.factor is None,
                 }
                 # It brings the others up, drives, and records.
-                run = processes.start('demo_run', asked, stdout=subprocess.PIPE)
+                run = processes.start('demo_run', parameters, stdout=subprocess.PIPE)
                 with RunView(console, title) as view:
                     for progress in _watch(processes, run):
                         view.show(progress)
@@ -224,35 +221,20 @@ def _check(room: str, track: str, rig: str, algorithm: str, start: int, own_soun
         raise QuietNavError(f'--algorithm {algorithm}: expected one of {", ".join(POLICIES)}')
 
 
-def _start_nodes(
-    processes: Processes,
-    place: dict,
-    *,
-    seed: int,
-    model: str,
-    factor: float | None,
-    sound: dict,
-    out: Path,
-) -> None:
+def _start_nodes(processes: Processes, asked: _DriveRequest, out: Path) -> None:
     """Start robot, detector and follower; the last two wait to be configured."""
     from quiet_nav.demo.pace import PaceSettings, patience
 
-    pace = PaceSettings()
+    pace, place, factor = PaceSettings(), asked.place, asked.factor
     timed = {'rig': place['rig'], 'use_sim_time': True, 'autostart': False}
     fastest = max(factor or pace.fastest, 1.0)
-    robot = {**place, 'seed': seed, 'time_factor': factor or pace.begin, **sound}
+    robot = {**place, 'seed': asked.seed, 'time_factor': factor or pace.begin, **asked.sound}
     processes.start('simulated_robot', robot)
-    hearing = {**timed, 'model': model}
-    if sound['own_sound'] != 'none':
-        hearing |= _calibrated(place, seed, sound['own_sound'], out)
+    hearing = {**timed, 'model': asked.model}
+    if asked.sound['own_sound'] != 'none':
+        hearing |= _calibrated(place, asked.seed, asked.sound['own_sound'], out)
     processes.start('near_wall', hearing)
-    processes.start(
-        'wall_follower',
-        {
-            **timed,
-            **patience(fastest),
-        },
-    )
+    processes.start('wall_follower', {**timed, **patience(fastest)})
 
 
 def _solve(console: Console, place: dict, seed: int) -> None:

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -70,48 +71,44 @@ def main(
     from quiet_nav.evaluation.predictors import load_predictor, PAIR_KINDS, read_metadata
     from quiet_nav.files.opening import open_regular
     from quiet_nav.files.writing import refuse_existing, write_json
-    from quiet_nav.quiet_campus.lists import refuse_no_folder
+    from quiet_nav.perception.readings import parse_context
+    from quiet_nav.quiet_campus.lists import known_split, refuse_no_folder
 
+    # What can be wrong at once is said before anything is read, or torch imported.
     refuse_existing([json] if json is not None else [], overwrite)
     refuse_existing(sorted(plots.glob('*.png')) if plots is not None else [], overwrite)
     kind = '' if model.suffix == '.ckpt' else read_metadata(model).kind
     if model.suffix == '.ckpt':
-        # Before torch is imported, which takes seconds.
         open_regular(model, f'checkpoint {model}').close()
+    if image_model is not None:
+        read_metadata(image_model)
     refuse_no_folder(data)
+    known_split(split)
+    contexts = [parse_context(text) for text in context] if context else None
+    draw = None
+    if distractors:
+        from quiet_nav.learning.augment import DistractorBank
+
+        draw = DistractorBank.of(distractors).draw
     if model.suffix == '.ckpt' or kind in PAIR_KINDS:
         _evaluate_task(
-            model=model,
-            kind=kind,
-            data=data,
-            split=split,
-            lists=lists,
-            distractors=distractors,
-            seed=seed,
-            json=json,
-            threads=threads,
-            overwrite=overwrite,
+            _TaskRequest(model, kind, data, split, lists, distractors, seed, threads),
+            json,
+            overwrite,
         )
         return
 
     from quiet_nav.evaluation.image_predictor import ImagePredictor, with_images
     from quiet_nav.evaluation.report import evaluate
     from quiet_nav.evaluation.tables import full
-    from quiet_nav.perception.readings import parse_context
     from quiet_nav.quiet_campus.lists import image_rows, load_splits
     from quiet_nav.quiet_campus.rows import with_distance
 
     predictor = load_predictor(model, threads, clips)
-    contexts = [parse_context(text) for text in context] if context else None
     sees = isinstance(predictor, ImagePredictor)
     needs = ('image',) if sees else ('audio', 'image') if image_model else ('audio',)
     listed = load_splits(data, lists=lists, needs=needs)[split]
     rows = [with_distance(row) for row in (image_rows(listed) if sees else listed)]
-    draw = None
-    if distractors:
-        from quiet_nav.learning.augment import DistractorBank
-
-        draw = DistractorBank.of(distractors).draw
     errors = Console(stderr=True)
     with errors.status('reading') as status:
         report = evaluate(
@@ -138,49 +135,63 @@ def main(
         _plot(plots, rows, report)
 
 
-def _evaluate_task(
-    model: Path,
-    kind: str,
-    data: Path,
-    split: str,
-    lists: Path | None,
-    distractors: str,
-    seed: int,
-    json: Path | None,
-    threads: int,
-    overwrite: bool,
-) -> None:
+@dataclass(frozen=True)
+class _TaskRequest:
+    """A network of a task, and what it is judged on."""
+
+    #: A checkpoint, or an ONNX file of a pair of places.
+    model: Path
+    #: Of the ONNX file; '' for a checkpoint.
+    kind: str
+    #: Folder in the Quiet Campus layout.
+    data: Path
+    #: train, val or test.
+    split: str
+    #: Folder of lists kept elsewhere: none can be.
+    lists: Path | None
+    #: Events over the ambience; '' for none.
+    distractors: str
+    #: Of bootstrap and distractors.
+    seed: int
+    #: Of onnxruntime.
+    threads: int
+
+
+def _evaluate_task(asked: _TaskRequest, json: Path | None, overwrite: bool) -> None:
     import functools
 
     from rich.console import Console
 
     from quiet_nav.errors import QuietNavError
+
+    if asked.lists is not None:
+        raise QuietNavError(
+            '--lists is for near-wall ONNX models; put the lists into data-split of the data'
+        )
+
     from quiet_nav.evaluation.report import SNRS_DB
     from quiet_nav.files.writing import write_json
     from quiet_nav.study.scores import score
     from quiet_nav.study.tables import report_table
     from quiet_nav.study.tasks import imported, run
 
-    if lists is not None:
-        raise QuietNavError(
-            '--lists is for near-wall ONNX models; put the lists into data-split of the data'
-        )
-    ask = functools.partial(run.predict, model)
-    if kind:
-        ask = functools.partial(imported.predict, model, kind, threads=threads)
-    levels: list[float | None] = [None, *(SNRS_DB if distractors else ())]
+    ask = functools.partial(run.predict, asked.model)
+    if asked.kind:
+        ask = functools.partial(imported.predict, asked.model, asked.kind, threads=asked.threads)
+    levels: list[float | None] = [None, *(SNRS_DB if asked.distractors else ())]
     console, found = Console(), []
     console.width = console.width if console.is_terminal else 160
+    of = f'{asked.data.name} {asked.split}'
     for snr in levels:
-        folder = None if snr is None else distractors
-        said = ask(data, split, seed, distractors=folder, snr_db=snr or 0.0)
-        report = score(said, seed)
+        folder = None if snr is None else asked.distractors
+        said = ask(asked.data, asked.split, asked.seed, distractors=folder, snr_db=snr or 0.0)
+        report = score(said, asked.seed)
         where = '' if snr is None else f', events {-snr:g} dB over the ambience'
-        title = f'{report.task} on {data.name} {split}{where}: {report.rows} rows'
+        title = f'{report.task} on {of}{where}: {report.rows} rows'
         console.print(report_table(report, f'{title} in {report.rooms} rooms'))
         found.append({'snr_db': snr, **report.to_json()})
     if json is not None:
-        content = {'model': model.name, 'data': f'{data.name} {split}', 'reports': found}
+        content = {'model': asked.model.name, 'data': of, 'reports': found}
         write_json(json, content, overwrite, indent=2)
 
 

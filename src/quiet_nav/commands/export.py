@@ -35,7 +35,7 @@ def main(
     rank: Annotated[
         int, typer.Option(min=0, help='Of the fully connected layers; 0: leave them whole.')
     ] = 64,
-    quantise: Annotated[str, typer.Option(help='none, dynamic or static (int8).')] = 'static',
+    quantize: Annotated[str, typer.Option(help='none, dynamic or static (int8).')] = 'static',
     dense: Annotated[
         bool, typer.Option(help='One pass over the whole window instead of clip by clip.')
     ] = True,
@@ -51,12 +51,18 @@ def main(
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.opening import open_regular
     from quiet_nav.files.writing import refuse_existing, refuse_own_input, whole_file
+    from quiet_nav.learning.detectors.vggish.options import QUANTIZATIONS
+    from quiet_nav.quiet_campus.lists import refuse_no_folder
 
+    # What can be wrong at once is said before torch is imported, which takes seconds.
     refuse_own_input(out, [checkpoint, *([mix] if mix is not None else [])])
     refuse_existing(out, overwrite)
     for path in filter(None, (checkpoint, mix)):
-        # Before torch is imported, which takes seconds.
         open_regular(path, f'checkpoint {path}').close()
+    if data is not None:
+        refuse_no_folder(data)
+    if quantize not in QUANTIZATIONS:
+        raise QuietNavError(f'--quantize {quantize}: expected one of {", ".join(QUANTIZATIONS)}')
 
     from quiet_nav.learning.checkpoints import load_checkpoint, mix_in
     from quiet_nav.learning.detectors.context.deploy import deploy_context
@@ -85,7 +91,7 @@ def main(
             compared = seen.compared
         elif isinstance(network, NearWallVggish):
             outcome = deploy(
-                network, recipe, part, Compression(rank, quantise), data,
+                network, recipe, part, Compression(rank, quantize), data,
                 dense=dense, calibrate=calibrate, limit_mb=max_mb,
             )  # fmt: skip
             said = f'{outcome.megabytes:.1f} MB, {describe(outcome.calibration)}'

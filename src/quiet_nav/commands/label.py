@@ -89,8 +89,8 @@ def main(
     from quiet_nav.recordings.bag_folder import bag_name
     from quiet_nav.recordings.bags import BagTopics
     from quiet_nav.recordings.depth import parse_depth_mean
-    from quiet_nav.recordings.labelled_set import Assigned, LabelledSet, read_assignment, tidy
-    from quiet_nav.recordings.labelling import LabelSettings
+    from quiet_nav.recordings.labeled_set import Assigned, LabeledSet, read_assignment, tidy
+    from quiet_nav.recordings.labeling import LabelSettings
     from quiet_nav.recordings.playback import wavs_beside
     from quiet_nav.sound.pcm import parse_format
 
@@ -111,7 +111,7 @@ def main(
         sides,
         parse_depth_mean(depth_mean),
     )
-    data = LabelledSet(out)
+    data = LabeledSet(out)
     new = data.claim(assigned)
     table = Table(title=str(data.root), title_justify='left')
     for column in ('bag', 'room', 'part', 'places', 'near', 'kept', 'left out'):

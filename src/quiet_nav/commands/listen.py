@@ -254,9 +254,12 @@ def _bars(decision: Decision, places: float) -> RenderableType:
     """Return a row an ear: side, bar, probability, distance, what it was heard with."""
     import math
 
+    import numpy as np
     from rich.bar import Bar
     from rich.table import Table
     from rich.text import Text
+
+    from quiet_nav.perception.display.display import colors
 
     table = Table.grid(padding=(0, 1))
     for reading in decision.readings:
@@ -266,13 +269,14 @@ def _bars(decision: Decision, places: float) -> RenderableType:
                           Text(reading.reason, 'yellow'))  # fmt: skip
             continue
         p = reading.probability
-        metres = reading.median_distance_m
-        distance = f'{metres:.2f} m' if math.isfinite(metres) else '> 1.5 m'
-        colour = 'dark_orange' if p > _NEAR else 'blue'
+        meters = reading.median_distance_m
+        distance = f'{meters:.2f} m' if math.isfinite(meters) else reading.bins.beyond
+        red, green, blue = (round(255.0 * float(part)) for part in colors(np.array(p)))
+        shade = f'rgb({red},{green},{blue})'
         table.add_row(
             side,
-            Bar(1.0, 0.0, p, width=_BAR_WIDTH, color=colour, bgcolor='grey23'),
-            Text(f'{p:4.2f}', colour),
+            Bar(1.0, 0.0, p, width=_BAR_WIDTH, color=shade, bgcolor='grey23'),
+            Text(f'{p:4.2f}', 'bold' if p > _NEAR else ''),
             distance if reading.distance_probabilities else '',
             Text(f'{reading.context.text.replace("_", " ")}, spread {reading.spread:.2f}', 'dim'),
         )

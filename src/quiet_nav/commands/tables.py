@@ -61,6 +61,9 @@ def main(
     """
     from rich.console import Console
 
+    from quiet_nav.files.opening import open_regular
+    from quiet_nav.files.writing import refuse_no_room
+    from quiet_nav.quiet_campus.lists import refuse_no_folder
     from quiet_nav.study.experiments import chosen, EXPERIMENTS
     from quiet_nav.study.files import write_study
     from quiet_nav.study.run import refuse_unserved, run_study, serving
@@ -70,9 +73,18 @@ def main(
         for one in EXPERIMENTS:
             print(f'{one.name:22} {one.source}: {one.title}')
         return
-    runner = TaskRunner.of(data, small, epochs, seed, sounds, imagenet, rooms)
-    errors = Console(stderr=True)
+    # What can be wrong at once is said before torch is imported, which takes seconds.
     asked = chosen(names or [])
+    for folder in filter(None, (data, rooms, sounds)):
+        refuse_no_folder(folder)
+    if imagenet is not None:
+        open_regular(imagenet, f'--imagenet {imagenet}').close()
+    refuse_no_room(out / 'summary.txt')
+    recipe = 'small' if small else 'paper'
+    runner = TaskRunner(
+        data, recipe, epochs=epochs, seed=seed, events=sounds, imagenet=imagenet, rooms=rooms
+    ).anywhere()
+    errors = Console(stderr=True)
     if all_:
         asked, left = served(EXPERIMENTS, runner)
         for line in left:

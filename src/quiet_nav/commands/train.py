@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from quiet_nav.learning.training import TrainingResult
 
 DETECTOR = 'near-wall'
+INPUTS = ('audio', 'image', 'both')
 
 
 def main(
@@ -99,21 +100,34 @@ def main(
     """
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.opening import open_regular
+    from quiet_nav.files.writing import refuse_no_room
+    from quiet_nav.learning.detectors.kinds import KINDS
+    from quiet_nav.learning.recipe import load_recipe, PRECISIONS, recipe_file, refuse_bad_recipe
     from quiet_nav.quiet_campus.lists import refuse_no_folder
     from quiet_nav.study.tasks import refuse_unknown
+    from quiet_nav.study.tasks.options import KIND, RANDOM
 
     # What can be wrong at once is said before torch is imported, which takes seconds.
     refuse_unknown(task)
     refuse_no_folder(data)
-    if init is not None:
-        open_regular(init, f'--init {init}').close()
-
-    from quiet_nav.learning.checkpoints import of_study
-    from quiet_nav.learning.recipe import load_recipe, PRECISIONS, recipe_file
-    from quiet_nav.learning.training import Devices, train
-
+    refuse_no_room(out / 'last.ckpt')
+    if input not in ('', *INPUTS):
+        raise QuietNavError(f'--input {input}: expected one of {", ".join(INPUTS)}')
     if precision and precision not in PRECISIONS:
         raise QuietNavError(f'--precision {precision}: expected one of {", ".join(PRECISIONS)}')
+    if recipe:
+        refuse_bad_recipe(recipe, (*KINDS, KIND))
+    if init is not None and trunk:
+        raise QuietNavError('--init and --trunk: one of them')
+    if init is not None:
+        open_regular(init, f'--init {init}').close()
+    if trunk and trunk != RANDOM:
+        open_regular(Path(trunk), f'--trunk {trunk}').close()
+    number = _devices(devices)
+
+    from quiet_nav.learning.checkpoints import of_study
+    from quiet_nav.learning.training import Devices, train
+
     changes = {'probe': probe} if probe else {}
     changes |= {'fraction': fraction} if fraction < 1.0 else {}
     study = task != DETECTOR or bool(changes or variant or trunk or input == 'both')
@@ -121,7 +135,6 @@ def main(
         study = load_recipe(recipe_file(recipe)).network.kind == 'task'
     elif not study and init is not None:
         study = of_study(init)
-    number = devices if devices == 'auto' or ',' in devices else int(devices)
     how = {'devices': Devices(accelerator, number, num_nodes), 'progress': progress}
 
     def settled(chosen: Recipe) -> Recipe:
@@ -138,10 +151,8 @@ def main(
 
     from quiet_nav.study.tasks import get_task
     from quiet_nav.study.tasks.options import with_options
-    from quiet_nav.study.tasks.run import like_trunk, RANDOM, recipe_for, train_task
+    from quiet_nav.study.tasks.run import like_trunk, recipe_for, train_task
 
-    if init is not None and trunk:
-        raise QuietNavError('--init and --trunk: one of them')
     found = get_task(task, variant, input)
     chosen = with_options(recipe_for(found, recipe or 'paper', probe), **changes)
     if not recipe and init is not None:
@@ -149,6 +160,18 @@ def main(
     if trunk and trunk != RANDOM:
         chosen = like_trunk(chosen, trunk)
     _say(train_task(found, settled(chosen), data, out, init=init, trunk=trunk or None, **how))
+
+
+def _devices(text: str) -> str | int:
+    """Return devices as Lightning takes them."""
+    from quiet_nav.errors import QuietNavError
+
+    if text == 'auto':
+        return text
+    parts = text.split(',')
+    if not all(part.strip().isdecimal() for part in parts if part) or not any(parts):
+        raise QuietNavError(f'--devices {text}: expected auto, a number or a list as 0,2')
+    return int(text) if len(parts) == 1 else text
 
 
 def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
@@ -159,8 +182,6 @@ def _detector_recipe(input: str, recipe: str, init: Path | None) -> Recipe:
     from quiet_nav.learning.recipe import load_recipe, recipe_file
 
     usual = {'': 'paper', 'audio': 'paper', 'image': 'paper_image'}
-    if input not in usual:
-        raise QuietNavError(f'input {input!r} is none of audio, image, both')
     chosen = load_recipe(recipe_file(recipe or ('fine_tune' if init else usual[input])))
     if init and not recipe:
         start = starting_point(init)

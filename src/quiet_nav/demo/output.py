@@ -28,7 +28,7 @@ from quiet_nav.errors import QuietNavError
 
 #: Says that a demo writes here, since when, and until when.
 MARK = '.quiet_nav_demo'
-_RESULTS = ('run.json', 'demo.png', 'fingerprint.json', 'fingerprint.learnt.json')
+_RESULTS = ('run.json', 'demo.png', 'fingerprint.json', 'fingerprint.learned.json')
 _FOLDERS = ('bag', 'log')
 _BAG_FILES = ('bag.mcap', 'metadata.yaml')
 #: Files get a coarser time than clocks.

@@ -27,12 +27,17 @@ COMMAND_LAG_S = 0.12
 
 @dataclass(frozen=True)
 class PaceSettings:
-    """Limits of the time factor, and how it changes."""
+    """Limits of the time factor (simulated over real time), and how it changes."""
 
+    #: What the demo begins with: most laptops keep up with it.
     begin: float = 1.5
+    #: Never slower than this: the demo would seem to stand.
     slowest: float = 0.1
+    #: Never faster than this: nobody could follow the robot.
     fastest: float = 4.0
+    #: Factor of a raise, small so that nodes that keep up are not overrun at once.
     up: float = 1.15
+    #: Factor where nodes lag, large so that they catch up.
     down: float = 0.7
 
 
@@ -43,10 +48,20 @@ class Pace:
         self._settings = settings or PaceSettings()
         self.factor = self._settings.begin
         self._worst = 0.0
+        self._ends_ns: dict[int, int] = {}
 
-    def reading(self, lag_s: float) -> None:
-        """Take how late a reading came, in simulated seconds."""
-        self._worst = max(self._worst, lag_s / READING_LAG_S)
+    def reading(self, now_ns: int, end_ns: int, side: int) -> bool:
+        """
+        Take that a reading of a side's window that ended at ``end_ns`` came at ``now_ns``.
+
+        A window that comes again with more context says nothing of the pace: then False. Times in
+        simulated nanoseconds.
+        """
+        if end_ns <= self._ends_ns.get(side, end_ns - 1):
+            return False
+        self._ends_ns[side] = end_ns
+        self._worst = max(self._worst, (now_ns - end_ns) * 1e-9 / READING_LAG_S)
+        return True
 
     def command(self, lag_s: float) -> None:
         """Take how late a velocity command came, in simulated seconds."""
@@ -79,5 +94,7 @@ def patience(fastest: float) -> dict[str, float]:
         'motion_delay_s': min(0.2 * fastest, 2.0),
         'motion_margin_m': min(0.04 * fastest, 1.0),
         'motion_margin_rad': min(0.3 * fastest, 3.0),
+        'budget_m': min(0.1 + 0.04 * fastest, 1.0),
+        'budget_rad': min(0.5 + 0.3 * fastest, 3.0),
         'reading_ahead_s': min(0.5 * fastest, 10.0),
     }

@@ -32,7 +32,7 @@ from quiet_nav.evaluation.predictors import Change, Predictions
 from quiet_nav.files.sounds import read_sound
 from quiet_nav.geometry import Side
 from quiet_nav.perception.detector import DetectorSession, HeardWindow, NearWallDetector
-from quiet_nav.perception.readings import Context, MODEL_GAVE, NearWallReading, Question
+from quiet_nav.perception.readings import Context, NearWallReading, Question
 from quiet_nav.perception.reference import RoomReference
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import read_audio
@@ -130,7 +130,7 @@ class ContextPredictor:
             turn = self.turn if context & Context.OTHER_EARS else Turn.NONE
             for i, reading in zip(indices, self._read(session, asked, turn, change), strict=True):
                 if reading is not None:
-                    if reading.reason.startswith(MODEL_GAVE):
+                    if reading.model_fault:
                         raise QuietNavError(f'model {self.detector.model.path}: {reading.reason}')
                     # A window that may not be used says nothing: as good as the share of positives.
                     near[i] = reading.probability if reading.valid else 0.5

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,13 @@ import numpy as np
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import whole_file
+from quiet_nav.perception.display.display import PROBABILITY_MAP
 
 if TYPE_CHECKING:
     from quiet_nav.perception.maps.probability_grid import GridMap
 
 #: Colors that people with any color vision can tell apart (Okabe and Ito).
-COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
+COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000')
 #: Forms of pictures, by the ending of the file.
 PICTURES = ('.png', '.svg', '.pdf', '.jpg')
 STYLE = {
@@ -72,7 +74,7 @@ def figure(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({'axes.prop_cycle': matplotlib.cycler(color=COLOURS), **STYLE}):
+    with matplotlib.rc_context({'axes.prop_cycle': matplotlib.cycler(color=COLORS), **STYLE}):
         drawn = Figure(figsize=(width, height), layout='constrained')
         FigureCanvasAgg(drawn)
         yield drawn, drawn.subplots(**grid)
@@ -143,7 +145,7 @@ def near_wall_map(
     width, height = max(scale * (right - left), 3.0), max(scale * (top - bottom), 3.0)
     with figure(path, width + 1.6, height + 0.8, overwrite) as (drawn, axes):
         cells = axes.imshow(
-            grid.probability, origin='lower', extent=grid.extent, cmap='viridis',
+            grid.probability, origin='lower', extent=grid.extent, cmap=PROBABILITY_MAP,
             vmin=0.0, vmax=1.0, interpolation='nearest', zorder=2,
         )  # fmt: skip
         drawn.colorbar(cells, ax=axes, label='near-wall probability, mean', shrink=0.8)
@@ -161,12 +163,23 @@ def near_wall_map(
                               color='#000000' if value > 0.6 else '#ffffff')  # fmt: skip
 
 
+@dataclass(frozen=True)
+class WallSpectra:
+    """What is heard at distances from a wall, measured and expected."""
+
+    #: Shape (frequencies,).
+    frequencies_hz: np.ndarray
+    #: Shape (distances,).
+    distances_m: np.ndarray
+    #: Levels over the mean of the room, (distances, frequencies).
+    measured_db: np.ndarray
+    #: The same by a closed form.
+    expected_db: np.ndarray
+
+
 def wall_spectra(
     path: str | Path,
-    frequencies_hz: np.ndarray,
-    distances_m: np.ndarray,
-    measured_db: np.ndarray,
-    expected_db: np.ndarray,
+    spectra: WallSpectra,
     title: str,
     expected_title: str,
     rows_m: Sequence[float] = (0.1, 0.3, 0.5, 1.2),
@@ -174,9 +187,10 @@ def wall_spectra(
     """
     Draw spectra against the distance to a wall, measured beside expected, and some as lines.
 
-    measured_db, expected_db: levels over the mean of the room, (distances, frequencies). rows_m:
-    distances that are drawn as lines.
+    rows_m: distances that are drawn as lines.
     """
+    frequencies_hz, distances_m = spectra.frequencies_hz, spectra.distances_m
+    measured_db, expected_db = spectra.measured_db, spectra.expected_db
     with figure(path, 14.0, 4.4, ncols=3) as (drawn, axes):
         for axis, levels, text in (
             (axes[0], measured_db, title),
@@ -192,9 +206,9 @@ def wall_spectra(
             axis.set_title(text, fontsize=11)
         bar = drawn.colorbar(image, ax=list(axes[:2]), label='level over the mean of the room, dB')
         bar.set_ticks(range(-3, 4))
-        for metres in rows_m:
-            row = np.argmin(np.abs(distances_m - metres))
-            (line,) = axes[2].semilogx(frequencies_hz, measured_db[row], label=f'{metres} m')
+        for meters in rows_m:
+            row = np.argmin(np.abs(distances_m - meters))
+            (line,) = axes[2].semilogx(frequencies_hz, measured_db[row], label=f'{meters} m')
             axes[2].semilogx(frequencies_hz, expected_db[row], ':', color=line.get_color())
         axes[2].set(xlabel='frequency, Hz', ylabel='level over the mean of the room, dB')
         axes[2].set_title('Rooms (lines) and closed form (dots)', fontsize=11)

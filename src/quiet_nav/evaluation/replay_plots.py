@@ -55,8 +55,8 @@ def over_time(path: str | Path, found: Replayed) -> dict[str, int]:
             counts[name] = int(np.isfinite(said).sum())
         if len(found.depth.times_ns):
             seconds = (found.depth.times_ns - begin) / 1e9
-            metres = np.minimum(found.depth.distances_m, TOP_M)
-            axes[1].plot(seconds, metres, color='#000000', lw=1.2, ls='--', label='depth camera')
+            meters = np.minimum(found.depth.distances_m, TOP_M)
+            axes[1].plot(seconds, meters, color='#000000', lw=1.2, ls='--', label='depth camera')
             counts['depth'] = len(seconds)
         for start, end in _moving(found):
             for axis in axes:

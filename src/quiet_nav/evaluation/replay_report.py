@@ -36,7 +36,7 @@ from rich.text import Text
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.predictors import Predictions
 from quiet_nav.evaluation.report import by_distance, judge, Line, Report
-from quiet_nav.evaluation.tables import metres, percent
+from quiet_nav.evaluation.tables import meters, percent
 from quiet_nav.geometry import Side
 from quiet_nav.perception.distance_bins import DistanceBins
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
@@ -206,7 +206,7 @@ def _table(title: str, lines: Sequence[Line], caption: str | None = None) -> Tab
             _plain(percent(line.ap)),
             _plain(percent(line.accuracy)),
             _plain(percent(line.calibration_error)),
-            _plain(metres(line.median_distance_error_m)),
+            _plain(meters(line.median_distance_error_m)),
             _plain(percent(line.mean_probability)),
         )
     return drawn

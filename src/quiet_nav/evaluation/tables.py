@@ -45,7 +45,7 @@ def percent(estimate: Estimate | None) -> str:
     return f'{estimate.value * 100:.1f} [{estimate.low * 100:.1f}, {estimate.high * 100:.1f}]'
 
 
-def metres(estimate: Estimate | None) -> str:
+def meters(estimate: Estimate | None) -> str:
     """Return '0.12 [0.10, 0.15]', or a dash."""
     if estimate is None:
         return '–'
@@ -113,6 +113,6 @@ def _figures(line: Line) -> tuple[str, ...]:
         percent(line.ap),
         percent(line.accuracy),
         percent(line.calibration_error),
-        metres(line.median_distance_error_m),
+        meters(line.median_distance_error_m),
         percent(line.nearer_side),
     )

@@ -38,15 +38,26 @@ _LEAST = 2**20
 
 def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> None:
     """
-    Raise QuietNavError where one of the files is there already; before the work, not after.
+    Raise QuietNavError where a file is there already or cannot be; before the work, not after.
 
     overwrite: the user said that they may be replaced.
     """
-    if overwrite:
-        return
     for path in [paths] if isinstance(paths, Path) else paths:
-        if os.path.exists(path) and not _is_stream(path):
+        refuse_no_room(path)
+        if not overwrite and os.path.exists(path) and not _is_stream(path):
             raise QuietNavError(_is_there(path))
+
+
+def refuse_no_room(path: Path) -> None:
+    """Raise QuietNavError where no file or folder can be made at a path, for what is above it."""
+    above = next((folder for folder in path.absolute().parents if os.path.lexists(folder)), None)
+    fault = None
+    if above is not None and not above.is_dir():
+        fault = errno.ENOTDIR
+    elif above is not None and not os.path.lexists(path) and not os.access(above, os.W_OK):
+        fault = errno.EACCES
+    if fault is not None:
+        raise QuietNavError(f'{path}: cannot be written ({os.strerror(fault)})')
 
 
 def refuse_own_input(out: Path, sources: Iterable[Path]) -> None:

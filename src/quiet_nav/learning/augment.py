@@ -172,18 +172,18 @@ class Augment:
             audio = mix_at_snr(audio, event, rng.uniform(*r.distractor_snr_db))
         return audio
 
-    def level(self, rng: np.random.Generator, bands: int, equaliser_db: float = 0.0) -> np.ndarray:
+    def level(self, rng: np.random.Generator, bands: int, equalizer_db: float = 0.0) -> np.ndarray:
         """
         Return what a gain and a random equalizer add to a log-mel, nepers: float32, (bands,).
 
-        equaliser_db: spread of the equalizer, which is straight between a few bands; sources
+        equalizer_db: spread of the equalizer, which is straight between a few bands; sources
         differ by one, so that what is learned with it asks less what the sources sound like.
         """
         r = self.recipe
         factor = rng.uniform(*r.amplitude) * 10.0 ** (rng.uniform(*r.gain_db) / 20.0)
         added = np.full(bands, 2.0 * np.log(factor), np.float32)
-        if equaliser_db > 0.0:
-            knots = rng.normal(0.0, equaliser_db * _NEPERS_PER_DB, _KNOTS)
+        if equalizer_db > 0.0:
+            knots = rng.normal(0.0, equalizer_db * _NEPERS_PER_DB, _KNOTS)
             places = np.linspace(0.0, _KNOTS - 1.0, bands)
             added += np.interp(places, np.arange(_KNOTS), knots).astype(np.float32)
         return added

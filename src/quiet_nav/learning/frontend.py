@@ -35,7 +35,7 @@ from quiet_nav.sound.logmel import (
 ALIGNMENTS = {
     'none': (0, 0),
     'mirrored': ((FRAME_SAMPLES - HOP_SAMPLES) // 2, 0),
-    'centred': (FRAME_SAMPLES // 2, 1),
+    'centered': (FRAME_SAMPLES // 2, 1),
 }
 
 
@@ -47,7 +47,7 @@ class LogMel(nn.Module):
     and the mel filters are a matrix product, so the layer exports to ONNX without an FFT operator.
 
     alignment: 'mirrored' is ``log_mel(pad=True)``, ``n // 160`` frames (96 a clip, 300 a window of
-    3 s); 'none' is ``log_mel(pad=False)`` (298 a window); 'centred' puts frame ``t`` on sample
+    3 s); 'none' is ``log_mel(pad=False)`` (298 a window); 'centered' puts frame ``t`` on sample
     ``160 t``, mirrors the ends and drops the last frame, as the paper's authors do (96 a clip).
     filterbank: mel weights, shape (64, 257), HTK without area normalization by default.
     window: shape (400,), periodic Hann by default.

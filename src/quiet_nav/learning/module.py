@@ -83,10 +83,10 @@ class NearWallModule(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict[str, object]:
-        return optimisers(self.network, self.recipe.optim, self.trainer)
+        return optimizers(self.network, self.recipe.optim, self.trainer)
 
 
-def optimisers(
+def optimizers(
     network: nn.Module, optim: OptimRecipe, trainer: lightning.Trainer
 ) -> dict[str, object]:
     """

@@ -98,7 +98,7 @@ def save(model: onnx.ModelProto, out: str | Path, metadata: ModelMetadata) -> No
         onnx.save(model, str(part))
 
 
-def factorise(linear: nn.Linear, rank: int) -> nn.Sequential:
+def factorize(linear: nn.Linear, rank: int) -> nn.Sequential:
     """Return two layers in place of one: its best approximation of a rank (truncated SVD)."""
     if not 1 <= rank <= min(linear.weight.shape):
         raise QuietNavError(
@@ -132,19 +132,19 @@ def truncated_svd(weight: torch.Tensor, rank: int) -> tuple[torch.Tensor, ...]:
     return u[:, :rank], s[:rank], v[:, :rank].T
 
 
-def factorise_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
+def factorize_layers(sequence: nn.Sequential, rank: int) -> nn.Sequential:
     """Return a stack with every Linear factorized for which that saves weights."""
     layers: list[nn.Module] = []
     for layer in sequence:
         if isinstance(layer, nn.Linear):
             rows, columns = layer.weight.shape
             if rank * (rows + columns) < rows * columns:
-                layer = factorise(layer, rank)
+                layer = factorize(layer, rank)
         layers.append(layer)
     return nn.Sequential(*layers)
 
 
-def quantise_dynamic(path: str | Path, out: str | Path) -> None:
+def quantize_dynamic(path: str | Path, out: str | Path) -> None:
     """Write a copy with int8 weights in every matrix product (activations stay float)."""
     from onnxruntime.quantization import quantize_dynamic, QuantType
 
@@ -158,7 +158,7 @@ def quantise_dynamic(path: str | Path, out: str | Path) -> None:
         )
 
 
-def quantise_static(
+def quantize_static(
     path: str | Path,
     out: str | Path,
     samples: Sequence[Mapping[str, np.ndarray]],
@@ -222,7 +222,7 @@ def refuse_large(path: str | Path, limit_mb: float = MAX_MEGABYTES) -> float:
     size = Path(path).stat().st_size / 1e6
     if size > limit_mb:
         raise QuietNavError(
-            f'{path}: {size:.1f} MB, more than {limit_mb:g} MB; lower --rank or quantise'
+            f'{path}: {size:.1f} MB, more than {limit_mb:g} MB; lower --rank or quantize'
         )
     return size
 

@@ -34,6 +34,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.writing import write_json
 from quiet_nav.learning.checkpoints import read_tensors, start_from, task_of
 from quiet_nav.learning.detectors.kinds import kind_of
@@ -55,8 +56,11 @@ RESULT = 'result.json'
 class Devices:
     """On what a training runs, as Lightning takes it."""
 
+    #: Kind of processor: auto, cpu, gpu ...
     accelerator: str = 'auto'
+    #: How many, or which; auto for all.
     devices: str | int = 'auto'
+    #: Machines that train together.
     num_nodes: int = 1
 
 
@@ -221,7 +225,7 @@ def resume_from(out: Path, recipe: Recipe) -> Path | None:
     last = out / LAST
     if not last.is_file():
         return None
-    kept = read_tensors(last).get('hyper_parameters', {}).get('recipe')
+    kept = as_now(read_tensors(last).get('hyper_parameters', {}).get('recipe'))
     if kept != recipe_to_dict(recipe):
         changed = sorted(_differences(kept or {}, recipe_to_dict(recipe)))
         raise QuietNavError(

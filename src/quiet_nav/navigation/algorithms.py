@@ -69,8 +69,11 @@ class Algorithm2Settings(AlgorithmSettings):
     P of images is sharp, and p near 1: the way from p to 1 has to turn the robot, too.
     """
 
+    #: p: the wall counts as kept from this P on.
     threshold: float = 0.97
+    #: Turn for a P that differs from p by 1.
     gain_rad: float = 12.0
+    #: Cap of a turn.
     max_turn_rad: float = math.radians(20.0)
     #: Beyond the paper, and off by default (1): where the front was seen (or heard) as well, a
     #: wall there of at least this P is turned away from. 0.1 serves the image detector: a wall

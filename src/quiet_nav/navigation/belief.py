@@ -265,9 +265,9 @@ class WallBelief:
         if likelihood is None:
             return
         distance = self.particles.distances(side.yaw_rad, ear_offset_m)
-        centres_m = reading.bins.centres_m
-        distance = np.minimum(distance, centres_m[-1])
-        likelihood = np.interp(distance, centres_m, likelihood)
+        centers_m = reading.bins.centers_m
+        distance = np.minimum(distance, centers_m[-1])
+        likelihood = np.interp(distance, centers_m, likelihood)
         if self.settings.slanted > 0.0:
             square = self.particles.squareness(side.yaw_rad, ear_offset_m)
             flat = np.clip((SQUARE_COS - square) / SLANTED_COS_LESS, 0.0, 1.0)

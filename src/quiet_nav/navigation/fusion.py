@@ -68,7 +68,7 @@ def _ratio(reading: NearWallReading, bins: DistanceBins) -> np.ndarray:
     """Return how much likelier than expected a reading makes each of ``bins``, (count,)."""
     own = reading.bins
     ratio = (np.asarray(reading.distance_probabilities, float) + _LEAST_SHARE) / own.prior_array
-    return ratio if own == bins else ratio[own.bin_of(bins.centres_m)]
+    return ratio if own == bins else ratio[own.bin_of(bins.centers_m)]
 
 
 def _logit(probability: float) -> float:

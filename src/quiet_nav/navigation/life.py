@@ -33,15 +33,16 @@ _BURST_S = 0.02
 @dataclass(frozen=True)
 class LifeSettings:
     """
-    When a detector counts as dead, in seconds.
+    When a detector counts as dead.
 
-    beat_timeout_s: its heartbeat is silent so long (one that hangs or is killed sends none).
-    least_timeout_s, periods: without a heartbeat its readings are silent for so many of their own
-    periods, and at least so long. Raises QuietNavError where a value is not positive.
+    Raises QuietNavError where a value is not positive.
     """
 
+    #: Its heartbeat is silent so long: one that hangs or is killed sends none.
     beat_timeout_s: float = 0.2
+    #: Without a heartbeat: its readings are silent for at least so long ...
     least_timeout_s: float = 0.45
+    #: ... and for so many of their own periods, as rates differ between machines.
     periods: float = 2.2
 
     def __post_init__(self) -> None:

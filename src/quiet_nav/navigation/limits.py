@@ -44,18 +44,24 @@ class SafetyLimits:
     """
     What the robot may never exceed, and what counts as standing still or as a jump.
 
-    Velocities in m/s and rad/s, accelerations in m/s^2 and rad/s^2. jump_margin_m and
-    jump_margin_rad: how much farther than the fastest motion odometry may go between two messages.
     Raises QuietNavError where a value is not positive.
     """
 
+    #: Fastest drive: slow enough to stop before what a bumper finds.
     max_linear_mps: float = 0.15
+    #: Fastest turn.
     max_angular_rps: float = 0.8
+    #: Most change of speed a second.
     max_linear_accel_mps2: float = 0.4
+    #: Most change of the rate of a turn a second.
     max_angular_accel_rps2: float = 2.0
+    #: The robot stands below this: odometry at rest has noise.
     rest_linear_mps: float = 0.01
+    #: ... and below this.
     rest_angular_rps: float = 0.03
+    #: Odometry may go farther between two messages than the fastest motion by this ...
     jump_margin_m: float = 0.1
+    #: ... and by this, as stamps jitter.
     jump_margin_rad: float = 0.35
 
     def __post_init__(self) -> None:

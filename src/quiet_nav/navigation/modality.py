@@ -48,13 +48,13 @@ class ModalitySettings:
     """
     When a sensor is given up and taken again.
 
-    patience_s: a robot that stands and looks waits so long for a valid reading (for sound a
-    window longer). regain_s: what failed must have given valid readings for so long, without a
-    pause and without one that is not valid, before a step begins with it again.
     Raises QuietNavError where a value is not positive.
     """
 
+    #: A robot that stands and looks waits so long for a valid reading (for sound a window longer).
     patience_s: float = 1.5
+    #: What failed must have given valid readings for so long, without a pause and without one that
+    #: is not valid, before a step begins with it again.
     regain_s: float = 2.0
 
     def __post_init__(self) -> None:

@@ -38,15 +38,17 @@ class MotionSettings:
     """
     How far measured motion may stay behind what was commanded.
 
-    motion_delay_s: from a command to odometry that shows it. motion_margin_m, motion_margin_rad:
-    may always be missing; motion_share: may be missing of what was commanded. A robot that does
-    not move at 0.15 m/s is found after some 0.5 s; one that slips by a fifth never.
-    Raises QuietNavError where a value is negative or not finite.
+    A robot that does not move at 0.15 m/s is found after some 0.5 s; one that slips by a fifth
+    never. Raises QuietNavError where a value is negative or not finite.
     """
 
+    #: From a command to odometry that shows it.
     motion_delay_s: float = 0.2
+    #: Way that may always be missing, as bases start late.
     motion_margin_m: float = 0.03
+    #: Turn that may always be missing.
     motion_margin_rad: float = 0.3
+    #: May be missing of what was commanded: wheels slip.
     motion_share: float = 0.2
 
     def __post_init__(self) -> None:

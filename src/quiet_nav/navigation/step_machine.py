@@ -76,22 +76,30 @@ class StepTiming:
     """
     How long the phases last and may last, and how long one drive may be.
 
-    max_empty_listens: so many listens of which nothing can be decided end a run. silence_s: so
-    long a policy may wait that hears all is silent. budget_share, budget_m, budget_rad: so much
-    farther than its own length may be commanded for one drive (or turn).
     Raises QuietNavError where a value is not positive.
     """
 
+    #: The robot stands so long before it listens: bodies swing on.
     settle_s: float = 0.3
+    #: The robot must stand so long after it was told to.
     stop_timeout_s: float = 3.0
+    #: Of a listen: a window, and what a detector takes for it.
     listen_timeout_s: float = 8.0
+    #: Of a turn.
     turn_timeout_s: float = 15.0
+    #: Of a drive.
     drive_timeout_s: float = 15.0
+    #: Longest drive that a policy may ask for.
     max_step_m: float = 0.6
+    #: So many listens of which nothing can be decided end a run.
     max_empty_listens: int = 3
+    #: A policy that hears that all is silent may wait so long.
     silence_s: float = 90.0
+    #: A drive (or turn) may be commanded farther than its own length by this share ...
     budget_share: float = 0.25
+    #: ... and so many meters ...
     budget_m: float = 0.1
+    #: ... or radians more, as short ones are late by the same.
     budget_rad: float = 0.5
 
     def __post_init__(self) -> None:
@@ -114,10 +122,13 @@ class StepTiming:
 
 @dataclass(frozen=True)
 class GoalLimits:
-    """When a run is done: way in meters, steps, seconds; inf for no limit."""
+    """When a run is done; inf for no limit."""
 
+    #: Way driven.
     max_distance_m: float = math.inf
+    #: Steps begun.
     max_steps: float = math.inf
+    #: Time since the run began.
     max_duration_s: float = math.inf
 
 

@@ -85,8 +85,9 @@ class TrackerSettings:
     #: Quantile of distance and heading that is the unlucky one.
     unlucky_share: float = 0.15
     #: Look ahead when the way of a step is blocked with this probability and the front was not
-    #: heard; and of this much more way.
+    #: heard ...
     look_share: float = 0.04
+    #: ... of the step and this much more way.
     look_ahead_m: float = 0.2
     #: Where an ear in front heard, turn for a second look from this probability of a wall on ...
     second_look_share: float = 0.15
@@ -94,8 +95,9 @@ class TrackerSettings:
     sure_share: float = 0.97
     #: Look ahead at the latest after so far without having heard the front.
     look_every_m: float = 0.8
-    #: The first side is chosen when it is as likely as this, another one when that is.
+    #: The first side is chosen when it is as likely as this ...
     side_share: float = 0.8
+    #: ... and another one later when it is as likely as this.
     other_side_share: float = 0.95
     #: Where readings say less than this (nats) on the average the robot waits: it drives by sound,
     #: and what there was to be heard has stopped.

@@ -108,7 +108,7 @@ class DemoRun(Node):
         self.run.moved(stamp_to_ns(message.header.stamp), pose_from_msg(message.pose.pose))
 
     def _on_near_wall(self, message: NearWall) -> None:
-        self.pace.reading((self.run.time_ns - stamp_to_ns(message.header.stamp)) * 1e-9)
+        self.pace.reading(self.run.time_ns, stamp_to_ns(message.header.stamp), message.side)
 
     def _on_cmd_vel(self, message: TwistStamped) -> None:
         asked = message.twist

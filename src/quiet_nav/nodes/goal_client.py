@@ -52,16 +52,16 @@ C = TypeVar('C', bound='Client')
 
 
 class Client:
-    """Spins ``node`` while it waits, and ends every wait with Interrupted once ``signalled``."""
+    """Spins ``node`` while it waits, and ends every wait with Interrupted once ``signaled``."""
 
     def __init__(
         self,
         node: Node,
-        signalled: threading.Event | None = None,
+        signaled: threading.Event | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.node = node
-        self._signalled = signalled or threading.Event()
+        self._signaled = signaled or threading.Event()
         self._executor = executor or SingleThreadedExecutor()
         self._executor.add_node(node)
 
@@ -72,7 +72,7 @@ class Client:
         """Spin until the condition holds; return whether it did in time."""
         end = time.monotonic() + timeout_s
         while not condition():
-            if self._signalled.is_set():
+            if self._signaled.is_set():
                 raise Interrupted
             if time.monotonic() > end:
                 return False
@@ -92,10 +92,10 @@ class GoalClient(Client):
     def __init__(
         self,
         node: Node,
-        signalled: threading.Event | None = None,
+        signaled: threading.Event | None = None,
         executor: Executor | None = None,
     ) -> None:
-        super().__init__(node, signalled, executor)
+        super().__init__(node, signaled, executor)
         self._action = ActionClient(node, FollowWall, 'follow_wall')
         self._handle: Any = None
 
@@ -202,13 +202,13 @@ def run_client(
     except Exception as error:
         print(f'quiet_nav: {why_not_begun(error)}', file=sys.stderr, flush=True)
         return 2
-    signalled = threading.Event()
+    signaled = threading.Event()
     old = {
-        number: signal.signal(number, lambda *_: signalled.set())
+        number: signal.signal(number, lambda *_: signaled.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        client = kind(make_node(), signalled)
+        client = kind(make_node(), signaled)
         try:
             return work(client)
         finally:

@@ -126,7 +126,7 @@ class Microphone(PlainNode):
         self._lock = threading.Lock()
         self._meter = LevelMeter(self._format.channels)
         self._reported_ns = self._steady.now().nanoseconds
-        self._fault, self._ended = 'starting', False
+        self._fault, self._waits, self._ended = 'starting', True, False
         self._overflows = self._overflows_reported = 0
         self._diagnostics = Diagnostics(self, 'audio', self._status, hardware_id='microphone')
         self._info_timer = self.create_timer(INFO_PERIOD_S, self._publish_info, clock=self._steady)
@@ -148,11 +148,11 @@ class Microphone(PlainNode):
                 self._record()
         except Exception as error:
             # A thread that dies unseen would look like a quiet microphone: the node ends with it.
-            self._fault = one_line(error)
+            self._fault, self._waits = one_line(error), False
             raise_in_executor(self, error)
 
     def _play(self, file: PcmFile) -> None:
-        self._fault = 'waiting for a subscriber of audio_stamped'
+        self._fault, self._waits = 'waiting for a subscriber of audio_stamped', True
         try:
             for chunk in self._file_chunks(file):
                 self._publish(chunk)
@@ -219,7 +219,7 @@ class Microphone(PlainNode):
     def _fail(self, text: str) -> None:
         if text != self._fault:
             self.log.error(text, cause=text)
-        self._fault = text
+        self._fault, self._waits = text, False
 
     def _publish(self, chunk: CapturedChunk) -> None:
         if self._fault:
@@ -280,8 +280,7 @@ class Microphone(PlainNode):
         if self._ended:
             return Status(Level.OK, 'end of the file', values)
         if self._fault:
-            waiting = self._fault.startswith(('starting', 'waiting'))
-            return Status(Level.WARN if waiting else Level.ERROR, self._fault, values)
+            return Status(Level.WARN if self._waits else Level.ERROR, self._fault, values)
         warnings = []
         if lost:
             warnings.append(f'{lost} overflows: samples were lost')

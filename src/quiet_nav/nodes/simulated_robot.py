@@ -204,7 +204,7 @@ class SimulatedRobot(PlainNode):
             rig,
             self._start,
             p.seed,
-            RobotSettings.perfect() if p.perfect else RobotSettings(),
+            settings=RobotSettings.perfect() if p.perfect else RobotSettings(),
             hearing=self._solved(scene, rig) if p.waves else None,
         )
         # Stamps begin at the system's time: at factor 1 they suit nodes without use_sim_time too.

@@ -41,7 +41,7 @@ def edges_bins() -> np.ndarray:
     return FIRST_BIN + np.concatenate([[0], np.cumsum(widths)])
 
 
-def centres_hz() -> np.ndarray:
+def centers_hz() -> np.ndarray:
     """Return the middle frequency of every band in Hz, shape (272,)."""
     edges = edges_bins()
     return (SAMPLE_RATE / FRAME_SAMPLES) * (edges[:-1] + edges[1:] - 1) / 2.0

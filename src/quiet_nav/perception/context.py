@@ -43,7 +43,7 @@ SLOTS = ('opposite', 'counterclockwise', 'clockwise')
 _SLOT_BEARINGS = (math.pi, math.pi / 2.0, -math.pi / 2.0)
 
 
-def band_centres_hz() -> np.ndarray:
+def band_centers_hz() -> np.ndarray:
     """Return the middle frequency of every band in Hz, shape (160,)."""
     step = 16_000 / FRAME_SAMPLES
     fine = step * np.arange(1, FINE_BINS + 1)

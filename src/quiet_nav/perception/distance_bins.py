@@ -72,8 +72,13 @@ class DistanceBins:
         """How many bins there are, the one of everything farther included."""
         return len(self.edges_m) + 1
 
+    @property
+    def beyond(self) -> str:
+        """Say a distance past the last edge, for people."""
+        return f'> {self.edges_m[-1]:g} m'
+
     @cached_property
-    def centres_m(self) -> np.ndarray:
+    def centers_m(self) -> np.ndarray:
         """Middle of each bin, shape (count,), in whole centimeters rounded down."""
         edges = (0.0, *self.edges_m)
         middles = [0.5 * (a + b) for a, b in itertools.pairwise(edges)]
@@ -84,7 +89,7 @@ class DistanceBins:
     @cached_property
     def is_near(self) -> np.ndarray:
         """Which bins are near walls, shape (count,)."""
-        return self.centres_m < NEAR_WALL_M
+        return self.centers_m < NEAR_WALL_M
 
     @cached_property
     def prior_array(self) -> np.ndarray:
@@ -145,8 +150,8 @@ class DistanceBins:
         part = (0.5 - (below[rows, bin_] - inside)) / np.maximum(inside, 1e-9)
         farther = bin_ >= len(self.edges_m)
         bin_ = np.minimum(bin_, len(self.edges_m) - 1)
-        metres = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
-        return np.where(farther, np.inf, metres)
+        meters = edges[bin_] + part * (edges[bin_ + 1] - edges[bin_])
+        return np.where(farther, np.inf, meters)
 
     def means_m(self, probabilities: np.ndarray, farther_m: float = 2.0) -> np.ndarray:
         """

@@ -56,7 +56,7 @@ class Fingerprint:
     Median log spectra of a robot's ears over places that readings call far.
 
     rig, robot: whose it is (``Rig.identity``, the profile's name). frequency_hz (F,): of the bands.
-    calibrated: made on purpose, in the open; otherwise learnt among walls and ambience.
+    calibrated: made on purpose, in the open; otherwise learned among walls and ambience.
     """
 
     def __init__(self, rig: str, robot: str, frequency_hz: np.ndarray) -> None:
@@ -71,11 +71,11 @@ class Fingerprint:
         return len(self._places.get(ear, ()))
 
     def age_s(self, now_ns: int) -> float:
-        """Return seconds since it last learnt."""
+        """Return seconds since it last learned."""
         return (now_ns - self.made_ns) / 1e9
 
     def get(self, ear: int) -> np.ndarray | None:
-        """Return an ear's log power (F,), None before three places were learnt."""
+        """Return an ear's log power (F,), None before three places were learned."""
         known = self._places.get(ear, [])
         return np.median(known, axis=0) if len(known) >= _LEAST_PLACES else None
 

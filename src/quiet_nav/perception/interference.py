@@ -40,13 +40,13 @@ _NOISE_NEPERS, _NOISE_BANDS = 0.05, 4.0
 #: A misfit larger than this many standard deviations says no more than that.
 _MOST_MISFIT = 3.0
 
-_Metres = Annotated[float, Field(ge=-10.0, le=10.0)]
+_Meters = Annotated[float, Field(ge=-10.0, le=10.0)]
 
 
 class _SourceFile(Schema):
     model_config = ConfigDict(**{**Schema.model_config, 'extra': 'ignore'})
 
-    position: tuple[_Metres, _Metres, _Metres]
+    position: tuple[_Meters, _Meters, _Meters]
     standing_db: float | tuple[float, float] | None = None
 
 

@@ -27,6 +27,7 @@ from pydantic import Field
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import parse_json
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.files.values import short
 from quiet_nav.perception.distance_bins import DistanceBins, STANDARD_BINS
@@ -40,36 +41,40 @@ _MAY_LACK = {'distance_prior'}
 
 _MOST_TEXT = 1_000_000
 _MOST_KEY = 80
-_Metres = Annotated[float, Field(gt=0, le=1000)]
+_Meters = Annotated[float, Field(gt=0, le=1000)]
 
 
 @file_format
 @dataclass(frozen=True)
 class ModelMetadata:
-    """
-    Everything that a user of the file must know.
+    """Everything that a user of the file must know."""
 
-    kind: which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
-    input_samples: length of the waveform input. contexts: names that the model can use beside
-    the window itself (reference, other_ears). distance_edges_m: upper edges of the distance bins,
-    empty where the model says no distances. distance_prior: share of each bin where the model was
-    calibrated, one more than edges; empty: that of the shipped detectors. calibration: what was
-    done to the probabilities. training: data, seed, recipe, rooms, in words. extra: what one kind
-    needs beside that.
-    """
-
+    #: Which inputs the network takes (``vggish`` clips or ``window`` dense, ``context`` ...).
     kind: str
+    #: Length of the waveform input.
     input_samples: Annotated[int, Field(ge=0, le=1_000_000)] = CLIP_SAMPLES
+    #: Of the waveform input, Hz.
     sample_rate: Annotated[int, Field(ge=0, le=1_000_000)] = SAMPLE_RATE
+    #: What the network takes: audio or vision.
     modality: str = 'audio'
+    #: Names that the model can use beside the window itself (reference, other_ears).
     contexts: tuple[str, ...] = ()
-    distance_edges_m: tuple[_Metres, ...] = STANDARD_BINS.edges_m
-    near_wall_m: _Metres = 0.5
+    #: Upper edges of the distance bins; empty where the model says no distances.
+    distance_edges_m: tuple[_Meters, ...] = STANDARD_BINS.edges_m
+    #: A wall within this counts as near.
+    near_wall_m: _Meters = 0.5
+    #: What was done to the probabilities.
     calibration: str = 'none'
+    #: Data, seed, recipe, rooms, in words.
     training: str = ''
+    #: Of the model.
     version: str = ''
-    licence: str = 'Apache-2.0'
+    #: SPDX identifier.
+    license: str = 'Apache-2.0'
+    #: What one kind needs beside that.
     extra: dict[str, Any] = field(default_factory=dict)
+    #: Share of each bin where the model was calibrated, one more than edges; empty: that of the
+    #: shipped detectors.
     distance_prior: tuple[float, ...] = ()
 
     @property
@@ -104,6 +109,7 @@ class ModelMetadata:
                 f'{where}: no metadata of quiet_nav format {FORMAT} in it (found {short(found)}); '
                 'export it with quiet_nav export or import-checkpoint'
             )
+        raw = as_now(raw)
         names = [item.name for item in dataclasses.fields(cls)]
         missing = sorted(set(names) - set(raw) - _MAY_LACK)
         if missing:

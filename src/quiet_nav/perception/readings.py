@@ -71,8 +71,6 @@ class Question(enum.IntEnum):
     NEAREST = 1
 
 
-#: How the reason of a reading begins that is not valid for what the model said.
-MODEL_GAVE = 'the model gave'
 #: Names of the questions, as users give them.
 QUESTIONS = tuple(question.name.lower() for question in Question)
 
@@ -108,6 +106,7 @@ class NearWallReading:
     side is asked in base_link as the robot stood during the window; only trials, which know every
     turn, ask in that of the step's beginning.
     probability: calibrated, 0 to 1, NaN where not valid. spread: standard deviation over clips.
+    model_fault: not valid for what the model said, not for what it was given.
     distance_probabilities: one per bin of ``bins``, summing to 1; empty where the detector gives
     none. Times are integer nanoseconds.
     Raises QuietNavError where there are more or fewer of them than bins.
@@ -126,6 +125,7 @@ class NearWallReading:
     reason: str = ''
     bins: DistanceBins = STANDARD_BINS
     hears_by: HearsBy = HearsBy.UNKNOWN
+    model_fault: bool = False
 
     def __post_init__(self) -> None:
         if self.distance_probabilities and len(self.distance_probabilities) != self.bins.count:
@@ -161,13 +161,13 @@ def finite(reading: NearWallReading) -> NearWallReading:
     """Return the reading, marked as not valid where the model's numbers are no probabilities."""
     fault = ''
     if math.isnan(reading.probability):
-        fault = f'{MODEL_GAVE} NaN'
+        fault = 'the model gave NaN'
     elif not 0.0 <= reading.probability <= 1.0:
-        fault = f'{MODEL_GAVE} {reading.probability:g} as a probability'
+        fault = f'the model gave {reading.probability:g} as a probability'
     elif not 0.0 <= reading.spread <= 1.0:
-        fault = f'{MODEL_GAVE} {reading.spread:g} as a spread'
+        fault = f'the model gave {reading.spread:g} as a spread'
     elif not is_distribution(reading.distance_probabilities):
-        fault = f'{MODEL_GAVE} no distribution of the distance'
+        fault = 'the model gave no distribution of the distance'
     if not fault:
         return reading
     return replace(
@@ -177,6 +177,7 @@ def finite(reading: NearWallReading) -> NearWallReading:
         distance_probabilities=(),
         valid=False,
         reason=fault,
+        model_fault=True,
     )
 
 

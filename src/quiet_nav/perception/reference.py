@@ -37,20 +37,19 @@ _DB_PER_NEPER = 10.0 / np.log(10.0)
 
 @dataclass(frozen=True)
 class ReferenceSettings:
-    """
-    How the reference is built.
+    """How the reference is built."""
 
-    half_life: after so many further places a place counts half. novelty: two windows are of
-    different places where their fine bands differ by more, RMS in nepers (the estimate's own noise
-    gives 0.3). max_transient: windows whose bursts exceed this are refused. max_jump_db: windows
-    that differ by more from the reference so far, median over bands, are refused unless
-    ``patience`` new places in a row do: then the room has changed and the reference starts again.
-    """
-
+    #: After so many further places a place counts half: rooms change slowly.
     half_life: float = 20.0
+    #: Two windows are of different places where their fine bands differ by more, RMS in nepers (the
+    #: estimate's own noise gives 0.3).
     novelty: float = 0.45
+    #: Windows whose bursts exceed this are refused: steps, doors, speech.
     max_transient: float = 0.5
+    #: Windows that differ by more from the reference so far, median over bands, are refused ...
     max_jump_db: float = 8.0
+    #: ... unless so many new places in a row do: then the room has changed and the reference starts
+    #: again.
     patience: int = 3
 
 
@@ -229,6 +228,6 @@ def shared_reference(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     difference from the mean of all, averaged over the bands above 1 kHz. weights: (..., E).
     """
     share = weights / np.maximum(weights.sum(-1, keepdims=True), 1e-9)
-    centre = (share[..., None] * means).sum(-2, keepdims=True)
-    gains = (means - centre)[..., FINE_BINS:].mean(-1, keepdims=True)
+    center = (share[..., None] * means).sum(-2, keepdims=True)
+    gains = (means - center)[..., FINE_BINS:].mean(-1, keepdims=True)
     return (share[..., None] * (means - gains)).sum(-2, keepdims=True) + gains

@@ -90,12 +90,12 @@ class Rig:
 CAMERA_RIG = Rig('camera', (Ear(0, 0.08, 0.0, 0.3, Side.FRONT),), turns=True)
 
 
-_Metres = Annotated[float, Field(ge=-MOST_REACH_M, le=MOST_REACH_M)]
+_Meters = Annotated[float, Field(ge=-MOST_REACH_M, le=MOST_REACH_M)]
 
 
 class _EarFile(Schema):
     channel: int = Field(ge=0, le=_MOST_CHANNEL)
-    position: tuple[_Metres, _Metres, _Metres]
+    position: tuple[_Meters, _Meters, _Meters]
     side: str
     pattern: Literal['omni', 'cardioid'] = 'omni'
 

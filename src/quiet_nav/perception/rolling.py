@@ -38,19 +38,17 @@ from quiet_nav.sound.windows import Window
 
 @dataclass(frozen=True)
 class RollingSettings:
-    """
-    How often readings are made and how long windows serve as context for later ones.
+    """How often readings are made and how long windows serve as context for later ones."""
 
-    rate_hz: decisions a second. revise: the first window after a turn gives the windows of the
-    other headings new readings, too. place_m, place_s: a window at another heading is context
-    until the robot has moved so far or so much time has passed. odometry_wait_s: so long a window
-    waits for the odometry of its end, where there is odometry.
-    """
-
+    #: Decisions a second.
     rate_hz: float = 2.0
+    #: The first window after a turn gives the windows of the other headings new readings, too.
     revise: bool = True
+    #: A window at another heading is context until the robot has moved so far ...
     place_m: float = 0.1
+    #: ... or so much time has passed.
     place_s: float = 30.0
+    #: So long a window waits for the odometry of its end, where there is odometry.
     odometry_wait_s: float = 0.2
 
     def __post_init__(self) -> None:

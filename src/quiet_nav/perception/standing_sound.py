@@ -13,7 +13,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""What a robot's ears know of its standing sound: fingerprint, how it is learnt, what it covers."""
+"""What a robot's ears know of its standing sound: its fingerprint, and what it covers."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class StandingSound:
         """
         Return which sound an ear lives by, from levels: fingerprint over what is heard, by bands.
 
-        Only a calibrated fingerprint tells: one learnt in a room has its ambience in it.
+        Only a calibrated fingerprint tells: one learned in a room has its ambience in it.
         """
         if self.changed:
             return HearsBy.CHANGED
@@ -194,7 +194,7 @@ class StandingSound:
                 'where no wall is within 1.5 m'
             )
         if self.changed and not self.known:
-            return 'the own sound has changed (a fan?): it is learnt again'
+            return 'the own sound has changed (a fan?): it is learned again'
         if not self.known:
             return 'no fingerprint of the own sound yet: calibrate, or let the robot look about'
         if (wall := self._beside()) is not None:

@@ -43,23 +43,23 @@ _MOST_M = 1.6
 
 @dataclass(frozen=True)
 class RippleSettings:
-    """
-    How walls are told; tuned on simulated rooms (seeds 7200 to 7299) of drawn robots.
+    """How walls are told; tuned on simulated rooms of drawn robots."""
 
-    reflection, trust: the factor expected of a wall, and how many units of squared ripple that
-    expectation is worth. elsewhere: how much walls of other sides explain away.
-    temper: bands that count as independent, as a share. bias_nats: of a wall, against the prior.
-    smooth: slowest cosines over the bands that are no ripple: tilt, body, ambience.
-    covered_nepers: power this far above the fingerprint, and not before, is taken for ambience.
-    """
-
+    #: The factor expected of a wall.
     reflection: float = 0.7
+    #: How many units of squared ripple that expectation is worth.
     trust: float = 5.0
+    #: Bands that count as independent, as a share: neighbors tell the same.
     temper: float = 0.15
+    #: Of a wall, against the prior.
     bias_nats: float = 1.0
+    #: How much walls of other sides explain away.
     elsewhere: float = 2.0
+    #: Slowest cosines over the bands that are no ripple: tilt, body, ambience.
     smooth: int = 3
+    #: Power this far above the fingerprint, and not before, is taken for ambience.
     covered_nepers: float = 1.5
+    #: A ripple beyond this counts as this: no wall makes more.
     most_nepers: float = 2.0
 
 

@@ -27,7 +27,7 @@ from quiet_nav.files.json_files import read_json
 from quiet_nav.files.schema import checked, Name, Schema
 
 #: No room is as large, and no recording as long.
-_Metres = Annotated[float, Field(ge=0, le=1000)]
+_Meters = Annotated[float, Field(ge=0, le=1000)]
 _Coordinate = Annotated[float, Field(ge=-1000, le=1000)]
 _Seconds = Annotated[float, Field(ge=0, le=1e6)]
 _Channel = Annotated[int, Field(ge=0, le=254)]
@@ -47,7 +47,7 @@ class AnnotatedEar(_Part):
 
     channel: _Channel
     side: Literal['LEFT', 'RIGHT', 'FRONT', 'BACK']
-    distance: _Metres
+    distance: _Meters
     near: bool
 
 
@@ -82,7 +82,7 @@ class Annotation(_Part):
     where it is said. own: of a robot that is heard itself.
     """
 
-    depth_m: Annotated[tuple[_Metres, ...], BeforeValidator(_several)] = Field((), alias='depth')
+    depth_m: Annotated[tuple[_Meters, ...], BeforeValidator(_several)] = Field((), alias='depth')
     length_s: _Seconds | None = Field(None, alias='Audio Length')
     cell: tuple[int, ...] | None = None
     start_s: float | None = Field(None, alias='start')

@@ -108,7 +108,7 @@ class Splits:
     test: tuple[Row, ...]
 
     def __getitem__(self, split: str) -> tuple[Row, ...]:
-        return getattr(self, _known_split(split))
+        return getattr(self, known_split(split))
 
 
 def middle_frame(frame: int) -> int:
@@ -374,7 +374,8 @@ def _side(name: str) -> Side:
     return Side[name.upper()]
 
 
-def _known_split(split: str) -> str:
+def known_split(split: str) -> str:
+    """Return the name of a split; QuietNavError naming all of them where it is none."""
     if split not in SPLITS:
         raise QuietNavError(f'split {split!r} is none of {", ".join(SPLITS)}')
     return split

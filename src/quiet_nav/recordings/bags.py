@@ -46,17 +46,19 @@ _MEND = {
 
 @dataclass(frozen=True)
 class BagTopics:
-    """
-    Names of the topics that are read; empty: found by type and usual name, or not there.
+    """Names of the topics that are read; empty: found by type and usual name, or not there."""
 
-    format: of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
-    """
-
+    #: Sound (AudioData, AudioDataStamped).
     audio: str = ''
+    #: Its format (AudioInfo).
     info: str = ''
+    #: Depth images.
     depth: str = ''
+    #: Odometry of the base.
     odometry: str = ''
+    #: Color images.
     color: str = ''
+    #: Of the sound, where no info in the bag says it (ROS 1 bags of older audio_common).
     format: PcmFormat | None = None
 
 
@@ -285,7 +287,7 @@ def find_topics(bag: Bag, asked: BagTopics) -> BagTopics:
         ),
         bag.pick('odometry', (ODOMETRY,), ('/odom',), asked.odometry, '--odom'),
         bag.pick(
-            'colour',
+            'color',
             (IMAGE,),
             ('/color/image_raw', '/rgb/image_raw', '/Color_0/image/data'),
             asked.color,

@@ -116,16 +116,16 @@ def wall_distance(
             f'{100 * least_valid:.0f} % needed: is the wall too near, shiny or out of range?'
         )
         return WallDistance(math.nan, share, reason)
-    metres = total / count * unit_m
-    if not NEAREST_M <= metres <= FARTHEST_M:
-        found = 'meters' if metres < NEAREST_M else 'millimeters'
+    meters = total / count * unit_m
+    if not NEAREST_M <= meters <= FARTHEST_M:
+        found = 'meters' if meters < NEAREST_M else 'millimeters'
         reason = (
-            f'{metres:.3g} m to the wall, read as {1e3 * unit_m:g} mm a unit; expected '
+            f'{meters:.3g} m to the wall, read as {1e3 * unit_m:g} mm a unit; expected '
             f'{NEAREST_M:g} to {FARTHEST_M:g} m: does the camera send {found}? It should send '
             '16UC1 in millimeters or 32FC1 in meters (REP-118)'
         )
         return WallDistance(math.nan, share, reason)
-    return WallDistance(metres * share if mean == AUTHORS else metres, share)
+    return WallDistance(meters * share if mean == AUTHORS else meters, share)
 
 
 def image_wall_distance(

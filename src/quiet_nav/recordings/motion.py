@@ -37,10 +37,10 @@ from quiet_nav.quiet_campus.folders import (
 from quiet_nav.quiet_campus.lists import MOTION_FPS
 from quiet_nav.recordings.bags import Bag, BagTopics, find_topics
 from quiet_nav.recordings.depth import decode_depth, DepthTrack
-from quiet_nav.recordings.labelling import (
+from quiet_nav.recordings.labeling import (
     channels_kept,
     LabelSettings,
-    millimetres,
+    millimeters,
     nearest,
     nearest_images,
 )
@@ -58,7 +58,7 @@ _MOST_FRAMES = 1000
 
 
 @dataclass(frozen=True)
-class MotionLabelled:
+class MotionLabeled:
     """What became of a bag's moving stretches: names of the recordings, seconds kept and not."""
 
     recordings: tuple[str, ...]
@@ -85,7 +85,7 @@ class _Piece:
 
 def label_motion(
     path: str | Path, room: str, root: Path, settings: LabelSettings, wav: Wav | None = None
-) -> MotionLabelled:
+) -> MotionLabeled:
     """
     Write ``root/ProcessedData/BAG-NNN`` for every stretch of at least 3 s in which it moved.
 
@@ -111,7 +111,7 @@ def label_motion(
             ):
                 _write_images(bag, topic, check, heard, folders, name, write_png)
     kept_s = sum(piece.duration_s for piece in heard)
-    return MotionLabelled(tuple(p.name for p in heard), kept_s, +(left + silent))
+    return MotionLabeled(tuple(p.name for p in heard), kept_s, +(left + silent))
 
 
 def _look(bag: Bag, topics: BagTopics, mean: str) -> tuple[DepthTrack, list[Stretch]]:
@@ -229,7 +229,7 @@ def _write_images(
 
 
 def _depth_png(path: Path, message: Image) -> None:
-    write_motion_depth(path, millimetres(message))
+    write_motion_depth(path, millimeters(message))
 
 
 def _color_png(path: Path, message: Image) -> None:

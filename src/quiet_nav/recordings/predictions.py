@@ -70,8 +70,8 @@ def write_predictions(path: str | Path, found: Replayed) -> int:
             yield time_ns, MARKERS, _markers(store, shown)
 
     def seen() -> Iterator[_Item]:
-        for time_ns, metres in zip(found.depth.times_ns, found.depth.distances_m, strict=True):
-            message = _range(store, int(time_ns), float(metres))
+        for time_ns, meters in zip(found.depth.times_ns, found.depth.distances_m, strict=True):
+            message = _range(store, int(time_ns), float(meters))
             yield int(time_ns), DISTANCE, bytes(store.serialize_cdr(message, _RANGE_TYPE))
 
     topics = [BagTopic(NEAR_WALL, _NEAR_WALL_TYPE), BagTopic(MARKERS, _MARKERS_TYPE)]
@@ -122,7 +122,7 @@ def _marker(store: Typestore, shown: ShownMarker) -> Any:
         return store.types[name](**values)
 
     point, header = 'geometry_msgs/msg/Point', _header(store, shown.time_ns, _FRAME)
-    r, g, b = shown.colour
+    r, g, b = shown.color
     half = shown.place.yaw / 2.0
     wide = 1.0 if shown.triangles else 0.0
     return make(
@@ -155,14 +155,14 @@ def _marker(store: Typestore, shown: ShownMarker) -> Any:
     )
 
 
-def _range(store: Typestore, time_ns: int, metres: float) -> Any:
+def _range(store: Typestore, time_ns: int, meters: float) -> Any:
     return store.types[_RANGE_TYPE](
         header=_header(store, time_ns, _CAMERA_FRAME),
         radiation_type=_INFRARED,
         field_of_view=2.0 * math.atan2(160.0, 640.0),
         min_range=0.0,
         max_range=10.0,
-        range=metres,
+        range=meters,
         variance=0.0,
     )
 

@@ -46,30 +46,37 @@ _TELL_S = 1.0
 
 @dataclass(frozen=True)
 class ReplaySettings:
-    """
-    What a replay does; the defaults are those of the node near_wall.
+    """What a replay does; the defaults are those of the node near_wall."""
 
-    model: a name, a path, or None for the one that ships. rig: name or YAML file, '' for the one
-    that fits the number of channels. reference: file of the room's reference to begin with.
-    own_sound: profile of the robot whose standing sound is heard, '' for none; fingerprint: file of
-    it. depth: whether
-    depth images are read.
-    """
-
+    #: A name, a path, or None for the one that ships.
     model: Path | str | None = None
+    #: Name or YAML file; '' for the one that fits the number of channels.
     rig: str = ''
+    #: What the model may use beside the window: alone, reference, other_ears, both.
     context: str = 'both'
+    #: Which wall an ear is asked about, as the node's parameter.
     question: str = 'direction'
+    #: Readings a second.
     rate_hz: float = 2.0
+    #: Clips a window, for models of clips.
     clips: int = 20
+    #: Of their places in the window; None: evenly spread.
     seed: int | None = None
+    #: Of the model, a process.
     threads: int = 2
+    #: Whether odometry tells that the robot moved.
     use_odometry: bool = True
+    #: File of the room's reference to begin with.
     reference: Path | None = None
+    #: Profile of the robot whose standing sound is heard; '' for none.
     own_sound: str = ''
+    #: File of that sound's fingerprint.
     fingerprint: Path | None = None
+    #: Whether depth images are read.
     depth: bool = True
+    #: Which pixels the wall's distance is the mean of.
     depth_mean: str = VALID_PIXELS
+    #: What is read of the bag.
     topics: BagTopics = field(default_factory=BagTopics)
 
     def anywhere(self) -> ReplaySettings:

@@ -77,7 +77,7 @@ def _corners_hz(low_hz: float, high_hz: float, bands: int) -> np.ndarray:
     return np.asarray(mel_to_hz(np.linspace(hz_to_mel(low_hz), hz_to_mel(high_hz), bands + 2)))
 
 
-def mel_centres_hz() -> np.ndarray:
+def mel_centers_hz() -> np.ndarray:
     """Return the frequency at which each of the 64 bands peaks, in Hz, shape (64,)."""
     return _corners_hz(0.0, MEL_TOP_HZ, MEL_BANDS)[1:-1]
 

@@ -66,19 +66,23 @@ class Break:
 @dataclass(frozen=True)
 class StampTolerance:
     """
-    How stamps are judged; all in seconds but ``confirm_chunks``.
+    How stamps are judged.
 
-    A chunk whose stamp is off by ``jump_s`` or more breaks the stream at once. A smaller deviation
-    counts when it stays, in one direction, for ``confirm_s`` and ``confirm_chunks`` chunks: jitter
-    comes back, lost samples do not. Deviations below ``jitter_s`` (more where the stamps are seen
-    to jitter more, up to ``max_jitter_s``) are followed slowly as clock drift.
+    A deviation from the stream so far is a break where it is large or stays in one direction:
+    jitter comes back, lost samples do not. Smaller ones are followed slowly as clock drift.
     """
 
+    #: Deviations below this are clock drift.
     jitter_s: float = 0.005
+    #: The same where stamps are seen to jitter more, up to this.
     max_jitter_s: float = 0.05
+    #: A chunk whose stamp is off by this or more breaks the stream at once.
     jump_s: float = 0.25
+    #: A smaller deviation counts when it stays, in one direction, for so long ...
     confirm_s: float = 0.2
+    #: ... and for so many chunks.
     confirm_chunks: int = 4
+    #: Time constant with which drift is followed.
     drift_s: float = 2.0
 
 

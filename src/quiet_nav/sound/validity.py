@@ -33,19 +33,17 @@ _STILL = 1e-6
 
 @dataclass(frozen=True)
 class ValidityLimits:
-    """
-    What a window must keep to.
+    """What a window must keep to."""
 
-    max_age_s: from the window's end to now; also how far its end may lie in the future.
-    max_clipped: share of samples at full scale. silence_dbfs: a level below this is no room but a
-    muted or unplugged microphone (the quietest rooms simulated are at -75 dBFS, 16-bit rounding
-    alone at -101 dBFS). standing_s: a microphone that says the same value for so long in a window
-    is dead, frozen or gated; the air never stands still.
-    """
-
+    #: From the window's end to now; also how far its end may lie in the future.
     max_age_s: float = 1.0
+    #: Share of samples at full scale.
     max_clipped: float = 0.001
+    #: A level below this is no room but a muted or unplugged microphone (the quietest rooms
+    #: simulated are at -75 dBFS, 16-bit rounding alone at -101 dBFS).
     silence_dbfs: float = -90.0
+    #: A microphone that says the same value for so long in a window is dead, frozen or gated; the
+    #: air never stands still.
     standing_s: float = 0.1
 
 

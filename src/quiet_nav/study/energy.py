@@ -28,7 +28,7 @@ from quiet_nav.evaluation import metrics
 from quiet_nav.evaluation.metrics import estimate
 from quiet_nav.quiet_campus.lists import load_splits, Row, SPLITS
 from quiet_nav.quiet_campus.rows import read_audio
-from quiet_nav.sound.logmel import log_mel, mel_centres_hz
+from quiet_nav.sound.logmel import log_mel, mel_centers_hz
 from quiet_nav.sound.windows import SAMPLE_RATE, WINDOW_S
 from quiet_nav.study import paper
 from quiet_nav.study.run import Found
@@ -57,7 +57,7 @@ def energy(data: str | Path, subset: str, seed: int = 0) -> list[Found]:
     if not rooms:
         raise QuietNavError(f'{subset}: no room with places near a wall and far from one')
     found = []
-    for hz, values in zip(mel_centres_hz(), np.array(differences).T, strict=True):
+    for hz, values in zip(mel_centers_hz(), np.array(differences).T, strict=True):
         level = estimate(metrics.mean(values), np.array(rooms), seed)
         report = TaskReport('level', 'regression', len(rows), len(rooms), (Figure('level', level),))
         found.append(Found(f'{hz:.0f} Hz', report, float(hz), SERIES))

@@ -44,19 +44,21 @@ BANDS_HZ = ((0.0, 8000.0), (0.0, 1000.0), (1000.0, 2000.0), (2000.0, 4000.0), (4
 
 @dataclass(frozen=True)
 class Training:
-    """
-    One network to train: everything of it that an experiment decides.
+    """One network to train: everything of it that an experiment decides."""
 
-    options: of the recipe's network, by name. init: what its encoders start from. distractors:
-    events are mixed in while training (A.7).
-    """
-
+    #: Name of a task.
     task: str
+    #: What the network gets: audio, images or both.
     inputs: str = 'audio'
+    #: Of the task, '' for its first.
     variant: str = ''
+    #: Of the data: static, motion ...
     subset: str = 'static'
+    #: Of the recipe's network, by name.
     options: tuple[tuple[str, object], ...] = ()
+    #: What its encoders start from: another training or a file's name.
     init: Training | str | None = None
+    #: Events are mixed in while training (A.7).
     distractors: bool = False
 
     @property
@@ -289,7 +291,7 @@ def _distractors() -> tuple[Line, ...]:
     )
 
 
-def _generalisation() -> tuple[Line, ...]:
+def _generalization() -> tuple[Line, ...]:
     order = tuple(
         Line(f'{trained} to {judged}', Training('order', subset=trained), subset=judged)
         for trained in SUBSETS
@@ -514,10 +516,10 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         'AP',
     ),
     Experiment(
-        'generalisation',
+        'generalization',
         'Order and near wall by sound: trained on one kind of recordings, judged on another',
         'Table 8',
-        _generalisation(),
+        _generalization(),
         'AP',
     ),
     Experiment(
@@ -535,7 +537,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
             _said(Line(f'locate, {variant}', Training('locate', 'audio', variant, 'dense')), row)
             for variant, row in (('together', paper.TOGETHER), ('later', paper.LATER))
         ),
-        'metres',
+        'meters',
     ),
 )
 

@@ -113,10 +113,10 @@ STATIC_TO_DENSE: Row = {'AP': '93.9 (5.1: 86.1)', 'accuracy': '84.6 (5.1: 72.9)'
 DENSE_TO_STATIC: Row = {'AP': '62.8', 'accuracy': '60.9'}
 #: Table 7, its three rooms: at the times of training, and an hour to a week later.
 TOGETHER: Row = {
-    'top-1': '32.3, 29.5, 34.3', 'top-5': '77.7, 70.8, 74.3', 'metres': '1.23, 1.98, 1.31',
+    'top-1': '32.3, 29.5, 34.3', 'top-5': '77.7, 70.8, 74.3', 'meters': '1.23, 1.98, 1.31',
 }  # fmt: skip
 LATER: Row = {
-    'top-1': '18.3, 18.8, 22.8', 'top-5': '50.3, 51.8, 55.6', 'metres': '1.71, 2.17, 1.87',
+    'top-1': '18.3, 18.8, 22.8', 'top-5': '50.3, 51.8, 55.6', 'meters': '1.71, 2.17, 1.87',
 }  # fmt: skip
 #: Table 8: trained in motion, judged on static recordings.
 MOTION_TO_STATIC: Mapping[str, Row] = {

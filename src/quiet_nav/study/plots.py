@@ -23,7 +23,7 @@ import textwrap
 
 import numpy as np
 
-from quiet_nav.evaluation.plots import COLOURS, figure
+from quiet_nav.evaluation.plots import COLORS, figure
 from quiet_nav.study.run import Found, Outcome
 from quiet_nav.study.scores import Figure
 from quiet_nav.study.tables import SHARES
@@ -31,7 +31,7 @@ from quiet_nav.study.tables import SHARES
 #: Characters that fit above a figure.
 _TITLE = 72
 _TICKS_HZ = (30, 100, 300, 1000, 3000, 8000)
-_UNITS = {'metres': 'mean error, m', 'level': 'level near a wall over far from it, dB'}
+_UNITS = {'meters': 'mean error, m', 'level': 'level near a wall over far from it, dB'}
 
 
 def draw(path: str | Path, outcome: Outcome) -> list[str]:
@@ -71,14 +71,14 @@ def _bars(path: str | Path, outcome: Outcome, lines: list[Found], name: str) -> 
     value, low, high = _numbers(lines, name)
     places = np.arange(len(lines))[::-1]
     with figure(path, 7.5, 1.2 + 0.36 * len(lines)) as (_, axes):
-        axes.barh(places, value, 0.6, color=COLOURS[0])
+        axes.barh(places, value, 0.6, color=COLORS[0])
         axes.errorbar(value, places, xerr=np.maximum([value - low, high - value], 0.0), fmt='none',
                       ecolor='#000000', elinewidth=1.2, capsize=3)  # fmt: skip
         told = [(p, _one(line, name).no_input) for p, line in zip(places, lines, strict=True)]
         told = [(p, one.value) for p, one in told if one is not None and np.isfinite(one.value)]
         if told:
             values = [_scaled(name, value) for _, value in told]
-            axes.plot(values, [place for place, _ in told], '|', color=COLOURS[1], markersize=16,
+            axes.plot(values, [place for place, _ in told], '|', color=COLORS[1], markersize=16,
                       markeredgewidth=2.5, label='no input')  # fmt: skip
             axes.legend(loc='upper left', bbox_to_anchor=(1.0, 1.0))
         axes.set_yticks(places, [line.label for line in lines])

@@ -28,6 +28,7 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation import metrics
 from quiet_nav.evaluation.metrics import Estimate, estimate, Metric
+from quiet_nav.files.renames import as_now
 from quiet_nav.study.predictions import Kind, Predictions
 
 
@@ -134,7 +135,7 @@ class TaskReport:
                 *(Estimate.from_json(one[key]) for key in ('value', 'chance', 'no_input')),
                 higher_is_better=one['higher_is_better'],
             )
-            for name, one in raw['figures'].items()
+            for name, one in as_now(raw['figures']).items()
         )
         found = cls(raw['task'], raw['kind'], raw['rows'], raw['rooms'], figures)
         kept = raw.get('draws')
@@ -232,14 +233,14 @@ def _multiclass(p: Predictions, seed: int) -> list[Figure]:
     if 'position_m' in p.extra and cells is not None:
         gap = np.linalg.norm(cells - p.extra['position_m'][:, None], axis=2)
         values = (
-            said(metrics.mean(metres))
-            for metres in (
+            said(metrics.mean(meters))
+            for meters in (
                 np.take_along_axis(gap, p.output.argmax(axis=1)[:, None], axis=1)[:, 0],
                 np.mean(gap, axis=1, where=there),
                 np.take_along_axis(gap, constant.argmax(axis=1)[:, None], axis=1)[:, 0],
             )
         )
-        figures.append(Figure('metres', *values, higher_is_better=False))
+        figures.append(Figure('meters', *values, higher_is_better=False))
     return figures
 
 

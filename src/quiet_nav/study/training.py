@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_before
 from quiet_nav.learning.augment import DistractorBank, SYNTHETIC, TEST_PART, TRAIN_PART
 from quiet_nav.quiet_campus.lists import find_lists, find_subset, OBSTACLE, ORDER, SPLITS
 from quiet_nav.study.energy import MEASURES
@@ -46,37 +47,34 @@ class TaskRunner:
     """
     Trains with the recipes of a name in ``config/learning`` on the subsets of a folder.
 
-    data: holds SFS-Static and others, or is one of them. epochs: instead of the recipes'. events:
-    folder of distractors, None for synthetic ones. imagenet: weights of ResNet-18. rooms: another
-    such folder, whose test rooms are judged in place of those of ``data`` as far as it has the
-    subset.
+    Raises QuietNavError where the other rooms are those of the data.
     """
 
+    #: Holds SFS-Static and others, or is one of them.
     data: Path
+    #: First part of the recipes' names: paper or small.
     recipe: str = 'paper'
+    #: Instead of the recipes'.
     epochs: int | None = None
+    #: Of recipes and examples.
     seed: int = 0
+    #: Folder of distractors; None for synthetic ones.
     events: Path | None = None
+    #: Weights of ResNet-18.
     imagenet: Path | None = None
+    #: Another such folder, whose test rooms are judged in place of those of ``data`` as far as it
+    #: has the subset.
     rooms: Path | None = None
 
-    @classmethod
-    def of(
-        cls,
-        data: Path,
-        small: bool,
-        epochs: int | None = None,
-        seed: int = 0,
-        events: Path | None = None,
-        imagenet: Path | None = None,
-        rooms: Path | None = None,
-    ) -> TaskRunner:
-        """Return a runner, its paths absolute: workers may stand in another folder."""
-        paths = (path and path.resolve() for path in (data, events, imagenet, rooms))
-        data, events, imagenet, rooms = paths
-        if rooms == data:
-            raise QuietNavError(f'{rooms}: other rooms than those of the data are needed')
-        return cls(data, 'small' if small else 'paper', epochs, seed, events, imagenet, rooms)
+    def __post_init__(self) -> None:
+        if self.rooms is not None and self.rooms.resolve() == self.data.resolve():
+            raise QuietNavError(f'{self.rooms}: other rooms than those of the data are needed')
+
+    def anywhere(self) -> TaskRunner:
+        """Return the same with absolute paths: workers may stand in another folder."""
+        paths = {name: getattr(self, name) for name in ('data', 'events', 'imagenet', 'rooms')}
+        absolute = {name: path and path.resolve() for name, path in paths.items()}
+        return dataclasses.replace(self, **absolute)
 
     @property
     def has_imagenet(self) -> bool:
@@ -95,7 +93,8 @@ class TaskRunner:
             said['events'] = [*named, TRAIN_PART]
         if training.init == IMAGENET:
             said['imagenet'] = self.imagenet.name if self.imagenet else ''
-        return {**said, 'recipe': recipe}
+        # What was trained before names changed is not trained again.
+        return {**said, 'recipe': as_before(recipe)}
 
     def judges(self, training: Training, subset: str) -> dict:
         """Return what a training like this on the subset would be decided by, and other rooms."""
@@ -119,7 +118,8 @@ class TaskRunner:
 
     def check(self, training: Training, subset: str) -> None:
         """Look at a subset as training and evaluation will, or evaluation alone."""
-        task, root = self._task(training), self.root(subset)
+        # The data first: a task imports torch, which takes seconds.
+        root, task = self.root(subset), self._task(training)
         if training.distractors:
             for part in (TRAIN_PART, TEST_PART):
                 DistractorBank.of(self._events + part)

@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 import math
 from typing import Protocol
 
@@ -59,69 +60,70 @@ class Ears(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class EarsRequest:
+    """What ears of a trial hear, and with what it is read."""
+
+    #: 'ideal', 'error-prone', 'interference', an ONNX file or a model by name.
+    detector: str
+    #: One of DISTURBANCES.
+    disturbance: str = 'none'
+    #: One of CONTEXTS: what the detector may use beside the window.
+    context: str = 'full'
+    #: What the robot itself emits, as ``own_sound_of`` takes it.
+    own_sound: str = 'none'
+    #: What they hear below 700 Hz is solved by waves, furniture and all; once for all trials.
+    waves: bool = False
+
+    def check(self) -> None:
+        """Raise QuietNavError for ears that ``make_ears`` could not make."""
+        for kind, name, known in (
+            ('disturbance', self.disturbance, DISTURBANCES),
+            ('context', self.context, CONTEXTS),
+        ):
+            if name not in known:
+                raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
+        own_sound_of(self.own_sound, 0)
+        if self.detector == INTERFERENCE and self.own_sound == 'none':
+            raise QuietNavError(
+                f'the detector {INTERFERENCE} hears by the own sound alone, and there is none; '
+                'give own sound: dB over the ambience, or a robot profile'
+            )
+        if self.disturbance == 'silence' and self.own_sound == 'none':
+            raise QuietNavError(
+                'disturbance silence: nothing is left to hear by; give own sound: dB over the '
+                'ambience that there would be, or a robot profile'
+            )
+        if self.detector in DETECTORS and replace(self, detector='') != EarsRequest(''):
+            raise QuietNavError(
+                f'the {self.detector} ear hears no sound: disturbance, context, own sound and '
+                'waves need an ONNX file'
+            )
+
+
 def make_ears(
-    detector: str,
+    asked: EarsRequest,
     plan: Plan,
     rig: Rig,
     rng: np.random.Generator,
     seed: Sequence[int],
-    disturbance: str = 'none',
-    context: str = 'full',
-    own_sound: str = 'none',
-    waves: bool = False,
     failures: Failures | None = None,
 ) -> Ears:
     """
-    Return the ears of a detector: 'ideal', 'error-prone', 'interference' or an ONNX file.
+    Return the ears of a detector.
 
-    waves: what they hear below 700 Hz is solved by waves, furniture and all. failures: what fails
-    of sound and ears that hear any.
-
-    Raises QuietNavError as ``check_ears`` and the detector's ``load`` do.
+    rng: of ears that need no sound; seed: of the scene that others hear. failures: what fails of
+    sound and ears that hear any. Raises QuietNavError as ``asked.check`` and the detector's
+    ``load`` do.
     """
-    check_ears(detector, disturbance, context, own_sound, waves)
-    if detector in DETECTORS:
-        return (IdealEars if detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
+    asked.check()
+    if asked.detector in DETECTORS:
+        return (IdealEars if asked.detector == 'ideal' else ErrorProneEars)(plan, rig, rng)
     from quiet_nav.trials.failing import FailingSound
     from quiet_nav.trials.hearing import HearingEars
 
     failing = None if failures is None else FailingSound(failures, seed)
-    return HearingEars.of(
-        detector, plan, rig, seed, disturbance, context, own_sound, waves, failing
-    )
-
-
-def check_ears(
-    detector: str,
-    disturbance: str,
-    context: str,
-    own_sound: str = 'none',
-    waves: bool = False,
-) -> None:
-    """Raise QuietNavError for ears that ``make_ears`` could not make."""
-    for kind, name, known in (
-        ('disturbance', disturbance, DISTURBANCES),
-        ('context', context, CONTEXTS),
-    ):
-        if name not in known:
-            raise QuietNavError(f'no {kind} {name!r}; there are: {", ".join(known)}')
-    own_sound_of(own_sound, 0)
-    if detector == INTERFERENCE and own_sound == 'none':
-        raise QuietNavError(
-            f'the detector {INTERFERENCE} hears by the own sound alone, and there is none; give '
-            'own sound: dB over the ambience, or a robot profile'
-        )
-    if disturbance == 'silence' and own_sound == 'none':
-        raise QuietNavError(
-            'disturbance silence: nothing is left to hear by; give own sound: dB over the ambience '
-            'that there would be, or a robot profile'
-        )
-    heard = waves or (disturbance, context, own_sound) != ('none', 'full', 'none')
-    if detector in DETECTORS and heard:
-        raise QuietNavError(
-            f'the {detector} ear hears no sound: disturbance, context, own sound and waves need '
-            'an ONNX file'
-        )
+    return HearingEars.of(asked, plan, rig, seed, failing)
 
 
 class IdealEars:

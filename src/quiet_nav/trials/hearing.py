@@ -41,10 +41,11 @@ from quiet_nav.simulation.sound.scenes import draw_point, Scene, scene_in_plan, 
 from quiet_nav.simulation.sound.sources import Schedule
 from quiet_nav.sound.windows import SAMPLE_RATE, Window, WINDOW_SAMPLES
 from quiet_nav.streams import stream_key
+from quiet_nav.trials.ears import EarsRequest
 from quiet_nav.trials.failing import FailingSound
 from quiet_nav.trials.random_network import RandomNetwork
 
-#: What the names in ``trial_ears.CONTEXTS`` let the detector use.
+#: What the names in ``ears.CONTEXTS`` let the detector use.
 _CONTEXTS = {
     'full': Context.REFERENCE | Context.OTHER_EARS,
     'other-ears': Context.OTHER_EARS,
@@ -82,26 +83,21 @@ class HearingEars:
     @classmethod
     def of(
         cls,
-        detector: str,
+        asked: EarsRequest,
         plan: Plan,
         rig: Rig,
         seed: Sequence[int],
-        disturbance: str = 'none',
-        context: str = 'full',
-        own_sound: str = 'none',
-        waves: bool = False,
         failing: FailingSound | None = None,
     ) -> HearingEars:
         """
         Return ears in a scene drawn from ``seed``; QuietNavError as the detector's ``load``.
 
-        failing: what fails of ears and sound. waves: the low band of the plan is solved by waves,
-        once for all trials with its sources.
+        failing: what fails of ears and sound.
         """
-        scene = scene_of_trial(plan, seed, disturbance, rig.turns)
+        scene = scene_of_trial(plan, seed, asked.disturbance, rig.turns)
         robot_seed = stream_key(0, 'robot', *seed) % (1 << 62)
-        scene = replace(scene, own=own_sound_of(own_sound, robot_seed))
-        if waves:
+        scene = replace(scene, own=own_sound_of(asked.own_sound, robot_seed))
+        if asked.waves:
             from quiet_nav.simulation.sound.waves.solved_room import hearing_in_plan
 
             heights = tuple(ear.z for ear in rig.ears)
@@ -109,15 +105,16 @@ class HearingEars:
         else:
             hearing = Hearing(scene)
         session: Reader
-        if detector == RANDOM_WEIGHTS:
+        if asked.detector == RANDOM_WEIGHTS:
             session = RandomNetwork(np.random.default_rng([*seed, _WEIGHTS_STREAM]))
         else:
-            standing = calibrated(hearing, rig, profile_of(own_sound))
-            session = _detector(detector).session(_CONTEXTS[context], standing=standing)
+            standing = calibrated(hearing, rig, profile_of(asked.own_sound))
+            context = _CONTEXTS[asked.context]
+            session = _detector(asked.detector).session(context, standing=standing)
         return cls(hearing, rig, session, failing)
 
     def listen(self, pose: Pose2D, stop: ListenStop, start_ns: int) -> list[NearWallReading]:
-        """Return readings of every window of the place so far; see ``trial_ears.Ears``."""
+        """Return readings of every window of the place so far; see ``ears.Ears``."""
         windows = self._windows(pose, start_ns)
         sides = [stop.side_of(ear.side) for ear in self._rig.ears]
         heard = self._place.hear(windows, pose, sides)

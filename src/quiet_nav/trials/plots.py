@@ -23,7 +23,8 @@ from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
-from quiet_nav.evaluation.plots import COLOURS, figure
+from quiet_nav.evaluation.plots import COLORS, figure
+from quiet_nav.perception.display.display import PROBABILITY_MAP
 from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
@@ -50,8 +51,8 @@ def draw_plan(axes: Axes, plan: Plan, track: Track | None = None) -> None:
         axes.add_patch(Polygon(box.footprint, facecolor='#c8c0b4', edgecolor='#8a8378'))
     if track is not None:
         axes.add_patch(Polygon(track.boundary, facecolor='#eef3f8', edgecolor='none', zorder=0))
-        axes.plot(*np.asarray(track.centre).T, color='#9bb0c4', linewidth=1.0, linestyle='--')
-        axes.plot(*track.destination.T, color=COLOURS[2], linewidth=3.0)
+        axes.plot(*np.asarray(track.center).T, color='#9bb0c4', linewidth=1.0, linestyle='--')
+        axes.plot(*track.destination.T, color=COLORS[2], linewidth=3.0)
     axes.set_aspect('equal')
     axes.autoscale_view()
     axes.margins(0.02)
@@ -78,13 +79,13 @@ def draw_path(axes: Axes, result: TrialResult) -> LineCollection | None:
         for begin, value in zip(held, louder, strict=True):
             p[begin:] = value
     lines = LineCollection(
-        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap='viridis', clim=(0.0, 1.0),
-        linewidths=2.0,
+        list(np.stack([path[:-1], path[1:]], axis=1)), array=p, cmap=PROBABILITY_MAP,
+        clim=(0.0, 1.0), linewidths=2.0,
     )  # fmt: skip
     axes.add_collection(lines)
     axes.plot(*path[0], marker='o', color='black', markersize=4)
     if result.outcome != TrialOutcome.DESTINATION:
-        axes.plot(*path[-1], marker='x', color=COLOURS[1], markersize=9, markeredgewidth=2.5)
+        axes.plot(*path[-1], marker='x', color=COLORS[1], markersize=9, markeredgewidth=2.5)
     return lines
 
 

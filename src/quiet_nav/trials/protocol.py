@@ -46,7 +46,7 @@ from quiet_nav.simulation.robot.failures import Failures
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.rooms.tracks import Track
 from quiet_nav.sound.windows import WINDOW_S
-from quiet_nav.trials.ears import DETECTORS, Ears, make_ears
+from quiet_nav.trials.ears import DETECTORS, Ears, EarsRequest, make_ears
 from quiet_nav.trials.eyes import Eyes, fault_of_trial, make_eyes
 from quiet_nav.trials.failing import FailingOdometry, failure_of_trial
 from quiet_nav.trials.hearing import RANDOM_WEIGHTS
@@ -98,43 +98,57 @@ class TrialOutcome(str, enum.Enum):
 
 @dataclass(frozen=True)
 class TrialRequest:
-    """
-    Everything that decides a trial: the same request gives the same result.
+    """Everything that decides a trial: the same request gives the same result."""
 
-    room, track: names ('' for the room's first track). index: which trial of the room it is; the
-    start poses of the track follow each other. detector: 'ideal', 'error-prone' or an ONNX file.
-    disturbance: one of ``ears.DISTURBANCES``. modality: what is driven by, a name of Mode.
-    vision: 'ideal' or an ONNX file; camera_fault: one of CAMERA_FAULTS, at a time drawn from seed.
-    side: LEFT or RIGHT, where the wall to follow is; None: the policy finds out. variant: which
-    settings are not the defaults, in words for tables. own_sound: what the robot itself emits, as
-    ``own_sound_of`` takes it. waves: the room's band below 700 Hz is solved by waves. failure: of a
-    sensor, as ``failing.failure_of_trial`` takes it; '' for none. Odometry is then watched, too.
-    """
-
+    #: Name.
     room: str
+    #: Name.
     policy: str
+    #: The ears.
     rig: Rig
+    #: 'ideal', 'error-prone' or an ONNX file.
     detector: str
+    #: Which trial of the room it is; the start poses of the track follow each other.
     index: int
+    #: Of all that is drawn: sources, slip, errors.
     seed: int
+    #: Name; '' for the room's first.
     track: str = ''
+    #: One of ``ears.DISTURBANCES``.
     disturbance: str = 'none'
+    #: What the detector may use beside the window.
     context: str = 'full'
+    #: Of the policies that have some.
     settings: PolicySettings = field(default_factory=PolicySettings)
+    #: How it moves.
     robot: RobotSettings = field(default_factory=RobotSettings)
+    #: Simulated; a longer trial is a time-out.
     max_duration_s: float = 1800.0
+    #: What is driven by, a name of ``Mode``.
     modality: str = 'audio'
+    #: 'ideal' or an ONNX file.
     vision: str = 'ideal'
+    #: One of CAMERA_FAULTS, at a time drawn from the seed.
     camera_fault: str = 'none'
+    #: LEFT or RIGHT, where the wall to follow is; None: the policy finds out.
     side: Side | None = None
+    #: Which settings are not the defaults, in words for tables.
     variant: str = ''
+    #: What the robot itself emits, as ``own_sound_of`` takes it.
     own_sound: str = 'none'
+    #: The room's band below 700 Hz is solved by waves.
     waves: bool = False
+    #: Of a sensor, as ``failing.failure_of_trial`` takes it; '' for none. Odometry is then watched,
+    #: too.
     failure: str = ''
 
     @property
     def mode(self) -> Mode:
         return Mode[self.modality.upper()]
+
+    def ears(self, detector: str) -> EarsRequest:
+        """Return what its ears hear, read by a detector."""
+        return EarsRequest(detector, self.disturbance, self.context, self.own_sound, self.waves)
 
     @property
     def detector_name(self) -> str:
@@ -229,18 +243,7 @@ def run_trial(request: TrialRequest) -> TrialResult:
     ears = eyes = None
     if mode != Mode.VISION:
         detector = RANDOM_WEIGHTS if by_network else request.detector
-        ears = make_ears(
-            detector,
-            plan,
-            rig,
-            streams[2],
-            base,
-            request.disturbance,
-            request.context,
-            request.own_sound,
-            request.waves,
-            failures,
-        )
+        ears = make_ears(request.ears(detector), plan, rig, streams[2], base, failures)
     if mode != Mode.AUDIO:
         fault = fault_of_trial(request.camera_fault, base, FAULT_LATEST_S)
         eyes = make_eyes(request.vision, plan, streams[3], fault, failures)

@@ -30,7 +30,7 @@ from quiet_nav.perception.interference_detector import INTERFERENCE
 from quiet_nav.perception.rig import find_rig, Rig
 from quiet_nav.simulation.rooms.plan_files import load_plan
 from quiet_nav.simulation.sight.camera_faults import CameraFault
-from quiet_nav.trials.ears import check_ears, DETECTORS
+from quiet_nav.trials.ears import DETECTORS, EarsRequest
 from quiet_nav.trials.eyes import EYES
 from quiet_nav.trials.failing import failure_of_trial, failures_of_mode
 from quiet_nav.trials.protocol import PAPER_ROOMS, paper_trials, TrialRequest
@@ -55,6 +55,7 @@ class Sweep:
     rigs: Sequence[str] = ('pair',)
     #: What is driven by: names of ``Mode``.
     modalities: Sequence[str] = ('audio',)
+    #: Of the trials: all of them for each.
     seeds: Sequence[int] = (0,)
     #: Trials a room; 0 for the paper's.
     trials: int = 0
@@ -64,12 +65,15 @@ class Sweep:
     detector: str = 'near_wall'
     #: A vision model by name or ONNX file, or one of ``EYES``.
     vision: str = 'near_wall_vision'
+    #: What the detector may use beside the window.
     context: str = 'full'
+    #: One of ``ears.DISTURBANCES``.
     disturbance: str = 'none'
     #: What the robot emits while it listens: none, dB over the ambience, or a robot profile.
     own_sound: str = 'none'
     #: Below 700 Hz rooms are solved by waves, furniture and all; once, then from a cache.
     waves: bool = False
+    #: One of CAMERA_FAULTS, at a time drawn from the seed.
     camera_fault: str = 'none'
     #: What fails of the sensors, all trials for each: 'none' for nothing; 'all' for nothing and for
     #: every failure of the sensors that are driven by.
@@ -103,7 +107,9 @@ class Sweep:
         vision = _model('vision detector', self.vision, EYES) if sees else self.vision
         detector = self.detector
         if set(self.modalities) != {'vision'}:
-            check_ears(detector, self.disturbance, self.context, self.own_sound, self.waves)
+            EarsRequest(
+                detector, self.disturbance, self.context, self.own_sound, self.waves
+            ).check()
             detector = _model('detector', detector, (*DETECTORS, INTERFERENCE))
         rigs = [find_rig(rig) for rig in self.rigs]
         rooms = self.room_names()

@@ -198,7 +198,7 @@ class Showing(Protocol):
     def reading(self, reading: NearWallReading, frame: str, still: bool | None = None) -> None:
         """Show a reading."""
 
-    def wall_distance(self, time_ns: int, metres: float) -> None:
+    def wall_distance(self, time_ns: int, meters: float) -> None:
         """Show what the depth camera saw."""
 
     def placed(self, parent: str, frame: str, time_ns: int | None, at: Transform) -> None:

@@ -27,13 +27,13 @@ import numpy as np
 from quiet_nav.errors import QuietNavError
 from quiet_nav.evaluation.plots import figure
 from quiet_nav.geometry import Pose2D, yaw_of_quaternion
-from quiet_nav.perception.display.display import colours, TRACE_SHEETS_S
+from quiet_nav.perception.display.display import colors, TRACE_SHEETS_S
 from quiet_nav.perception.maps.probability_grid import GridMap
 from quiet_nav.perception.messages import stamp_to_ns
 from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform, TransformBuffer
 from quiet_nav.view.bag import BagPlayer, BagView
-from quiet_nav.view.scene import PATH_COLOUR
+from quiet_nav.view.scene import PATH_COLOR
 
 #: Of visualization_msgs/Marker.
 _ADD, _DELETE, _DELETE_ALL = 0, 2, 3
@@ -190,7 +190,7 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
                 vmin=0.0, vmax=1.0, alpha=0.7 * np.isfinite(scene.grid.probability),
                 interpolation='nearest', zorder=2,
             )  # fmt: skip
-        axes.plot(*points.T, color=PATH_COLOUR, linewidth=1.5, zorder=3)
+        axes.plot(*points.T, color=PATH_COLOR, linewidth=1.5, zorder=3)
         for marker, pose in alive:
             if marker.type == _TRIANGLES:
                 corners = [pose.transform(p.x, p.y) for p in marker.points]
@@ -206,9 +206,9 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
                     ha='center', va='center', fontsize=marker.scale.z * an_m_pt,
                 )  # fmt: skip
         for frame in scene.frames():
-            for (x, y), colour in (((0.12, 0.0), '#ff3030'), ((0.0, 0.12), '#30c030')):
+            for (x, y), color in (((0.12, 0.0), '#ff3030'), ((0.0, 0.12), '#30c030')):
                 end = frame.transform(x, y)
-                axes.plot((frame.x, end[0]), (frame.y, end[1]), color=colour, lw=1.5, zorder=5)
+                axes.plot((frame.x, end[0]), (frame.y, end[1]), color=color, lw=1.5, zorder=5)
         axes.set_aspect('equal')
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         for axis in (axes.xaxis, axes.yaxis):
@@ -216,16 +216,16 @@ def draw(path: str | Path, scene: PictureScene, title: str = '') -> int:
         axes.grid(color=_FLOOR_GRID)
         axes.set(xlabel=f'x in {scene.fixed_frame}, m', ylabel='y, m', title=title)
         # In RViz's own words: the names of its displays say what the colors mean.
-        _bar(drawn, axes, ListedColormap(colours(np.linspace(0.0, 1.0, 256))), _FAN_MEANS)
+        _bar(drawn, axes, ListedColormap(colors(np.linspace(0.0, 1.0, 256))), _FAN_MEANS)
         if scene.grid is not None:
             _bar(drawn, axes, 'gray_r', _MAP_MEANS)
     return len(alive)
 
 
-def _bar(drawn: Any, axes: Any, colours_of: Any, means: str) -> None:
+def _bar(drawn: Any, axes: Any, colors_of: Any, means: str) -> None:
     """Say beside the axes what probability a color stands for."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    scale = ScalarMappable(Normalize(0.0, 1.0), colours_of)
+    scale = ScalarMappable(Normalize(0.0, 1.0), colors_of)
     drawn.colorbar(scale, ax=axes, label=means, fraction=0.04, pad=0.03)

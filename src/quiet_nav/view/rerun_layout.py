@@ -23,7 +23,7 @@ from typing import Any
 from quiet_nav.geometry import Side
 
 #: Okabe and Ito's colors, safe for every color vision, one a side.
-SIDE_COLOURS: dict[Side, tuple[int, int, int]] = {
+SIDE_COLORS: dict[Side, tuple[int, int, int]] = {
     Side.LEFT: (86, 180, 233),
     Side.RIGHT: (230, 159, 0),
     Side.FRONT: (0, 158, 115),

@@ -30,7 +30,7 @@ from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Pose2D, Side
 from quiet_nav.perception.display.display import (
     caption,
-    colours,
+    colors,
     Fan,
     fan,
     FAN_LIFETIME_S,
@@ -47,13 +47,13 @@ from quiet_nav.simulation.rooms.plan import Plan
 from quiet_nav.sound.stream import AudioStream
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.view.bag import top_frame
-from quiet_nav.view.rerun_layout import BACKGROUND, layout, SIDE_COLOURS, SPECTRUM_SIZE
+from quiet_nav.view.rerun_layout import BACKGROUND, layout, SIDE_COLORS, SPECTRUM_SIZE
 
 #: Of set_time: stamps of the messages.
 TIMELINE = 'stamp'
 _IMAGE_EVERY_NS, _SOUND_EVERY_NS = 200_000_000, 250_000_000
 _PATH_STEP_M, _PIECE = 0.02, 200
-_PATH_COLOUR = (86, 180, 233)
+_PATH_COLOR = (86, 180, 233)
 _ROBOT_RADIUS_M, _ROBOT_HEIGHT_M = 0.17, 0.12
 _TRACE_Z_M, _TRACE_ALPHA = 0.01, 0.3
 #: Sound that level and spectrum are taken of, and the part of the spectrum that tells of walls.
@@ -64,8 +64,8 @@ SPECTRUM_DBFS = (-120.0, -20.0)
 _JPEG_QUALITY = 85
 #: What is in space below the near-wall map, and how a plan and a room's own map are drawn.
 _ROOM_Z_M = -0.01
-_WALL_COLOUR, _FURNITURE_COLOUR, _TRACK_COLOUR = (214, 216, 222), (140, 142, 150), (110, 112, 120)
-_FREE_COLOUR, _OCCUPIED_COLOUR = (58, 60, 66), (214, 216, 222)
+_WALL_COLOR, _FURNITURE_COLOR, _TRACK_COLOR = (214, 216, 222), (140, 142, 150), (110, 112, 120)
+_FREE_COLOR, _OCCUPIED_COLOR = (58, 60, 66), (214, 216, 222)
 #: The frame of floor plans.
 PLAN_FRAME = 'map'
 _FAR_SHADE = 0.55
@@ -139,7 +139,7 @@ class RerunScene:
         if side not in self._sides:
             self._sides.append(side)
             for kind in ('probability', 'distance'):
-                style = rr.SeriesLines(colors=[SIDE_COLOURS[side]], names=[name], widths=[2.0])
+                style = rr.SeriesLines(colors=[SIDE_COLORS[side]], names=[name], widths=[2.0])
                 self._to.log(f'{kind}/{name}', style, static=True)
             self._show('readings')
         self._strip.add(reading)
@@ -154,16 +154,16 @@ class RerunScene:
             self._to.log('reasons', rr.TextLog(f'{name}: {reading.reason}', level='WARN'))
         self._show_fan(reading, frame, still)
 
-    def wall_distance(self, time_ns: int, metres: float) -> None:
+    def wall_distance(self, time_ns: int, meters: float) -> None:
         """Show what the depth camera saw; infinities and NaN are gaps."""
         rr = self._rr
-        self._strip.saw(metres, time_ns)
+        self._strip.saw(meters, time_ns)
         if 'wall distance' not in self._seen:
             style = rr.SeriesLines(colors=[(150, 150, 150)], names=['depth camera'], widths=[1.5])
             self._to.log('distance/camera', style, static=True)
             self._show('wall distance')
         self._at(time_ns)
-        self._to.log('distance/camera', rr.Scalars(metres if math.isfinite(metres) else math.nan))
+        self._to.log('distance/camera', rr.Scalars(meters if math.isfinite(meters) else math.nan))
 
     def placed(self, parent: str, frame: str, time_ns: int | None, at: Transform) -> None:
         """Show where a frame is, and the path of the base; without a time it holds always."""
@@ -195,7 +195,7 @@ class RerunScene:
         if not rows * columns:
             return
         known = np.isfinite(grid.probability)[..., None]
-        rgb = np.where(known, 255.0 * colours(grid.probability), BACKGROUND)
+        rgb = np.where(known, 255.0 * colors(grid.probability), BACKGROUND)
         self._at(time_ns)
         self._to.log(
             self._in('map', frame),
@@ -216,7 +216,7 @@ class RerunScene:
         if not rows * columns:
             return
         p = grid.probability[..., None]
-        rgb = np.where(p < 0.5, _FREE_COLOUR, _OCCUPIED_COLOUR)
+        rgb = np.where(p < 0.5, _FREE_COLOR, _OCCUPIED_COLOR)
         rgb = np.where(np.isfinite(p), rgb, BACKGROUND)
         self._at(time_ns)
         self._to.log(
@@ -243,13 +243,13 @@ class RerunScene:
             [(*map(float, corner), _ROOM_Z_M) for corner in (*track.boundary, track.boundary[0])]
             for track in plan.tracks
         ]
-        for name, lines, colour, radius_m in (
-            ('walls', strips[:walls], _WALL_COLOUR, 0.03),
-            ('furniture', strips[walls:], _FURNITURE_COLOUR, 0.015),
-            ('tracks', tracks, _TRACK_COLOUR, 0.008),
+        for name, lines, color, radius_m in (
+            ('walls', strips[:walls], _WALL_COLOR, 0.03),
+            ('furniture', strips[walls:], _FURNITURE_COLOR, 0.015),
+            ('tracks', tracks, _TRACK_COLOR, 0.008),
         ):
             if lines:
-                drawn = self._rr.LineStrips3D(lines, radii=[radius_m], colors=[colour])
+                drawn = self._rr.LineStrips3D(lines, radii=[radius_m], colors=[color])
                 self._to.log(self._in(f'room/{name}', frame), drawn, static=True)
 
     def image(self, pixels: np.ndarray, frame: str, time_ns: int) -> None:
@@ -269,9 +269,9 @@ class RerunScene:
             return
         self._sound_ns = end_ns
         rr, names = self._rr, self._channel_names(stream.channels)
-        for channel, (name, colour) in enumerate(names):
+        for channel, (name, color) in enumerate(names):
             if f'sound {name}' not in self._seen:
-                style = rr.SeriesLines(colors=[colour], names=[name], widths=[1.5])
+                style = rr.SeriesLines(colors=[color], names=[name], widths=[1.5])
                 self._to.log(f'level/{name}', style, static=True)
                 self._log_spectrum_axes()
                 self._show(f'sound {name}')
@@ -282,7 +282,7 @@ class RerunScene:
             if len(heard) >= _SEGMENT:
                 line = spectrum_at(*spectrum(heard))
                 self._to.log(
-                    f'spectrum/{name}', rr.LineStrips2D([line], radii=[1.2], colors=[colour])
+                    f'spectrum/{name}', rr.LineStrips2D([line], radii=[1.2], colors=[color])
                 )
 
     @property
@@ -332,7 +332,7 @@ class RerunScene:
         ears = rr.Points3D(
             [(ear.x, ear.y, ear.z) for ear in self._rig.ears],
             radii=[0.02],
-            colors=[SIDE_COLOURS[ear.side] for ear in self._rig.ears],
+            colors=[SIDE_COLORS[ear.side] for ear in self._rig.ears],
         )
         self._to.log(self._in('robot/ears', base), ears, static=True)
 
@@ -403,7 +403,7 @@ class RerunScene:
         own = known.get(ear.channel)
         if own is None:
             return
-        name, (r, g, b) = reading.side.name.lower(), SIDE_COLOURS[reading.side]
+        name, (r, g, b) = reading.side.name.lower(), SIDE_COLORS[reading.side]
         shade = tuple(round(_FAR_SHADE * v) for v in (r, g, b))
         line = self._rr.LineStrips2D(
             [spectrum_at(hz, own * _DB_A_NEPER)], radii=[0.7], colors=[shade]
@@ -416,9 +416,9 @@ class RerunScene:
         order = np.arange(len(corners)).reshape(-1, 3)
         # Seen from below, too.
         triangles = np.concatenate([order, order[:, ::-1]])
-        colour = [round(255.0 * v) for v in (*drawn.colour, alpha)]
+        color = [round(255.0 * v) for v in (*drawn.color, alpha)]
         return self._rr.Mesh3D(
-            vertex_positions=corners, triangle_indices=triangles, albedo_factor=colour
+            vertex_positions=corners, triangle_indices=triangles, albedo_factor=color
         )
 
     def _end_fans(self, time_ns: int) -> None:
@@ -440,7 +440,7 @@ class RerunScene:
             self._points, self._piece = self._points[-1:], self._piece + 1
         self._points.append(point)
         if len(self._points) > 1:
-            line = self._rr.LineStrips3D([self._points], radii=[0.015], colors=[_PATH_COLOUR])
+            line = self._rr.LineStrips3D([self._points], radii=[0.015], colors=[_PATH_COLOR])
             self._to.log(self._in(f'path/{self._piece}', self.root), line)
 
     def _channel_names(self, channels: int) -> Sequence[tuple[str, tuple[int, int, int]]]:
@@ -449,7 +449,7 @@ class RerunScene:
         if self._rig.channels > channels:
             sides = {}
         return [
-            (sides[c].name.lower(), SIDE_COLOURS[sides[c]])
+            (sides[c].name.lower(), SIDE_COLORS[sides[c]])
             if c in sides
             else (f'channel_{c}', (150, 150, 150))
             for c in range(channels)

@@ -27,7 +27,7 @@ from quiet_nav.extras import how_to_get
 from quiet_nav.geometry import Side
 from quiet_nav.perception.display.display import (
     caption,
-    colours,
+    colors,
     fan,
     FAN_LIFETIME_S,
     is_near,
@@ -41,7 +41,7 @@ from quiet_nav.perception.rig import Rig
 from quiet_nav.perception.transforms import Transform
 
 #: Color of the path, as in quiet_nav.rviz: red, green, blue from 0 to 1.
-PATH_COLOUR = (86 / 255, 180 / 255, 233 / 255)
+PATH_COLOR = (86 / 255, 180 / 255, 233 / 255)
 #: Points of the path lie at least so far apart, and so many make one piece of it.
 _PATH_STEP_M, _PIECE = 0.05, 100
 #: Images come at most so often, and fixed frames are said again so often, for those who come late.
@@ -132,11 +132,11 @@ class Scene:
         self._sides[side].log(said, log_time=time_ns)
         self._show_fan(reading, frame, still)
 
-    def wall_distance(self, time_ns: int, metres: float) -> None:
+    def wall_distance(self, time_ns: int, meters: float) -> None:
         """Show what the depth camera saw; infinities and NaN are left out."""
-        self._strip.saw(metres, time_ns)
-        if math.isfinite(metres):
-            self._distance.log({'distance_m': metres}, log_time=time_ns)
+        self._strip.saw(meters, time_ns)
+        if math.isfinite(meters):
+            self._distance.log({'distance_m': meters}, log_time=time_ns)
 
     def placed(self, parent: str, frame: str, time_ns: int | None, at: Transform) -> None:
         """Show where a frame is, and the path of the base; without a time it holds always."""
@@ -159,7 +159,7 @@ class Scene:
             return
         m = self._m
         rgba = np.empty((rows, columns, 4))
-        rgba[..., :3] = colours(grid.probability)
+        rgba[..., :3] = colors(grid.probability)
         rgba[..., 3] = np.isfinite(grid.probability)
         kind = m.PackedElementFieldNumericType.Uint8
         message = m.Grid(
@@ -213,11 +213,11 @@ class Scene:
         x, y, z = (ear.x, ear.y, ear.z) if in_base and ear else (0.0, 0.0, 0.0)
         yaw = reading.side.yaw_rad if in_base else 0.0
         points = [m.Point3(x=px, y=py, z=0.0) for px, py in drawn.triangles]
-        r, g, b = drawn.colour
+        r, g, b = drawn.color
 
         def sector(alpha: float, height: float) -> object:
-            colour, pose = m.Color(r=r, g=g, b=b, a=alpha), self._pose(x, y, height, yaw)
-            return m.TriangleListPrimitive(pose=pose, points=points, color=colour)
+            color, pose = m.Color(r=r, g=g, b=b, a=alpha), self._pose(x, y, height, yaw)
+            return m.TriangleListPrimitive(pose=pose, points=points, color=color)
 
         along, across = drawn.label_at
         label = m.TextPrimitive(
@@ -273,7 +273,7 @@ class Scene:
             self._points, self._piece = self._points[-1:], self._piece + 1
         self._points.append((at.x, at.y))
         m = self._m
-        r, g, b = PATH_COLOUR
+        r, g, b = PATH_COLOR
         line = m.LinePrimitive(
             pose=self._pose(0.0, 0.0, 0.02),
             thickness=0.03,

@@ -41,7 +41,7 @@ EPUCK_CREDIT = (
 _ROOM_M, _RECEIVER_M = (9.7, 5.52, 2.7), (6.19, 2.76)
 _LENGTH = 9600
 _ROOM_FILE = re.compile(r'RLRVarAcLab_Absorptive_(\d{3})_(S\w+(?:-\d+)?)_R1_FRL10cm\.wav')
-_CENTRE_CHANNEL = 6
+_CENTER_CHANNEL = 6
 #: Beside the room's corners, from the set's plan, to about 0.1 m.
 _CORNER_M = {
     'SBG1': (9.30, 0.87),
@@ -161,9 +161,9 @@ def _published_room(folder: Path, percent: int) -> MeasuredRoom:
     places = []
     for row, (name, file) in enumerate(found.items()):
         samples, rate = read_sound(file)
-        if samples.shape[1] <= _CENTRE_CHANNEL:
+        if samples.shape[1] <= _CENTER_CHANNEL:
             raise QuietNavError(f'{file}: {samples.shape[1]} channels; expected 7')
-        heard = soxr.resample(samples[:, _CENTRE_CHANNEL], rate, SAMPLE_RATE)[:_LENGTH]
+        heard = soxr.resample(samples[:, _CENTER_CHANNEL], rate, SAMPLE_RATE)[:_LENGTH]
         responses[row, : len(heard)] = heard
         places.append(_place(name))
     return MeasuredRoom(

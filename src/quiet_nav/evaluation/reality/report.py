@@ -26,8 +26,8 @@ from quiet_nav.evaluation.reality.room import Figure, RoomReport
 from quiet_nav.evaluation.reality.spectra import BANDS_HZ, OCTAVES_HZ, THIRDS_HZ
 from quiet_nav.evaluation.reality.wall import APART_M, DEPTH_AT_M, RANGES_HZ, WallReport
 
-_COLOURS = {'measured': 'black', 'images': 'tab:orange', 'waves': 'tab:blue'}
-_COLOURS['simulated'] = _COLOURS['images']
+_COLORS = {'measured': 'black', 'images': 'tab:orange', 'waves': 'tab:blue'}
+_COLORS['simulated'] = _COLORS['images']
 
 
 def room_tables(report: RoomReport) -> list[Table]:
@@ -128,7 +128,7 @@ def draw_room(path: Path, report: RoomReport) -> None:
     for place, key in enumerate('abc'):
         for name in ('measured', 'images', 'waves'):
             shown = report.examples[name][place]
-            axes[key].semilogx(report.frequency_hz, shown, color=_COLOURS[name], label=name)
+            axes[key].semilogx(report.frequency_hz, shown, color=_COLORS[name], label=name)
         axes[key].set(title=f'place {place + 1}', xlim=(40, 1000), ylim=(-14, 12))
         axes[key].set_xlabel('Hz')
     axes['a'].set_ylabel('level less the mean over places, dB')
@@ -139,10 +139,8 @@ def draw_room(path: Path, report: RoomReport) -> None:
     ):
         for name, row in figures.items():
             low, high = [f.low for f in row], [f.high for f in row]
-            axes[key].semilogx(
-                frequencies, [f.value for f in row], color=_COLOURS[name], label=name
-            )
-            axes[key].fill_between(frequencies, low, high, color=_COLOURS[name], alpha=0.15, lw=0)
+            axes[key].semilogx(frequencies, [f.value for f in row], color=_COLORS[name], label=name)
+            axes[key].fill_between(frequencies, low, high, color=_COLORS[name], alpha=0.15, lw=0)
         axes[key].set(xlabel='Hz', ylabel=label, ylim=(0, None))
     axes['s'].legend()
     for axis in axes.values():
@@ -159,8 +157,8 @@ def draw_wall(path: Path, report: WallReport) -> None:
     depth, phase, over = drawing.subplots(1, 3)
     wall = report.wall
     for name, r in (('measured', report.measured), ('simulated', report.simulated)):
-        depth.semilogy(wall.frequency_hz, r.depth.mean(axis=1), '.-', color=_COLOURS[name])
-        phase.plot(wall.frequency_hz, r.phase, '.', color=_COLOURS[name])
+        depth.semilogy(wall.frequency_hz, r.depth.mean(axis=1), '.-', color=_COLORS[name])
+        phase.plot(wall.frequency_hz, r.phase, '.', color=_COLORS[name])
         depth.lines[-1].set_label(name)
     depth.set(xlabel='Hz', ylabel=f'depth at {DEPTH_AT_M:g} m, mean of microphones')
     depth.legend()

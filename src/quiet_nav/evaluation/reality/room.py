@@ -176,8 +176,8 @@ def _likeness(
     return sum(band_correlation(told, wanted, frequency, band)(rows) for band in BANDS_HZ[:3])
 
 
-def _median_decay(responses: np.ndarray, centre_hz: float) -> Callable[[np.ndarray], float]:
-    times = decay_times(responses, centre_hz)
+def _median_decay(responses: np.ndarray, center_hz: float) -> Callable[[np.ndarray], float]:
+    times = decay_times(responses, center_hz)
     return lambda rows: float(np.nanmedian(times[rows]))
 
 

@@ -32,13 +32,13 @@ _DECAY_DB = (-5.0, -25.0)
 _SIZE = 16384
 
 
-def decay_times(responses: np.ndarray, centre_hz: float) -> np.ndarray:
+def decay_times(responses: np.ndarray, center_hz: float) -> np.ndarray:
     """
     Return reverberation times in s of responses (n, samples) in an octave (n,).
 
     From -5 to -25 dB of the backward integral (ISO 3382, T20); NaN where it does not fall so far.
     """
-    edges = [centre_hz / np.sqrt(2.0), centre_hz * np.sqrt(2.0)]
+    edges = [center_hz / np.sqrt(2.0), center_hz * np.sqrt(2.0)]
     octave = signal.butter(4, edges, 'bandpass', fs=SAMPLE_RATE, output='sos')
     energy = signal.sosfiltfilt(octave, responses, axis=-1) ** 2
     left = np.cumsum(energy[:, ::-1], axis=-1)[:, ::-1]

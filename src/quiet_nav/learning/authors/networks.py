@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from quiet_nav.learning.detectors.resnet.images import normalise
+from quiet_nav.learning.detectors.resnet.images import normalize
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
 from quiet_nav.learning.detectors.vggish.network import EMBEDDING, Vggish
 from quiet_nav.learning.frontend import LogMel
@@ -46,7 +46,7 @@ class SoundPair(nn.Module):
     def __init__(self, outputs: int = 1, batch_norm: bool = True,
                  frontend: LogMel | None = None) -> None:  # fmt: skip
         super().__init__()
-        self.frontend = frontend or LogMel('centred')
+        self.frontend = frontend or LogMel('centered')
         self.trunk = Vggish(1.0, batch_norm)
         self.fusion = fusion(outputs)
 
@@ -73,7 +73,7 @@ class ImagePair(nn.Module):
 
     def both_ways(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the outputs of (first, second) and of (second, first)."""
-        one, other = (self.embedding(self.trunk(normalise(image))) for image in (first, second))
+        one, other = (self.embedding(self.trunk(normalize(image))) for image in (first, second))
         return _both_ways(self.fusion, one, other)
 
 

@@ -152,7 +152,7 @@ def authors_metadata(path: str | Path, version: str, kind: str = 'vggish') -> Mo
         distance_edges_m=(),
         training=f'Quiet Campus, by its authors; imported from {Path(path).name}',
         version=version,
-        licence='MIT (Ziyang Chen, Xixi Hu, Andrew Owens; IFICL/structure-from-silence)',
+        license='MIT (Ziyang Chen, Xixi Hu, Andrew Owens; IFICL/structure-from-silence)',
     )
 
 
@@ -180,7 +180,7 @@ def _frontend(state: dict[str, torch.Tensor], prefix: str, path: str | Path) -> 
     filters = _shaped(state, prefix + FILTERS, (FFT_SIZE // 2 + 1, MEL_BANDS), path)
     window = _shaped(state, prefix + WINDOW, (FRAME_SAMPLES,), path)
     return LogMel(
-        'centred',
+        'centered',
         None if filters is None else filters.T.double().numpy(),
         None if window is None else window.double().numpy(),
     )

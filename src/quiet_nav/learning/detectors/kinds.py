@@ -21,12 +21,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 import importlib
 from pathlib import Path
-
-from torch import nn
-from torch.utils.data import Dataset
+from typing import TYPE_CHECKING
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.learning.recipe import NetworkRecipe, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.utils.data import Dataset
+
+    from quiet_nav.learning.recipe import NetworkRecipe, Recipe
 
 
 @dataclass(frozen=True)

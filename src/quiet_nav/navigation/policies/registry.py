@@ -85,19 +85,19 @@ class PolicySettings:
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """
-    What a policy is made for.
+    """What a policy is made for."""
 
-    rng: of policies that draw. rig: the ears; camera: the camera, for what is seen. side: LEFT or
-    RIGHT, the side to keep the wall on, None where the policy is to find it. random_weights: what
-    it will hear is what a network of random weights says.
-    """
-
+    #: Of policies that draw.
     rng: np.random.Generator
+    #: The ears.
     rig: Rig
+    #: LEFT or RIGHT, the side to keep the wall on; None where the policy is to find it.
     side: Side | None = None
+    #: Of the policies that have some.
     settings: PolicySettings = field(default_factory=PolicySettings)
+    #: The camera, for what is seen.
     camera: Rig = CAMERA_RIG
+    #: What it will hear is what a network of random weights says.
     random_weights: bool = False
 
 

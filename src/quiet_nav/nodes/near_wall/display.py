@@ -82,7 +82,7 @@ def marker_to_msg(shown: ShownMarker, frame_id: str) -> Marker:
     if shown.triangles:
         marker.scale.x = marker.scale.y = 1.0
     marker.scale.z = shown.text_m or 1.0
-    r, g, b = shown.colour
+    r, g, b = shown.color
     marker.color = ColorRGBA(r=r, g=g, b=b, a=shown.alpha)
     marker.points = [Point(x=x, y=y) for x, y in shown.triangles]
     marker.colors = [marker.color] * len(shown.triangles)
@@ -181,15 +181,15 @@ class NearWallDisplay:
     # Ranges
 
     def _publish_range(self, reading: NearWallReading, ear: Ear, still: bool | None) -> None:
-        metres = range_m(reading, still, self._threshold)
-        if metres is None:
+        meters = range_m(reading, still, self._threshold)
+        if meters is None:
             return
         message = Range(
             radiation_type=Range.ULTRASOUND,
             field_of_view=RANGE_FIELD_OF_VIEW_RAD,
             min_range=0.0,
             max_range=CLEAR_RANGE_M,
-            range=metres,
+            range=meters,
         )
         message.header.frame_id = (
             camera_frame(self._base_frame, reading.side)

@@ -209,7 +209,7 @@ class NearWallNode(ManagedNode):
             self.log.error('the detector is still computing: it is left behind')
             return
         if self._own is not None:
-            self._own.keep_learnt()
+            self._own.keep_learned()
         if self._kept is not None and self._session is not None:
             try:
                 self._kept.parent.mkdir(parents=True, exist_ok=True)

@@ -34,7 +34,7 @@ class OwnSound:
     """
     What the node knows of its robot's standing sound; ``standing`` is None where it is not asked.
 
-    Made where the node is configured. ``before_decision``, ``after_decision`` and ``keep_learnt``
+    Made where the node is configured. ``before_decision``, ``after_decision`` and ``keep_learned``
     belong to whoever computes; ``ask`` only leaves word.
     """
 
@@ -77,14 +77,14 @@ class OwnSound:
         self._save(standing.fingerprint, self._path)
         self._node.log.info(f'own sound of {standing.profile.robot}: calibrated')
 
-    def keep_learnt(self) -> None:
-        """Keep what was learnt; a calibrated file stays as it is, what was learnt goes beside."""
+    def keep_learned(self) -> None:
+        """Keep what was learned; a calibrated file stays as it is, what was learned goes beside."""
         standing = self.standing
         if standing is None or standing.fingerprint.calibrated or not standing.known:
             return
         path = self._path
         if path is not None and self._was_calibrated:
-            path = path.with_suffix('.learnt.json')
+            path = path.with_suffix('.learned.json')
         self._save(standing.fingerprint, path)
 
     def values(self) -> dict[str, object]:
@@ -93,7 +93,7 @@ class OwnSound:
         if standing is None:
             return {}
         made = standing.fingerprint
-        kind = 'calibrated' if made.calibrated else 'learnt'
+        kind = 'calibrated' if made.calibrated else 'learned'
         values: dict[str, object] = {
             'own sound of': standing.profile.robot,
             'fingerprint': kind if standing.known else 'not yet known',

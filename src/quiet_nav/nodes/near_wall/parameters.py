@@ -116,7 +116,7 @@ class NearWallParameters:
     fingerprint_file: str = parameter(
         '',
         'what the ears hear of the own sound far from walls, below data_folder, read on configure, '
-        'written after ~/calibrate and, where it was learnt, on deactivate; empty: none',
+        'written after ~/calibrate and, where it was learned, on deactivate; empty: none',
     )
     frame_id: str = parameter(
         'base_link', "frame of the messages about sound; an image's have the camera's"

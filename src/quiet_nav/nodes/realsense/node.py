@@ -68,7 +68,7 @@ class RealSenseNode(ManagedNode):
 
     def _forget(self) -> None:
         """Begin as a node that has seen nothing."""
-        self._fault, self._ended, self._reconnects = '', False, 0
+        self._fault, self._waits, self._ended, self._reconnects = '', False, False, 0
         self._info, self._profiles = CameraInfo(), dict[str, Profile]()
         self._meters: dict[str, StreamMeter] = {}
         self._delay_s = float('nan')
@@ -152,14 +152,14 @@ class RealSenseNode(ManagedNode):
                     stop.wait(p.reconnect_timeout)
         except Exception as error:
             # A thread that dies unseen would look like a camera that sees nothing.
-            self._fault = one_line(error)
+            self._fault, self._waits = one_line(error), False
             raise_in_executor(self, error)
 
     def _play(self, stop: threading.Event) -> None:
         p = self._settings
         try:
             if p.wait_for_subscriber:
-                self._fault = 'waiting for a subscriber of an image'
+                self._fault, self._waits = 'waiting for a subscriber of an image', True
                 while self._topics is not None and not self._topics.subscribers:
                     if stop.wait(_POLL_S):
                         return
@@ -223,7 +223,7 @@ class RealSenseNode(ManagedNode):
         if self._profiles and not self._fault:
             self._reconnects += 1
         self.log.error(text, cause=text)
-        self._fault = text
+        self._fault, self._waits = text, False
 
     # Health
 
@@ -271,8 +271,7 @@ class RealSenseNode(ManagedNode):
         if self._ended:
             return Status(Level.OK, 'end of the file', values)
         if self._fault:
-            waiting = self._fault.startswith('waiting')
-            return Status(Level.WARN if waiting else Level.ERROR, self._fault, values)
+            return Status(Level.WARN if self._waits else Level.ERROR, self._fault, values)
         if not reports:
             return Status(Level.WARN, 'starting', values)
         level = Level.WARN if warnings else Level.OK

@@ -53,7 +53,7 @@ from quiet_nav.nodes.runtime import read_clocks, run
 from quiet_nav.nodes.wall_follower.emergency_stop import EmergencyStop, latch_file
 from quiet_nav.nodes.wall_follower.goals import feedback_of, machine_of_goal, result_of
 from quiet_nav.nodes.wall_follower.health import Condition, health_of
-from quiet_nav.nodes.wall_follower.neighbours import Neighbours
+from quiet_nav.nodes.wall_follower.neighbors import Neighbors
 from quiet_nav.nodes.wall_follower.parameters import WallFollowerParameters
 from quiet_nav.nodes.wall_follower.runs import AS_WISHED, Awaited, ended_text, Run
 from quiet_nav.nodes.wall_follower.senses import Base, Readings
@@ -108,7 +108,7 @@ class WallFollower(ManagedNode):
         self._zeros_until_ns = 0
         self._pose, self._twist = Pose2D(), Twist2D()
         self._watch: Watch | None = None
-        self._neighbours: Neighbours | None = None
+        self._neighbors: Neighbors | None = None
         self._time = ControlClock()
         self._conflict = self._warning = ''
         self._entities: list[tuple[Callable, object]] = []
@@ -139,7 +139,7 @@ class WallFollower(ManagedNode):
         simulated = bool(self.get_parameter('use_sim_time').value)
         self._time = ControlClock(simulated)
         kind, alone = self._velocity.kind, not p.allow_other_cmd_vel
-        self._neighbours = Neighbours(self, kind, simulated, alone)
+        self._neighbors = Neighbors(self, kind, simulated, alone)
         topics = [
             (NearWall, 'near_wall', self._on_near_wall),
             (Odometry, 'odom', self._on_odom),
@@ -245,7 +245,7 @@ class WallFollower(ManagedNode):
         with self._lock:
             if self._velocity is not None:
                 self._velocity.destroy()
-            self._velocity = self._watch = self._neighbours = None
+            self._velocity = self._watch = self._neighbors = None
 
     def _give_up(self, reason: str, severity: Severity = Severity.INFO) -> None:
         """
@@ -266,8 +266,8 @@ class WallFollower(ManagedNode):
 
     def _on_goal(self, goal: FollowWall.Goal) -> GoalResponse:
         try:
-            neighbours = self._neighbours if self._active else None
-            objection = '' if neighbours is None else neighbours.objection()
+            neighbors = self._neighbors if self._active else None
+            objection = '' if neighbors is None else neighbors.objection()
             with self._lock:
                 machine = self._accept(goal, objection)
                 self._next = Awaited(machine, self._clocks().steady_ns)
@@ -305,8 +305,8 @@ class WallFollower(ManagedNode):
         return machine_of_goal(goal, p, self._rig, self._camera, self._make_policy)
 
     def _on_accepted(self, handle: Any) -> None:
-        neighbours = self._neighbours
-        clients = frozenset() if neighbours is None else neighbours.clients()
+        neighbors = self._neighbors
+        clients = frozenset() if neighbors is None else neighbors.clients()
         with self._lock:
             if self._next is None or self._watch is None:
                 # Deactivated, or failed, in between.
@@ -384,7 +384,7 @@ class WallFollower(ManagedNode):
     def _command(self, active: Run, now: int, steady_ns: int) -> Twist2D:
         held = active.guarded.holds
         if active.handle.is_cancel_requested:
-            active.machine.finish(Outcome.CANCELED, 'cancelled by the client')
+            active.machine.finish(Outcome.CANCELED, 'canceled by the client')
         if self._time.jump:
             active.machine.finish(Outcome.CLOCK_JUMPED, self._time.jump)
         if self._conflict:
@@ -404,11 +404,11 @@ class WallFollower(ManagedNode):
 
         On the steady clock, so that it goes on whatever time does.
         """
-        neighbours, driving = self._neighbours, self._run is not None
-        if neighbours is None or not (driving or self._next or self._time.simulated):
+        neighbors, driving = self._neighbors, self._run is not None
+        if neighbors is None or not (driving or self._next or self._time.simulated):
             return
-        found = neighbours.conflict() if driving else ''
-        self._warning = neighbours.warning() if driving else ''
+        found = neighbors.conflict() if driving else ''
+        self._warning = neighbors.warning() if driving else ''
         if self._warning:
             self.log.warn(self._warning, cause='two near_wall')
         with self._lock:
@@ -423,13 +423,13 @@ class WallFollower(ManagedNode):
                 return
             if found:
                 active.machine.finish(Outcome.CONFLICT, found)
-            if self._client_gone(active, neighbours):
+            if self._client_gone(active, neighbors):
                 active.machine.finish(Outcome.CLIENT_GONE, 'the client that sent the goal is gone')
             if stands:
                 self._send(STOP)
                 self.log.warn(f'standing still: {stands}', cause='simulated time stands')
                 if active.handle.is_cancel_requested:
-                    active.machine.finish(Outcome.CANCELED, 'cancelled by the client')
+                    active.machine.finish(Outcome.CANCELED, 'canceled by the client')
             if not active.machine.running:
                 self._end(active)
 
@@ -439,10 +439,10 @@ class WallFollower(ManagedNode):
             return self._time.stands(clocks.steady_ns)
         return ''
 
-    def _client_gone(self, active: Run, neighbours: Neighbours) -> bool:
+    def _client_gone(self, active: Run, neighbors: Neighbors) -> bool:
         if not (self._declared.value.stop_without_client and active.clients):
             return False
-        return not neighbours.clients() & active.clients
+        return not neighbors.clients() & active.clients
 
     def _say_modality(self, senses: ModalitySelector) -> None:
         """Tell people and monitors that the robot drives by something else now."""

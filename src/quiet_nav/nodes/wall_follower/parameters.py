@@ -164,6 +164,20 @@ class WallFollowerParameters:
         maximum=0.9,
         safety=True,
     )
+    budget_m: float = parameter(
+        StepTiming.budget_m,
+        'so much more than a quarter above its length may be commanded for a drive',
+        minimum=0.02,
+        maximum=1.0,
+        safety=True,
+    )
+    budget_rad: float = parameter(
+        StepTiming.budget_rad,
+        'the same for turns',
+        minimum=0.1,
+        maximum=3.0,
+        safety=True,
+    )
     settle_s: float = parameter(
         0.3,
         'rest before a window may begin, for motors to fade',

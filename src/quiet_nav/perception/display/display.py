@@ -41,8 +41,10 @@ _SHEET_ALPHA = 0.2
 #: Fans left behind a side; the oldest gives way.
 TRACE_LENGTH = 30
 
-#: Viridis, evenly spaced from 0 to 1: perceptually even and safe for every color vision. A table,
-#: so that a robot draws without Matplotlib.
+#: The color map of probabilities wherever they are drawn, by Matplotlib's name: perceptually even
+#: and safe for every color vision.
+PROBABILITY_MAP = 'viridis'
+#: The same, evenly spaced from 0 to 1: a table, so that a robot draws without Matplotlib.
 _VIRIDIS = (
     '440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c '
     '1fa088 28ae80 3fbc73 5ec962 84d44b addc30 d8e219 fde725'
@@ -52,11 +54,11 @@ _UNKNOWN = (0.55, 0.55, 0.55)
 _DIMMED = 0.35
 
 
-def colours(probability: np.ndarray) -> np.ndarray:
+def colors(probability: np.ndarray) -> np.ndarray:
     """
     Return red, green and blue from 0 to 1, shape (..., 3), of probabilities (...).
 
-    Viridis as in every figure, to 0.03 a channel; gray where the probability is NaN.
+    ``PROBABILITY_MAP`` to 0.03 a channel; gray where the probability is NaN.
     """
     p = np.asarray(probability, float)
     known = np.isfinite(p)
@@ -71,12 +73,12 @@ class Fan:
     """
     A reading as a sector in its ear's frame: apex at the ear, x axis toward the side.
 
-    triangles: corners in meters, three a triangle, counter-clockwise. colour: red, green, blue.
+    triangles: corners in meters, three a triangle, counter-clockwise. color: red, green, blue.
     label stands at ``label_at``. A reading that is not valid is gray, dimmed and says why.
     """
 
     triangles: tuple[tuple[float, float], ...]
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     alpha: float
     label: str
     label_at: tuple[float, float]
@@ -89,7 +91,7 @@ def fan(reading: NearWallReading, opening_rad: float = math.pi / 3.0, segments: 
     angles = np.linspace(-opening_rad / 2.0, opening_rad / 2.0, segments + 1)
     rim = [(radius * math.cos(a), radius * math.sin(a)) for a in angles]
     corners = [corner for a, b in itertools.pairwise(rim) for corner in ((0.0, 0.0), a, b)]
-    red, green, blue = map(float, colours(np.array(p)))
+    red, green, blue = map(float, colors(np.array(p)))
     return Fan(
         tuple(corners),
         (red, green, blue),

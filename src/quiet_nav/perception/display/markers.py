@@ -48,7 +48,7 @@ class ShownMarker:
     lifetime_s: float
     place: Pose2D
     z: float
-    colour: tuple[float, float, float]
+    color: tuple[float, float, float]
     alpha: float
     frame_locked: bool = True
     triangles: tuple[tuple[float, float], ...] = ()
@@ -86,7 +86,7 @@ class ReadingMarkers:
             lifetime_s=FAN_LIFETIME_S,
             place=text_at,
             z=ear.z + _TEXT_ABOVE_M,
-            colour=(1.0, 1.0, 1.0),
+            color=(1.0, 1.0, 1.0),
             alpha=1.0 if reading.valid else 0.6,
             text=drawn.label,
             text_m=_TEXT_M if reading.valid else _REASON_M,
@@ -104,7 +104,7 @@ class ReadingMarkers:
         backing = replace(
             sector,
             namespace='outline',
-            colour=_BACKING,
+            color=_BACKING,
             z=ear.z - _BELOW_M,
             triangles=tuple((_RIM * x, _RIM * y) for x, y in drawn.triangles),
         )
@@ -183,7 +183,7 @@ def _sector(
         lifetime_s=lifetime_s,
         place=place,
         z=z,
-        colour=drawn.colour,
+        color=drawn.color,
         alpha=alpha,
         frame_locked=frame_locked,
         triangles=drawn.triangles,

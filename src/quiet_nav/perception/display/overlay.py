@@ -25,14 +25,14 @@ from typing import Any
 import numpy as np
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import colours, is_near, label, NEAR_PROBABILITY
+from quiet_nav.perception.display.display import colors, is_near, label, NEAR_PROBABILITY
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 
 #: Border where the depth camera says how far the wall ahead is: blue where the newest reading of
 #: the front agrees, red where it does not (red, green, blue).
-RIGHT_COLOUR, WRONG_COLOUR = (0, 114, 178), (214, 39, 40)
+RIGHT_COLOR, WRONG_COLOR = (0, 114, 178), (214, 39, 40)
 #: ... and where nothing does: orange while a wall is near by the newest readings, else green.
-NEAR_COLOUR, CLEAR_COLOUR = (230, 159, 0), (0, 158, 115)
+NEAR_COLOR, CLEAR_COLOR = (230, 159, 0), (0, 158, 115)
 #: What the depth camera saw counts for a reading whose window ended so little before or after.
 TRUTH_WITHIN_S = 1.0
 #: Strips from top to bottom.
@@ -155,15 +155,15 @@ class ProbabilityStrip:
         """Return the color of the border, None where no side has a valid reading."""
         right = self.right
         if right is not None:
-            return RIGHT_COLOUR if right else WRONG_COLOUR
+            return RIGHT_COLOR if right else WRONG_COLOR
         if not any(reading.valid for reading in self.newest.values()):
             return None
-        return NEAR_COLOUR if self.near else CLEAR_COLOUR
+        return NEAR_COLOR if self.near else CLEAR_COLOR
 
     def _fill(self, strip: np.ndarray, side: Side) -> None:
         said = np.array(self._said[side])
         columns = np.zeros((self._length, 3))
-        columns[self._length - len(said) :] = colours(said)
+        columns[self._length - len(said) :] = colors(said)
         width = strip.shape[1]
         strip[:] = np.round(255.0 * columns[np.arange(width) * self._length // max(width, 1)])
 
@@ -172,7 +172,7 @@ class ProbabilityStrip:
         height, width = drawn.shape[:2]
         top, begin = height - row, min(round(_LEGEND_ROWS * row), width // 2)
         end = min(begin + 3 * row, width)
-        bar = np.round(255.0 * colours(np.linspace(0.0, 1.0, max(end - begin, 0))))
+        bar = np.round(255.0 * colors(np.linspace(0.0, 1.0, max(end - begin, 0))))
         drawn[top + row // 4 : top + 3 * row // 4, begin:end] = bar
         return [
             ('P(wall < 0.5 m)  0', (row // 3, top)),

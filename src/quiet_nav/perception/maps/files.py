@@ -35,7 +35,7 @@ from quiet_nav.perception.maps.probability_grid import GridMap
 #: A square of 200 m in cells of 5 cm.
 MOST_CELLS = 16_000_000
 _HEADER = re.compile(rb'P5\s+(?:#[^\n]*\n\s*)*(\d{1,9})\s+(\d{1,9})\s+(\d{1,3})\s')
-_Metres = Annotated[float, Field(ge=-1e6, le=1e6)]
+_Meters = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 class _MapFile(Schema):
@@ -46,7 +46,7 @@ class _MapFile(Schema):
     image: str = Field(min_length=1)
     mode: str = 'trinary'
     resolution: float = Field(gt=0, le=100)
-    origin: tuple[_Metres, _Metres, _Metres]
+    origin: tuple[_Meters, _Meters, _Meters]
 
 
 def save_map(path: str | Path, grid: GridMap, overwrite: bool = True) -> tuple[Path, Path]:

@@ -40,16 +40,15 @@ _LOOK_EVERY_S = 0.25
 
 @dataclass(frozen=True)
 class MapSettings:
-    """
-    fixed_frame: frame of the map. base_frame: the frame in whose axes sides are meant.
+    """What goes into a map of probabilities, and in which frames."""
 
-    moving: count windows in which the robot moved, too, where it was in their middle.
-    modality: the readings that count.
-    """
-
+    #: Frame of the map.
     fixed_frame: str = 'odom'
+    #: The frame in whose axes sides are meant.
     base_frame: str = 'base_link'
+    #: Count windows in which the robot moved, too, where it was in their middle.
     moving: bool = False
+    #: The readings that count.
     modality: Modality = Modality.AUDIO
 
 

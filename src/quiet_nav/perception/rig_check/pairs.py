@@ -136,8 +136,8 @@ def _lag(one: np.ndarray, other: np.ndarray, most: int) -> float | None:
 
 def _inliers(late: np.ndarray, which: np.ndarray) -> np.ndarray:
     """Return which delays are within 1 ms of their ear's median, or as the median strays."""
-    centre = np.array([np.median(late[which == ear]) for ear in which])
-    away = np.abs(late - centre)
+    center = np.array([np.median(late[which == ear]) for ear in which])
+    away = np.abs(late - center)
     return away <= max(1e-3, 3.0 * float(np.median(away)))
 
 

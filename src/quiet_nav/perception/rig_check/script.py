@@ -39,10 +39,15 @@ class Script:
     gain that rides comes back there.
     """
 
+    #: How many there are to tap.
     ears: int
+    #: At the beginning: the floor that everything is held against.
     quiet_s: float = 5.0
+    #: For one ear; a person needs this to reach it.
     slot_s: float = 4.0
+    #: How often each ear has its turn.
     rounds: int = 2
+    #: Quiet at the end.
     ending_s: float = 6.0
     #: How often to tap in a slot.
     taps: int = 3

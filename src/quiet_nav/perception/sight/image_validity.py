@@ -31,25 +31,24 @@ _NOISE_PATCH = 160
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """
-    What an image must keep to; gray values of 0 to 255.
+    """What an image must keep to; gray values of 0 to 255."""
 
-    max_age_s: from the exposure to now, also how far its stamp may lie in the future.
-    dark: a mean below this is no picture of a room. bright_share: most of the pixels that may be
-    at the top of the range. covered: standard deviation over blocks, noise taken off, as a share
-    of the mean, below which there is nothing to see: a plain wall that is lit and near keeps
-    above it by its light alone (simulated ones have 0.03 and more). sharpness: fine structure
-    over coarse, below which an image with contrast (at least sharp_contrast) is out of focus or
-    smeared. frozen_frames: so many images in a row without any change are one image sent again
-    (a sensor's noise changes every one); 0: never.
-    """
-
+    #: From the exposure to now; also how far its stamp may lie in the future.
     max_age_s: float = 1.0
+    #: A mean below this is no picture of a room.
     dark: float = 12.0
+    #: Most of the pixels that may be at the top of the range.
     bright_share: float = 0.6
+    #: Standard deviation over blocks, noise taken off, as a share of the mean, below which there is
+    #: nothing to see: a plain wall that is lit and near keeps above it by its light alone
+    #: (simulated ones have 0.03 and more).
     covered: float = 0.015
+    #: Fine structure over coarse, below which an image is out of focus or smeared ...
     sharpness: float = 0.08
+    #: ... if it has at least this contrast, without which nothing can be told.
     sharp_contrast: float = 12.0
+    #: So many images in a row without any change are one image sent again (a sensor's noise changes
+    #: every one); 0: never.
     frozen_frames: int = 5
 
 
@@ -178,28 +177,28 @@ class FrozenWatch:
         return f'frozen: the last {self._same + 1} images are the same to the last bit'
 
 
-def _blocks(grey: np.ndarray, size: int) -> np.ndarray:
+def _blocks(gray: np.ndarray, size: int) -> np.ndarray:
     """Mean of blocks of size x size pixels, float32; what does not fill a block is left out."""
-    h, w = grey.shape[0] // size, grey.shape[1] // size
-    cut = grey[: h * size, : w * size].reshape(h, size, w, size)
+    h, w = gray.shape[0] // size, gray.shape[1] // size
+    cut = gray[: h * size, : w * size].reshape(h, size, w, size)
     return cut.sum(axis=(1, 3), dtype=np.uint32).astype(np.float32) / size**2
 
 
-def _laplacian(grey: np.ndarray) -> np.ndarray:
-    inner = grey[1:-1, 1:-1]
-    return 4.0 * inner - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+def _laplacian(gray: np.ndarray) -> np.ndarray:
+    inner = gray[1:-1, 1:-1]
+    return 4.0 * inner - gray[:-2, 1:-1] - gray[2:, 1:-1] - gray[1:-1, :-2] - gray[1:-1, 2:]
 
 
-def _noise(grey: np.ndarray) -> float:
+def _noise(gray: np.ndarray) -> float:
     """
     Return standard deviation of noise: median of a difference that slopes and edges leave at zero.
 
     Source: J. Immerkaer, "Fast Noise Variance Estimation", 1996; the median for its mean, so that
     texture in a part of the picture does not count.
     """
-    h, w = grey.shape
+    h, w = gray.shape
     top, left = max(0, (h - _NOISE_PATCH) // 2), max(0, (w - _NOISE_PATCH) // 2)
-    g = grey[top : top + _NOISE_PATCH, left : left + _NOISE_PATCH].astype(np.float32)
+    g = gray[top : top + _NOISE_PATCH, left : left + _NOISE_PATCH].astype(np.float32)
     rows = g[:-2] - 2.0 * g[1:-1] + g[2:]
     both = rows[:, :-2] - 2.0 * rows[:, 1:-1] + rows[:, 2:]
     return float(np.median(np.abs(both))) / (0.6745 * 6.0)

@@ -35,9 +35,11 @@ MAX_AHEAD_S = 0.1
 
 @dataclass(frozen=True)
 class LookingSettings:
-    """rate_hz: images that are read a second. max_age_s: older ones give no valid reading."""
+    """How often a camera is looked at."""
 
+    #: Images that are read a second.
     rate_hz: float = 2.0
+    #: Older images give no valid reading.
     max_age_s: float = 1.0
 
     def __post_init__(self) -> None:

@@ -29,6 +29,7 @@ from quiet_nav.engine import engine
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.json_files import read_json
 from quiet_nav.files.opening import MEBIBYTE
+from quiet_nav.files.renames import as_before
 from quiet_nav.files.values import short
 from quiet_nav.files.writing import clear_parts, whole_folder, write_file
 from quiet_nav.quiet_campus.folders import to_json
@@ -172,7 +173,8 @@ def _without_new(scene: dict[str, Any]) -> dict[str, Any]:
             scene.pop(name)
     if not scene['room']['patches']:
         scene['room'].pop('patches')
-    return scene
+    named: dict[str, Any] = as_before(scene)
+    return named
 
 
 def _claim(root: Path, request: CampusRequest) -> None:

@@ -31,45 +31,55 @@ OWN_LEVEL_DB = (-5.0, 20.0)
 
 @dataclass(frozen=True)
 class CampusRequest:
-    """
-    What was asked for; the files that come of it follow from this alone.
+    """What was asked for; the files that come of it follow from this alone."""
 
-    distractors: share of places with a distractor event, at distractor_snr_db (ambience over
-    event). steady: no source drifts, starts or stops. cut: share of rooms that lose a corner;
-    hard: of rooms all surfaces of which are hard. most_sources: a room has 1 to so many. sounds:
-    folder of recordings or ''. rig: YAML of a rig (``robot``). camera_height, facing_within_deg:
-    of the robot's camera, meters, and how obliquely it faces a wall (``views``). motor: a robot
-    carries the microphone and its own noise is heard (``motion``). test_only: every room is in the
-    test lists. plain: rooms are bare, microphones flat and alike, ears where the rig says, as the
-    first campuses were. own_sound: share of rooms in which a robot is heard, own_level_db over the
-    ambience at its ears (least, most); silent_rooms: share in which it is heard alone. robot: file
-    of its profile, '' for robots that are drawn. waves: share of rooms
-    whose band below 700 Hz is solved by waves. directional: the microphone is a cardioid that is
-    turned as the recorder is (``dense``), as the paper's; else it hears all around.
-    """
-
+    #: Name of a campus kind: what a room records.
     kind: str
+    #: How many.
     rooms: int
+    #: Of every room, with its number.
     seed: int
+    #: Whether images and depth are rendered, too.
     images: bool = True
+    #: Folder of recordings that replace noise; '' for none.
     sounds: str = ''
+    #: YAML of a rig (``robot``); '' for the kind's own.
     rig: str = ''
+    #: Share of places with a distractor event ...
     distractors: float = 0.0
+    #: ... at so many dB of ambience over event.
     distractor_snr_db: float = 0.0
+    #: No source drifts, starts or stops.
     steady: bool = False
+    #: Of the robot's camera over the floor, meters (``views``).
     camera_height: float = 0.3
+    #: How obliquely the camera faces a wall at most, degrees (``views``).
     facing_within_deg: float = 70.0
+    #: A robot carries the microphone and its own noise is heard (``motion``).
     motor: bool = False
+    #: Every room is in the test lists.
     test_only: bool = False
+    #: Share of rooms that lose a corner.
     cut: float = 0.0
+    #: Share of rooms all surfaces of which are hard.
     hard: float = 0.0
+    #: A room has 1 to so many sources.
     most_sources: int = 5
+    #: Rooms are bare, microphones flat and alike, ears where the rig says, as in the first
+    #: campuses.
     plain: bool = False
+    #: Share of rooms in which a robot is heard ...
     own_sound: float = 0.0
+    #: ... so many dB over the ambience at its ears (least, most).
     own_level_db: tuple[float, float] = OWN_LEVEL_DB
+    #: Share in which it is heard alone.
     silent_rooms: float = 0.0
+    #: File of its profile; '' for robots that are drawn.
     robot: str = ''
+    #: Share of rooms whose band below 700 Hz is solved by waves.
     waves: float = 0.0
+    #: The microphone is a cardioid that is turned as the recorder is (``dense``), as the paper's;
+    #: else it hears all around.
     directional: bool = False
 
     def __post_init__(self) -> None:

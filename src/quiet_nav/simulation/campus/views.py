@@ -162,10 +162,10 @@ def _with_furniture(plan: Plan, rng: np.random.Generator, number: int) -> Plan:
     inward = np.array([-along[1], along[0]])
     away = 0.02 if rng.random() < 0.6 else float(rng.uniform(0.5, 2.5))
     at = starts[wall] + along * rng.uniform(0, plan.wall_lengths[wall])
-    centre = at + inward * (away + depth / 2)
+    center = at + inward * (away + depth / 2)
     yaw = math.atan2(along[1], along[0])
     yaw += 0.0 if away < 0.1 else float(rng.uniform(-0.6, 0.6))
-    footprint = rectangle((float(centre[0]), float(centre[1])), length, depth, yaw)
+    footprint = rectangle((float(center[0]), float(center[1])), length, depth, yaw)
     box = Furniture(
         f'{name}_{number}', footprint, min(height, plan.height), Material.named(material)
     )

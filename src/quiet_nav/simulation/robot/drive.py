@@ -32,28 +32,32 @@ _REST_MPS, _REST_RPS = 1e-3, 1e-3
 
 @dataclass(frozen=True)
 class RobotSettings:
-    """
-    How the robot moves; defaults are a TurtleBot 4 (Create 3 base) on a hard floor.
+    """How the robot moves; defaults are a TurtleBot 4 (Create 3 base) on a hard floor."""
 
-    max_linear_mps, max_angular_rps: commands are cut to these. *_accel_*: how fast speeds
-    change. command_timeout_s: a command holds this long, then the robot stops.
-    slip: standard deviation of how much farther than its wheels say the robot goes, drawn once a
-    robot. turn_slip: the same for turns. heading_noise_rad: random walk of the heading a square
-    root of a meter driven. odometry_drift_rad_m: standard deviation of the heading error that
-    odometry gains a meter, drawn once a robot (wheels of unequal size). blocked_wheels: share of
-    the way into a wall that the wheels still turn, and odometry counts, while the robot stands.
-    """
-
+    #: Of its round body.
     radius_m: float = ROBOT_RADIUS_M
+    #: Commands are cut to this ...
     max_linear_mps: float = 0.46
+    #: ... and to this.
     max_angular_rps: float = 1.9
+    #: How fast speed changes.
     linear_accel_mps2: float = 0.9
+    #: How fast the rate of a turn changes.
     angular_accel_rps2: float = 7.0
+    #: A command holds this long, then the robot stops.
     command_timeout_s: float = 0.5
+    #: Standard deviation of how much farther than its wheels say the robot goes, as a share, drawn
+    #: once a robot.
     slip: float = 0.02
+    #: The same for turns.
     turn_slip: float = 0.02
+    #: Random walk of the heading, a square root of a meter driven.
     heading_noise_rad: float = 0.02
+    #: Standard deviation of the heading error that odometry gains a meter, drawn once a robot
+    #: (wheels of unequal size).
     odometry_drift_rad_m: float = 0.01
+    #: Share of the way into a wall that the wheels still turn, and odometry counts, while the robot
+    #: stands.
     blocked_wheels: float = 0.2
 
     def __post_init__(self) -> None:

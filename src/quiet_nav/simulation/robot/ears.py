@@ -129,9 +129,9 @@ class StreamingEars:
     def _stale(self, pose: Pose2D, moving: bool) -> bool:
         if self._pose is None:
             return True
-        metres, radians = self._moving if moving else (1e-4, 1e-4)
+        meters, radians = self._moving if moving else (1e-4, 1e-4)
         turned = abs(wrap_angle(pose.yaw - self._pose.yaw))
-        return math.hypot(pose.x - self._pose.x, pose.y - self._pose.y) > metres or turned > radians
+        return math.hypot(pose.x - self._pose.x, pose.y - self._pose.y) > meters or turned > radians
 
     def _convolve(self, sound: np.ndarray, count: int, history: int) -> np.ndarray:
         size = fft.next_fast_len(history + count, real=True)

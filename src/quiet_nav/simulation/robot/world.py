@@ -61,6 +61,7 @@ class SimulatedWorld:
         rig: Rig,
         pose: Pose2D,
         seed: int,
+        *,
         settings: RobotSettings | None = None,
         mount: Mount | None = None,
         hearing: Hearing | None = None,

@@ -98,6 +98,7 @@ class AcousticRoom:
         walls: Absorption | Sequence[Absorption] | float = 0.1,
         floor: Absorption | float = 0.1,
         ceiling: Absorption | float = 0.1,
+        *,
         order: int = SHOEBOX_ORDER,
         air: Absorption = AIR_20C,
     ) -> AcousticRoom:

@@ -344,10 +344,10 @@ def shoebox(
 
 
 def rectangle(
-    centre: Point, length: float, width: float, yaw_rad: float = 0.0
+    center: Point, length: float, width: float, yaw_rad: float = 0.0
 ) -> tuple[Point, Point, Point, Point]:
     """Return the counter-clockwise footprint of a box; length runs along ``yaw_rad``."""
-    frame = Pose2D(*centre, wrap_angle(yaw_rad))
+    frame = Pose2D(*center, wrap_angle(yaw_rad))
     ahead, aside = 0.5 * length, 0.5 * width
     return (
         frame.transform(-ahead, -aside),

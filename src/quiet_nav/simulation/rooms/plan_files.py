@@ -26,6 +26,7 @@ from pydantic import Field
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.values import short
 from quiet_nav.files.yaml_files import read_yaml
@@ -47,53 +48,53 @@ _USUAL_PANEL = {'door': 'wood', 'window': 'glass', 'board': 'plasterboard'}
 Lookup = Callable[[object, str], Material]
 #: More of anything is no room but a mistake; checks take the square of it.
 _MOST_PARTS = 500
-_Metres = Annotated[float, Field(ge=-1000, le=1000)]
+_Meters = Annotated[float, Field(ge=-1000, le=1000)]
 _Degrees = Annotated[float, Field(ge=-3600, le=3600)]
-_Point = tuple[_Metres, _Metres]
+_Point = tuple[_Meters, _Meters]
 _Corners = Annotated[tuple[_Point, ...], Field(min_length=3, max_length=_MOST_PARTS)]
 
 
 class _PanelFile(Schema):
     kind: Literal['door', 'window', 'board']
     wall: int
-    offset: _Metres
-    width: _Metres
-    height: _Metres
-    bottom: _Metres = 0.0
+    offset: _Meters
+    width: _Meters
+    height: _Meters
+    bottom: _Meters = 0.0
     material: str | None = None
 
 
 class _FurnitureFile(Schema):
     name: Name = 'furniture'
     footprint: _Corners | None = None
-    centre: _Point | None = None
-    length: _Metres | None = None
-    width: _Metres | None = None
+    center: _Point | None = None
+    length: _Meters | None = None
+    width: _Meters | None = None
     yaw_deg: _Degrees = 0.0
-    height: _Metres
+    height: _Meters
     material: str = 'wood'
 
 
 class _SourceFile(Schema):
     name: Name | None = None
-    position: tuple[_Metres, _Metres, _Metres]
+    position: tuple[_Meters, _Meters, _Meters]
     kind: Literal['ceiling_vent', 'wall_vent', 'window', 'machine']
     level_db: float = Field(0.0, ge=-200, le=200)
 
 
 class _TrackFile(Schema):
     name: Name = 'track'
-    centre: Annotated[tuple[_Point, ...], Field(min_length=2, max_length=_MOST_PARTS)]
-    width: _Metres
+    center: Annotated[tuple[_Point, ...], Field(min_length=2, max_length=_MOST_PARTS)]
+    width: _Meters
     side: Name
-    offsets: Annotated[tuple[_Metres, ...], Field(max_length=_MOST_PARTS)] = PAPER_OFFSETS_M
+    offsets: Annotated[tuple[_Meters, ...], Field(max_length=_MOST_PARTS)] = PAPER_OFFSETS_M
     headings_deg: Annotated[tuple[_Degrees, ...], Field(max_length=_MOST_PARTS)] | None = None
 
 
 class _RoomFile(Schema):
     name: Name | None = None
     description: str = ''
-    height: _Metres
+    height: _Meters
     footprint: _Corners | None = None
     size: _Point | None = None
     # What absorption() knows: a name, a number, seven, or a mapping.
@@ -130,7 +131,7 @@ def load_plan(room: str | Path) -> Plan:
 
 def plan_from_dict(raw: object, where: str = 'room', name: str = 'room') -> Plan:
     """Build and check a plan from what the YAML holds; same errors as ``load_plan``."""
-    file = checked(_RoomFile, raw, where)
+    file = checked(_RoomFile, as_now(raw), where)
     material = _materials(file.materials or {}, where)
     footprint = _footprint(file, where)
     walls = file.walls if isinstance(file.walls, list) else [file.walls] * len(footprint)
@@ -217,9 +218,9 @@ def _panel(file: _PanelFile, where: str, material: Lookup) -> Panel:
 def _furniture(file: _FurnitureFile, where: str, material: Lookup) -> Furniture:
     footprint = file.footprint
     if footprint is None:
-        if file.centre is None or file.length is None or file.width is None:
-            raise QuietNavError(f'{where}: give either footprint or centre, length and width')
-        footprint = rectangle(file.centre, file.length, file.width, math.radians(file.yaw_deg))
+        if file.center is None or file.length is None or file.width is None:
+            raise QuietNavError(f'{where}: give either footprint or center, length and width')
+        footprint = rectangle(file.center, file.length, file.width, math.radians(file.yaw_deg))
     surface = material(file.material, f'{where}.material')
     return Furniture(file.name, footprint, file.height, surface)
 
@@ -231,4 +232,4 @@ def _track(file: _TrackFile, where: str) -> Track:
     headings: tuple[float, ...] = PAPER_HEADINGS_RAD
     if file.headings_deg is not None:
         headings = tuple(math.radians(value) for value in file.headings_deg)
-    return Track(file.name, file.centre, file.width, Side[side], file.offsets, headings)
+    return Track(file.name, file.center, file.width, Side[side], file.offsets, headings)

@@ -39,8 +39,8 @@ def first_crossing(corners: np.ndarray) -> tuple[int, int] | None:
     ends = np.roll(corners, -1, axis=0)
     for i in range(n):
         for j in range(i + 1, n):
-            neighbours = j == i + 1 or (i == 0 and j == n - 1)
-            if neighbours:
+            neighbors = j == i + 1 or (i == 0 and j == n - 1)
+            if neighbors:
                 first, second = (i, j) if j == i + 1 else (j, i)
                 a, b = ends[first] - corners[first], ends[second] - corners[second]
                 if abs(_cross(a, b)) < EPSILON and float(a @ b) < 0.0:

@@ -56,13 +56,13 @@ class Track:
     """
     A strip along a wall from a start line to a destination line.
 
-    centre: polyline of the strip's middle in meters, driven from first to last point; its length
+    center: polyline of the strip's middle in meters, driven from first to last point; its length
     is the track's. width: meters across. side: where the wall is (LEFT or RIGHT) on the way.
     offsets_m: start distances from the wall; headings_rad: start headings, 0 along the track.
     """
 
     name: str
-    centre: tuple[Point, ...]
+    center: tuple[Point, ...]
     width: float
     side: Side
     offsets_m: tuple[float, ...] = PAPER_OFFSETS_M
@@ -70,7 +70,7 @@ class Track:
 
     @cached_property
     def _line(self) -> np.ndarray:
-        return np.asarray(self.centre, dtype=float)
+        return np.asarray(self.center, dtype=float)
 
     @cached_property
     def _marks(self) -> np.ndarray:
@@ -159,5 +159,5 @@ class Track:
 
     def mirrored(self, axis: float) -> Track:
         """Return the track of a room mirrored by x -> axis - x; start headings stay as named."""
-        centre = tuple((axis - x, y) for x, y in self.centre)
-        return replace(self, centre=centre, side=self.side.opposite)
+        center = tuple((axis - x, y) for x, y in self.center)
+        return replace(self, center=center, side=self.side.opposite)

@@ -61,13 +61,13 @@ def bake(plan: Plan, rng: np.random.Generator) -> Atlas:
     """Draw colors, textures and lamps for a room and return them as an atlas."""
     lights = draw_lights(plan, rng)
     starts, ends = plan.wall_segments
-    paint = textures.wall_colour(rng)
+    paint = textures.wall_color(rng)
     skirting = textures.Skirting.draw(rng)
     pictures = []
     for i, material in enumerate(plan.walls):
-        colour = paint if rng.random() < 0.75 else textures.wall_colour(rng)
+        color = paint if rng.random() < 0.75 else textures.wall_color(rng)
         size = (float(plan.wall_lengths[i]), plan.height)
-        texels = textures.upright(material.name, size, TEXEL_M, colour, rng)
+        texels = textures.upright(material.name, size, TEXEL_M, color, rng)
         panels = [panel for panel in plan.panels if panel.wall == i]
         textures.hang_clutter(texels, size, TEXEL_M, panels, rng)
         skirting.paint(texels, TEXEL_M)
@@ -126,18 +126,18 @@ def _furniture(
 ) -> list[tuple[np.ndarray, tuple[float, float], float]]:
     corners = np.asarray(box.footprint)
     ends = np.roll(corners, -1, axis=0)
-    colour = textures.furniture_colour(box.material.name, rng)
+    color = textures.furniture_color(box.material.name, rng)
     table = box.height < 0.9 and rng.random() < 0.7 and 'sofa' not in box.name
     pictures = []
     for start, end in zip(corners, ends, strict=True):
         size = (float(np.linalg.norm(end - start)), box.height)
-        texels = textures.upright(box.material.name, size, TEXEL_M, colour, rng)
+        texels = textures.upright(box.material.name, size, TEXEL_M, color, rng)
         textures.front(texels, size, TEXEL_M, table, rng)
         # Sides look outward: the light comes from the right of start to end.
         shade = _light_upright(end, start, box.height, 0.0, plan, lights, texels.shape)
         pictures.append((_expose(texels, shade[:, ::-1], None), (0.0, 0.0), TEXEL_M))
     low, high = corners.min(axis=0), corners.max(axis=0)
-    top = textures.upright(box.material.name, tuple(high - low), TEXEL_M, colour * 1.1, rng)
+    top = textures.upright(box.material.name, tuple(high - low), TEXEL_M, color * 1.1, rng)
     shade = _light_level(low, high, box.height, plan, lights, top.shape)
     pictures.append((_expose(top, shade, None), (float(low[0]), float(low[1])), TEXEL_M))
     return pictures

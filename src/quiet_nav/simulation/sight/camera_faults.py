@@ -29,19 +29,22 @@ from quiet_nav.simulation.sight.camera import RoomCamera
 #: back: killed, and started again after a while.
 CAMERA_FAULTS = ('none', 'dark', 'covered', 'killed', 'back')
 #: A cloth over the lens: gray that gets through, how uneven it is, and the noise of the gain.
-_COVERED_GREY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
+_COVERED_GRAY, _COVERED_UNEVEN, _COVERED_NOISE = 30.0, 0.01, 6.0
 
 
 @dataclass(frozen=True)
 class CameraFault:
     """
-    One fault from a time on (s), and when the camera is back; times as the simulation's.
+    One fault from a time on; times as the simulation's.
 
     Raises QuietNavError for a kind that is not one of CAMERA_FAULTS.
     """
 
+    #: One of CAMERA_FAULTS.
     kind: str = 'none'
+    #: When it begins.
     at_s: float = 0.0
+    #: When the camera is back; inf for never.
     back_s: float = math.inf
 
     def __post_init__(self) -> None:
@@ -75,6 +78,6 @@ def color_image(
 def covered_image(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Return what a camera sees through a cloth on its lens: uint8 of a shape (h, w, 3)."""
     tilt = np.linspace(-0.5, 0.5, shape[0])[:, None] + np.linspace(-0.5, 0.5, shape[1])
-    grey = _COVERED_GREY * (1.0 + _COVERED_UNEVEN * tilt)
-    image = grey[..., None] + _COVERED_NOISE * rng.standard_normal(shape)
+    gray = _COVERED_GRAY * (1.0 + _COVERED_UNEVEN * tilt)
+    image = gray[..., None] + _COVERED_NOISE * rng.standard_normal(shape)
     return np.clip(np.rint(image), 0.0, 255.0).astype(np.uint8)

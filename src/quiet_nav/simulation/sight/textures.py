@@ -30,7 +30,7 @@ from quiet_nav.simulation.rooms.plan import Panel
 Picture = np.ndarray
 
 
-def wall_colour(rng: np.random.Generator) -> np.ndarray:
+def wall_color(rng: np.random.Generator) -> np.ndarray:
     """Draw a wall's color, mostly off-white, sometimes a tint. Shape (3,)."""
     strong = rng.random() < 0.25
     hue = rng.uniform(0.0, 1.0) if strong else rng.uniform(0.06, 0.16)
@@ -38,7 +38,7 @@ def wall_colour(rng: np.random.Generator) -> np.ndarray:
     return np.array(colorsys.hsv_to_rgb(hue, saturation, rng.uniform(0.45, 0.85)))
 
 
-def furniture_colour(material: str, rng: np.random.Generator) -> np.ndarray:
+def furniture_color(material: str, rng: np.random.Generator) -> np.ndarray:
     """Draw the color of a piece of furniture. Shape (3,)."""
     if material == 'wood':
         return np.array(
@@ -55,12 +55,12 @@ def upright(
     material: str,
     size: tuple[float, float],
     texel: float,
-    colour: np.ndarray,
+    color: np.ndarray,
     rng: np.random.Generator,
 ) -> Picture:
     """Return a wall or a side of furniture, ``size`` meters wide and high, of a material."""
     shape = _shape(size, texel)
-    base = np.broadcast_to(colour.astype(np.float32), (*shape, 3)).copy()
+    base = np.broadcast_to(color.astype(np.float32), (*shape, 3)).copy()
     if material in ('brick', 'concrete'):
         return np.clip(base * _bricks(shape, texel, rng)[..., None], 0.0, 1.0)
     if material == 'wood':
@@ -81,19 +81,19 @@ def level(
     """Return a floor or a ceiling of a material, ``size`` meters along x and y."""
     shape = _shape(size, texel)
     if what == 'ceiling':
-        colour = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.6, 0.85)
+        color = np.array([1.0, 0.99, 0.96]) * rng.uniform(0.6, 0.85)
         pattern = 1.0 + 0.03 * rng.standard_normal(shape, dtype=np.float32)
         if material == 'acoustic_tile':
             pattern *= _joints(shape, 0.6 / texel, 0.62, rng)
     elif material == 'parquet' or material == 'wood':
-        colour = np.array(
+        color = np.array(
             colorsys.hsv_to_rgb(
                 rng.uniform(0.05, 0.11), rng.uniform(0.3, 0.6), rng.uniform(0.25, 0.6)
             )
         )
         pattern = _planks(shape, texel, rng.uniform(0.07, 0.16), rng, shade=0.18)
     else:
-        colour = np.array(
+        color = np.array(
             colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.02, 0.35), rng.uniform(0.12, 0.55))
         )
         rough = 0.22 if material == 'carpet' else 0.07
@@ -101,7 +101,7 @@ def level(
         pattern += 0.06 * _smooth(shape, 0.4 / texel, rng)
         if material != 'carpet' and rng.random() < 0.6:
             pattern *= _joints(shape, rng.choice([0.33, 0.5, 0.6]) / texel, 0.8, rng)
-    return np.clip(colour.astype(np.float32) * pattern[..., None], 0.0, 1.0).astype(np.float32)
+    return np.clip(color.astype(np.float32) * pattern[..., None], 0.0, 1.0).astype(np.float32)
 
 
 def panel(
@@ -111,9 +111,9 @@ def panel(
     h, w = shape
     frame = max(1, round(0.06 / texel))
     if kind == 'door':
-        colour = furniture_colour('wood' if rng.random() < 0.6 else 'paint', rng)
+        color = furniture_color('wood' if rng.random() < 0.6 else 'paint', rng)
         picture = np.clip(
-            colour.astype(np.float32) * _planks(shape, texel, 2.0, rng)[..., None], 0.0, 1.0
+            color.astype(np.float32) * _planks(shape, texel, 2.0, rng)[..., None], 0.0, 1.0
         )
         _frame(picture, frame, rng.uniform(0.15, 0.8))
         y, x = round(0.48 * h), w - 3 * frame if rng.random() < 0.5 else frame * 2
@@ -121,12 +121,12 @@ def panel(
         return picture, 0.0
     if kind == 'window':
         return _window(shape, frame, rng)
-    colour = rng.choice([0.85, 0.05, 0.12])
-    tint = np.array([0.9, 1.0, 0.9] if colour < 0.2 else [1.0, 1.0, 1.0])
-    picture = np.broadcast_to((colour * tint).astype(np.float32), (h, w, 3)).copy()
+    color = rng.choice([0.85, 0.05, 0.12])
+    tint = np.array([0.9, 1.0, 0.9] if color < 0.2 else [1.0, 1.0, 1.0])
+    picture = np.broadcast_to((color * tint).astype(np.float32), (h, w, 3)).copy()
     for _ in range(int(rng.integers(0, 14))):
         y, x = int(rng.integers(2, h - 2)), int(rng.integers(0, max(1, w - 10)))
-        picture[y : y + 2, x : x + int(rng.integers(8, max(9, w // 3)))] = 0.9 - colour
+        picture[y : y + 2, x : x + int(rng.integers(8, max(9, w // 3)))] = 0.9 - color
     _frame(picture, max(1, frame // 2), 0.45)
     return picture, 0.0
 
@@ -141,19 +141,19 @@ def hang_clutter(
     """Hang posters, notices, sockets and cable ducts on a wall, clear of doors and windows."""
     taken = [(p.offset - 0.1, p.offset + p.width + 0.1) for p in panels]
 
-    def put(x: float, top: float, width: float, height: float, colour: np.ndarray) -> bool:
+    def put(x: float, top: float, width: float, height: float, color: np.ndarray) -> bool:
         clear = all(x + width < left or x > right for left, right in taken)
         if clear:
             rows = slice(round((size[1] - top) / texel), round((size[1] - top + height) / texel))
-            texels[rows, round(x / texel) : round((x + width) / texel)] = colour
+            texels[rows, round(x / texel) : round((x + width) / texel)] = color
         return clear
 
     for _ in range(rng.poisson(0.25 * size[0])):
         width, height = rng.uniform(0.2, 0.9), rng.uniform(0.2, 0.9)
         x, top = rng.uniform(0.05, max(0.06, size[0] - 1.0)), rng.uniform(1.1, 2.1)
-        colour = np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.0, 0.8), rng.random()))
+        color = np.array(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.0, 0.8), rng.random()))
         if put(x, top, width, height, np.full(3, rng.choice([0.05, 0.6, 0.9]))):
-            put(x + 0.03, top - 0.03, width - 0.06, height - 0.06, colour)
+            put(x + 0.03, top - 0.03, width - 0.06, height - 0.06, color)
     for _ in range(rng.poisson(0.4 * size[0])):
         put(
             rng.uniform(0.0, size[0] - 0.1),
@@ -173,18 +173,18 @@ class Skirting:
     """The strip at the foot of the walls; height 0 where a room has none."""
 
     height_m: float
-    colour: np.ndarray
+    color: np.ndarray
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Skirting:
         height = rng.uniform(0.05, 0.14) if rng.random() < 0.8 else 0.0
-        grey = rng.uniform(0.03, 0.8)
-        return cls(height, grey * np.array([1.0, rng.uniform(0.8, 1.0), rng.uniform(0.6, 1.0)]))
+        gray = rng.uniform(0.03, 0.8)
+        return cls(height, gray * np.array([1.0, rng.uniform(0.8, 1.0), rng.uniform(0.6, 1.0)]))
 
     def paint(self, texels: Picture, texel: float) -> None:
         rows = round(self.height_m / texel)
         if rows:
-            texels[-rows:] = self.colour
+            texels[-rows:] = self.color
             texels[-rows] *= 0.5
 
 
@@ -243,9 +243,9 @@ def _window(
     return picture, bright
 
 
-def _frame(picture: Picture, width: int, grey: float) -> None:
-    picture[:width] = picture[-width:] = grey
-    picture[:, :width] = picture[:, -width:] = grey
+def _frame(picture: Picture, width: int, gray: float) -> None:
+    picture[:width] = picture[-width:] = gray
+    picture[:, :width] = picture[:, -width:] = gray
     picture[-width:] *= 0.8
 
 

@@ -172,13 +172,13 @@ def responses_of(
     air: np.ndarray,
     length: int,
     highpass: bool,
-    colours: np.ndarray | None = None,
+    colors: np.ndarray | None = None,
 ) -> np.ndarray:
     """
     Return impulse responses of sources to one microphone, float32, (len(images), length).
 
     mic, look: (3,), as in ``RoomAcoustics.impulse_responses``. air: energy lost a meter, (bands,).
-    colours: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
+    colors: magnitude (len(images), ``response_bins``) that each response is filtered by, too.
     """
     size, bank = _octave_bank(length)
     bands = np.zeros((len(images), len(BANDS_HZ), length), np.float32)
@@ -201,8 +201,8 @@ def responses_of(
         for image, band in zip(images, bands, strict=True)
     ]
     spectrum = np.einsum('sbf,bf->sf', fft.rfft(bands, size, axis=-1), bank)
-    if colours is not None:
-        spectrum = spectrum * colours
+    if colors is not None:
+        spectrum = spectrum * colors
     responses = fft.irfft(spectrum, size, axis=-1)[:, :length]
     for response, end in zip(responses, ends, strict=True):
         response[end:] = 0.0
@@ -356,9 +356,9 @@ def _octave_bank(length: int) -> tuple[int, np.ndarray]:
     frequency = np.fft.rfftfreq(size, 1.0 / SAMPLE_RATE)
     bank = np.zeros((len(BANDS_HZ), len(frequency)), np.float32)
     below = np.ones_like(frequency)
-    for band, centre in enumerate(BANDS_HZ[1:], 1):
-        edge = centre / np.sqrt(2.0)
-        half = 0.5 * (centre * np.sqrt(2.0) - centre)
+    for band, center in enumerate(BANDS_HZ[1:], 1):
+        edge = center / np.sqrt(2.0)
+        half = 0.5 * (center * np.sqrt(2.0) - center)
         angle = np.pi / 4 * (np.clip((frequency - edge) / half, -1, 1) + 1)
         rising = np.sin(angle) ** 2
         bank[band - 1] = below * (1 - rising)

@@ -42,7 +42,7 @@ def ambient_loop(kind: str, seed: int, stream: int) -> np.ndarray:
     return loop
 
 
-def _coloured(rng: np.random.Generator, duration_s: float, slope: float) -> np.ndarray:
+def _colored(rng: np.random.Generator, duration_s: float, slope: float) -> np.ndarray:
     """Noise whose power falls as 1/f^slope from 30 Hz on, unit RMS."""
     n = round(duration_s * SAMPLE_RATE)
     spectrum = np.fft.rfft(rng.standard_normal(n))
@@ -78,7 +78,7 @@ def _clock(rng: np.random.Generator) -> np.ndarray:
     whole = np.zeros(round(LOOP_S * SAMPLE_RATE))
     n = min(len(out), len(whole))
     whole[:n] = out[:n]
-    return whole / np.std(whole) + 0.05 * _coloured(rng, LOOP_S, 1.0)
+    return whole / np.std(whole) + 0.05 * _colored(rng, LOOP_S, 1.0)
 
 
 def _rain(rng: np.random.Generator) -> np.ndarray:
@@ -93,7 +93,7 @@ def _fan(rng: np.random.Generator) -> np.ndarray:
     t = np.arange(round(LOOP_S * SAMPLE_RATE)) / SAMPLE_RATE
     wander = 1.0 + 0.003 * np.sin(2 * np.pi * t / rng.uniform(3, 9) + rng.uniform(0, 6))
     blade = voiced(rate * blades * wander, 10, rng.uniform(0.8, 1.6))
-    air = _coloured(rng, LOOP_S, rng.uniform(0.8, 2.0))
+    air = _colored(rng, LOOP_S, rng.uniform(0.8, 2.0))
     wobble = 1.0 + rng.uniform(0.0, 0.2) * np.sin(
         2 * np.pi * np.cumsum(rate * wander) / SAMPLE_RATE
     )
@@ -109,25 +109,25 @@ def _hum(rng: np.random.Generator) -> np.ndarray:
     drift = 2 * np.pi * mains * (t + 0.002 * np.sin(2 * np.pi * t / 7.0))
     phases = rng.uniform(0, 2 * np.pi, 24)
     hum = sum(w * np.sin(n * drift + p) for n, w, p in zip(k, weight, phases, strict=True))
-    return hum / np.std(hum) + rng.uniform(0.05, 0.5) * _coloured(rng, LOOP_S, 1.0)
+    return hum / np.std(hum) + rng.uniform(0.05, 0.5) * _colored(rng, LOOP_S, 1.0)
 
 
 def _traffic(rng: np.random.Generator) -> np.ndarray:
     """Cars pass outside; the window keeps the treble out."""
     t = np.arange(round(LOOP_S * SAMPLE_RATE)) / SAMPLE_RATE
-    out = 0.3 * _coloured(rng, LOOP_S, 1.5)
+    out = 0.3 * _colored(rng, LOOP_S, 1.5)
     for when in rng.uniform(0.0, LOOP_S, int(rng.integers(2, 8))):
         near = rng.uniform(1.0, 4.0)
         # Loops join seamlessly: who passes at the end passes at the beginning, too.
         away = np.abs(t - when)
         away = np.minimum(away, LOOP_S - away)
         passing = rng.uniform(0.5, 2.0) / (1.0 + (away / near) ** 2)
-        out = out + passing * _coloured(rng, LOOP_S, rng.uniform(0.8, 1.6))
+        out = out + passing * _colored(rng, LOOP_S, rng.uniform(0.8, 1.6))
         if rng.random() < 0.4:
             engine = voiced(rng.uniform(25, 70) * (1 + 0.02 * np.sin(t / 2.0)), 15, 0.8)
             out = out + 0.5 * passing * engine / np.std(engine)
     sos = signal.butter(2, rng.uniform(300, 1200), 'lowpass', fs=SAMPLE_RATE, output='sos')
-    return signal.sosfilt(sos, out) + 0.02 * _coloured(rng, LOOP_S, 1.0)
+    return signal.sosfilt(sos, out) + 0.02 * _colored(rng, LOOP_S, 1.0)
 
 
 def _water(rng: np.random.Generator) -> np.ndarray:

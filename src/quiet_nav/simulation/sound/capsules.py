@@ -23,7 +23,7 @@ import functools
 import numpy as np
 from scipy import fft
 
-from quiet_nav.simulation.sound.sources import EQUALISER_HZ
+from quiet_nav.simulation.sound.sources import EQUALIZER_HZ
 from quiet_nav.sound.windows import SAMPLE_RATE
 from quiet_nav.streams import generator
 
@@ -37,7 +37,7 @@ class Capsule:
     A small MEMS or electret microphone on its board.
 
     corner_hz: below it the response falls by 12 dB an octave. peak_hz, peak_db: the resonance of
-    its port. ripple_db: at EQUALISER_HZ, what the board and the holes around do. pink_hz: below it
+    its port. ripple_db: at EQUALIZER_HZ, what the board and the holes around do. pink_hz: below it
     its noise rises by 3 dB an octave.
     """
 
@@ -57,8 +57,8 @@ class Capsule:
         kHz, +-1 dB between samples); what boards and cases add is a guess.
         """
         make, own = generator(seed, 'capsule'), generator(seed, 'capsule', channel)
-        ripple = np.cumsum(make.normal(0.0, 0.8, len(EQUALISER_HZ)))
-        ripple += own.normal(0.0, 0.4, len(EQUALISER_HZ))
+        ripple = np.cumsum(make.normal(0.0, 0.8, len(EQUALIZER_HZ)))
+        ripple += own.normal(0.0, 0.4, len(EQUALIZER_HZ))
         return cls(
             round(float(make.uniform(20.0, 80.0) * own.uniform(0.8, 1.25)), 2),
             round(float(make.uniform(6000.0, 14_000.0) * own.uniform(0.97, 1.03)), 1),
@@ -73,7 +73,7 @@ class Capsule:
         low = -10.0 * np.log10(1.0 + (self.corner_hz / f) ** 4)
         width = 0.25 * self.peak_hz
         peak = self.peak_db / (1.0 + ((f - self.peak_hz) / width) ** 2)
-        return low + peak + np.interp(np.log(f), np.log(EQUALISER_HZ), self.ripple_db)
+        return low + peak + np.interp(np.log(f), np.log(EQUALIZER_HZ), self.ripple_db)
 
     def noise_db(self, frequency_hz: np.ndarray) -> np.ndarray:
         """Return the spectrum of its noise in dB, 0 for white."""

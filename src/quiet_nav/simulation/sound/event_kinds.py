@@ -319,9 +319,9 @@ def _glass(rng: np.random.Generator) -> np.ndarray:
 
 
 def _clap(rng: np.random.Generator) -> np.ndarray:
-    count, centre = int(rng.integers(1, 9)), rng.uniform(900, 2200)
+    count, center = int(rng.integers(1, 9)), rng.uniform(900, 2200)
     claps = [
-        burst(rng, 0.12, 0.5 * centre, 2.5 * centre, rng.uniform(0.005, 0.015))
+        burst(rng, 0.12, 0.5 * center, 2.5 * center, rng.uniform(0.005, 0.015))
         * rng.uniform(0.6, 1.0)
         for _ in range(count)
     ]
@@ -363,8 +363,8 @@ def _horn(rng: np.random.Generator) -> np.ndarray:
 def _siren(rng: np.random.Generator) -> np.ndarray:
     length, swing = rng.uniform(2.0, 4.5), rng.uniform(0.3, 4.0)
     t = np.arange(seconds(length)) / SAMPLE_RATE
-    centre, depth = rng.uniform(600, 1100), rng.uniform(0.15, 0.4)
-    wail = voiced(centre * (1 + depth * np.sin(2 * np.pi * swing * t)), 8, 1.0)
+    center, depth = rng.uniform(600, 1100), rng.uniform(0.15, 0.4)
+    wail = voiced(center * (1 + depth * np.sin(2 * np.pi * swing * t)), 8, 1.0)
     return faded(_through_window(wail, rng.uniform(600, 2000)), 0.4)
 
 

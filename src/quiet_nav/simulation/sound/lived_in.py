@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,26 +50,30 @@ def furnished(room: AcousticRoom, rng: np.random.Generator) -> AcousticRoom:
     if rng.random() < _OPEN_DOOR:
         wall = int(rng.integers(len(room.footprint)))
         beyond = round(float(rng.uniform(1.2, 4.0)), 3)
-        _put(patches, room, rng, 'door', wall, 0.9, (0.0, 2.05), _OPEN, 0.0, beyond)
+        _put(patches, room, rng, wall, _Thing('door', 0.9, (0.0, 2.05), _OPEN, beyond_m=beyond))
     for wall in range(len(room.footprint)):
         length = WallFrame.of(room.footprint, wall).length
         if rng.random() < _GLASS:
             width = length * rng.uniform(0.4, 0.9)
             top = room.height - rng.uniform(0.0, 0.4)
             sill = rng.choice((0.0, 0.9))
-            _put(patches, room, rng, 'glass', wall, width, (sill, top), MATERIALS['glass'], 0.0)
+            pane = _Thing('glass', width, (sill, top), MATERIALS['glass'])
+            _put(patches, room, rng, wall, pane)
         if rng.random() < _CURTAIN:
             width, top = length * rng.uniform(0.2, 0.7), room.height - rng.uniform(0.0, 0.4)
-            _put(patches, room, rng, 'curtain', wall, width, (0.0, top), MATERIALS['curtain'], 0.1)
+            curtain = _Thing('curtain', width, (0.0, top), MATERIALS['curtain'], 0.1)
+            _put(patches, room, rng, wall, curtain)
         if rng.random() < _SHELVES:
             surface = draw_absorption(rng, 0.08, 0.45)
             depth = round(float(rng.uniform(0.25, 0.45)), 3)
             span = (0.0, rng.uniform(0.7, min(2.2, room.height - 0.1)))
-            _put(patches, room, rng, 'shelf', wall, rng.uniform(0.8, 3.0), span, surface, depth)
+            shelf = _Thing('shelf', rng.uniform(0.8, 3.0), span, surface, depth)
+            _put(patches, room, rng, wall, shelf)
         if rng.random() < _RADIATOR:
             span = (0.1, rng.uniform(0.5, 0.9))
             metal = draw_absorption(rng, 0.03, 0.08)
-            _put(patches, room, rng, 'radiator', wall, rng.uniform(0.6, 1.6), span, metal, 0.1)
+            radiator = _Thing('radiator', rng.uniform(0.6, 1.6), span, metal, 0.1)
+            _put(patches, room, rng, wall, radiator)
     people = int(rng.integers(_MOST_PEOPLE + 1))
     floor_m2 = room.surfaces[-1][0]
     floor = np.clip(np.asarray(room.floor) + people * PERSON_M2 / floor_m2, 0.0, 0.95)
@@ -126,33 +130,47 @@ def _wall_place(room: AcousticRoom, rng: np.random.Generator) -> tuple[float, fl
             return tuple(round(float(v), 4) for v in place)  # type: ignore[return-value]
 
 
+@dataclass(frozen=True)
+class _Thing:
+    """Something on a wall: how wide it is, from which height to which, of what, how deep."""
+
+    kind: str
+    width: float
+    span: tuple[float, float]
+    absorption: Absorption
+    depth: float = 0.0
+    beyond_m: float = 0.0
+
+
 def _put(
-    patches: list[Patch],
-    room: AcousticRoom,
-    rng: np.random.Generator,
-    kind: str,
-    wall: int,
-    width: float,
-    span: tuple[float, float],
-    absorption: Absorption,
-    depth: float,
-    beyond_m: float = 0.0,
+    patches: list[Patch], room: AcousticRoom, rng: np.random.Generator, wall: int, thing: _Thing
 ) -> None:
     """Add a thing to a wall where it fits beside those that are there; else leave it out."""
     length = WallFrame.of(room.footprint, wall).length
     # Clear of the corners, so that nothing that stands out there is met from the side.
-    free = length - 2.0 * (0.5 + _GAP_M) - width
+    free = length - 2.0 * (0.5 + _GAP_M) - thing.width
     start = rng.random()
     if free <= 0.0:
         return
     begin = round(0.5 + _GAP_M + float(start) * free, 3)
-    end = round(begin + float(width), 3)
+    end = round(begin + float(thing.width), 3)
     for other in patches:
         if other.wall == wall and begin < other.end + _GAP_M and other.start < end + _GAP_M:
             return
-    low, high = (round(float(z), 3) for z in span)
+    low, high = (round(float(z), 3) for z in thing.span)
     patches.append(
-        Patch(kind, wall, begin, end, low, high, absorption, room.walls[wall], depth, beyond_m)
+        Patch(
+            thing.kind,
+            wall,
+            begin,
+            end,
+            low,
+            high,
+            thing.absorption,
+            room.walls[wall],
+            thing.depth,
+            thing.beyond_m,
+        )
     )
 
 

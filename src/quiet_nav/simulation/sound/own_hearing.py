@@ -42,7 +42,7 @@ from quiet_nav.simulation.sound.images import ImageSources
 from quiet_nav.simulation.sound.moving_images import free_field, MovingImages
 from quiet_nav.simulation.sound.own_sound import (
     amplitude_of,
-    body_colouring_db,
+    body_coloring_db,
     own_samples,
     own_spectrum,
     OwnSound,
@@ -118,7 +118,7 @@ class OwnHearing:
         reach = self._images.reach_m / SPEED_OF_SOUND * SAMPLE_RATE
         self.length = int(reach) + 2 * LATENCY + 3
         self._air = np.asarray(room.air, np.float64)
-        self._colours: dict[RobotEars, tuple[np.ndarray, np.ndarray]] = {}
+        self._colors: dict[RobotEars, tuple[np.ndarray, np.ndarray]] = {}
         self._gains: dict[RobotEars, np.ndarray] = {}
         self._everything = tuple(range(len(own.sources)))
         #: Motors are silent where a robot stands: nobody needs to know how they would sound.
@@ -271,7 +271,7 @@ class OwnHearing:
         images_of: Callable[[np.ndarray, np.ndarray], ImageSources],
     ) -> np.ndarray:
         self._refuse_touching(mics, sources, ears, which)
-        colours, direct = self._colours_of(ears)
+        colors, direct = self._colors_of(ears)
         out = np.empty((len(mics), len(which), self.length), np.float32)
         for m, mic in enumerate(mics):
             images = []
@@ -284,7 +284,7 @@ class OwnHearing:
                 images.append(image)
             if images:
                 out[m] = responses_of(
-                    images, mic, looks[m], self._air, self.length, True, colours[m, list(which)]
+                    images, mic, looks[m], self._air, self.length, True, colors[m, list(which)]
                 )
         return out
 
@@ -304,17 +304,17 @@ class OwnHearing:
             power += transfer[:, row] @ emitted
         return power
 
-    def _colours_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
+    def _colors_of(self, ears: RobotEars) -> tuple[np.ndarray, np.ndarray]:
         """Return the body's coloring of every path (M, S, bins), and of the direct one besides."""
-        if ears not in self._colours:
+        if ears not in self._colors:
             bins = response_bins(self.length)
             every = self._bodies(ears, bins, False).astype(np.float32)
-            self._colours[ears] = every, self._bodies(ears, np.asarray(BANDS_HZ), True)
-        return self._colours[ears]
+            self._colors[ears] = every, self._bodies(ears, np.asarray(BANDS_HZ), True)
+        return self._colors[ears]
 
     def _bodies(self, ears: RobotEars, frequency: np.ndarray, direct: bool) -> np.ndarray:
         levels = [
-            [body_colouring_db(self.own, s, channel, frequency, direct) for s in self._everything]
+            [body_coloring_db(self.own, s, channel, frequency, direct) for s in self._everything]
             for channel in ears.channels
         ]
         return 10 ** (np.array(levels) / 20)

@@ -34,7 +34,7 @@ from quiet_nav.simulation.sound.robot_profile import (
 from quiet_nav.simulation.sound.sources import (
     course_of_gain,
     Drift,
-    EQUALISER_HZ,
+    EQUALIZER_HZ,
     noise_samples,
     Schedule,
     Source,
@@ -268,7 +268,7 @@ def amplitude_of(level_db: float | None) -> float:
     return 0.0 if level_db is None else 10 ** (level_db / 20.0)
 
 
-def body_colouring_db(
+def body_coloring_db(
     own: OwnSound, source: int, channel: int, frequency_hz: np.ndarray, direct: bool = False
 ) -> np.ndarray:
     """
@@ -280,7 +280,7 @@ def body_colouring_db(
     if own.body_db == 0.0:
         return np.zeros_like(frequency_hz)
     curve = np.array(_body_curve(own.seed, source, channel, direct))
-    value = np.interp(np.log(np.maximum(frequency_hz, 1.0)), np.log(EQUALISER_HZ), curve)
+    value = np.interp(np.log(np.maximum(frequency_hz, 1.0)), np.log(EQUALIZER_HZ), curve)
     low, high = _BODY_HZ
     felt = np.log(np.maximum(frequency_hz, 1.0) / low) / math.log(high / low)
     return own.body_db * (_DIRECT_SHARE if direct else 1.0) * value * np.clip(felt, 0.0, 1.0)
@@ -288,9 +288,9 @@ def body_colouring_db(
 
 @functools.lru_cache(maxsize=256)
 def _body_curve(seed: int, source: int, channel: int, direct: bool) -> tuple[float, ...]:
-    """Draw a smooth curve at EQUALISER_HZ within -1 to 1, its largest value at least a half."""
+    """Draw a smooth curve at EQUALIZER_HZ within -1 to 1, its largest value at least a half."""
     rng = generator(seed, 'body', source, channel, int(direct))
-    walk = rng.normal(size=len(EQUALISER_HZ))
+    walk = rng.normal(size=len(EQUALIZER_HZ))
     walk = 0.6 * walk + 0.4 * np.roll(walk, 1)
     walk -= walk.mean()
     return tuple((walk / np.abs(walk).max() * rng.uniform(0.5, 1.0)).round(4).tolist())
@@ -301,8 +301,8 @@ def _draw(rng: np.random.Generator, between: tuple[float, float]) -> float:
 
 
 def _draw_source(rng: np.random.Generator, part: SourceProfile, index: int) -> OwnSource:
-    walk = np.cumsum(rng.normal(0.0, part.walk_db, len(EQUALISER_HZ)))
-    equaliser = np.asarray(part.equaliser_db) + walk - walk.mean()
+    walk = np.cumsum(rng.normal(0.0, part.walk_db, len(EQUALIZER_HZ)))
+    equalizer = np.asarray(part.equalizer_db) + walk - walk.mean()
     schedule = None
     if part.on_s is not None and part.off_s is not None:
         on_s, off_s = _draw(rng, part.on_s), _draw(rng, part.off_s)
@@ -316,7 +316,7 @@ def _draw_source(rng: np.random.Generator, part: SourceProfile, index: int) -> O
         part.position,
         (1 << 21) + index,
         slope=_draw(rng, part.slope),
-        equaliser_db=tuple(equaliser.round(3).tolist()),
+        equalizer_db=tuple(equalizer.round(3).tolist()),
         gain_db=_wander(rng, part.drift_db, (5.0, 120.0)),
         schedule=schedule,
     )

@@ -24,9 +24,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from quiet_nav import resources
+from quiet_nav.files.renames import as_now
 from quiet_nav.files.schema import checked, Name, Schema
 from quiet_nav.files.yaml_files import read_yaml
-from quiet_nav.simulation.sound.sources import EQUALISER_HZ
+from quiet_nav.simulation.sound.sources import EQUALIZER_HZ
 
 #: The profile that levels alone ("0 dB") stand for in trials: one fan.
 USUAL = 'fan'
@@ -80,7 +81,7 @@ class SourceProfile(Schema):
 
     position: base_link meters. standing_db, driving_db: its level while the robot stands and while
     it drives, dB re 20 uPa at 1 m in free field; none where it is silent then. slope: power falls
-    as 1/f^slope. equaliser_db: on top of that at ``EQUALISER_HZ``; each robot adds a random walk of
+    as 1/f^slope. equalizer_db: on top of that at ``EQUALIZER_HZ``; each robot adds a random walk of
     walk_db an octave. flutter: how much the noise swells once a turn of the first tones. drift_db:
     standard deviation of the level, which wanders within minutes. on_s, off_s: it switches on and
     off. stops_s: it stops for good at this time.
@@ -91,7 +92,7 @@ class SourceProfile(Schema):
     standing_db: DecibelRange | None = None
     driving_db: DecibelRange | None = None
     slope: SlopeRange = (1.0, 1.0)
-    equaliser_db: tuple[float, ...] = (0.0,) * len(EQUALISER_HZ)
+    equalizer_db: tuple[float, ...] = (0.0,) * len(EQUALIZER_HZ)
     walk_db: Annotated[float, Field(ge=0.0, le=10.0)] = 1.5
     tones: tuple[ToneProfile, ...] = ()
     flutter: Share = 0.0
@@ -102,10 +103,10 @@ class SourceProfile(Schema):
 
     @model_validator(mode='after')
     def _whole(self) -> SourceProfile:
-        if len(self.equaliser_db) != len(EQUALISER_HZ):
+        if len(self.equalizer_db) != len(EQUALIZER_HZ):
             raise ValueError(
-                f'{self.name}: equaliser_db has {len(self.equaliser_db)} values; expected one for '
-                f'each of {[round(f) for f in EQUALISER_HZ]} Hz'
+                f'{self.name}: equalizer_db has {len(self.equalizer_db)} values; expected one for '
+                f'each of {[round(f) for f in EQUALIZER_HZ]} Hz'
             )
         if (self.on_s is None) != (self.off_s is None):
             raise ValueError(f'{self.name}: on_s and off_s belong together')
@@ -161,4 +162,4 @@ def profile_path(name: str | Path) -> Path:
 
 def profile_from(content: object, where: str = 'robot profile') -> RobotProfile:
     """Build a profile from what the YAML holds; same errors as ``find_profile``."""
-    return checked(RobotProfile, content, where)
+    return checked(RobotProfile, as_now(content), where)

@@ -30,7 +30,7 @@ from quiet_nav.simulation.sound.clips import list_clips
 from quiet_nav.simulation.sound.distractors import Event, FIRST_KINDS
 from quiet_nav.simulation.sound.lived_in import furnished, with_hidden_sources
 from quiet_nav.simulation.sound.own_sound import OwnSound
-from quiet_nav.simulation.sound.sources import Drift, EQUALISER_HZ, KINDS, Schedule, Source
+from quiet_nav.simulation.sound.sources import Drift, EQUALIZER_HZ, KINDS, Schedule, Source
 
 if TYPE_CHECKING:
     from quiet_nav.simulation.rooms.plan import Plan
@@ -71,33 +71,53 @@ class SceneRanges:
     """
     What scenes are drawn from; the defaults are those that the project's figures rest on.
 
-    cut_share: of the rooms that lose a corner: two in three of them become L-shaped, with an outer
-    corner, of the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
-    hard_share: of the rooms all surfaces of which are hard: hard_absorption, drawn by logarithm.
-    lived_in: with what real rooms have besides (``lived_in``) and microphones as they are.
+    Ranges are (least, most), drawn evenly.
     """
 
+    #: Of the room.
     length_m: tuple[float, float] = (5.0, 12.0)
+    #: Of the room.
     width_m: tuple[float, float] = (4.0, 10.0)
+    #: Of the room.
     height_m: tuple[float, float] = (2.5, 3.6)
+    #: At mid band; less in the bass.
     wall_absorption: tuple[float, float] = (0.03, 0.2)
+    #: The same of the floor.
     floor_absorption: tuple[float, float] = (0.03, 0.3)
+    #: The same of the ceiling.
     ceiling_absorption: tuple[float, float] = (0.1, 0.7)
+    #: Of the image sources.
     order: tuple[int, int] = (12, 14)
+    #: How many there are.
     sources: tuple[int, int] = (1, 5)
+    #: Power falls as 1/f to this.
     slope: tuple[float, float] = (0.5, 2.5)
-    equaliser_db_per_octave: float = 2.5
+    #: Random walk of a source's color.
+    equalizer_db_per_octave: float = 2.5
+    #: Of sources with harmonics of the mains.
     hum_share: float = 0.5
+    #: RMS of the ambience, mean over the room.
     level_dbfs: tuple[float, float] = (-50.0, -35.0)
+    #: RMS of a microphone's own noise.
     mic_noise_dbfs: tuple[float, float] = (-75.0, -62.0)
+    #: Gains of microphones are uniform within +- this.
     gain_spread_db: float = 3.0
+    #: Of sources that change slowly.
     drift_share: float = 0.5
+    #: Of sources that come and go.
     switching_share: float = 0.2
+    #: Of sources that are recordings, where there are some.
     recording_share: float = 0.3
+    #: The driving robot's noise over the ambience.
     motor_above_level_db: tuple[float, float] = (-3.0, 15.0)
+    #: Of rooms that lose a corner: two in three of them become L-shaped, with an outer corner, of
+    #: the others one corner is cut off. Their images are of ``POLYGON_ORDER``.
     cut_share: float = 0.0
+    #: Of rooms all surfaces of which are hard ...
     hard_share: float = 0.0
+    #: ... by this, drawn by logarithm.
     hard_absorption: tuple[float, float] = (0.015, 0.08)
+    #: With what real rooms have besides (``lived_in``), and microphones as they are.
     lived_in: bool = False
 
 
@@ -323,7 +343,7 @@ def _draw_source(
     stream: int,
     clips: list[str],
 ) -> Source:
-    equaliser = _smooth_walk(rng, ranges.equaliser_db_per_octave)
+    equalizer = _smooth_walk(rng, ranges.equalizer_db_per_octave)
     drifts = rng.random() < ranges.drift_share
     source = Source(
         kind,
@@ -331,7 +351,7 @@ def _draw_source(
         stream,
         round(level_db, 3),
         round(float(rng.uniform(*ranges.slope)), 4),
-        equaliser,
+        equalizer,
         _smooth_walk(rng, 1.0) if drifts else (),
         gain_db=_draw_drift(rng, 1.0, drifts),
         spectral=_draw_drift(rng, 0.5, drifts),
@@ -380,7 +400,7 @@ def _draw_motor(rng: np.random.Generator, level_dbfs: float) -> Source:
 
 
 def _smooth_walk(rng: np.random.Generator, db_per_octave: float) -> tuple[float, ...]:
-    walk = np.cumsum(rng.normal(0.0, db_per_octave, len(EQUALISER_HZ)))
+    walk = np.cumsum(rng.normal(0.0, db_per_octave, len(EQUALIZER_HZ)))
     return tuple((walk - walk.mean()).round(3).tolist())
 
 

@@ -31,7 +31,7 @@ from quiet_nav.streams import generator, stream_key, white_noise
 
 KINDS = ('ceiling_vent', 'wall_vent', 'window', 'machine')
 #: Frequencies (Hz) at which the smooth equalizer of a source is drawn.
-EQUALISER_HZ = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
+EQUALIZER_HZ = (31.25, 62.5, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)
 LOWEST_HZ = 30.0
 _HALF = 2048
 
@@ -72,7 +72,7 @@ class Source:
     """
     A point source of unit RMS at 1 m, before ``level_db`` and what changes over time.
 
-    position: meters. slope: power falls as 1/f^slope. equaliser_db: at EQUALISER_HZ.
+    position: meters. slope: power falls as 1/f^slope. equalizer_db: at EQUALIZER_HZ.
     drifting_db: a second equalizer, added in the share that ``spectral`` says (-1 to 1).
     hum: amplitudes and phases of the harmonics of hum_hz. recording: a clip instead of noise; a
     kind of AMBIENT_KINDS is a sound of that kind, synthesized, instead.
@@ -83,7 +83,7 @@ class Source:
     stream: int
     level_db: float = 0.0
     slope: float = 1.0
-    equaliser_db: tuple[float, ...] = (0.0,) * len(EQUALISER_HZ)
+    equalizer_db: tuple[float, ...] = (0.0,) * len(EQUALIZER_HZ)
     drifting_db: tuple[float, ...] = ()
     hum_hz: float = 0.0
     hum_amplitudes: tuple[float, ...] = ()
@@ -148,7 +148,7 @@ def source_spectrum(
         at, power = signal.welch(clip, SAMPLE_RATE, nperseg=min(2048, len(clip)))
         power = np.interp(frequency_hz, at, power)
     else:
-        power = _magnitude(source.slope, source.equaliser_db, frequency_hz) ** 2
+        power = _magnitude(source.slope, source.equalizer_db, frequency_hz) ** 2
         power /= power.sum()
         if source.hum_amplitudes:
             step = frequency_hz[1] - frequency_hz[0]
@@ -157,16 +157,16 @@ def source_spectrum(
     return power / power.sum()
 
 
-def _magnitude(slope: float, equaliser_db: tuple[float, ...], frequency: np.ndarray) -> np.ndarray:
+def _magnitude(slope: float, equalizer_db: tuple[float, ...], frequency: np.ndarray) -> np.ndarray:
     f = np.maximum(frequency, 1.0)
-    shape = np.interp(np.log(f), np.log(EQUALISER_HZ), equaliser_db)
+    shape = np.interp(np.log(f), np.log(EQUALIZER_HZ), equalizer_db)
     low = 1.0 / (1.0 + (LOWEST_HZ / f) ** 8)
     return low * f ** (-slope / 2) * 10 ** (shape / 20)
 
 
 @functools.lru_cache(maxsize=128)
 def _filter(
-    slope: float, equaliser_db: tuple[float, ...], norm_db: tuple[float, ...], size: int
+    slope: float, equalizer_db: tuple[float, ...], norm_db: tuple[float, ...], size: int
 ) -> np.ndarray:
     """Spectrum on ``size`` points of the zero-phase filter, at unit gain for white noise."""
     frequency = np.fft.rfftfreq(2 * _HALF, 1.0 / SAMPLE_RATE)
@@ -175,7 +175,7 @@ def _filter(
     def taps(curve: tuple[float, ...]) -> np.ndarray:
         return np.roll(np.fft.irfft(_magnitude(slope, curve, frequency)), _HALF) * window
 
-    response = taps(equaliser_db) / np.linalg.norm(taps(norm_db))
+    response = taps(equalizer_db) / np.linalg.norm(taps(norm_db))
     padded = np.zeros(size)
     padded[: len(response)] = response
     return fft.rfft(padded).astype(np.complex64)
@@ -190,12 +190,12 @@ def noise_samples(
     spectrum = fft.rfft(white, size)
 
     def shaped(curve: tuple[float, ...]) -> np.ndarray:
-        response = _filter(source.slope, curve, source.equaliser_db, size)
+        response = _filter(source.slope, curve, source.equalizer_db, size)
         return fft.irfft(spectrum * response, size)[2 * _HALF :][:count]
 
-    out = shaped(source.equaliser_db)
+    out = shaped(source.equalizer_db)
     if source.drifting_db:
-        moved = tuple(a + b for a, b in zip(source.equaliser_db, source.drifting_db, strict=True))
+        moved = tuple(a + b for a, b in zip(source.equalizer_db, source.drifting_db, strict=True))
         share = source.spectral.at(time_s).astype(np.float32)
         out = out + share * (shaped(moved) - out)
     return out

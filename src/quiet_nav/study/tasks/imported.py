@@ -32,7 +32,7 @@ from quiet_nav.sound.windows import CLIP_S
 from quiet_nav.study.predictions import Predictions
 from quiet_nav.study.tasks import get_task
 from quiet_nav.study.tasks.data import TaskData
-from quiet_nav.study.tasks.run import predictions_of
+from quiet_nav.study.tasks.run import ExamplesRequest, predictions_of
 from quiet_nav.study.tasks.task import Example
 from quiet_nav.study.tasks.views import Change
 
@@ -98,8 +98,7 @@ def predict(
 ) -> Predictions:
     """Return what a model of a kind says of a split of a data set, as ``run.predict``."""
     model = PairModel(path, kind, threads)
-    said = predictions_of(
-        model.task, model.outputs, TaskData(data), split, seed, distractors, snr_db
-    )
+    asked = ExamplesRequest(TaskData(data), split, seed, distractors, snr_db)
+    said = predictions_of(model.task, model.outputs, asked)
     # The task's variants are of our own networks.
     return replace(said, task=kind)

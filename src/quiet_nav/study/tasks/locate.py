@@ -141,7 +141,7 @@ class Locate(Task):
 
     @property
     def figures(self) -> tuple[str, ...]:
-        return (*super().figures, 'metres')
+        return (*super().figures, 'meters')
 
     @property
     def outputs(self) -> int:

@@ -23,7 +23,7 @@ from torch import nn
 from torchmetrics import MeanAbsoluteError, MeanMetric, Metric
 from torchmetrics.classification import BinaryAveragePrecision
 
-from quiet_nav.learning.module import optimisers
+from quiet_nav.learning.module import optimizers
 from quiet_nav.learning.recipe import Recipe, recipe_to_dict
 from quiet_nav.study.tasks.task import Task
 
@@ -73,4 +73,4 @@ class TaskModule(lightning.LightningModule):
         self.figure.reset()
 
     def configure_optimizers(self) -> dict[str, object]:
-        return optimisers(self.network, self.recipe.optim, self.trainer)
+        return optimizers(self.network, self.recipe.optim, self.trainer)

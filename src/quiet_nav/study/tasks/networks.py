@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from quiet_nav.learning.detectors.resnet.images import normalise
+from quiet_nav.learning.detectors.resnet.images import normalize
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
 from quiet_nav.learning.detectors.vggish.network import LAYOUT, scaled, Vggish
 from quiet_nav.learning.recipe import Recipe
@@ -64,7 +64,7 @@ class ImageEncoder(nn.Module):
         self.embed = nn.Linear(self.features, EMBEDDING)
 
     def pooled(self, images: torch.Tensor) -> torch.Tensor:
-        return self.trunk(normalise(images))
+        return self.trunk(normalize(images))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.embed(self.pooled(images))
@@ -82,7 +82,7 @@ class Linear(nn.Module):
         nn.init.normal_(self.layer.weight, std=0.01)
         nn.init.zeros_(self.layer.bias)
 
-    def standardise(self, features: torch.Tensor) -> None:
+    def standardize(self, features: torch.Tensor) -> None:
         """Take mean and spread from features of training examples, (N, features)."""
         self.mean.copy_(features.mean(0))
         self.scale.copy_(features.std(0).clamp_min(1e-3))

@@ -25,33 +25,35 @@ from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.recipe import Recipe
 
 KIND = 'task'
+#: A trunk that stays as it was drawn.
+RANDOM = 'random'
 
 
 @file_format
 @dataclass(frozen=True)
 class TaskOptions:
-    """
-    Beside ``network.width`` (of VGGish); every one may be set by name.
+    """Beside ``network.width`` (of VGGish); every one may be set by name."""
 
-    image_width: of ResNet-18. image_augment: change images at random as ``recipe.image`` says.
-    probe: the trunks stay as they are, a linear layer on their mean features learns. starts: so
-    many places of a recording that a clip may begin at, evenly spread; 0 for anywhere. bins: of a
-    classification. examples, val_examples: most examples an epoch, drawn anew every epoch, and
-    most to validate on; 0 for all. fraction: of the training rooms. band_hz: mel bands that are
-    heard (Fig. 8). equaliser_db: spread of a random equalizer that is the same for all sounds of
-    an example.
-    """
-
+    #: Multiplies the channels of ResNet-18.
     image_width: float = 1.0
+    #: Change images at random as ``recipe.image`` says.
     image_augment: bool = False
+    #: The trunks stay as they are; a linear layer on their mean features learns.
     probe: bool = False
+    #: So many places of a recording that a clip may begin at, evenly spread; 0 for anywhere.
     starts: int = 0
+    #: Of a classification.
     bins: int = 8
+    #: Most examples an epoch, drawn anew every epoch; 0 for all.
     examples: int = 0
+    #: Most examples to validate on; 0 for all.
     val_examples: int = 0
+    #: Of the training rooms.
     fraction: float = 1.0
+    #: Mel bands that are heard, Hz (Fig. 8).
     band_hz: tuple[float, float] = (0.0, 8000.0)
-    equaliser_db: float = 0.0
+    #: Spread of a random equalizer that is the same for all sounds of an example, dB.
+    equalizer_db: float = 0.0
 
     @classmethod
     def of(cls, recipe: Recipe) -> TaskOptions:

@@ -29,6 +29,7 @@ from torch import nn
 
 from quiet_nav import resources
 from quiet_nav.errors import QuietNavError
+from quiet_nav.files.renames import as_now
 from quiet_nav.learning.augment import DistractorBank, mix_at_snr
 from quiet_nav.learning.checkpoints import load_weights, PREFIX, read_tensors, strip, task_of
 from quiet_nav.learning.recipe import (
@@ -45,12 +46,10 @@ from quiet_nav.study.tasks import get_task
 from quiet_nav.study.tasks.data import TaskData
 from quiet_nav.study.tasks.examples import FeatureDataset, TaskDataset
 from quiet_nav.study.tasks.networks import FEATURES, MODALITIES, TaskNetwork
-from quiet_nav.study.tasks.options import KIND, TaskOptions
+from quiet_nav.study.tasks.options import KIND, RANDOM, TaskOptions
 from quiet_nav.study.tasks.task import Example, Task
 from quiet_nav.study.tasks.views import Change, Views
 
-#: A trunk that stays as it was drawn.
-RANDOM = 'random'
 #: Views that are encoded at once when predicting.
 _BATCH = 128
 #: Examples of which a probe takes its features' mean and spread.
@@ -112,7 +111,7 @@ def train_task(
         for split in ('train', 'val')
     ]
     if options.probe:
-        network.head.standardise(_features(sets[0]))
+        network.head.standardize(_features(sets[0]))
     # It imports Lightning, which takes seconds: when everything else is known to be there.
     from quiet_nav.study.tasks.module import MONITORS, TaskModule
 
@@ -210,7 +209,7 @@ def load_trained(path: str | Path) -> Trained:
         return _near_wall(path, recipe)
     said = parameters['task']
     task = get_task(said['name'], said['variant'], said['inputs'])
-    task.state = dict(said['state'])
+    task.state = as_now(said['state'])
     network = TaskNetwork(task, recipe)
     load_weights(network, strip(loaded['state_dict'], PREFIX), str(path))
     return Trained(task, recipe, network.eval())
@@ -246,32 +245,44 @@ def predict(
             )
     options = TaskOptions.of(trained.recipe)
     campus = TaskData(data, options.fraction, trained.recipe.seed)
-    ask = functools.partial(outputs, trained)
     judged = None if rooms is None else TaskData(rooms)
-    return predictions_of(own, ask, campus, split, seed, distractors, snr_db, judged)
+    asked = ExamplesRequest(campus, split, seed, distractors, snr_db, judged)
+    return predictions_of(own, functools.partial(outputs, trained), asked)
+
+
+@dataclass(frozen=True)
+class ExamplesRequest:
+    """Which examples of a task are asked about."""
+
+    #: Of it are the training rows, and the rows asked about unless ``judged`` is given.
+    campus: TaskData
+    #: train, val or test.
+    split: str
+    #: Of what is drawn: pairs, events.
+    seed: int
+    #: Events that are mixed in: 'synthetic' or a folder; None for none.
+    distractors: str | Path | None = None
+    #: Ambience over event, dB.
+    snr_db: float = 0.0
+    #: Other rooms that are asked about.
+    judged: TaskData | None = None
 
 
 def predictions_of(
     task: Task,
     ask: Callable[[Sequence[Example], Change | None], np.ndarray],
-    campus: TaskData,
-    split: str,
-    seed: int,
-    distractors: str | Path | None = None,
-    snr_db: float = 0.0,
-    judged: TaskData | None = None,
+    asked: ExamplesRequest,
 ) -> Predictions:
-    """
-    Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs).
-
-    campus: of it are the training rows, and the rows asked about unless ``judged`` is given.
-    """
-    examples = task.examples(judged or campus, split, seed)
-    change = None if distractors is None else distracting(distractors, snr_db, seed)
-    found = task.predictions(ask(examples, change), examples, task.listed(campus, 'train', seed))
+    """Return what anything says of a task's examples: ``ask`` gives outputs (N, outputs)."""
+    examples = task.examples(asked.judged or asked.campus, asked.split, asked.seed)
+    change = None
+    if asked.distractors is not None:
+        change = distracting(asked.distractors, asked.snr_db, asked.seed)
+    listed = task.listed(asked.campus, 'train', asked.seed)
+    found = task.predictions(ask(examples, change), examples, listed)
     if change is None:
         return found
-    extra = {**found.extra, 'distractor_snr_db': np.full(len(found), snr_db)}
+    extra = {**found.extra, 'distractor_snr_db': np.full(len(found), asked.snr_db)}
     return dataclasses.replace(found, extra=extra)
 
 

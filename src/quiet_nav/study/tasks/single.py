@@ -84,7 +84,7 @@ class Distance(Valued, Placed):
     def target(self, row: Row) -> float:
         return min(row.distance_m, FARTHEST_M)
 
-    def centres(self, values: np.ndarray, count: int) -> list[float]:
+    def centers(self, values: np.ndarray, count: int) -> list[float]:
         # Where few distances occur often, quantiles are alike.
         shares = (np.arange(count) + 0.5) / count
         found = np.unique(np.quantile(values, shares, method='nearest'))

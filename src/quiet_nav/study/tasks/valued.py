@@ -49,7 +49,7 @@ class Valued(Task):
 
     @property
     def outputs(self) -> int:
-        return 1 if self.variant == 'regression' else len(self.state['centres'])
+        return 1 if self.variant == 'regression' else len(self.state['centers'])
 
     def learn(self, train: Sequence[Example], options: TaskOptions, views: Views) -> None:
         if self.variant == 'classification':
@@ -60,9 +60,9 @@ class Valued(Task):
                     f'task {self.NAME}: {different} different values to train on, fewer than '
                     f'{options.bins} bins; record more places or set the option bins lower'
                 )
-            self.state['centres'] = self.centres(values, options.bins)
+            self.state['centers'] = self.centers(values, options.bins)
 
-    def centres(self, values: np.ndarray, count: int) -> list[float]:
+    def centers(self, values: np.ndarray, count: int) -> list[float]:
         """Return the ascending centers of bins of the training values (N,)."""
         return clustered(values, count)
 
@@ -77,7 +77,7 @@ class Valued(Task):
     def encoded(self, target: np.ndarray) -> np.ndarray:
         if self.variant == 'regression':
             return self.scaled(target)
-        return bin_numbers(target, self.state['centres'])
+        return bin_numbers(target, self.state['centers'])
 
     def truth(self, target: np.ndarray) -> np.ndarray:
         return target if self.variant == 'regression' else self.encoded(target)
@@ -93,10 +93,10 @@ def clustered(values: np.ndarray, count: int) -> list[float]:
     from sklearn.cluster import KMeans
 
     found = KMeans(count, n_init=4, random_state=0).fit(np.asarray(values)[:, None])
-    return sorted(float(centre) for centre in found.cluster_centers_[:, 0])
+    return sorted(float(center) for center in found.cluster_centers_[:, 0])
 
 
-def bin_numbers(values: np.ndarray, centres: Sequence[float]) -> np.ndarray:
+def bin_numbers(values: np.ndarray, centers: Sequence[float]) -> np.ndarray:
     """Return the number of the center that each value is nearest to, (N,), from 0 on."""
-    edges = np.add(centres[:-1], centres[1:]) / 2.0
+    edges = np.add(centers[:-1], centers[1:]) / 2.0
     return np.searchsorted(edges, values)

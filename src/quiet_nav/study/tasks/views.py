@@ -31,7 +31,7 @@ from quiet_nav.learning.log_mels import LogMels, on_disk
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.quiet_campus.lists import Row
 from quiet_nav.quiet_campus.rows import duration_s
-from quiet_nav.sound.logmel import log_mel, MEL_BANDS, mel_centres_hz
+from quiet_nav.sound.logmel import log_mel, MEL_BANDS, mel_centers_hz
 from quiet_nav.sound.windows import CLIP_S, CLIP_SAMPLES
 from quiet_nav.study.tasks.options import TaskOptions
 
@@ -73,9 +73,9 @@ class Views:
         self.image_augment = ImageAugment(recipe.image) if training else None
         self.waves = AudioCache(recipe.data.cache_mb)
         self.lengths: dict[Path, float] = {}
-        centres = mel_centres_hz()
+        centers = mel_centers_hz()
         low, high = self.options.band_hz
-        self.band = (centres >= low) & (centres <= high)
+        self.band = (centers >= low) & (centers <= high)
         self.levels = {
             room: (np.array(mean, np.float32), np.maximum(spread, _LEAST_SPREAD, dtype=np.float32))
             for room, (mean, spread) in (levels or {}).items()
@@ -103,7 +103,7 @@ class Views:
         r = self.recipe.augment
         take = self._distracted if r.distractor_probability > 0.0 else self._clip
         clips = np.stack([take(row, s, rng) for row, s in zip(rows, starts, strict=True)])
-        clips += self.augment.level(rng, MEL_BANDS, self.options.equaliser_db)
+        clips += self.augment.level(rng, MEL_BANDS, self.options.equalizer_db)
         clips = hide_bands(clips, self.band & (self.augment.keep_bands(rng, MEL_BANDS) > 0.0))
         return torch.from_numpy(np.ascontiguousarray(clips, np.float32))
 

@@ -39,9 +39,9 @@ from quiet_nav.learning.detectors.context.spectra import (
     window_log_power,
 )
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.bands import centres_hz, OWN_BANDS
+from quiet_nav.perception.bands import centers_hz, OWN_BANDS
 from quiet_nav.perception.context import (
-    band_centres_hz,
+    band_centers_hz,
     BANDS,
     FINE_BINS,
     slot_of,
@@ -62,38 +62,45 @@ _WARPS = np.linspace(-1.0, 1.0, 21)
 @file_format
 @dataclass(frozen=True)
 class Options:
-    """
-    How contexts are drawn; ``recipe.network.options`` may set any of these by name.
+    """How contexts are drawn; ``recipe.network.options`` may set any of these by name."""
 
-    rigs: shares of one ear that turns, a pair, all ears. static_share: of examples from single
-    microphones where there are robots too. clip_share: seen through one clip instead of the whole
-    window. gain_db, mismatch: of the ears. drop_*: contexts withheld. alike: share of references
-    of places like the one asked about. *_places: in a reference. change_*: of the sources between
-    windows compared, nepers.
-    ahead: share of the third ear as the one asked about where all are there. look: share of
-    listens with all ears where the rig turns by 180 degrees and listens again, so that what no ear
-    faced is heard, too. warp: up to such a factor the whole scene grows or shrinks, 0.05 for 5 %:
-    frequencies go down as distances go up. coherence: share of listens whose coherence between the
-    ears is given, delay_us: up to so many microseconds an ear is late, 20 are a third of a sample.
-    """
-
+    #: Shares of one ear that turns, a pair, all ears.
     rigs: tuple[float, float, float] = (0.35, 0.25, 0.4)
+    #: Of examples from single microphones, where there are robots too.
     static_share: float = 0.2
+    #: Of examples seen through one clip instead of the whole window.
     clip_share: float = 0.3
+    #: Spread of the ears' gains, dB.
     gain_db: float = 1.0
+    #: Of the ears' responses, nepers.
     mismatch: float = 0.05
+    #: Share of examples whose reference is withheld.
     drop_reference: float = 0.25
+    #: The same of the other ears.
     drop_others: float = 0.2
+    #: The same of what was heard ahead.
     drop_ahead: float = 0.3
+    #: Share of references of places like the one asked about.
     alike: float = 0.4
+    #: Fewest places in a reference.
     least_places: int = 1
+    #: Most places in a reference.
     most_places: int = 20
+    #: Of the sources between the window and its reference, nepers.
     change_reference: float = 0.25
+    #: Of the sources between the window and the other ears', nepers.
     change_others: float = 0.15
+    #: Share of the third ear as the one asked about where all are there.
     ahead: float = 1.0 / 3.0
+    #: Share of listens with all ears where the rig turns by 180 degrees and listens again, so that
+    #: what no ear faced is heard, too.
     look: float = 0.0
+    #: Up to such a factor the whole scene grows or shrinks, 0.05 for 5 %: frequencies go down as
+    #: distances go up.
     warp: float = 0.0
+    #: Share of listens whose coherence between the ears is given.
     coherence: float = 0.0
+    #: Up to so many microseconds an ear is late; 20 are a third of a sample.
     delay_us: float = 20.0
 
     @classmethod
@@ -136,7 +143,7 @@ class _Rooms:
     def __init__(self, rooms: Sequence[RoomSpectra]) -> None:
         self.rig = rooms[0].rig
         self.bands = rooms[0].power.shape[-1]
-        self.centres_hz = band_centres_hz() if self.bands == BANDS else centres_hz()
+        self.centers_hz = band_centers_hz() if self.bands == BANDS else centers_hz()
         places = max(len(room.power) for room in rooms)
 
         def pad(arrays: list[np.ndarray], value: float) -> np.ndarray:
@@ -343,7 +350,7 @@ class _Rooms:
         whole = (pieces * loud[:, :, None]).sum(1) / total[:, None]
         alike = np.where((part == 3)[:, None, None], whole, pieces[size, np.minimum(part, 2)])
         real, imaginary = alike[:, 0], alike[:, 1] * np.where(ear > other, -1.0, 1.0)[:, None]
-        phase = 2.0 * np.pi * self.centres_hz * delay_s[:, None]
+        phase = 2.0 * np.pi * self.centers_hz * delay_s[:, None]
         cos, sin = np.cos(phase), np.sin(phase)
         return np.stack([real * cos - imaginary * sin, real * sin + imaginary * cos], 1)
 
@@ -408,9 +415,9 @@ def warped_bands(growth: np.ndarray) -> np.ndarray:
     The nearest band, not one between: an average of neighbors would be less noisy than they are.
     Fine bands take from fine ones alone, coarse from coarse, because their noise differs.
     """
-    centres = band_centres_hz()
-    wanted = centres * (1.0 + growth[..., None])
-    nearest = np.abs(wanted[..., None] - centres).argmin(-1)
+    centers = band_centers_hz()
+    wanted = centers * (1.0 + growth[..., None])
+    nearest = np.abs(wanted[..., None] - centers).argmin(-1)
     fine = np.arange(BANDS) < FINE_BINS
     return np.where(fine, np.minimum(nearest, FINE_BINS - 1), np.maximum(nearest, FINE_BINS))
 

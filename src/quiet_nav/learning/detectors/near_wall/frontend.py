@@ -24,7 +24,7 @@ from torch import nn
 from quiet_nav.learning.detectors.context.frontend import LOG_BIAS
 from quiet_nav.perception.bands import (
     BANDS,
-    centres_hz,
+    centers_hz,
     END_BIN,
     FIRST_BIN,
     LAYOUT,
@@ -134,9 +134,9 @@ class Comparison(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.colour = nn.BatchNorm1d(BANDS, affine=False)
+        self.color = nn.BatchNorm1d(BANDS, affine=False)
         # Single bins count one each, above 1 kHz 63 Hz do: -1 at the first, 1 at 3 kHz.
-        step = np.interp(centres_hz(), (7.8125, 1000.0, 8000.0), (0.0, 127.0, 239.0))
+        step = np.interp(centers_hz(), (7.8125, 1000.0, 8000.0), (0.0, 127.0, 239.0))
         place = torch.tensor(step / 79.5 - 1.0, dtype=torch.float32)
         self.register_buffer('place', place[None, None], persistent=False)
 
@@ -160,7 +160,7 @@ class Comparison(nn.Module):
     ) -> torch.Tensor:
         known, printed = has_reference[:, None], has_fingerprint[:, None]
         there = has_other[:, :, None]
-        alone = self.colour(spectrum - spectrum.mean(-1, keepdim=True))
+        alone = self.color(spectrum - spectrum.mean(-1, keepdim=True))
         change = (spectrum - reference) * known
         own_change = (spectrum - own_reference) * known
         over = over_own(spectrum, fingerprint) * printed

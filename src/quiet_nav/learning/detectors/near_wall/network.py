@@ -31,8 +31,8 @@ from quiet_nav.learning.detectors.near_wall.frontend import (
     grouped_fingerprint,
 )
 from quiet_nav.learning.detectors.vggish.network import LAYOUT, Logits, scaled
-from quiet_nav.perception.bands import BANDS, centres_hz
-from quiet_nav.perception.context import band_centres_hz, FRAME_SAMPLES
+from quiet_nav.perception.bands import BANDS, centers_hz
+from quiet_nav.perception.context import band_centers_hz, FRAME_SAMPLES
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 
 #: What ``Comparison`` takes, in its order; a batch has these and the labels.
@@ -113,8 +113,8 @@ class NearWall(nn.Module):
             for name in (
                 'features.0.weight',
                 'head.2.weight',
-                'compare.colour.running_mean',
-                'compare.colour.running_var',
+                'compare.color.running_mean',
+                'compare.color.running_var',
             )
         )
         if first is None or first.shape[1] != len(_OLDER_CHANNELS):
@@ -132,14 +132,14 @@ class NearWall(nn.Module):
             ],
             dim=-1,
         )
-        hz = centres_hz()
-        before = band_centres_hz()
+        hz = centers_hz()
+        before = band_centers_hz()
         return {
             **weights,
             'features.0.weight': wider,
             'head.2.weight': longer.flatten(1),
             **{
-                f'compare.colour.running_{name}': torch.tensor(
+                f'compare.color.running_{name}': torch.tensor(
                     np.interp(hz, before, value.numpy()), dtype=value.dtype
                 )
                 for name, value in (('mean', mean), ('var', spread))

@@ -35,7 +35,7 @@ from quiet_nav.learning.detectors.near_wall.source_spectra import (
     SourceSpectra,
 )
 from quiet_nav.learning.recipe import Recipe
-from quiet_nav.perception.bands import BANDS, centres_hz, edges_bins, OWN_BANDS, own_bands
+from quiet_nav.perception.bands import BANDS, centers_hz, edges_bins, OWN_BANDS, own_bands
 from quiet_nav.perception.context import FRAME_SAMPLES, slot_of, SLOTS
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.readings import NEAR_WALL_M
@@ -56,61 +56,72 @@ _FAR_M = 0.7
 _LEAST_FAR, _MOST_FAR = 3, 10
 #: The ear asked about first, then the others in order.
 _ORDER = np.array([[0, 1, 2], [1, 0, 2], [2, 0, 1]])
-_CENTRES = centres_hz()
+_CENTERS = centers_hz()
 _EDGES = edges_bins()
 
 
 @file_format
 @dataclass(frozen=True)
 class Options:
-    """
-    How listens are drawn; ``recipe.network.options`` may set any of these by name.
+    """How listens are drawn; ``recipe.network.options`` may set any of these by name."""
 
-    scene: examples of one room with the same sources. rigs: shares of one ear that turns, a pair,
-    all ears. nearest: share of single ears that are asked about the nearest wall. clip_share: seen
-    through one clip instead of the whole window.
-    own_sound: share of scenes in which the robot is heard, own_level_db over the ambience at its
-    ears, far from walls; silent_rooms: share in which it is heard alone. own_drift_db: how far it
-    changes from place to place at most, standard deviation.
-    level_dbfs, mic_noise_dbfs: of the ambience and of the microphones. hum, switching, drifting:
-    shares of sources with hum, of those that come and go, and of scenes whose sources drift.
-    gain_db, mismatch: of the ears, dB and nepers. change: of the sources' color between listens,
-    nepers. ``drop_*``: contexts withheld. alike: share of references of places like the one asked
-    about; ``*_places``: in a reference. ahead: share of the third ear as the one asked about where
-    all are there. look: share of listens with all ears where the rig turns by 180 degrees and
-    listens again. coherence: share of listens whose coherence between the ears is given; delay_us:
-    up to so many microseconds an ear is late. fingerprint: share of noisy robots with one;
-    calibrated: share of these made on purpose in the open, aged: by up to so many nepers.
-    """
-
+    #: Examples of one room with the same sources.
     scene: int = 16
+    #: Shares of one ear that turns, a pair, all ears.
     rigs: tuple[float, float, float] = (0.25, 0.35, 0.4)
+    #: Share of single ears that are asked about the nearest wall.
     nearest: float = 0.12
+    #: Of listens seen through one clip instead of the whole window.
     clip_share: float = 0.2
+    #: Share of scenes in which the robot is heard ...
     own_sound: float = 0.68
+    #: ... so many dB over the ambience at its ears, far from walls (least, most).
     own_level_db: tuple[float, float] = (-15.0, 25.0)
+    #: Share of scenes in which it is heard alone.
     silent_rooms: float = 0.18
+    #: How far it changes from place to place at most, standard deviation.
     own_drift_db: float = 1.5
+    #: Of the ambience (least, most).
     level_dbfs: tuple[float, float] = (-50.0, -35.0)
+    #: Of the microphones (least, most).
     mic_noise_dbfs: tuple[float, float] = (-75.0, -62.0)
+    #: Share of sources with hum.
     hum: float = 0.5
+    #: Share of sources that come and go.
     switching: float = 0.1
+    #: Share of scenes whose sources drift.
     drifting: float = 0.4
+    #: Spread of the ears' gains, dB.
     gain_db: float = 3.0
+    #: Of the ears' responses, nepers.
     mismatch: float = 0.05
+    #: Of the sources' color between listens, nepers.
     change: float = 0.15
+    #: Share of listens whose reference is withheld.
     drop_reference: float = 0.2
+    #: The same of the other ears.
     drop_others: float = 0.15
+    #: The same of what was heard ahead.
     drop_ahead: float = 0.3
+    #: Share of references of places like the one asked about.
     alike: float = 0.4
+    #: Fewest places in a reference.
     least_places: int = 1
+    #: Most places in a reference.
     most_places: int = 20
+    #: Share of the third ear as the one asked about where all are there.
     ahead: float = 0.33
+    #: Share of listens with all ears where the rig turns by 180 degrees and listens again.
     look: float = 0.3
+    #: Share of listens whose coherence between the ears is given.
     coherence: float = 0.85
+    #: Up to so many microseconds an ear is late.
     delay_us: float = 20.0
+    #: Share of noisy robots with one.
     fingerprint: float = 0.7
+    #: Share of fingerprints made on purpose in the open.
     calibrated: float = 0.6
+    #: Up to so many nepers such a fingerprint is off.
     aged: float = 0.15
 
     @classmethod
@@ -367,7 +378,7 @@ class _Scene:
                     prints[i, slot] = self.fingerprint[o]
                 if at_once and given[i]:
                     k = int(np.flatnonzero(order[i] == o)[0])
-                    phase = np.exp(2j * np.pi * _CENTRES * (late[i, k] - late[i, 0]))
+                    phase = np.exp(2j * np.pi * _CENTERS * (late[i, k] - late[i, 0]))
                     alike = between[i, k - 1] * phase
                     coherences[i, slot] = alike.real, alike.imag
         slots['other_references'] *= known[:, None, None]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from quiet_nav.perception.bands import banded, centres_hz
+from quiet_nav.perception.bands import banded, centers_hz
 from quiet_nav.perception.context import FRAME_SAMPLES
 from quiet_nav.simulation.sound.own_sound import draw_own_sound, draw_profile
 from quiet_nav.simulation.sound.robot_profile import find_profile
@@ -80,7 +80,7 @@ def smooth_curves(rng: np.random.Generator, *shape: int) -> np.ndarray:
     Straight between eight knots, half of them evenly spaced in the logarithm of frequency and half
     in frequency, as what changes in a source and in a microphone is.
     """
-    hz = centres_hz()
+    hz = centers_hz()
     weights = np.stack([_hats(hz), _hats(np.log(hz))])
     which = weights[int(rng.integers(2))]
     knots = rng.standard_normal((*shape, _KNOTS), dtype=np.float32)

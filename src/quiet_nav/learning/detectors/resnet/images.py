@@ -52,7 +52,7 @@ def to_tensor(pixels: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
-def normalise(images: torch.Tensor) -> torch.Tensor:
+def normalize(images: torch.Tensor) -> torch.Tensor:
     """Return uint8 images (N, 3, h, w) as what networks take: float32 with ImageNet's moments."""
     mean = 255.0 * torch.tensor(MEAN, device=images.device)[:, None, None]
     std = 255.0 * torch.tensor(STD, device=images.device)[:, None, None]
@@ -106,8 +106,8 @@ class ImageAugment:
         if rng.random() < r.blur:
             radius = rng.uniform(*r.blur_sigma) * pixels.shape[0] / IMAGE_SIZE
             image = image.filter(ImageFilter.GaussianBlur(radius))
-        if r.colour > 0.0:
-            image = ImageEnhance.Color(image).enhance(1.0 + r.colour * rng.uniform(-1.0, 1.0))
+        if r.color > 0.0:
+            image = ImageEnhance.Color(image).enhance(1.0 + r.color * rng.uniform(-1.0, 1.0))
         changed = np.asarray(image)
         if r.exposure > 0.0 or r.noise > 0.0 or r.contrast > 0.0:
             changed = _develop(rng, changed, r)
@@ -127,7 +127,7 @@ def _crop(rng: np.random.Generator, image: Image.Image, least: float) -> Image.I
 def _develop(rng: np.random.Generator, pixels: np.ndarray, r: ImageRecipe) -> np.ndarray:
     """Draw exposure (a factor), contrast (around the mean), tint (a channel) and noise."""
     stops = r.exposure * rng.uniform(-1.0, 1.0)
-    tint = 1.0 + 0.3 * r.colour * rng.uniform(-1.0, 1.0, 3)
+    tint = 1.0 + 0.3 * r.color * rng.uniform(-1.0, 1.0, 3)
     gain = np.float32(2.0**stops) * tint.astype(np.float32)
     changed = pixels * gain
     if r.contrast > 0.0:

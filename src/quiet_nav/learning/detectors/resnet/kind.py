@@ -24,7 +24,7 @@ from torch.nn import functional
 from quiet_nav.learning.calibration import Platt
 from quiet_nav.learning.detectors.kinds import Kind
 from quiet_nav.learning.detectors.resnet.data import image_datasets
-from quiet_nav.learning.detectors.resnet.images import IMAGE_SIZE, normalise
+from quiet_nav.learning.detectors.resnet.images import IMAGE_SIZE, normalize
 from quiet_nav.learning.detectors.resnet.network import ImageTrunk
 from quiet_nav.learning.detectors.vggish.kind import calibrated, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import Logits
@@ -57,7 +57,7 @@ class NearWallResnet(nn.Module):
 
     def from_batch(self, batch: dict[str, torch.Tensor]) -> Logits:
         """Return the logits of a batch of ``ImageDataset`` examples."""
-        images = normalise(batch['image'])
+        images = normalize(batch['image'])
         # Channels last is what CPUs convolve fastest: 1.3 times here.
         return self(images.contiguous(memory_format=torch.channels_last))
 
@@ -95,7 +95,7 @@ class ImageProbabilities(nn.Module):
             align_corners=False,
             antialias=True,
         )
-        logits = self.network(normalise(pixels))
+        logits = self.network(normalize(pixels))
         near = calibrated(logits.near, self.calibration)
         return near, torch.softmax(logits.distance / self.distance_temperature, dim=-1)
 

@@ -167,7 +167,7 @@ class LogMelDataset(RowDataset, Dataset):
         self.training, self.seed = training, recipe.seed
         self.repeat = recipe.data.repeat if training else 1
         self.augment = Augment(recipe.augment) if training else None
-        self.equaliser_db = VggishOptions.of(recipe.network).equaliser_db
+        self.equalizer_db = VggishOptions.of(recipe.network).equalizer_db
         self.log_mels = LogMels(recipe.data.cache_mb)
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, torch.Tensor]:
@@ -178,7 +178,7 @@ class LogMelDataset(RowDataset, Dataset):
         first = int(rng.integers(free + 1)) if self.training else free // 2
         clip = self.log_mels.clip(row, first / FRAMES_PER_S)
         if self.augment is not None:
-            clip = clip + self.augment.level(rng, MEL_BANDS, self.equaliser_db)
+            clip = clip + self.augment.level(rng, MEL_BANDS, self.equalizer_db)
             clip = hide_bands(clip[None], self.augment.keep_bands(rng, MEL_BANDS) > 0.0)[0]
         return {
             'log_mel': torch.from_numpy(np.ascontiguousarray(clip, np.float32)),

@@ -35,6 +35,7 @@ from quiet_nav.learning.calibration import fit_platt, Platt, to_logit
 from quiet_nav.learning.detectors.vggish.data import all_splits
 from quiet_nav.learning.detectors.vggish.kind import exportable, UNCHANGED
 from quiet_nav.learning.detectors.vggish.network import DenseVggish, NearWallVggish
+from quiet_nav.learning.detectors.vggish.options import QUANTIZATIONS
 from quiet_nav.learning.recipe import Recipe
 from quiet_nav.perception.distance_bins import STANDARD_BINS
 from quiet_nav.perception.model_metadata import ModelMetadata
@@ -50,7 +51,6 @@ from quiet_nav.sound.windows import (
     WINDOW_SAMPLES,
 )
 
-QUANTISATIONS = ('none', 'dynamic', 'static')
 #: Windows whose activations decide the scales of static quantization.
 EXAMPLE_WINDOWS = 64
 #: Most rows of a split that are judged, spread evenly: of 20 clips each, in minutes.
@@ -59,14 +59,16 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True)
 class Compression:
-    """rank: of the fully connected layers, 0 leaves them whole. quantise: one of QUANTISATIONS."""
+    """How a network is made small."""
 
+    #: Of the fully connected layers; 0 leaves them whole.
     rank: int = 64
-    quantise: str = 'static'
+    #: One of QUANTIZATIONS.
+    quantize: str = 'static'
 
     def __post_init__(self) -> None:
-        if self.quantise not in QUANTISATIONS:
-            raise QuietNavError(f'quantise {self.quantise!r} is none of {", ".join(QUANTISATIONS)}')
+        if self.quantize not in QUANTIZATIONS:
+            raise QuietNavError(f'quantize {self.quantize!r} is none of {", ".join(QUANTIZATIONS)}')
 
 
 def export_checked(
@@ -133,21 +135,21 @@ def export_compressed(
     """
     smaller = copy.deepcopy(network)
     if compression.rank:
-        layers = onnx_export.factorise_layers(smaller.trunk.embeddings, compression.rank)
+        layers = onnx_export.factorize_layers(smaller.trunk.embeddings, compression.rank)
         smaller.trunk.embeddings = layers
     rank = network.trunk.rank or compression.rank
-    extra = {**metadata.extra, 'rank': rank, 'quantise': compression.quantise}
+    extra = {**metadata.extra, 'rank': rank, 'quantize': compression.quantize}
     metadata = dataclasses.replace(metadata, **_input(dense), extra=extra)
     with tempfile.TemporaryDirectory() as scratch:
         full, small = Path(scratch, 'full.onnx'), Path(scratch, 'small.onnx')
         onnx_export.export(exportable(smaller, dense, calibration), full, metadata)
-        if compression.quantise == 'dynamic':
-            onnx_export.quantise_dynamic(full, small)
-        elif compression.quantise == 'static':
+        if compression.quantize == 'dynamic':
+            onnx_export.quantize_dynamic(full, small)
+        elif compression.quantize == 'static':
             if not len(examples):
                 raise QuietNavError('static quantization needs recordings: give --data')
             samples = [{'waveform': wave[None]} for wave in examples[:EXAMPLE_WINDOWS]]
-            onnx_export.quantise_static(full, small, samples, onnx_export.frontend_nodes(full))
+            onnx_export.quantize_static(full, small, samples, onnx_export.frontend_nodes(full))
         else:
             small = full
         size = onnx_export.refuse_large(small, limit_mb)
@@ -209,8 +211,8 @@ def deploy(
             val = _spread(splits.val, MOST_ROWS)
             logits = _logits(network, _waveforms(val, WINDOW_S), dense)
             fitted = fit_platt(logits, _labels(val))
-            metres = np.array([row.distance_m for row in val], float)
-            known = metres[np.isfinite(metres)]
+            meters = np.array([row.distance_m for row in val], float)
+            known = meters[np.isfinite(meters)]
             bins = STANDARD_BINS.counted(STANDARD_BINS.bin_of(known))
     metadata = ModelMetadata(
         kind='window',

@@ -25,22 +25,22 @@ from pydantic import Field
 from quiet_nav.files.schema import checked, file_format
 from quiet_nav.learning.recipe import NetworkRecipe
 
+#: How weights of an exported model may be kept: as they are, or as int8.
+QUANTIZATIONS = ('none', 'dynamic', 'static')
+
 
 @file_format
 @dataclass(frozen=True)
 class VggishOptions:
-    """
-    Beside ``network.width``; every one may be set by name.
+    """Beside ``network.width``; every one may be set by name."""
 
-    rank: of the fully connected matrices while they learn, 0 for whole ones, as the paper's.
-    log_mels: clips are cut out of log-mels made once, on their 10 ms, instead of waveforms: many
-    times as fast where the network is narrow; no distractors then. equaliser_db: spread of a
-    random equalizer of every clip (with log_mels).
-    """
-
+    #: Of the fully connected matrices while they learn; 0 for whole ones, as the paper's.
     rank: Annotated[int, Field(ge=0, le=4096)] = 0
+    #: Clips are cut out of log-mels made once, on their 10 ms, instead of waveforms: many times as
+    #: fast where the network is narrow; no distractors then.
     log_mels: bool = False
-    equaliser_db: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
+    #: Spread of a random equalizer of every clip, dB (with ``log_mels``).
+    equalizer_db: Annotated[float, Field(ge=0.0, le=40.0)] = 0.0
 
     @classmethod
     def of(cls, recipe: NetworkRecipe) -> VggishOptions:

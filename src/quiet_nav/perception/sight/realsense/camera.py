@@ -60,18 +60,24 @@ _MOST_MM = np.iinfo(np.uint16).max
 @dataclass(frozen=True)
 class CameraRequest:
     """
-    Which camera (serial '' takes the first) or file, which streams, and how.
+    Which camera or file, which streams, and how.
 
-    Profiles are strings as ``Profile.parse`` reads them. align: depth also in the color image's
-    pixels. Raises QuietNavError where a profile cannot be read or no stream is wanted.
+    Raises QuietNavError where a profile cannot be read or no stream is wanted.
     """
 
+    #: Serial number; '' takes the first camera.
     serial: str = ''
+    #: A recording (.bag) to play instead of a camera; '' for none.
     file: str = ''
+    #: Whether color images are wanted.
     color: bool = True
+    #: Whether depth images are wanted.
     depth: bool = True
+    #: As ``Profile.parse`` reads it (width x height x rate); '' for the usual one.
     color_profile: str = ''
+    #: The same of depth.
     depth_profile: str = ''
+    #: Depth also in the color image's pixels.
     align: bool = False
 
     def __post_init__(self) -> None:

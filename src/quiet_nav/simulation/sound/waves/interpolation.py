@@ -26,12 +26,12 @@ _TAPS = 4
 
 
 def reading_weights(
-    air: np.ndarray, centres: list[np.ndarray], edges: list[np.ndarray], place: np.ndarray
+    air: np.ndarray, centers: list[np.ndarray], edges: list[np.ndarray], place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """
     Return the cells by which the pressure at a place is read, and their weights; 1 in all.
 
-    air: padded by a cell on every side; cells count in its flat array. centres, edges: of the cells
+    air: padded by a cell on every side; cells count in its flat array. centers, edges: of the cells
     along each of its axes, without the padding. Cubic along each axis, with the room's flat walls
     as mirrors; near edges of solids linear, of the cells of air alone. None where there is no air.
     """
@@ -41,39 +41,39 @@ def reading_weights(
     ]
     if any(not e[0] < v < e[-1] for e, v in zip(edges, place, strict=True)):
         return None
-    beside = _nearest_air(air, centres, place, home)
+    beside = _nearest_air(air, centers, place, home)
     if beside is None:
         return None
-    axes = [_along(air, beside, axis, centres[axis], place[axis]) for axis in range(3)]
+    axes = [_along(air, beside, axis, centers[axis], place[axis]) for axis in range(3)]
     index = np.array(list(itertools.product(*(a[0] for a in axes))))
     weight = np.einsum('i,j,k->ijk', *(a[1] for a in axes)).ravel()
     cells = np.ravel_multi_index(tuple(index.T), air.shape)
     if not air.ravel()[cells].all():
-        return _linear(air, beside, centres, place)
+        return _linear(air, beside, centers, place)
     used = np.abs(weight) > 1e-9
     return cells[used], weight[used]
 
 
 def _nearest_air(
-    air: np.ndarray, centres: list[np.ndarray], place: np.ndarray, home: list[int]
+    air: np.ndarray, centers: list[np.ndarray], place: np.ndarray, home: list[int]
 ) -> list[int] | None:
     """Return the cell (padded index) of air that a place is in or beside, None where none is."""
     best, nearest = None, math.inf
     for step in itertools.product((0, -1, 1), repeat=3):
         cell = [h + s for h, s in zip(home, step, strict=True)]
-        inside = all(0 <= c < len(e) for c, e in zip(cell, centres, strict=True))
+        inside = all(0 <= c < len(e) for c, e in zip(cell, centers, strict=True))
         if not inside or not air[tuple(c + 1 for c in cell)]:
             continue
         if step == (0, 0, 0):
             return [c + 1 for c in cell]
-        away = math.dist([e[c] for c, e in zip(cell, centres, strict=True)], place)
+        away = math.dist([e[c] for c, e in zip(cell, centers, strict=True)], place)
         if away < nearest:
             best, nearest = [c + 1 for c in cell], away
     return best
 
 
 def _along(
-    air: np.ndarray, home: list[int], axis: int, centres: np.ndarray, value: float
+    air: np.ndarray, home: list[int], axis: int, centers: np.ndarray, value: float
 ) -> tuple[list[int], np.ndarray]:
     """Return four padded indices along an axis and their cubic weights, folded at walls."""
     line = air[tuple(slice(None) if k == axis else h for k, h in enumerate(home))]
@@ -82,9 +82,9 @@ def _along(
         low -= 1
     while line[high + 1]:
         high += 1
-    begin = int(np.searchsorted(centres, value)) - 1 + 1
+    begin = int(np.searchsorted(centers, value)) - 1 + 1
     wanted = [begin + k for k in (-1, 0, 1, 2)]
-    size = centres[1] - centres[0] if len(centres) > 1 else 1.0
+    size = centers[1] - centers[0] if len(centers) > 1 else 1.0
     index, at = [], []
     for k in wanted:
         folded = k
@@ -94,8 +94,8 @@ def _along(
             elif folded > high:
                 folded = 2 * high + 1 - folded
         index.append(folded)
-        inner = min(max(k - 1, 0), len(centres) - 1)
-        at.append(centres[inner] + (k - 1 - inner) * size)
+        inner = min(max(k - 1, 0), len(centers) - 1)
+        at.append(centers[inner] + (k - 1 - inner) * size)
     weight = np.ones(_TAPS)
     for a, b in itertools.permutations(range(_TAPS), 2):
         weight[a] *= (value - at[b]) / (at[a] - at[b])
@@ -103,12 +103,12 @@ def _along(
 
 
 def _linear(
-    air: np.ndarray, home: list[int], centres: list[np.ndarray], place: np.ndarray
+    air: np.ndarray, home: list[int], centers: list[np.ndarray], place: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the cells of air around a place and their weights, linear, adding to 1."""
     axes = []
     for axis in range(3):
-        c = centres[axis]
+        c = centers[axis]
         begin = int(np.clip(np.searchsorted(c, place[axis]) - 1, 0, len(c) - 2))
         share = np.clip((place[axis] - c[begin]) / (c[begin + 1] - c[begin]), 0.0, 1.0)
         axes.append(((begin + 1, 1.0 - share), (begin + 2, share)))

@@ -84,7 +84,7 @@ def diffuse_tail(
     )
     corners = np.asarray(room.footprint)
     low, high = np.append(corners.min(axis=0), 0.0), np.append(corners.max(axis=0), room.height)
-    centre, radius = (low + high) / 2.0, float(np.linalg.norm(high - low)) / 2.0
+    center, radius = (low + high) / 2.0, float(np.linalg.norm(high - low)) / 2.0
     first_s = 1.05 * radius / SPEED_OF_SOUND
     edges = np.linspace(first_s, max(length_s, 1.5 * first_s), _WAVES + 1)
     time_s = rng.uniform(edges[:-1], edges[1:])
@@ -114,7 +114,7 @@ def diffuse_tail(
     total = 1.0 + (toward[:, :, None] * kept).sum(axis=1)
     sign = rng.choice([-1.0, 1.0], _WAVES)[:, None]
     amplitude = sign * distance[:, None] * np.sqrt(energy / total)
-    position = centre + direction * distance[:, None]
+    position = center + direction * distance[:, None]
     positions, amplitudes, walls = [position], [amplitude], [np.full(_WAVES, -1)]
     for wall, normal in enumerate(normals):
         rows = toward[:, wall]

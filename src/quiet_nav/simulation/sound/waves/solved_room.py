@@ -80,9 +80,9 @@ class SolvedRoom:
             known = ', '.join(f'{z:g}' for z in self.heights_m)
             raise QuietNavError(f'the room was solved at heights {known} m, not {place[2]:.3f} m')
         edges = [*self.edges, np.array([0.0, 1.0])]
-        centres = [(e[1:] + e[:-1]) / 2.0 for e in edges]
+        centers = [(e[1:] + e[:-1]) / 2.0 for e in edges]
         air = np.pad(self.air[:, :, None], ((0, 0), (0, 0), (1, 1)))
-        found = reading_weights(air, centres, edges, np.array([place[0], place[1], 0.5]))
+        found = reading_weights(air, centers, edges, np.array([place[0], place[1], 0.5]))
         if found is None:
             raise QuietNavError(f'({place[0]:.2f}, {place[1]:.2f}) m is not in the air of the room')
         plane = np.full(self.air.shape, -1)
@@ -194,7 +194,7 @@ def _solve(
     tell: Told,
 ) -> None:
     solver = WaveSolver(plan, settings)
-    x, y, z = solver.scheme.voxels.centres
+    x, y, z = solver.scheme.voxels.centers
     layers = [int(np.clip(np.searchsorted(z, h), 0, len(z) - 1)) for h in heights]
     # A cell whose column is solid at any of the heights is left out at all of them.
     air = np.all([solver.scheme.voxels.air[:, :, layer] for layer in layers], axis=0)

@@ -60,22 +60,22 @@ _TAPS, _TOGETHER = 64, 128
 
 @dataclass(frozen=True)
 class WaveSettings:
-    """
-    How a room is solved.
+    """How a room is solved."""
 
-    crossover_hz: below it responses are by waves, 100 to 0.42 of LOW_RATE. length_s: of responses;
-    0: until a decay of 45 dB, 0.3 to 2 s. threads: 0: as
-    OMP_NUM_THREADS says, or all cores. memory_gb, time_s: limits that a
-    run may not exceed; time on cores of NOMINAL_RATE. device: cpu, gpu (CUDA, by numba) or auto: a
-    GPU where there is one; what they give differs by rounding. '': as QUIET_NAV_WAVES_DEVICE says.
-    """
-
+    #: Below it responses are by waves, 100 to 0.42 of LOW_RATE.
     crossover_hz: float = CROSSOVER_HZ
+    #: Of responses; 0: until a decay of 45 dB, 0.3 to 2 s.
     length_s: float = 0.0
+    #: 0: as OMP_NUM_THREADS says, or all cores.
     threads: int = 0
+    #: A run that needs more is refused.
     memory_gb: float = 1.5
+    #: A run that takes longer on cores of NOMINAL_RATE is refused.
     time_s: float = 3600.0
+    #: Of the grid, at the crossover: fewer are faster and disperse more.
     cells_per_wavelength: float = CELLS_PER_WAVELENGTH
+    #: cpu, gpu (CUDA, by numba) or auto: a GPU where there is one; what they give differs by
+    #: rounding. '': as QUIET_NAV_WAVES_DEVICE says.
     device: str = ''
 
     def __post_init__(self) -> None:
@@ -263,11 +263,11 @@ class WaveSolver:
         """
         scheme = self.scheme
         places = np.atleast_2d(np.asarray(places, float))
-        centres = [scheme.voxels.centres[axis] for axis in scheme.order]
+        centers = [scheme.voxels.centers[axis] for axis in scheme.order]
         edges = [scheme.voxels.edges[axis] for axis in scheme.order]
         read = []
         for place in places:
-            found = reading_weights(scheme.air, centres, edges, place[list(scheme.order)])
+            found = reading_weights(scheme.air, centers, edges, place[list(scheme.order)])
             if found is None:
                 where = ', '.join(f'{v:.2f}' for v in place)
                 raise QuietNavError(

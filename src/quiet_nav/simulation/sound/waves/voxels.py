@@ -30,7 +30,7 @@ from quiet_nav.simulation.rooms.polygons import nearest_on_segments, points_insi
 
 #: How far a cell's size may be from the one asked for, so that walls lie between cells.
 _STRETCH = 0.2
-_NEIGHBOURS = [(axis, sign) for axis in range(3) for sign in (-1, 1)]
+_NEIGHBORS = [(axis, sign) for axis in range(3) for sign in (-1, 1)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Voxels:
     cell_m: float
 
     @property
-    def centres(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def centers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Centers of the cells along x, y and z, in meters."""
         x, y, z = ((e[1:] + e[:-1]) / 2.0 for e in self.edges)
         return x, y, z
@@ -162,11 +162,11 @@ def _faces(
         *(box.material.absorption for box in plan.furniture),
     ]
     walls, panels = len(plan.walls), len(plan.panels)
-    centres = [(e[1:] + e[:-1]) / 2.0 for e in edges]
+    centers = [(e[1:] + e[:-1]) / 2.0 for e in edges]
     padded = np.pad(air, 1)
     inner = (slice(1, -1),) * 3
     parts = []
-    for axis, sign in _NEIGHBOURS:
+    for axis, sign in _NEIGHBORS:
         bare = air & ~np.roll(padded, -sign, axis=axis)[inner]
         cells = np.argwhere(bare)
         beyond = cells.copy()
@@ -177,7 +177,7 @@ def _faces(
         surface = np.where(piece >= 0, 2 + walls + panels + piece, 0 if sign < 0 else 1)
         share = np.ones(len(cells))
         if axis < 2:
-            places = np.stack([centres[k][cells[:, k]] for k in range(3)], axis=-1)
+            places = np.stack([centers[k][cells[:, k]] for k in range(3)], axis=-1)
             places[:, axis] = edges[axis][cells[:, axis] + (sign > 0)]
             outer = piece < 0
             surface[outer], share[outer] = _walls_at(plan, places[outer], axis, sign)

@@ -24,7 +24,7 @@ from quiet_nav.nodes.surroundings import sole_fault, Surroundings, type_fault
 FEEDBACK_TOPIC = 'follow_wall/_action/feedback'
 
 
-class Neighbours:
+class Neighbors:
     """
     Looks at the graph around the follower; every method asks it anew.
 

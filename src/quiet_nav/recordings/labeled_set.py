@@ -50,8 +50,8 @@ from quiet_nav.quiet_campus.listing import ListedPlace, write_motion_lists, writ
 from quiet_nav.quiet_campus.lists import SPLITS
 from quiet_nav.recordings.bag_folder import bag_name
 from quiet_nav.recordings.bags import Bag
-from quiet_nav.recordings.labelling import label_bag, Labelled, LabelledPlace, LabelSettings
-from quiet_nav.recordings.motion import label_motion, MotionLabelled
+from quiet_nav.recordings.labeling import label_bag, Labeled, LabeledPlace, LabelSettings
+from quiet_nav.recordings.motion import label_motion, MotionLabeled
 from quiet_nav.recordings.playback import Wav
 from quiet_nav.streams import generator
 
@@ -111,7 +111,7 @@ class _Labels(Schema):
     bags: dict[str, _BagEntry]
 
 
-class LabelledSet:
+class LabeledSet:
     """
     A data set below ``out``: which room is in which part, and the bags it was made from.
 
@@ -183,7 +183,7 @@ class LabelledSet:
         settings: LabelSettings,
         wav: Wav | None = None,
         motion: bool = False,
-    ) -> tuple[Labelled, MotionLabelled | None]:
+    ) -> tuple[Labeled, MotionLabeled | None]:
         """
         Label a bag into its room's folder and write the lists; motion: moving stretches, too.
 
@@ -311,7 +311,7 @@ class _PlaceFolders:
     def color(self, place: str, image: np.ndarray) -> None:
         write_color(self._folders[place] / 'RGB.png', image)
 
-    def annotate(self, place: LabelledPlace, bag: str) -> None:
+    def annotate(self, place: LabeledPlace, bag: str) -> None:
         annotation = {
             'Audio Length': place.duration_s,
             'depth': place.distance_m,

@@ -54,27 +54,28 @@ _NOT_SEEN = 'the robot never turned the camera here to what an ear faced'
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """
-    How places are cut.
+    """How places are cut."""
 
-    longest_s: of one place. still: the robot (or whoever held the camera) stood all the time, so
-    that no odometry is needed: a place a bag. rig, camera: only the ear on the camera's side is
-    kept where the rig has one; without a rig all channels are. sides: a place an ear of the rig
-    instead, where the camera saw what that ear faced from the same place, turned.
-    depth_mean: as ``wall_distance``'s mean.
-    """
-
+    #: Of one place.
     longest_s: float = 30.0
+    #: The robot (or whoever held the camera) stood all the time, so that no odometry is needed: a
+    #: place a bag.
     still: bool = False
+    #: Only the ear on the camera's side is kept where it has one; without a rig all channels are.
     rig: Rig | None = None
+    #: The side that the camera faces.
     camera: Side = Side.FRONT
+    #: What is read of the bag.
     topics: BagTopics = field(default_factory=BagTopics)
+    #: A place an ear of the rig instead, where the camera saw what that ear faced from the same
+    #: place, turned.
     sides: bool = False
+    #: Which pixels the distance is the mean of, as ``wall_distance``'s parameter.
     depth_mean: str = VALID_PIXELS
 
 
 @dataclass(frozen=True)
-class LabelledPlace:
+class LabeledPlace:
     """
     A place: when its sound began, how long it is, meters to the wall.
 
@@ -108,7 +109,7 @@ class Keeper(Protocol):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """
     What became of a bag; left_out: why the rest was not kept, and seconds of it.
 
@@ -117,7 +118,7 @@ class Labelled:
 
     name: str
     duration_s: float
-    places: tuple[LabelledPlace, ...]
+    places: tuple[LabeledPlace, ...]
     left_out: Counter[str]
     notes: tuple[str, ...] = ()
     begun_ns: int = 0
@@ -130,7 +131,7 @@ class Labelled:
 
 def label_bag(
     path: str | Path, settings: LabelSettings, keeper: Keeper, wav: Wav | None = None
-) -> Labelled:
+) -> Labeled:
     """
     Cut a bag into places; their sound and images go to ``keeper``, one at a time.
 
@@ -178,7 +179,7 @@ def label_bag(
         _give_images(bag, topics, cut.places, keeper, notes)
         duration_s = (sound[1] - sound[0]) / 1e9
         said = tuple(dict.fromkeys([*bag.notes, *depth.notes, *notes]))
-        return Labelled(bag.name, duration_s, tuple(cut.places), +left, said, bag.start_ns)
+        return Labeled(bag.name, duration_s, tuple(cut.places), +left, said, bag.start_ns)
 
 
 def _look(bag: Bag, topics: BagTopics, mean: str) -> tuple[DepthTrack, StillStretches]:
@@ -231,7 +232,7 @@ class _Cut:
         self._settings, self._bag, self._keeper = settings, bag, keeper
         self._waiting, self._stretches = list(stretches), stretches
         self._times, self._distances = depth.times_ns, depth.distances_m
-        self.places: list[LabelledPlace] = []
+        self.places: list[LabeledPlace] = []
         self.left_out: Counter[str] = Counter()
 
     def take(self, stream: AudioStream, ended: bool = False) -> None:
@@ -281,7 +282,7 @@ class _Cut:
         name = f'{self._bag}-{len(self.places):03d}'
         seconds = samples.shape[1] / SAMPLE_RATE
         self._keeper.sound(name, samples)
-        self.places.append(LabelledPlace(name, start_ns, seconds, distance_m, side, seen_ns))
+        self.places.append(LabeledPlace(name, start_ns, seconds, distance_m, side, seen_ns))
 
     def _sides(self, stretch: Stretch, start_ns: int, samples: np.ndarray) -> bool:
         """Keep a place for every ear whose side the camera saw from here, turned there."""
@@ -358,7 +359,7 @@ def channels_kept(settings: LabelSettings, channels: int) -> list[int]:
 def _give_images(
     bag: Bag,
     topics: BagTopics,
-    places: Sequence[LabelledPlace],
+    places: Sequence[LabeledPlace],
     keeper: Keeper,
     notes: dict[str, None],
 ) -> None:
@@ -367,7 +368,7 @@ def _give_images(
     times_ns = np.array(middles, np.int64)
     for numbers, message in nearest_images(bag, topics.depth, times_ns, decode_depth):
         for number in numbers:
-            keeper.depth(places[number].name, millimetres(message))
+            keeper.depth(places[number].name, millimeters(message))
     for numbers, message in nearest_images(bag, topics.color, times_ns, pixels_from_msg, notes):
         for number in numbers:
             keeper.color(places[number].name, pixels_from_msg(message))
@@ -424,7 +425,7 @@ def nearest(times: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return after - (wanted - times[after - 1] <= times[after] - wanted)
 
 
-def millimetres(image: Image) -> np.ndarray:
+def millimeters(image: Image) -> np.ndarray:
     """Return a depth image's millimeters, float64, (h, w), 0 where there is no reading."""
     pixels, unit_m = decode_depth(image)
     return np.nan_to_num(pixels.astype(np.float64) * unit_m * 1000.0, posinf=0.0)
