@@ -127,3 +127,17 @@ def test_a_folder_that_cannot_be_written_is_one_line(viewed_bag, name):
     command = 'draw-view' if name == 'view.png' else 'view'
     said = run(command, viewed_bag, '--out', f'/proc/none/{name}')
     assert said.startswith(f'/proc/none/{name}: cannot be written')
+
+
+def test_a_disk_that_fills_where_nobody_looked_is_one_line(monkeypatch, capsys):
+    from quiet_nav import cli
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), '/data/somewhere')
+
+    monkeypatch.setattr(cli, 'build_app', lambda: full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == 'quiet_nav: /data/somewhere: no space left on the disk\n'

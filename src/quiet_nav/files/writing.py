@@ -179,11 +179,15 @@ def clear_parts(root: Path) -> None:
 
 def full_disk(error: BaseException | None) -> bool:
     """Return whether an error, or one that it came from, says that the disk or quota is full."""
+    return _full(error) is not None
+
+
+def _full(error: BaseException | None) -> OSError | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _ENDED:
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def disk_full(path: Path) -> str:
@@ -192,6 +196,26 @@ def disk_full(path: Path) -> str:
         f'{path}: no space left on the disk; nothing of it was kept. Free some space and run '
         'the same command again'
     )
+
+
+@contextlib.contextmanager
+def nothing_cut(folder: Path) -> Iterator[None]:
+    """
+    Turn a full disk into QuietNavError, and remove the file below ``folder`` that it cut.
+
+    For libraries that write files themselves, as Lightning its checkpoints.
+    """
+    try:
+        yield
+    except Exception as error:
+        ended = _full(error)
+        if ended is None:
+            raise
+        # Of a move the second is where to.
+        cut = Path(os.fsdecode(ended.filename2 or ended.filename or folder))
+        if folder.resolve() in cut.resolve().parents and cut.is_file():
+            cut.unlink()
+        raise QuietNavError(disk_full(cut)) from error
 
 
 def check_space(path: Path) -> None:
