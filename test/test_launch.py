@@ -64,15 +64,27 @@ def constant(node):
 
 def our_nodes(path):
     """Yield (executable, names of the parameters given) of the package's own nodes."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
     named = {
         target.id: node.value
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    named |= {
+        node.name: line.value
+        for node in nodes
+        if isinstance(node, ast.FunctionDef)
+        for line in node.body
+        if isinstance(line, ast.Return) and isinstance(line.value, ast.Dict)
+    }
     for call in calls(path, 'ours'):
-        given = [named.get(getattr(item, 'id', ''), item) for item in call.args[2:3]]
+        # A name, or the call of a function.
+        given = [
+            named.get(getattr(getattr(item, 'func', item), 'id', ''), item)
+            for item in call.args[2:3]
+        ]
         yield constant(call.args[0]), {constant(key) for item in given for key in item.keys}
 
 
@@ -409,6 +421,52 @@ def test_what_cannot_be_replayed_is_refused_before_anything_starts(tmp_path, giv
         module.check(context)
 
 
+def test_the_player_is_told_the_rate(tmp_path):
+    module, _, context = launch_context(REPLAY, bag=str(sound_bag(tmp_path / 'bag')), rate='2')
+    module.check(context)
+    (player,) = started(module.play(context), context)
+    command = [''.join(part.perform(context) for part in word) for word in player.cmd]
+    assert ('--rate', '2') in list(itertools.pairwise(command))
+
+
+def test_a_replay_asks_for_every_live_base_before_it_plays(tmp_path):
+    _, description, context = launch_context(REPLAY, bag=str(sound_bag(tmp_path / 'bag')))
+    from launch_ros.utilities import evaluate_parameters
+
+    # Of the processes that a launch starts by itself, none is the player: the gate starts that.
+    begun = list(started(description.entities, context))
+    assert all(hasattr(process, 'node_executable') for process in begun)
+    (gate,) = [node for node in begun if node.node_executable == 'launch_gate']
+    (given,) = evaluate_parameters(context, gate._Node__parameters)
+    assert given['everywhere'] is True
+    assert list(given['listened']) == ['/replay/audio/audio_stamped']
+
+
+@pytest.mark.parametrize('path', [WALL_FOLLOW, COLLECT], ids=lambda p: p.name)
+def test_audio_capture_is_started_in_the_place_of_our_microphone_and_gives_wave(tmp_path, path):
+    given = {'audio': 'audio_capture', 'device': 'hw:1', 'rig': 'pair'}
+    given |= {'bag': str(tmp_path / 'bag'), 'camera': 'none'}
+    if path == WALL_FOLLOW:
+        given['drive'] = 'false'
+    _, description, context = launch_context(path, **given)
+    from launch_ros.utilities import evaluate_parameters
+
+    found = {
+        node.node_executable: node
+        for node in started(description.entities, context)
+        if hasattr(node, 'node_executable')
+    }
+    assert 'audio_capture_node' in found and 'microphone' not in found
+    capture = found['audio_capture_node']
+    (handed,) = evaluate_parameters(context, capture._Node__parameters)
+    assert handed == {
+        'format': 'wave', 'dst': 'appsink', 'sample_format': 'S16LE', 'sample_rate': 16000,
+        'depth': 16, 'channels': 2, 'device': 'hw:1',
+    }  # fmt: skip
+    # Below the namespace audio, as our microphone's topics are.
+    assert capture._Node__node_namespace == 'audio'
+
+
 def test_the_recorder_is_told_time_split_and_compression(tmp_path):
     module, _, context = launch_context(
         COLLECT, bag=str(tmp_path / 'kitchen'), namespace='robot1', use_sim_time='true',
@@ -669,6 +727,20 @@ def test_simulate_starts_drives_and_ends_on_sigint(ros, launched):
     ended_in_order(run)
     began = set(re.findall(r'\[(\w+)-\d+\]: process started', run.said))
     assert began == {'launch_gate', 'simulated_robot', 'near_wall', 'wall_follower', 'follow_wall'}
+
+
+def test_a_replay_beside_a_live_base_of_any_topic_is_refused(ros, launched, tmp_path):
+    from geometry_msgs.msg import Twist
+
+    heard = []
+    base = ros.node('kobuki')
+    base.create_subscription(Twist, '/commands/velocity', heard.append, 10)
+    run = launched(REPLAY, f'bag:={sound_bag(tmp_path / "bag")}')
+    assert ros.spin_until(lambda: run.process.poll() is not None, 60.0), run.said
+    assert run.process.returncode == 1
+    assert 'a live base listens to /commands/velocity (/kobuki)' in run.said
+    assert 'player' not in run.said
+    assert heard == []
 
 
 def test_a_simulation_beside_a_live_base_is_refused(ros, launched):

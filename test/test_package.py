@@ -209,6 +209,34 @@ def test_pins_get_a_marker_only_where_pythons_differ():
     ]
 
 
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a path to the checkout of more than 130 characters with a space in it."""
+    if not (ROOT / '.ros' / 'install' / '.ready').is_file():
+        pytest.skip('not set up by make setup')
+    far = tmp_path / 'my robots' / ('a' * 65) / ('b' * 65) / 'quiet_nav'
+    far.parent.mkdir(parents=True)
+    far.symlink_to(ROOT)
+    assert len(str(far)) > 130
+    return far
+
+
+@pytest.mark.parametrize('home', [{}, {'HOME': '/proc/nohome'}])
+def test_commands_run_from_a_far_checkout_with_a_space_and_without_a_home(checkout, home):
+    done = subprocess.run(
+        ['sh', '-euc', '. ./env.sh; cd /; command -v quiet_nav; quiet_nav --version'],
+        cwd=checkout,
+        env={'PATH': '/usr/bin:/bin', 'PWD': str(checkout), **home},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0 and done.stderr == ''
+    where, version = done.stdout.splitlines()
+    assert where == f'{checkout}/.venv/bin/quiet_nav'
+    assert re.search(r'\d+\.\d+\.\d+', version)
+
+
 def test_environment_script_serves_python_with_messages_and_live_source():
     if not (ROOT / '.ros' / 'install' / '.ready').is_file():
         pytest.skip('not set up by make setup')

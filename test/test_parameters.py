@@ -76,6 +76,7 @@ class Options:
     low: float = parameter(0.1, 'lower end')
     high: float = parameter(0.9, 'upper end')
     model: str = parameter('small', 'what to load', at_configure=True)
+    device: str = parameter('', 'index or name', number_is_text=True)
 
     def __post_init__(self) -> None:
         if self.low >= self.high:
@@ -108,9 +109,17 @@ def test_descriptors_say_description_range_and_read_only(ros):
     assert node.describe_parameter('names').description == 'names to look for'
 
 
+@pytest.mark.parametrize('given', [1, '1', 'hw:1'])
+def test_a_text_that_may_be_a_number_is_taken_as_it_is_typed(ros, given):
+    _, parameters = make(ros, device=given)
+    assert parameters.value.device == str(given)
+
+
 @pytest.mark.parametrize(
     'overrides, said',
     [
+        ({'mode': 1}, 'mode'),
+        ({'device': 1.5}, 'device'),
         ({'rate_hz': 11.0}, 'rate_hz'),
         ({'rate_hz': 2}, 'write 2.0 for 2'),
         ({'mode': 'slow'}, 'one of fast, exact'),

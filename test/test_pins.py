@@ -89,6 +89,16 @@ def test_installing_takes_nothing_without_a_hash(path):
         assert '--no-deps' in line
 
 
+def test_what_shows_rerun_on_a_robot_with_numpy_1_is_whole_and_hashed():
+    path = ROOT / 'pins' / 'robot_view.txt'
+    wanted = lock.groups(lock.read_pins(ROOT / 'constraints.txt'))['robot_view']
+    assert lock.read_pins(path) == wanted, 'constraints.txt has changed: make pins'
+    entries = re.split(r'\n(?=[a-z])', path.read_text())[1:]
+    assert len(entries) == len(wanted)
+    assert all(re.search(r'--hash=sha256:[0-9a-f]{64}', entry) for entry in entries)
+    assert lock.Pin('pyarrow', lock.WITH_NUMPY_1['pyarrow']) in wanted
+
+
 def test_lines_with_markers_and_hashes_are_read(tmp_path):
     path = tmp_path / 'pins.txt'
     path.write_text(

@@ -45,6 +45,8 @@ PYTHONS = ('3.10', '3.11', '3.12', '3.13')
 UNHASHED = {'torch'}
 #: On a robot these are apt's, which its cv_bridge is built against.
 FROM_APT = {'numpy', 'scipy'}
+#: Rerun asks for NumPy 2 and runs with 1, where what it needs does: the last versions that do.
+WITH_NUMPY_1 = {'pyarrow': '24.0.0'}
 #: Those of Ubuntu 24.04 and 26.04.
 ROBOT_PYTHONS = ('3.12', '3.14')
 HEAD = '# Made by tools/lock.py from constraints.txt: edits are lost. {}\n'
@@ -150,7 +152,18 @@ def groups(pins: list[Pin]) -> dict[str, list[Pin]]:
             for pin in pins
             if pin.name in first | later and pin.holds(ROBOT_PYTHONS[0])
         ],
+        'robot_view': robot_view(pins, first),
     }
+
+
+def robot_view(pins: list[Pin], there: set[str]) -> list[Pin]:
+    """Return what Rerun needs beside what is ``there`` and apt's NumPy 1, matplotlib and Pillow."""
+    missing = needed([Requirement('rerun-sdk')], ROBOT_PYTHONS[:1]) - FROM_APT - there - {'pillow'}
+    return [
+        Pin(pin.name, WITH_NUMPY_1.get(pin.name, pin.version))
+        for pin in pins
+        if pin.name in missing and pin.holds(ROBOT_PYTHONS[0])
+    ]
 
 
 def robot_marker(name: str, first: set[str], later: set[str]) -> str:
@@ -202,13 +215,14 @@ WHAT = {
     'setup': 'What `make setup` installs beside the wheels of ROS, PyTorch and what learns aside.',
     'learn': 'What learning needs besides; PyTorch itself is unhashed, see its index.',
     'robot': "What a robot with apt's ROS 2 gets from pip (requirements-robot.txt).",
+    'robot_view': 'What shows it in Rerun on a robot whose NumPy is 1 (Ubuntu 24.04); 660 MB.',
 }
 
 
 def main() -> int:
     """Write the files."""
     pins = read_pins(ROOT / 'constraints.txt')
-    known = hashes(pins)
+    known = hashes(pins) | hashes([Pin(*item) for item in WITH_NUMPY_1.items()])
     PINS.mkdir(exist_ok=True)
     for name, chosen in groups(pins).items():
         (PINS / f'{name}.txt').write_text(text(chosen, known, WHAT[name]))

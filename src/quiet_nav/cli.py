@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import pkgutil
 import sys
@@ -72,9 +73,13 @@ def main() -> None:
         print(f'quiet_nav: {advice}', file=sys.stderr)
         sys.exit(2)
     except (MemoryError, ImportError, OSError) as error:
-        if not no_memory(error):
+        if no_memory(error):
+            print(f'quiet_nav: {NO_MEMORY}', file=sys.stderr)
+        elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            where = error.filename2 or error.filename or 'the disk'
+            print(f'quiet_nav: {where}: no space left on the disk', file=sys.stderr)
+        else:
             raise
-        print(f'quiet_nav: {NO_MEMORY}', file=sys.stderr)
         sys.exit(2)
 
 

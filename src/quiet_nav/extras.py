@@ -44,11 +44,11 @@ def how_to_get(module: str) -> str:
     """
     if module.startswith('rerun') and np.__version__.startswith('1.'):
         # cv_bridge of this ROS is built against NumPy 1, and pip would replace that.
-        own = '~/quiet_nav_view'
         return (
-            f'{module} is not installed, and needs NumPy 2, which this Python has not; an '
-            f'environment of its own has both: python3 -m venv {own} && {own}/bin/pip install '
-            f"'{_checkout()}[view]', then {own}/bin/quiet_nav view BAG; --foxglove works here"
+            f'{module} is not installed, and what it asks for would replace the NumPy 1 of this '
+            'ROS; these versions run beside it (660 MB): '
+            f'{sys.executable} -m pip install --require-hashes --no-deps '
+            f'-r {_checkout()}/pins/robot_view.txt; --foxglove works without'
         )
     for packages, modules in EXTRAS.values():
         if module.partition('.')[0] in modules:

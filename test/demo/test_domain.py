@@ -15,6 +15,7 @@
 
 """A domain of one's own: free of others, not the shell's, and out of reach of its settings."""
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -65,6 +66,24 @@ def test_a_domain_with_a_participant_is_never_taken(monkeypatch, kind, offset):
         assert domain in busy_domains()
         with private_domain() as taken:
             assert taken != domain
+
+
+@pytest.mark.skipif(not os.path.exists('/proc/locks'), reason='no /proc/locks here')
+@pytest.mark.parametrize('kind', ['el', 'sl'])
+def test_a_domain_whose_participant_is_in_shared_memory_alone_is_never_taken(
+    monkeypatch, tmp_path, kind
+):
+    domain = next_domain(monkeypatch)
+    monkeypatch.setattr(domains, '_SHARED_MEMORY', tmp_path)
+    with open(tmp_path / f'fastrtps_port{7400 + 250 * domain + 11}_{kind}', 'w') as port:
+        # The file of a participant that was killed stays, and nobody locks it.
+        assert domain not in busy_domains()
+        fcntl.flock(port, fcntl.LOCK_EX if kind == 'el' else fcntl.LOCK_SH)
+        assert domain in busy_domains()
+        assert not others_in(domain)
+        with private_domain() as taken:
+            assert taken != domain
+    assert domain not in busy_domains()
 
 
 def test_ports_of_this_process_are_not_anothers():

@@ -17,18 +17,25 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from pathlib import Path
+import shutil
 import stat
+from types import SimpleNamespace
 
 import pytest
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.files.writing import (
+    check_space,
+    nothing_cut,
     refuse_existing,
     whole_file,
     whole_files,
     whole_folder,
+    why_not_written,
     write_file,
     write_json,
 )
@@ -124,6 +131,38 @@ def test_paths_that_can_be_no_file_are_one_line(tmp_path):
         write_file('/dev/full', 'text')
     with pytest.raises(QuietNavError, match='cannot be written'):
         write_file(tmp_path / ('n' * 300), 'text')
+
+
+def test_a_library_that_cannot_say_why_it_failed_is_spoken_for(tmp_path, monkeypatch):
+    error = RuntimeError('writer thread has ended')
+    answer = why_not_written(Path('/dev/full'), error)
+    assert isinstance(answer, OSError) and answer.errno == errno.ENOSPC
+    said = why_not_written(tmp_path / 'x', error)
+    assert str(said) == f'{tmp_path}/x: cannot be written (writer thread has ended)'
+    check_space(tmp_path / 'x')
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: SimpleNamespace(free=2**20 - 1))
+    with pytest.raises(OSError, match='No space left'):
+        check_space(tmp_path / 'x')
+
+
+def test_a_file_that_a_full_disk_cut_is_taken_away_and_others_stay(tmp_path):
+    whole, cut, elsewhere = tmp_path / 'run/last', tmp_path / 'run/best', tmp_path / 'other'
+    whole.parent.mkdir()
+    for path in (whole, cut, elsewhere):
+        path.write_text('x')
+    # As a move to another file system says it, wrapped by who asked for it.
+    for path in (cut, elsewhere):
+        with (
+            pytest.raises(QuietNavError, match=f'{path}: no space left'),
+            nothing_cut(whole.parent),
+        ):
+            try:
+                raise OSError(errno.ENOSPC, 'full', '/tmp/source', None, str(path))
+            except OSError as error:
+                raise RuntimeError('the trainer has ended') from error
+    assert names(whole.parent) == ['last'] and elsewhere.exists()
+    with pytest.raises(ValueError, match='other'), nothing_cut(whole.parent):
+        raise ValueError('other')
 
 
 def test_errors_of_the_work_itself_stay_what_they_are(tmp_path):

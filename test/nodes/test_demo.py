@@ -197,6 +197,20 @@ def test_a_driver_in_the_demos_own_domain_hears_no_velocity(ros, tmp_path, room)
     try:
         assert ros.spin_until(lambda: len(driven(heard['demo'])) > 5, 120.0), heard
         assert heard['robot'] == []
+        spaces = {
+            name: space
+            for name, space in node.get_node_names_and_namespaces()
+            if name != 'turtlebot3_node'
+        }
+        assert {'near_wall', 'simulated_robot', 'wall_follower'} <= set(spaces)
+        assert set(spaces.values()) == {'/quiet_nav_demo'}, 'a node of the demo is outside'
+        outside = {
+            topic
+            for topic, _ in node.get_topic_names_and_types()
+            if not topic.startswith('/quiet_nav_demo/') and node.count_publishers(topic)
+        }
+        # What every node of ROS has, and no robot drives by.
+        assert outside <= {'/parameter_events', '/rosout'}
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -230,11 +230,13 @@ def test_a_killed_and_restarted_node_is_picked_up_again(ros, node_process, noise
     assert audio.stream.latest().start_ns >= breaks[-1].time_ns
 
 
-def test_missing_device_is_named_with_those_there_are(ros, node_process):
+# ROS takes the number of `-p device:=999` for an integer, of a parameter that is a string.
+@pytest.mark.parametrize('device', ['no such microphone', 999])
+def test_missing_device_is_named_with_those_there_are(ros, node_process, device):
     pytest.importorskip('sounddevice', reason='PortAudio is absent', exc_type=OSError)
     listener = Listener(ros.node())
-    process = node_process('microphone', {'device': 'no such microphone'})
-    assert ros.spin_until(lambda: listener.heard("no input device 'no such microphone'"), 15)
+    process = node_process('microphone', {'device': device})
+    assert ros.spin_until(lambda: listener.heard(f'no input device {str(device)!r}'), 15)
     status = next(s for s in listener.statuses if 'no input device' in s.message)
     assert status.level == b'\2' and 'inputs there are:' in status.message
     assert process.stop(signal.SIGTERM) == 0

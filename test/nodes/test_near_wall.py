@@ -16,6 +16,7 @@
 """The near_wall node over real DDS: readings, bad models and sound, turns, what it keeps."""
 
 import math
+import re
 import signal
 
 import numpy as np
@@ -25,7 +26,7 @@ pytest.importorskip('rclpy', reason='ROS 2 is not installed (make setup does)')
 pytest.importorskip('audio_common_msgs', reason='the messages are not built (make setup does)')
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
@@ -109,11 +110,13 @@ class Robot:
         scale=0.02,
         spoil=None,
         pace_s=0.004,
+        odometry_hz=20,
+        odometry_ahead_s=0.0,
     ):
         """
         Publish sound that ends ``ago_s`` before now, odometry in step; return its start.
 
-        pace_s: between two messages of 0.1 s; 0.1 is real time.
+        pace_s: between two messages of 0.1 s; 0.1 is real time. odometry_ahead_s: of its stamps.
         """
         self._info.publish(
             AudioInfo(channels=channels, sample_rate=RATE, sample_format='F32LE',
@@ -128,8 +131,11 @@ class Robot:
             at = start + i * S // RATE
             if pose_at is not None:
                 for k in range(2):
+                    if (i // 800 + k) % (20 // odometry_hz):
+                        continue
                     odometry = Odometry()
-                    odometry.header.stamp = ns_to_stamp(at + k * S // 20)
+                    ahead = round(odometry_ahead_s * S)
+                    odometry.header.stamp = ns_to_stamp(at + k * S // 20 + ahead)
                     odometry.pose.pose = pose_to_msg(pose_at(i / RATE + k / 20))
                     self._odom.publish(odometry)
             message = AudioDataStamped()
@@ -223,6 +229,35 @@ def test_no_sound_and_stale_sound_are_said_again_and_again(robot, start):
     assert robot.ros.spin_until(ends_with_the_sound, 30)
     assert robot.messages[-1].reason.startswith('stale') and not robot.valid()
     assert robot.ros.spin_until(lambda: robot.says('no sound for'), 10)
+
+
+@pytest.mark.parametrize(
+    ('hz', 'ahead_s', 'said'),
+    [
+        (20, -900.0, ' s behind the sound'),
+        (20, 900.0, ' s ahead of the sound'),
+        (2, 0.0, '2.0 Hz, at least 4 Hz needed'),
+    ],
+)
+def test_odometry_of_another_clock_or_too_slow_is_a_warning_with_numbers(
+    robot, start, hz, ahead_s, said
+):
+    start()
+    assert robot.matched(odometry=True)
+
+    def warned():
+        return [s for s in robot.statuses if said in s.message and s.level == DiagnosticStatus.WARN]
+
+    # In real time: sound that has ended is an error, and goes before.
+    for _ in range(3):
+        robot.play(
+            6.0, ago_s=-6.0, pace_s=0.1, pose_at=lambda _: Pose2D(0.0, 0.0, 0.0),
+            odometry_hz=hz, odometry_ahead_s=ahead_s,
+        )  # fmt: skip
+        if warned():
+            break
+    assert warned(), [(s.level, s.message) for s in robot.statuses]
+    assert re.search(r'odometry .*\d', warned()[-1].message)
 
 
 def test_turning_ear_uses_the_other_heading_when_there_is_odometry(robot, start):

@@ -158,6 +158,18 @@ def test_trace_has_a_fan_for_windows_that_share_no_sound_and_never_grows(ros):
     assert len(bench.display._shown._trace) == 1
 
 
+def range_layer(message):
+    """Return what Nav2's range_sensor_layer.cpp (jazzy) makes of a range where it may clear."""
+    if message.min_range == message.max_range:
+        # A ranger of fixed distance: an error is logged for anything but an infinity.
+        return 'clears' if message.range == math.inf else 'marks' if (
+            message.range == -math.inf
+        ) else 'error'  # fmt: skip
+    if not message.min_range <= message.range <= message.max_range:
+        return 'ignored'
+    return 'clears' if message.range >= message.max_range else 'marks'
+
+
 def test_range_says_half_a_meter_or_clear_in_the_frame_of_its_ear(ros):
     bench = Bench(ros, 'ranges', rig='trio', base_frame='robot/base_link')
     bench.display.show([heard(Side.LEFT, 0.9), heard(Side.FRONT, 0.2)], True)
@@ -171,8 +183,13 @@ def test_range_says_half_a_meter_or_clear_in_the_frame_of_its_ear(ros):
         assert message.min_range < message.range <= message.max_range == 1.0
         assert math.isfinite(message.range) and 0.0 < message.field_of_view < 1.0
         assert stamp_to_ns(message.header.stamp) == 100 * S
+        # Which waves is said for people alone; no reader of Nav2 asks.
+        assert message.radiation_type == Range.ULTRASOUND and message.min_range == 0.0
+    assert [range_layer(message) for message in bench.ranges] == ['marks', 'clears']
     [frames] = [m for m in bench.frames if m.transforms[0].header.frame_id == 'robot/base_link']
     by_name = {t.child_frame_id: t.transform for t in frames.transforms}
+    # canTransform of the layer: every header names a frame that is placed.
+    assert {message.header.frame_id for message in bench.ranges} <= set(by_name)
     rotation = by_name['robot/microphone_0'].rotation
     # The x axis of an ear's frame, along which Nav2 reads a range, points to its side.
     assert 2.0 * math.atan2(rotation.z, rotation.w) == pytest.approx(math.pi / 2.0)

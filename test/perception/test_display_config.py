@@ -25,7 +25,12 @@ import pytest
 import yaml
 
 from quiet_nav.geometry import Side
-from quiet_nav.perception.display.display import CLEAR_RANGE_M, colors, RANGE_FIELD_OF_VIEW_RAD
+from quiet_nav.perception.display.display import (
+    CLEAR_RANGE_M,
+    colors,
+    fan,
+    RANGE_FIELD_OF_VIEW_RAD,
+)
 from quiet_nav.perception.display.markers import ReadingMarkers
 from quiet_nav.perception.readings import NEAR_WALL_M, NearWallReading
 from quiet_nav.perception.rig import find_rig
@@ -112,6 +117,27 @@ def test_rviz_shows_the_topics_that_nodes_publish():
         assert item['Class'].startswith('rviz_default_plugins/')
         assert item['Enabled'] == item['Value'], item['Name']
     assert config['Visualization Manager']['Global Options']['Fixed Frame'] == 'odom'
+
+
+def test_the_names_of_the_3d_views_displays_are_its_legend_with_units():
+    config = yaml.safe_load(shared_file('config/quiet_nav.rviz').read_text())
+    shown = {item['Name']: item for item in displays(config['Visualization Manager'])}
+    fans = {}
+    for p in (0.0, 1.0):
+        reading = NearWallReading(Side.LEFT, p, 0, 3_000_000_000)
+        fans[p] = float(np.linalg.norm(fan(reading).triangles, axis=-1).max())
+    name = f'Near wall, P (violet 0, yellow 1; fan {fans[0.0]:.1f} m to {fans[1.0]:.1f} m)'
+    assert shown[name]['Topic']['Value'] == 'near_wall/markers' and shown[name]['Enabled']
+    # Violet: blue and red over green. Yellow: red and green over blue.
+    low, high = colors(np.array(0.0)), colors(np.array(1.0))
+    assert min(low[0], low[2]) > low[1] and min(high[0], high[1]) > high[2]
+    grid = shown['Near-wall map (white P = 0, black P = 1)']
+    assert grid['Color Scheme'] == 'map' and grid['Enabled']
+    assert shown['Grid, 1 m']['Cell Size'] == 1
+    assert shown['Range for Nav2, m']['Topic']['Value'] == 'near_wall/range'
+    # The bar of colors itself is in the image, a dock that is there from the beginning.
+    image = shown['Camera and near wall']
+    assert image['Topic']['Value'] == 'near_wall/image' and image['Enabled']
 
 
 def dock_sizes(state: bytes) -> dict[int, tuple[int, int]]:

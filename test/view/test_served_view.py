@@ -138,3 +138,47 @@ def test_the_node_shows_what_is_published(ros, node_process):
     assert found == (5 * S, {'valid': True, 'near': True, 'probability': 0.5, 'hears_by': ''})
     assert process.stop() == 0
     assert 'Traceback' not in process.log
+
+
+@pytest.mark.parametrize(
+    ('option', 'library', 'said'),
+    [
+        ('--foxglove', 'foxglove', r'ws://localhost:(\d+)'),
+        ('--web', 'rerun', r'open http://127\.0\.0\.1:(\d+)/ in a browser'),
+    ],
+)
+def test_the_command_shows_running_nodes(ros, tmp_path, option, library, said):
+    import http.client
+    import re
+    import signal
+    import subprocess
+    import sys
+
+    pytest.importorskip(library, reason=f'{library} is not installed (make setup does)')
+    robot = ros.node('robot')
+    arguments = ['view', '--live', option, '--port', '0', '--namespace', 'robot1', '--rig', 'pair']
+    with open(tmp_path / 'log', 'w') as log:
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'quiet_nav.cli', *arguments], stdout=log, stderr=log,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )  # fmt: skip
+    try:
+        read = (tmp_path / 'log').read_text
+        assert ros.spin_until(
+            lambda: re.search(said, read()) or process.poll() is not None, WAIT_S
+        )  # fmt: skip
+        found = re.search(said, read())
+        assert found, read()
+        assert ros.spin_until(
+            lambda: ('live_view', '/robot1') in robot.get_node_names_and_namespaces(), WAIT_S
+        )
+        if option == '--web':
+            page = http.client.HTTPConnection('127.0.0.1', int(found.group(1)), timeout=60)
+            page.request('GET', '/')
+            assert page.getresponse().status == 302
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, read()
+        assert 'Traceback' not in read()
+    finally:
+        process.kill()
+        process.wait()

@@ -37,7 +37,7 @@ def main(
         str, typer.Option(help='Its profile: a name in config/robots or a .sound.yaml file.')
     ],
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the channels.')
     ] = '',
     out: Annotated[Path, typer.Option(help='File to write.')] = Path('fingerprint.json'),
     overwrite: Overwrite = False,

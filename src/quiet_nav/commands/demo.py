@@ -37,7 +37,7 @@ def main(
         'classroom'
     ),
     track: Annotated[str, typer.Option(help='Track in it; its first by default.')] = '',
-    rig: Annotated[str, typer.Option(help='single, pair, trio or a YAML file.')] = 'trio',
+    rig: Annotated[str, typer.Option(help='Rig by name (config/rigs) or a YAML.')] = 'trio',
     algorithm: Annotated[
         str,
         typer.Option(

@@ -35,7 +35,7 @@ def main(
         float | None, typer.Option(min=0.0, help='Seconds of the bag; default: its end.')
     ] = None,
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the sides heard.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the sides heard.')
     ] = '',
     base_frame: Annotated[str, typer.Option(help='Frame of the robot.')] = 'base_link',
     title: Annotated[str, typer.Option(help='Title of the picture.')] = '',

@@ -63,7 +63,7 @@ def main(
         ),
     ] = 'near_wall',
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the channels.')
     ] = '',
     json: Annotated[
         bool, typer.Option('--json', help='One JSON line an ear and decision.')
@@ -243,7 +243,9 @@ def _show(decisions: Iterator[Decision], session: DetectorSession) -> None:
     from rich.live import Live
 
     console = Console()
-    with Live('listening ...', console=console, auto_refresh=False) as live:
+    # Elsewhere it would stand before whatever is said next.
+    begin = 'listening ...' if console.is_terminal else ''
+    with Live(begin, console=console, auto_refresh=False) as live:
         for decision in decisions:
             live.update(_bars(decision, session.reference.places), refresh=True)
 

@@ -52,7 +52,7 @@ def main(
         ),
     ] = 'near_wall',
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the channels.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the channels.')
     ] = '',
     camera: Camera = 'front',
     context: Annotated[str, typer.Option(help='alone, reference, other_ears, both.')] = 'both',

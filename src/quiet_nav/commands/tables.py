@@ -54,7 +54,7 @@ def main(
     cluster: Annotated[str, typer.Option(help="A Dask scheduler's address, or 'local'.")] = '',
 ) -> None:
     """
-    Train and measure; run again with the same OUT it goes on where it was stopped.
+    Make the paper's tables: train and measure; with the same OUT it goes on where it stopped.
 
     OUT receives NAME.txt, NAME.json and NAME.png of every experiment, and summary.txt: what the
     study must show, and whether it does.

@@ -100,7 +100,7 @@ def main(
     """
     from quiet_nav.errors import QuietNavError
     from quiet_nav.files.opening import open_regular
-    from quiet_nav.files.writing import refuse_no_room
+    from quiet_nav.files.writing import nothing_cut, refuse_no_room
     from quiet_nav.learning.detectors.kinds import KINDS
     from quiet_nav.learning.recipe import load_recipe, PRECISIONS, recipe_file, refuse_bad_recipe
     from quiet_nav.quiet_campus.lists import refuse_no_folder
@@ -146,7 +146,9 @@ def main(
 
     if not study:
         chosen = settled(_detector_recipe(input, recipe, init))
-        _say(train(chosen, data, out, init=init, limit_epochs=stop_after, **how))
+        with nothing_cut(out):
+            found = train(chosen, data, out, init=init, limit_epochs=stop_after, **how)
+        _say(found)
         return
 
     from quiet_nav.study.tasks import get_task
@@ -159,7 +161,10 @@ def main(
         chosen = like_trunk(chosen, init)
     if trunk and trunk != RANDOM:
         chosen = like_trunk(chosen, trunk)
-    _say(train_task(found, settled(chosen), data, out, init=init, trunk=trunk or None, **how))
+    with nothing_cut(out):
+        made = settled(chosen)
+        result = train_task(found, made, data, out, init=init, trunk=trunk or None, **how)
+    _say(result)
 
 
 def _devices(text: str) -> str | int:

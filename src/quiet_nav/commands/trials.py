@@ -63,7 +63,7 @@ def main(
     ] = None,
     rig: Annotated[
         list[str] | None,
-        typer.Option(help='single, pair, trio or a YAML file; again for more. pair by default.'),
+        typer.Option(help='Rig by name (config/rigs) or a YAML; again for more. pair by default.'),
     ] = None,
     trials: Annotated[
         int, typer.Option(min=0, help="Trials a room; 0: the paper's (classroom 18, others 9).")

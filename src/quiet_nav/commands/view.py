@@ -52,7 +52,7 @@ def main(
     readings: Annotated[str, typer.Option(help='Topic of readings; default: found by type.')] = '',
     odom: Annotated[str, typer.Option(help='Topic of odometry; default: found by type.')] = '',
     rig: Annotated[
-        str, typer.Option(help='single, pair, trio or a YAML file; default: by the sides heard.')
+        str, typer.Option(help='Rig by name (config/rigs) or a YAML; default: by the sides heard.')
     ] = '',
     room: Annotated[
         str,
@@ -110,10 +110,13 @@ def _become_node(
     host: str, port: int, rig: str, base_frame: str, namespace: str, viewer: str, room: str
 ) -> None:
     """Go on as the node live_view, in this process."""
+    import json
+
     arguments = ['-m', 'quiet_nav.nodes.live_view', '--ros-args']
     values = {'host': host, 'port': port, 'base_frame': base_frame, 'rig': rig or 'trio'}
     for name, value in (values | {'viewer': viewer, 'room': room}).items():
-        arguments += ['-p', f'{name}:={value}']
+        # JSON is YAML, which is what ROS reads; it cannot read a bare nothing.
+        arguments += ['-p', f'{name}:={json.dumps(value)}']
     if namespace:
         arguments += ['-r', f'__ns:=/{namespace.strip("/")}']
     os.execv(sys.executable, [sys.executable, *arguments])
@@ -131,11 +134,14 @@ def _opened(asked: Asked) -> tuple[BagView, Rig]:
     return view, rig_of(view, rig)
 
 
-def _play_all(view: BagView, player: BagPlayer, sound: bool) -> str:
-    """Play everything at once and return in words what was shown."""
+def _play_all(view: BagView, player: BagPlayer, sound: bool, out: Path) -> str:
+    """Play everything at once into a file and return in words what was shown."""
     from quiet_nav.errors import QuietNavError
+    from quiet_nav.files.writing import check_space
 
-    for item in view.messages(sound):
+    for number, item in enumerate(view.messages(sound)):
+        if number % 100 == 0:
+            check_space(out)
         player.show(*item)
     player.finish()
     notes = [*view.notes, *player.notes]
@@ -181,7 +187,7 @@ def _show_in_rerun(
             scene = RerunScene(recording, ears, asked[-1])
             if plan is not None:
                 scene.plan(plan)
-            return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), sound=True)
+            return _play_all(view, BagPlayer(view, scene, ears, asked[-1]), True, path)
 
     if out is not None:
         print(f'{out}: {write(out)}')
@@ -214,7 +220,7 @@ def _show_in_foxglove(
     if out is not None:
         with into_file(out, overwrite) as context:
             scene = Scene(context, ears, base_frame)
-            shown = _play_all(view, BagPlayer(view, scene, ears, base_frame), sound=False)
+            shown = _play_all(view, BagPlayer(view, scene, ears, base_frame), False, out)
         print(f'{out}: {shown}')
         return
     with into_server(*at) as (context, server):

@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 import os
 from pathlib import Path
+import re
 import socket
 
 from quiet_nav.errors import QuietNavError
@@ -39,6 +40,10 @@ GLOBAL_TOPICS = ('/clock', '/diagnostics', '/tf', '/tf_static')
 #: RTPS (2.5, section 9.6.2.3): UDP ports of domain d begin at 7400 + 250 d.
 _FIRST_PORT, _PORTS_A_DOMAIN = 7400, 250
 _PORT_TABLES = (Path('/proc/net/udp'), Path('/proc/net/udp6'))
+#: Fast DDS has the same ports in shared memory, each with a file that its participant keeps locked:
+#: FASTDDS_BUILTIN_TRANSPORTS=SHM, and profiles of that kind, open no other.
+_SHARED_MEMORY, _LOCKS = Path('/dev/shm'), Path('/proc/locks')
+_PORT_LOCK = re.compile(r'fastrtps_port(\d+)_[es]l')
 #: Variables that lead a participant elsewhere: names, and beginnings of names.
 _OUTSIDE = (
     'CYCLONEDDS_',
@@ -70,11 +75,21 @@ def others_in(domain: int) -> bool:
         # One that has just been closed is nobody's.
         with suppress(OSError):
             own.add(os.readlink(entry))
-    return any(d == domain and f'socket:[{inode}]' not in own for d, inode in _open_ports())
+    return any(d == domain and opened not in own for d, opened in _open_ports())
 
 
 def _open_ports() -> Iterator[tuple[int, str]]:
-    """Yield the domain and the socket's inode of every UDP port that could be a participant's."""
+    """
+    Yield the domain of every port that could be a participant's, and what is open for it.
+
+    As the descriptors of its process in ``/proc`` name it.
+    """
+    for port, opened in (*_udp_ports(), *_shared_memory_ports()):
+        if port >= _FIRST_PORT:
+            yield (port - _FIRST_PORT) // _PORTS_A_DOMAIN, opened
+
+
+def _udp_ports() -> Iterator[tuple[int, str]]:
     for table in _PORT_TABLES:
         try:
             lines = table.read_text().splitlines()[1:]
@@ -82,9 +97,22 @@ def _open_ports() -> Iterator[tuple[int, str]]:
             # No such protocol, or not Linux.
             continue
         for fields in map(str.split, lines):
-            port = int(fields[1].rpartition(':')[2], 16)
-            if port >= _FIRST_PORT:
-                yield (port - _FIRST_PORT) // _PORTS_A_DOMAIN, fields[9]
+            yield int(fields[1].rpartition(':')[2], 16), f'socket:[{fields[9]}]'
+
+
+def _shared_memory_ports() -> Iterator[tuple[int, str]]:
+    """Yield the ports in shared memory that somebody keeps; files of the dead stay behind."""
+    try:
+        locked = {line.split()[-3].rpartition(':')[2] for line in _LOCKS.read_text().splitlines()}
+        names = os.listdir(_SHARED_MEMORY)
+    except OSError:
+        return
+    for found in filter(None, map(_PORT_LOCK.fullmatch, names)):
+        path = _SHARED_MEMORY / found[0]
+        # One that has just been removed is nobody's.
+        with suppress(OSError):
+            if str(path.stat().st_ino) in locked:
+                yield int(found[1]), str(path)
 
 
 def claim_domain() -> tuple[int, socket.socket]:

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,8 @@ def figure(
     where the path does not end as a picture's, or cannot be written.
     """
     check_picture(path)
+    # It warns of a home that cannot be written, which costs it a second and nobody anything.
+    logging.getLogger('matplotlib').setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

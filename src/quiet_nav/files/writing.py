@@ -32,6 +32,8 @@ from quiet_nav.errors import QuietNavError
 #: How the names of files and folders begin that are not whole yet.
 PART = '.part-'
 _ENDED = (errno.ENOSPC, errno.EDQUOT)
+#: Bytes that have to be free for a file to grow.
+_LEAST = 2**20
 
 
 def refuse_existing(paths: Path | Iterable[Path], overwrite: bool = False) -> None:
@@ -177,11 +179,15 @@ def clear_parts(root: Path) -> None:
 
 def full_disk(error: BaseException | None) -> bool:
     """Return whether an error, or one that it came from, says that the disk or quota is full."""
+    return _full(error) is not None
+
+
+def _full(error: BaseException | None) -> OSError | None:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _ENDED:
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def disk_full(path: Path) -> str:
@@ -190,6 +196,50 @@ def disk_full(path: Path) -> str:
         f'{path}: no space left on the disk; nothing of it was kept. Free some space and run '
         'the same command again'
     )
+
+
+@contextlib.contextmanager
+def nothing_cut(folder: Path) -> Iterator[None]:
+    """
+    Turn a full disk into QuietNavError, and remove the file below ``folder`` that it cut.
+
+    For libraries that write files themselves, as Lightning its checkpoints.
+    """
+    try:
+        yield
+    except Exception as error:
+        ended = _full(error)
+        if ended is None:
+            raise
+        # Of a move the second is where to.
+        cut = Path(os.fsdecode(ended.filename2 or ended.filename or folder))
+        if folder.resolve() in cut.resolve().parents and cut.is_file():
+            cut.unlink()
+        raise QuietNavError(disk_full(cut)) from error
+
+
+def check_space(path: Path) -> None:
+    """
+    Raise OSError, as a full disk does, where the file system of a file has no megabyte left.
+
+    For work of minutes on a file that a library writes and says nothing of.
+    """
+    if shutil.disk_usage(path.parent).free < _LEAST:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def why_not_written(path: Path, error: Exception) -> Exception:
+    """
+    Return why a library could not write a file, where its error does not say what the system did.
+
+    The system is asked again: OSError is its answer; otherwise QuietNavError with the library's.
+    """
+    try:
+        with path.open('ab') as file:
+            file.write(bytes(_LEAST))
+    except OSError as answer:
+        return answer
+    return QuietNavError(f'{path}: cannot be written ({error})')
 
 
 def sync(path: Path) -> None:

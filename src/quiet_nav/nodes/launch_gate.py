@@ -30,8 +30,6 @@ from quiet_nav.nodes.goal_client import Client, run_client
 from quiet_nav.nodes.parameters import parameter, Parameters
 
 VELOCITIES = ('geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped')
-#: Ends of the names under which bases are told to move.
-_COMMANDS = ('cmd_vel', 'cmd_vel_unstamped')
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,14 @@ class LaunchGateParameters:
     """Parameters of the node."""
 
     everywhere: bool = parameter(
-        False, 'ask for bases in every namespace, not in the own alone', read_only=True
+        False,
+        'ask for bases in every namespace and by every velocity, not by `commands` alone',
+        read_only=True,
+    )
+    commands: tuple[str, ...] = parameter(
+        ('cmd_vel', 'cmd_vel_unstamped'),
+        'topics by which a base is told to move; remapped as those of other nodes are',
+        read_only=True,
     )
     listened: tuple[str, ...] = parameter((), 'topics that somebody must listen to', read_only=True)
     discovery: float = parameter(
@@ -90,11 +95,10 @@ class LaunchGate(Node):
 
     def base(self) -> tuple[str, str] | None:
         """Return a topic by which a base is told to move, and the node that listens to it."""
-        own = [self.resolve_topic_name(name) for name in _COMMANDS]
+        asked = {self.resolve_topic_name(name) for name in self.settings.commands}
         for topic, kinds in self.get_topic_names_and_types():
-            named = topic.rpartition('/')[2] in _COMMANDS if self.settings.everywhere else (
-                topic in own
-            )  # fmt: skip
+            # Bases call it what they like: /commands/velocity, /mobile_base/input, ...
+            named = self.settings.everywhere or topic in asked
             if not named or not set(kinds) & set(VELOCITIES):
                 continue
             for listener in self.get_subscriptions_info_by_topic(topic):

@@ -69,7 +69,7 @@ class LiveViewParameters:
     )
     rig: str = parameter(
         'trio',
-        'places of the ears that speak for base_frame: single, pair, trio or a YAML file',
+        'places of the ears that speak for base_frame: a rig by name, or a YAML file',
         read_only=True,
     )
     base_frame: str = parameter('base_link', 'frame whose axes sides are meant in', read_only=True)

@@ -104,7 +104,7 @@ class SimulatedRobotParameters:
     pose: tuple[float, ...] = parameter(
         (), 'x, y, yaw in the room (m, rad) to start at instead of a start pose'
     )
-    rig: str = parameter('pair', 'microphones: single, pair, trio or a YAML file', read_only=True)
+    rig: str = parameter('pair', 'microphones: a rig by name, or a YAML file', read_only=True)
     seed: int = parameter(
         0, 'of sources, looks, slip and drift', minimum=0, maximum=2**31 - 1, read_only=True
     )

@@ -170,7 +170,7 @@ def rig_for(channels: int, where: str) -> Rig:
 
 def find_rig(name: str | Path) -> Rig:
     """
-    Return a rig by the name of one that ships (single, pair, trio) or by its YAML file.
+    Return a rig by the name of one that ships (config/rigs) or by its YAML file.
 
     Raises QuietNavError naming the rigs there are, and as ``load_rig`` does.
     """

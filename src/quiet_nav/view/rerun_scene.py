@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 import math
+import os
 from types import ModuleType
 from typing import Any
 
@@ -74,10 +75,17 @@ _DB_A_NEPER = 10.0 / math.log(10.0)
 
 def need_rerun() -> ModuleType:
     """Return the Rerun SDK; QuietNavError says how to install it."""
+    own = 'RUST_LOG' not in os.environ
+    if own:
+        # Of a file that it cannot write whoever asked for the file says so.
+        os.environ['RUST_LOG'] = 'warn,re_log_encoding=off,re_sdk=off'
     try:
         import rerun
     except ImportError as error:
         raise QuietNavError(f'this view needs a library: {how_to_get("rerun")}') from error
+    finally:
+        if own:
+            del os.environ['RUST_LOG']
     return rerun
 
 

@@ -37,7 +37,7 @@ from urllib.parse import quote, urlsplit
 
 from quiet_nav.errors import QuietNavError
 from quiet_nav.extras import how_to_get
-from quiet_nav.files.writing import whole_file
+from quiet_nav.files.writing import whole_file, why_not_written
 from quiet_nav.view.rerun_scene import need_rerun
 
 NAME = 'quiet_nav'
@@ -66,8 +66,12 @@ def into_rrd(path: Path, views: Any, overwrite: bool = False) -> Iterator[Any]:
         recording.save(str(part), default_blueprint=views)
         try:
             yield recording
+            try:
+                recording.flush()
+            except RuntimeError as error:
+                # It writes in a thread of its own.
+                raise why_not_written(part, error) from error
         finally:
-            recording.flush()
             recording.disconnect()
 
 

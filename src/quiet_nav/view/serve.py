@@ -25,7 +25,7 @@ import secrets
 import threading
 
 from quiet_nav.errors import QuietNavError
-from quiet_nav.files.writing import whole_file
+from quiet_nav.files.writing import whole_file, why_not_written
 from quiet_nav.view.gate import Gate
 from quiet_nav.view.scene import need_foxglove
 
@@ -42,14 +42,24 @@ def into_file(path: Path, overwrite: bool = False) -> Iterator[object]:
     Raises QuietNavError where the file is there already or cannot be written.
     """
     foxglove = need_foxglove()
+    # Else it says of every message that a full disk does not take it.
+    foxglove.set_log_level('CRITICAL')
     context = foxglove.Context()
     with whole_file(path, overwrite) as part:
         try:
             writer = foxglove.open_mcap(str(part), context=context)
         except Exception as error:
-            raise QuietNavError(f'{path}: cannot be written ({error})') from error
-        with writer:
+            raise why_not_written(part, error) from error
+        try:
             yield context
+        except BaseException:
+            with contextlib.suppress(Exception):
+                writer.close()
+            raise
+        try:
+            writer.close()
+        except Exception as error:
+            raise why_not_written(part, error) from error
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ class NearWallParameters:
         'a model that ships, by name, an ONNX file, or interference (by own sound, no model); '
         'empty: near_wall',
     )
-    rig: str = parameter('pair', 'single, pair, trio, or the YAML file of a rig')
+    rig: str = parameter('pair', 'where the ears are: a rig by name (config/rigs), or a YAML file')
     rate_hz: float = parameter(2.0, 'decisions a second', minimum=0.1, maximum=10.0)
     clips: int = parameter(
         20,
