@@ -297,6 +297,11 @@ LONG = (
     'test_training.py',
     'test_replay_command.py',
     'test_authors.py',
+    'test_campus.py',
+    'test_waves_rooms.py',
+    'test_context_network.py',
+    'test_near_wall_network.py',
+    'test_waves_device.py',
 )
 
 

@@ -17,7 +17,6 @@
 
 import importlib
 from pathlib import Path
-import subprocess
 import sys
 
 import numpy as np
@@ -182,13 +181,3 @@ def test_a_command_is_one_module(module):
 
     module(commands, 'wave', 'def main() -> None:\n    """Wave."""\n    print("hello")\n')
     assert 'hello' in CliRunner().invoke(build_app(), ['wave']).stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('command', ['trials', 'listen', 'replay', 'campus', 'train', 'demo'])
-def test_commands_find_what_ships_from_any_folder(tmp_path, command):
-    done = subprocess.run(
-        [sys.executable, '-m', 'quiet_nav.cli', command, '--help'],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr

@@ -286,12 +286,15 @@ def test_every_link_between_pages_leads_somewhere():
 def settings_classes():
     """Yield file, name, fields and the file's lines of every dataclass that sets something."""
     named = re.compile(
-        r'(Settings|Options|Limits|Request|Ranges|Recipe|Timing|Tolerance|Errors|Topics)$'
+        r'^class \w*(Settings|Options|Limits|Request|Ranges|Recipe|Timing|Tolerance|Errors'
+        r'|Topics)\b',
+        re.MULTILINE,
     )
     for path in sorted((ROOT / 'src' / 'quiet_nav').rglob('*.py')):
         text = path.read_text()
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ClassDef) and named.search(node.name) and node.decorator_list:
+        for node in ast.parse(text).body if named.search(text) else ():
+            said = isinstance(node, ast.ClassDef) and named.match(f'class {node.name}')
+            if said and node.decorator_list:
                 fields = [item for item in node.body if isinstance(item, ast.AnnAssign)]
                 yield path, node.name, fields, text.split('\n')
 

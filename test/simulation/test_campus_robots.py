@@ -152,7 +152,7 @@ def test_a_robot_is_there_before_its_room_says_that_it_is_done(noisy, tmp_path, 
 @pytest.mark.slow
 def test_static_places_lie_in_the_gap_too_and_know_their_robot(tmp_path, monkeypatch):
     monkeypatch.setattr(static_kind, 'STATIC_LENGTH_S', 1.0)
-    request = CampusRequest('static', 3, 3, False, own_sound=1.0)
+    request = CampusRequest('static', 3, 3, False, own_sound=1.0, most_sources=1)
     root = make_campus(request, tmp_path, workers=1)
     rows = [row for split in ('train', 'val', 'test') for row in load_splits(root)[split]]
     distances = np.array([row.distance_m for row in rows])

@@ -32,8 +32,8 @@ from quiet_nav.simulation.rooms.plan import Furniture, PLASTER, shoebox
 from quiet_nav.simulation.sound.waves import device, kernel
 from quiet_nav.simulation.sound.waves.solver import WaveSettings, WaveSolver
 
-box = Furniture('box', ((0.0, 0.0), (0.9, 0.0), (0.9, 0.9), (0.0, 0.9)), 0.8, PLASTER)
-plan = shoebox('small', (2.6, 2.3, 2.0), furniture=(box,))
+box = Furniture('box', ((0.0, 0.0), (0.75, 0.0), (0.75, 0.75), (0.0, 0.75)), 0.8, PLASTER)
+plan = shoebox('small', (2.2, 1.9, 1.7), furniture=(box,))
 scheme = WaveSolver(plan, WaveSettings(crossover_hz=120.0, threads=1, device='cpu')).scheme
 assert len(scheme.edges[0]) > 0 and len(scheme.walls[2]) > 0
 # Every thread of a block is simulated, idle or not.
