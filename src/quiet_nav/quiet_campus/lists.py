@@ -49,7 +49,7 @@ _FRAME = re.compile(r'd*([0-9]{1,6})(?:\.[A-Za-z0-9]+)?')
 T = TypeVar('T')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """
     One place that was listened to: where its audio lies and how far the wall was.
