@@ -23,5 +23,5 @@ from quiet_nav.cli import build_app
 def run(*arguments: object) -> str:
     """Return what a command prints; it must succeed."""
     result = CliRunner().invoke(build_app(), [str(item) for item in arguments])
-    assert result.exit_code == 0, result.output or repr(result.exception)
+    assert result.exit_code == 0, f'{result.output}{result.exception!r}'
     return result.output

@@ -124,7 +124,8 @@ class Comparison(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.color = nn.BatchNorm1d(BANDS, affine=False)
+        # The weights of models and checkpoints have this name.
+        self.colour = nn.BatchNorm1d(BANDS, affine=False)
         place = torch.linspace(-1.0, 1.0, BANDS)
         self.register_buffer('place', place[None, None], persistent=False)
 
@@ -143,7 +144,7 @@ class Comparison(nn.Module):
     ) -> torch.Tensor:
         known = has_reference[:, None]
         there = has_other[:, :, None]
-        alone = self.color(spectrum - spectrum.mean(-1, keepdim=True))
+        alone = self.colour(spectrum - spectrum.mean(-1, keepdim=True))
         change = (spectrum - reference) * known
         apart = (spectrum[:, None] - others) * there
         apart_changes = (change[:, None] - (others - other_references)) * there * known[:, None]

@@ -134,7 +134,8 @@ class Comparison(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.color = nn.BatchNorm1d(BANDS, affine=False)
+        # The weights of models and checkpoints have this name.
+        self.colour = nn.BatchNorm1d(BANDS, affine=False)
         # Single bins count one each, above 1 kHz 63 Hz do: -1 at the first, 1 at 3 kHz.
         step = np.interp(centers_hz(), (7.8125, 1000.0, 8000.0), (0.0, 127.0, 239.0))
         place = torch.tensor(step / 79.5 - 1.0, dtype=torch.float32)
@@ -160,7 +161,7 @@ class Comparison(nn.Module):
     ) -> torch.Tensor:
         known, printed = has_reference[:, None], has_fingerprint[:, None]
         there = has_other[:, :, None]
-        alone = self.color(spectrum - spectrum.mean(-1, keepdim=True))
+        alone = self.colour(spectrum - spectrum.mean(-1, keepdim=True))
         change = (spectrum - reference) * known
         own_change = (spectrum - own_reference) * known
         over = over_own(spectrum, fingerprint) * printed

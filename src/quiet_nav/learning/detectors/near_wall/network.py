@@ -113,8 +113,8 @@ class NearWall(nn.Module):
             for name in (
                 'features.0.weight',
                 'head.2.weight',
-                'compare.color.running_mean',
-                'compare.color.running_var',
+                'compare.colour.running_mean',
+                'compare.colour.running_var',
             )
         )
         if first is None or first.shape[1] != len(_OLDER_CHANNELS):
@@ -139,7 +139,7 @@ class NearWall(nn.Module):
             'features.0.weight': wider,
             'head.2.weight': longer.flatten(1),
             **{
-                f'compare.color.running_{name}': torch.tensor(
+                f'compare.colour.running_{name}': torch.tensor(
                     np.interp(hz, before, value.numpy()), dtype=value.dtype
                 )
                 for name, value in (('mean', mean), ('var', spread))
