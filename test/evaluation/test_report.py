@@ -173,3 +173,13 @@ def test_plots_draw_what_was_counted(tmp_path):
     areas = plots.precision_recall(tmp_path / 'pr.png', {'made up': (p, labels)})
     assert areas['made up'] == pytest.approx(0.5)
     assert all((tmp_path / name).stat().st_size > 5000 for name in ('reliability.png', 'pr.png'))
+
+
+def test_a_line_of_hours_keeps_its_peaks_and_gaps_by_few_points():
+    values = np.sin(np.arange(30_000) / 500.0)
+    values[12_345], values[20_001], values[7_000:7_400] = 9.0, -9.0, np.nan
+    seen = plots.extremes(values, most=600)
+    assert len(seen) <= 600 and (np.diff(seen) > 0).all()
+    assert {12_345, 20_001} <= set(seen)
+    assert np.isnan(values[seen]).any()
+    assert (plots.extremes(values[:600], most=600) == np.arange(600)).all()
